@@ -1,0 +1,81 @@
+/*
+ * base/fail.h - every way in which something may not work, whose turn it then is, and in what words we say so.
+ *
+ * One table (fail.c) turns a failure into an SMTP reply (RFC 5321 4.2, RFC 3463, RFC 5248), a sysexits(3) status and
+ * words. The first digit of the reply and of the enhanced code always agree (RFC 2034 4).
+ */
+#ifndef POSTERN_BASE_FAIL_H
+#define POSTERN_BASE_FAIL_H
+
+#include "base/span.h"
+
+enum fail {
+	OK = 0,
+	/* The peer's: answer and go on. */
+	FAIL_SYNTAX,            /* argument malformed */
+	FAIL_COMMAND,           /* unknown command */
+	FAIL_UNIMPLEMENTED,     /* known, not offered: EXPN, BURL, TURN */
+	FAIL_LINE_LONG,
+	FAIL_EIGHTBIT_COMMAND,  /* octets above 127 in a command without SMTPUTF8 */
+	FAIL_ARGUMENT,          /* an argument where none may be */
+	FAIL_ORDER,             /* bad sequence of commands */
+	FAIL_NEED_TLS,
+	FAIL_NEED_AUTH,
+	FAIL_MECHANISM,
+	FAIL_AUTH_CANCELLED,
+	FAIL_BASE64,
+	FAIL_INITIAL_RESPONSE,
+	FAIL_AUTH_LINE_LONG,
+	FAIL_CREDENTIALS,       /* wrong, unknown, or authzid refused: one text for all */
+	FAIL_DISABLED,          /* account off or key expired, after correct credentials only */
+	FAIL_MECHANISM_WEAK,
+	FAIL_SENDER_SYNTAX,
+	FAIL_RCPT_SYNTAX,
+	FAIL_SENDER_DOMAIN,     /* not fully qualified */
+	FAIL_RCPT_DOMAIN,
+	FAIL_SENDER_DENIED,     /* reverse-path is not this principal's */
+	FAIL_AUTHOR_DENIED,     /* From field is not this principal's */
+	FAIL_PARAM_UNKNOWN,
+	FAIL_PARAM_BAD,
+	FAIL_TOO_BIG,
+	FAIL_RCPT_MANY,
+	FAIL_NO_RCPT,
+	FAIL_CONTENT,           /* bare CR or LF, NUL, malformed header, line too long */
+	FAIL_LOOP,
+	FAIL_UTF8_SENDER,
+	FAIL_UTF8_RCPT,
+	FAIL_UTF8_CONTENT,
+	FAIL_TOO_MANY_ERRORS,
+	/* The world's: not now. */
+	FAIL_TLS_UNAVAILABLE,
+	FAIL_AUTH_BACKEND,
+	FAIL_DISK_FULL,
+	FAIL_DOUBT,             /* a sync failed: nothing is accepted until a restart has re-read the disk */
+	FAIL_BUSY,
+	FAIL_TIMEOUT,
+	FAIL_SHUTDOWN,
+	/* Ours. */
+	FAIL_LOCAL,
+	FAIL_MAX
+};
+
+enum blame { BLAME_NOBODY, BLAME_PEER, BLAME_WORLD, BLAME_SELF };
+
+struct fail_row {
+	enum blame blame;
+	uint16_t smtp;          /* reply code */
+	uint8_t exit;           /* sysexits(3) */
+	char enhanced[8];       /* RFC 3463 */
+	const char *text;       /* no CR, no LF, at most 100 octets */
+};
+
+/* The row of f; asserts that f is one of the enum. */
+const struct fail_row *fail_row(enum fail f);
+
+/* A failure with words of its own: empty words mean the row's text. */
+struct verdict {
+	enum fail fail;
+	struct span words;      /* no CR, no LF; valid only during the call it is given to */
+};
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * conf/conf.h - every setting, its default, and what it means. Pure: text in, struct conf out.
+ *
+ * The file is read once by 0_master (os/config_file.h, with libconfuse); the values in force travel to the other processes
+ * as "key = value" lines (conf_format, conf_set: inverse of each other). An unknown key is an error.
+ *
+ * Owner     struct conf holds all its text itself: copy it by assignment, free nothing.
+ * Blocks    never.
+ * Fails     conf_set() says in words what is wrong and what would be right.
+ */
+#ifndef POSTERN_CONF_CONF_H
+#define POSTERN_CONF_CONF_H
+
+#include "base/buf.h"
+
+enum {
+	CONF_TEXT_MAX = 256,
+	CONF_LISTEN_MAX = 16,
+	CONF_CERTIFICATES_MAX = 32,
+};
+
+struct conf_text {
+	char p[CONF_TEXT_MAX];          /* NUL-terminated */
+};
+
+enum conf_service { CONF_SUBMISSIONS, CONF_SUBMISSION };
+
+struct conf_listen {
+	enum conf_service service;      /* implicit TLS, or STARTTLS */
+	char address[64];               /* "192.0.2.7", "::", "*" (both families); never a name */
+	uint16_t port;
+};
+
+struct conf_certificate {
+	struct conf_text chain, key;    /* PEM files */
+};
+
+enum conf_relay_kind { CONF_RELAY_MAILDIR, CONF_RELAY_MX, CONF_RELAY_SMART_HOST };
+enum conf_relay_tls { CONF_RELAY_IMPLICIT, CONF_RELAY_STARTTLS, CONF_RELAY_OPPORTUNISTIC };
+
+struct conf_relay {
+	enum conf_relay_kind kind;
+	enum conf_relay_tls tls;        /* submissions://, submission://, smtp:// */
+	struct conf_text host;          /* smart host: name or address literal */
+	struct conf_text user;          /* empty: no AUTH */
+	struct conf_text directory;     /* Maildir */
+	uint16_t port;
+};
+
+enum conf_log_format { CONF_LOG_LOGFMT, CONF_LOG_JSON };
+enum conf_log_target { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
+
+/* Where a value came from, for `postern check --explain`: line 0 and an empty file mean the default. */
+struct conf_origin {
+	struct conf_text file;
+	uint32_t line;
+};
+
+struct conf {
+	struct conf_text hostname;
+	struct conf_text state_dir;             /* everything below lives in it unless said otherwise; default /var/lib/postern */
+	struct conf_text spool_dir;             /* default STATE/spool */
+	struct conf_text users_file;            /* default STATE/users; written by `postern user` */
+	struct conf_text passwd_file;           /* imported crypt(3) hashes; empty: none */
+	struct conf_text control_socket;        /* for `postern queue`; default STATE/control */
+	struct conf_listen listen[CONF_LISTEN_MAX];
+	uint32_t listens;
+	struct conf_certificate certificate[CONF_CERTIFICATES_MAX];     /* the first one answers without SNI */
+	uint32_t certificates;                  /* 0: a CA of our own makes one in STATE/tls */
+	struct conf_relay relay;
+	struct conf_text relay_credentials;     /* file with the smart host's password on its first line, mode 0600 */
+	struct conf_text relay_ca_file;         /* trust for smart hosts; empty: the system's */
+	struct conf_text dns_server;            /* "192.0.2.53" or "192.0.2.53@5353"; empty: /etc/resolv.conf */
+	struct conf_text dns_trust_anchor;      /* file; for DNSSEC */
+	struct conf_text postmaster;            /* From of DSNs; default postmaster@HOSTNAME */
+	uint64_t size_max;                      /* octets; default 50 MiB */
+	uint32_t rcpt_max;                      /* default 1000 */
+	uint32_t fronts;                        /* 0: one per core */
+	uint32_t sessions_max;                  /* per front; default 10000 */
+	uint32_t relay_concurrency;             /* connections to one destination at most; default 20 */
+	uint32_t relay_connections;             /* connections in all; default 500 */
+	uint32_t retry_first;                   /* seconds; default 60 */
+	uint32_t retry_max;                     /* seconds; default 3 h */
+	uint32_t expire;                        /* seconds; default 5 d */
+	uint32_t delay_notice;                  /* seconds; 0: none (default) */
+	uint64_t segment_size;                  /* octets of a spool segment; default 64 MiB */
+	uint64_t spool_free_min;                /* octets that stay free on the disk; default 128 MiB */
+	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */
+	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
+	enum conf_log_format log_format;
+	enum conf_log_target log_target;
+};
+
+/* One row for each key; the order is the order of --explain. */
+struct conf_key {
+	const char *name;
+	const char *meaning;            /* one sentence for --explain and the manual */
+	const char *example;
+	bool repeatable;                /* listen, certificate */
+};
+
+size_t conf_keys(void);
+const struct conf_key *conf_key(size_t index);
+/* Index of the key of this name, or conf_keys(). */
+size_t conf_find(struct span name);
+
+/* Every value as documented; hostname empty, no listeners, no certificate. */
+void conf_defaults(struct conf *);
+
+/* Set a key from its text. Repeatable keys add one. False with what is wrong, in words, in why (which it terminates with NUL). */
+bool conf_set(struct conf *, size_t index, struct span value, struct buf *why);
+
+/* The value in force as text that conf_set() would take; item < conf_count() for repeatable keys, else 0. */
+size_t conf_count(const struct conf *, size_t index);
+bool conf_value(const struct conf *, size_t index, size_t item, struct buf *out);
+
+/* What no single key can know: listeners missing are made (465 and 587 on all addresses), paths below state_dir filled in,
+ * contradictions refused in words. Call once after the last conf_set(). */
+bool conf_finish(struct conf *, struct buf *why);
+
+/* The whole as lines for the other processes, and back. */
+bool conf_format(const struct conf *, struct buf *out);
+bool conf_parse(struct conf *, struct span text, struct buf *why);
+
+#endif

@@ -1,0 +1,182 @@
+#include "proc/peers.h"
+
+#include <assert.h>
+
+const char *
+role_name(enum role role)
+{
+	static const char *const names[ROLE_MAX] = {
+		[ROLE_MASTER] = "master", [ROLE_FRONT] = "front", [ROLE_SIGNER] = "signer", [ROLE_AUTH] = "auth",
+		[ROLE_SPOOL] = "spool", [ROLE_RELAY] = "relay", [ROLE_HTTP] = "http",
+	};
+
+	assert(role < ROLE_MAX);
+	return names[role];
+}
+
+static const struct field master_certificate_fields[] = {
+	FIELD_OF_U32(struct master_certificate, index),
+	FIELD_OF_SPAN(struct master_certificate, chain, 256 * 1024),
+	FIELD_OF_SPAN(struct master_certificate, key, 64 * 1024),
+};
+const struct layout master_certificate_layout = LAYOUT(master_certificate_fields);
+
+static const struct field master_listen_fields[] = {
+	FIELD_OF_U32(struct master_listen, service),
+	FIELD_OF_SPAN(struct master_listen, address, 300),
+	FIELD_OF_U32(struct master_listen, port),
+};
+const struct layout master_listen_layout = LAYOUT(master_listen_fields);
+
+static const struct field master_peer_fields[] = {
+	FIELD_OF_U32(struct master_peer, role),
+	FIELD_OF_U32(struct master_peer, slot),
+};
+const struct layout master_peer_layout = LAYOUT(master_peer_fields);
+
+static const struct field auth_start_fields[] = {
+	FIELD_OF_U32(struct auth_start, mechanism),
+	FIELD_OF_U32(struct auth_start, has_initial),
+	FIELD_OF_SPAN(struct auth_start, initial, 9216),
+	FIELD_OF_SPAN(struct auth_start, peer, 64),
+	FIELD_OF_U32(struct auth_start, binding_type),
+	FIELD_OF_SPAN(struct auth_start, binding, 64),
+};
+const struct layout auth_start_layout = LAYOUT(auth_start_fields);
+
+static const struct field auth_result_fields[] = {
+	FIELD_OF_U32(struct auth_result, fail),
+	FIELD_OF_SPAN(struct auth_result, words, 400),
+	FIELD_OF_SPAN(struct auth_result, login, 255),
+};
+const struct layout auth_result_layout = LAYOUT(auth_result_fields);
+
+static const struct field auth_verdict_fields[] = {
+	FIELD_OF_U32(struct auth_verdict, fail),
+	FIELD_OF_SPAN(struct auth_verdict, words, 400),
+};
+const struct layout auth_verdict_layout = LAYOUT(auth_verdict_fields);
+
+static const struct field spool_mail_fields[] = {
+	FIELD_OF_U64(struct spool_mail, queue_id),
+	FIELD_OF_U64(struct spool_mail, arrival),
+	FIELD_OF_SPAN(struct spool_mail, reverse_path, 320),
+	FIELD_OF_SPAN(struct spool_mail, login, 255),
+	FIELD_OF_SPAN(struct spool_mail, peer, 64),
+	FIELD_OF_SPAN(struct spool_mail, helo, 255),
+	FIELD_OF_SPAN(struct spool_mail, tls, 128),
+	FIELD_OF_U32(struct spool_mail, flags),
+	FIELD_OF_U32(struct spool_mail, ret),
+	FIELD_OF_SPAN(struct spool_mail, envid, 100),
+	FIELD_OF_SPAN(struct spool_mail, auth, 500),
+	FIELD_OF_U64(struct spool_mail, size),
+};
+const struct layout spool_mail_layout = LAYOUT(spool_mail_fields);
+
+static const struct field spool_rcpt_fields[] = {
+	FIELD_OF_U32(struct spool_rcpt, number),
+	FIELD_OF_SPAN(struct spool_rcpt, path, 320),
+	FIELD_OF_U32(struct spool_rcpt, notify),
+	FIELD_OF_SPAN(struct spool_rcpt, orcpt, 507),
+};
+const struct layout spool_rcpt_layout = LAYOUT(spool_rcpt_fields);
+
+static const struct field spool_commit_fields[] = {
+	FIELD_OF_U64(struct spool_commit, size),
+	FIELD_OF_U32(struct spool_commit, rcpts),
+	FIELD_OF_U32(struct spool_commit, flags),
+};
+const struct layout spool_commit_layout = LAYOUT(spool_commit_fields);
+
+static const struct field spool_committed_fields[] = {
+	FIELD_OF_U32(struct spool_committed, fail),
+};
+const struct layout spool_committed_layout = LAYOUT(spool_committed_fields);
+
+static const struct field spool_state_fields[] = {
+	FIELD_OF_U32(struct spool_state, fail),
+	FIELD_OF_U64(struct spool_state, room),
+};
+const struct layout spool_state_layout = LAYOUT(spool_state_fields);
+
+static const struct field relay_segment_fields[] = {
+	FIELD_OF_U64(struct relay_segment, number),
+};
+const struct layout relay_segment_layout = LAYOUT(relay_segment_fields);
+
+static const struct field relay_try_fields[] = {
+	FIELD_OF_U64(struct relay_try, queue_id),
+	FIELD_OF_U64(struct relay_try, arrival),
+	FIELD_OF_U32(struct relay_try, attempt),
+	FIELD_OF_U32(struct relay_try, rcpts),
+	FIELD_OF_U32(struct relay_try, flags),
+	FIELD_OF_U32(struct relay_try, ret),
+	FIELD_OF_SPAN(struct relay_try, destination, 255),
+	FIELD_OF_SPAN(struct relay_try, reverse_path, 320),
+	FIELD_OF_SPAN(struct relay_try, envid, 100),
+	FIELD_OF_U64(struct relay_try, size),
+	FIELD_OF_SPAN(struct relay_try, extents, 256 * 1024),
+};
+const struct layout relay_try_layout = LAYOUT(relay_try_fields);
+
+static const struct field relay_result_fields[] = {
+	FIELD_OF_U32(struct relay_result, number),
+	FIELD_OF_U32(struct relay_result, class),
+	FIELD_OF_U32(struct relay_result, code),
+	FIELD_OF_U32(struct relay_result, stage),
+	FIELD_OF_U32(struct relay_result, dsn),
+	FIELD_OF_U64(struct relay_result, when),
+	FIELD_OF_SPAN(struct relay_result, enhanced, 16),
+	FIELD_OF_SPAN(struct relay_result, host, 400),
+	FIELD_OF_SPAN(struct relay_result, tls, 128),
+	FIELD_OF_SPAN(struct relay_result, text, 480),
+};
+const struct layout relay_result_layout = LAYOUT(relay_result_fields);
+
+static const struct field queue_list_fields[] = {
+	FIELD_OF_U64(struct queue_list, after),
+	FIELD_OF_U32(struct queue_list, most),
+	FIELD_OF_U32(struct queue_list, reserved),
+	FIELD_OF_SPAN(struct queue_list, address, 300),
+};
+const struct layout queue_list_layout = LAYOUT(queue_list_fields);
+
+static const struct field queue_which_fields[] = {
+	FIELD_OF_U64(struct queue_which, id),
+};
+const struct layout queue_which_layout = LAYOUT(queue_which_fields);
+
+static const struct field queue_entry_fields[] = {
+	FIELD_OF_U64(struct queue_entry, id),
+	FIELD_OF_U64(struct queue_entry, arrival),
+	FIELD_OF_U64(struct queue_entry, size),
+	FIELD_OF_U64(struct queue_entry, next_try),
+	FIELD_OF_U32(struct queue_entry, rcpts),
+	FIELD_OF_U32(struct queue_entry, waiting),
+	FIELD_OF_U32(struct queue_entry, attempts),
+	FIELD_OF_SPAN(struct queue_entry, reverse_path, 320),
+	FIELD_OF_SPAN(struct queue_entry, login, 255),
+	FIELD_OF_SPAN(struct queue_entry, peer, 64),
+	FIELD_OF_SPAN(struct queue_entry, tls, 128),
+	FIELD_OF_SPAN(struct queue_entry, last, 480),
+};
+const struct layout queue_entry_layout = LAYOUT(queue_entry_fields);
+
+static const struct field queue_recipient_fields[] = {
+	FIELD_OF_U32(struct queue_recipient, number),
+	FIELD_OF_U32(struct queue_recipient, class),
+	FIELD_OF_U32(struct queue_recipient, code),
+	FIELD_OF_U64(struct queue_recipient, when),
+	FIELD_OF_SPAN(struct queue_recipient, path, 320),
+	FIELD_OF_SPAN(struct queue_recipient, host, 400),
+	FIELD_OF_SPAN(struct queue_recipient, tls, 128),
+	FIELD_OF_SPAN(struct queue_recipient, text, 480),
+};
+const struct layout queue_recipient_layout = LAYOUT(queue_recipient_fields);
+
+static const struct field queue_end_fields[] = {
+	FIELD_OF_U32(struct queue_end, fail),
+	FIELD_OF_U32(struct queue_end, count),
+	FIELD_OF_SPAN(struct queue_end, words, 400),
+};
+const struct layout queue_end_layout = LAYOUT(queue_end_fields);

@@ -1,0 +1,164 @@
+/*
+ * proc/peers.h - who may say what to whom. Every private message of the program is described here and nowhere else.
+ *
+ * Each process is started with one descriptor (3): its channel to 0_master. Everything else arrives over it. The direction of
+ * each message stands in its comment; `session` in the frame is the number the asking side chose, unique while it lives.
+ * The layouts are in proc/peers.c. The answering side keeps its own copy of the order and ends a peer that breaks it.
+ */
+#ifndef POSTERN_PROC_PEERS_H
+#define POSTERN_PROC_PEERS_H
+
+#include "base/fields.h"
+#include "os/channel.h"
+
+enum { PEERS_MASTER_FD = 3 };
+
+enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MAX };
+/* "front", "auth", ... */
+const char *role_name(enum role);
+
+enum message {
+	/* 0_master to everybody. Configuration is staged, then taken with GO (at start) or RELOAD (later). */
+	MASTER_CONF = 1,        /* raw octets: conf_format() lines */
+	MASTER_CERTIFICATE,     /* struct master_certificate, to fronts: replaces the staged list from index 0 on */
+	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
+	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control socket to 4_spool */
+	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
+	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay */
+	MASTER_GO,              /* empty: all is given, take the promise and work */
+	MASTER_RELOAD,          /* empty: take what is staged, drop no session */
+	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
+
+	/* Everybody to 0_master. */
+	CHILD_READY = 20,       /* empty: working */
+	CHILD_DRAINED,          /* empty: about to exit */
+
+	/* 1_front to 3_auth; session is the SMTP session. */
+	AUTH_START = 40,        /* struct auth_start; FRESH only */
+	AUTH_NEXT,              /* raw octets of the response; PROVING only */
+	AUTH_CANCEL,            /* empty; PROVING only; no answer */
+	AUTH_SENDER,            /* raw octets: reverse-path; PROVED only */
+	AUTH_AUTHOR,            /* raw octets: one address of the From field; PROVED only */
+	AUTH_END,               /* empty: the session is over; no answer */
+	/* 3_auth to 1_front. */
+	AUTH_CHALLENGE = 50,    /* raw octets, to START and NEXT */
+	AUTH_RESULT,            /* struct auth_result, to START and NEXT */
+	AUTH_VERDICT,           /* struct auth_verdict, to SENDER and AUTHOR */
+
+	/* 1_front to 4_spool; session is the SMTP session: one draft at a time. */
+	SPOOL_MAIL = 60,        /* struct spool_mail: opens the draft */
+	SPOOL_RCPT,             /* struct spool_rcpt */
+	SPOOL_BODY,             /* raw octets of content */
+	SPOOL_COMMIT,           /* struct spool_commit: answered when durable */
+	SPOOL_ABORT,            /* empty: no answer */
+	/* 4_spool to 1_front. */
+	SPOOL_COMMITTED = 70,   /* struct spool_committed */
+	SPOOL_STATE,            /* struct spool_state: at start and when it changes */
+
+	/* 4_spool to 5_relay; session is the try. */
+	RELAY_SEGMENT = 80,     /* struct relay_segment with a read-only descriptor */
+	RELAY_SEGMENT_GONE,     /* struct relay_segment */
+	RELAY_TRY,              /* struct relay_try, then one RELAY_RCPT for each recipient */
+	RELAY_RCPT,             /* struct spool_rcpt */
+	/* 5_relay to 4_spool. */
+	RELAY_RESULT = 90,      /* struct relay_result, one for each recipient of the try */
+	RELAY_DONE,             /* empty: the try is over; recipients without a result count as "later" */
+
+	/* `postern queue` to 4_spool over the control socket, and its answers: from 100 on, see below. */
+	QUEUE_LIST = 100,       /* struct queue_list: QUEUE_ENTRY for each, then QUEUE_END */
+	QUEUE_SHOW,             /* struct queue_which: QUEUE_ENTRY, QUEUE_RECIPIENT for each, QUEUE_END */
+	QUEUE_RETRY,            /* struct queue_which, id 0: all; QUEUE_END */
+	QUEUE_DROP,             /* struct queue_which; QUEUE_END */
+	QUEUE_ENTRY = 110,      /* struct queue_entry */
+	QUEUE_RECIPIENT,        /* struct queue_recipient */
+	QUEUE_END,              /* struct queue_end */
+};
+
+struct master_certificate { uint32_t index; struct span chain, key; };
+struct master_listen { uint32_t service; struct span address; uint32_t port; };    /* enum conf_service; 99: control socket */
+enum { MASTER_LISTEN_CONTROL = 99 };
+struct master_peer { uint32_t role, slot; };
+
+struct auth_start {
+	uint32_t mechanism;             /* enum smtp_mechanism */
+	uint32_t has_initial;
+	struct span initial;            /* raw octets */
+	struct span peer;               /* address text */
+	uint32_t binding_type;          /* enum tls_binding_type */
+	struct span binding;
+};
+struct auth_result {
+	uint32_t fail;                  /* enum fail; OK: proved */
+	struct span words;              /* extra words, mostly empty */
+	struct span login;              /* what logs and queue call this principal: "alice", "alice/laptop" for a sender key */
+};
+struct auth_verdict { uint32_t fail; struct span words; };
+
+struct spool_mail {
+	uint64_t queue_id;
+	uint64_t arrival;               /* ms since 1970 */
+	struct span reverse_path;
+	struct span login;
+	struct span peer;               /* address text */
+	struct span helo;
+	struct span tls;                /* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519" */
+	uint32_t flags;                 /* enum mail_flag */
+	uint32_t ret;                   /* enum smtp_ret */
+	struct span envid;
+	struct span auth;               /* AUTH= */
+	uint64_t size;                  /* declared */
+};
+enum mail_flag { MAIL_8BIT = 1, MAIL_UTF8 = 2, MAIL_DSN = 4 /* we made it: never bounced */ };
+struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
+struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };
+struct spool_committed { uint32_t fail; };
+struct spool_state { uint32_t fail; uint64_t room; };   /* OK, FAIL_DISK_FULL, FAIL_DOUBT; octets that a message may take */
+
+struct relay_segment { uint64_t number; };
+struct relay_try {
+	uint64_t queue_id;
+	uint64_t arrival;
+	uint32_t attempt;               /* from 1 */
+	uint32_t rcpts;                 /* how many RELAY_RCPT follow */
+	uint32_t flags, ret;
+	struct span destination;        /* domain all recipients share; empty with a smart host or Maildir */
+	struct span reverse_path;
+	struct span envid;
+	uint64_t size;                  /* octets of content */
+	struct span extents;            /* of content in order: u64 segment, u64 offset, u32 octets, each 20 octets */
+};
+enum { RELAY_EXTENT = 20 };
+struct relay_result {
+	uint32_t number;                /* spool_rcpt.number */
+	uint32_t class;                 /* enum smtp_class */
+	uint32_t code;
+	uint32_t stage;                 /* enum smtp_stage */
+	uint32_t dsn;                   /* next hop took over DSN duties */
+	uint64_t when;
+	struct span enhanced;           /* "5.1.1" */
+	struct span host;               /* "mx1.example.net [192.0.2.25]:25", "maildir /path" */
+	struct span tls;                /* "TLSv1.3 TLS_AES_128_GCM_SHA256 verified", "none" */
+	struct span text;               /* reply or our words */
+};
+
+struct queue_list { uint64_t after; uint32_t most; uint32_t reserved; struct span address; };      /* address: sender or recipient, empty: all */
+struct queue_which { uint64_t id; };
+struct queue_entry {
+	uint64_t id, arrival, size, next_try;   /* next_try 0: being tried now */
+	uint32_t rcpts, waiting, attempts;
+	struct span reverse_path, login, peer, tls, last;       /* last: newest reason in words */
+};
+struct queue_recipient {
+	uint32_t number, class, code;           /* class: enum smtp_class, or 99: not tried yet */
+	uint64_t when;
+	struct span path, host, tls, text;
+};
+struct queue_end { uint32_t fail; uint32_t count; struct span words; };
+
+extern const struct layout master_certificate_layout, master_listen_layout, master_peer_layout;
+extern const struct layout auth_start_layout, auth_result_layout, auth_verdict_layout;
+extern const struct layout spool_mail_layout, spool_rcpt_layout, spool_commit_layout, spool_committed_layout, spool_state_layout;
+extern const struct layout relay_segment_layout, relay_try_layout, relay_result_layout;
+extern const struct layout queue_list_layout, queue_which_layout, queue_entry_layout, queue_recipient_layout, queue_end_layout;
+
+#endif

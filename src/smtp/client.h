@@ -1,0 +1,176 @@
+/*
+ * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3461, 6152, 6531, 9422.
+ * `postern send`, 5_relay and (later) the auditor are drivers of this engine.
+ *
+ *	want = smtp_client_begin(c, ...);
+ *	for (;;) switch (want) {
+ *	case SMTP_CLIENT_INPUT:       send io->out, read;           want = smtp_client_feed(c, in, &used)
+ *	case SMTP_CLIENT_FLUSH:       io->out is full: send it;     want = smtp_client_go_on(c)
+ *	case SMTP_CLIENT_STARTTLS:    drop every byte already read, shake hands, check the name;
+ *	                                                            want = smtp_client_secured(c, tls facts)
+ *	case SMTP_CLIENT_AUTH_START:  choose a mechanism out of c->caps.mechanisms by own preference;
+ *	                                                            want = smtp_client_auth_begin(c, mechanism, initial)
+ *	case SMTP_CLIENT_AUTH_NEXT:   c->challenge (decoded);       want = smtp_client_auth_next(c, response) or _auth_cancel(c)
+ *	case SMTP_CLIENT_READY:       authenticated if asked: want = smtp_client_mail(c, mail), or want = smtp_client_quit(c)
+ *	case SMTP_CLIENT_RCPT:        give recipient number c->rcpt_wanted: want = smtp_client_rcpt(c, rcpt)
+ *	case SMTP_CLIENT_CONTENT:     give message octets:          want = smtp_client_content(c, octets, last, &used)
+ *	case SMTP_CLIENT_OUTCOME:     c->outcome says what happened to one recipient or to the whole session;
+ *	                                                            want = smtp_client_go_on(c)
+ *	case SMTP_CLIENT_CLOSE:       send io->out, close_notify, hang up
+ *	}
+ *
+ * Recipients and content are pulled, so a message of any size and any number of recipients costs no memory here. With
+ * PIPELINING offered MAIL, the RCPTs and DATA go out in groups (2920-4: DATA is last in its group).
+ *
+ * Owner     struct smtp_client and io belong to the driver. conf outlives the session.
+ * Secrets   the response given to auth_* is encoded into io->out, which the driver wipes when sent.
+ * Blocks    never.
+ */
+#ifndef POSTERN_SMTP_CLIENT_H
+#define POSTERN_SMTP_CLIENT_H
+
+#include "base/buf.h"
+#include "base/fail.h"
+#include "smtp/server.h"        /* enum smtp_mechanism, smtp_body, smtp_ret, smtp_notify, struct smtp_io */
+
+enum {
+	SMTP_REPLY_LINE_MAX = 4096,     /* one line of a reply that we still read */
+	SMTP_REPLY_LINES_MAX = 128,     /* lines of one reply; more is an attack */
+	SMTP_REPLY_KEPT = 400,          /* octets of a reply's text that are kept for log and DSN */
+};
+
+enum smtp_client_tls {
+	SMTP_TLS_IMPLICIT,      /* TLS was up before the first byte */
+	SMTP_TLS_REQUIRED,      /* STARTTLS or nothing: no AUTH, no MAIL without (8314-43, 3207-13) */
+	SMTP_TLS_MAY,           /* opportunistic: only on port 25 */
+	SMTP_TLS_NONE,          /* `smtp://` on loopback, tests */
+};
+
+struct smtp_client_conf {
+	struct span helo;               /* our host name or address literal (5321-12) */
+	enum smtp_client_tls tls;
+	bool auth;                      /* we have credentials: authenticate or fail */
+	bool helo_fallback;             /* HELO when EHLO is not known (relay only, 5321-8) */
+};
+
+struct smtp_client_caps {               /* of the newest EHLO; all forgotten at STARTTLS (3207-8) */
+	bool esmtp, starttls, auth, pipelining, size, eightbit, utf8, dsn, chunking, enhanced;
+	uint64_t size_max;              /* 0: no limit said */
+	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
+	uint32_t rcpt_max, mail_max;    /* LIMITS; 0: none said */
+};
+
+struct smtp_client_mail {
+	struct span reverse_path;       /* without brackets, empty for <> */
+	uint64_t size;                  /* octets, for SIZE= */
+	uint32_t rcpts;                 /* how many there are to pull */
+	bool eightbit;                  /* content has octets above 127 */
+	bool utf8;                      /* addresses or header need SMTPUTF8 */
+	enum smtp_ret ret;
+	struct span envid;              /* xtext, as received */
+};
+
+struct smtp_client_rcpt {
+	struct span path;               /* without brackets */
+	uint32_t notify;
+	struct span orcpt;              /* "type;xtext" */
+};
+
+enum smtp_client_want {
+	SMTP_CLIENT_INPUT,
+	SMTP_CLIENT_FLUSH,
+	SMTP_CLIENT_STARTTLS,
+	SMTP_CLIENT_AUTH_START,
+	SMTP_CLIENT_AUTH_NEXT,
+	SMTP_CLIENT_READY,
+	SMTP_CLIENT_RCPT,
+	SMTP_CLIENT_CONTENT,
+	SMTP_CLIENT_OUTCOME,
+	SMTP_CLIENT_CLOSE,
+};
+
+/* What the peer was answering. */
+enum smtp_stage {
+	SMTP_STAGE_GREETING,
+	SMTP_STAGE_EHLO,
+	SMTP_STAGE_STARTTLS,
+	SMTP_STAGE_AUTH,
+	SMTP_STAGE_MAIL,
+	SMTP_STAGE_RCPT,
+	SMTP_STAGE_DATA,
+	SMTP_STAGE_CONTENT,     /* the final reply */
+	SMTP_STAGE_RSET,
+	SMTP_STAGE_QUIT,
+};
+
+enum smtp_class {
+	SMTP_CLASS_DELIVERED,   /* 2yz: the peer has it */
+	SMTP_CLASS_LATER,       /* 4yz, lost connection, our own "not now" */
+	SMTP_CLASS_NEVER,       /* 5yz, or the peer lacks what the message needs */
+};
+
+/* Every recipient of a transaction gets exactly one outcome; a session that fails before READY gives one with
+ * recipient == SMTP_WHOLE_SESSION, then CLOSE. */
+#define SMTP_WHOLE_SESSION UINT32_MAX
+
+struct smtp_outcome {
+	uint32_t recipient;             /* number as pulled, from 0 */
+	enum smtp_stage stage;
+	enum smtp_class class;
+	uint16_t code;                  /* the peer's reply code, 0 when the verdict is ours */
+	char enhanced[12];              /* "5.1.1"; from the reply, else made up from the class; NUL-terminated */
+	struct span text;               /* the reply as received without code, lines joined by " / "; points into struct smtp_client;
+	                                   control octets replaced by '?'. Our own words when code is 0 */
+	bool dsn;                       /* the peer took over DSN duties (3461-6) */
+};
+
+struct smtp_client {
+	const struct smtp_client_conf *conf;
+	struct smtp_io *io;             /* only io->out is used */
+	struct smtp_client_caps caps;
+	struct smtp_client_mail mail;
+	struct smtp_outcome outcome;
+	struct span challenge;          /* AUTH_NEXT: decoded, points into challenge_octets */
+	uint32_t rcpt_wanted;           /* RCPT: number to give */
+	uint32_t rcpts_sent, rcpts_answered, rcpts_accepted, rcpts_reported;
+	uint32_t transactions;          /* finished in this session, for LIMITS MAILMAX */
+	enum smtp_client_want want;
+	uint8_t state;                  /* enum of smtp/client.c */
+	uint16_t reply_code;
+	uint16_t reply_lines;
+	uint16_t reply_len;
+	uint8_t reply[SMTP_REPLY_KEPT];
+	uint8_t accepted[1024 / 8];     /* which recipients were accepted: at most 1024 RCPTs in one transaction */
+	uint8_t challenge_octets[3072];
+	uint8_t stuffing;               /* where in a line the content is */
+	uint8_t flags;                  /* private */
+	uint8_t private_state[64];      /* room for the engine's own */
+};
+
+/* At most this many recipients in one smtp_client_mail; the driver splits (5321-73: a 452 to RCPT is class LATER). */
+enum { SMTP_CLIENT_RCPTS_MAX = 1024 };
+
+enum smtp_client_want smtp_client_begin(struct smtp_client *, const struct smtp_client_conf *, struct smtp_io *);
+enum smtp_client_want smtp_client_feed(struct smtp_client *, struct span in, size_t *used);
+enum smtp_client_want smtp_client_go_on(struct smtp_client *);
+enum smtp_client_want smtp_client_secured(struct smtp_client *);
+/* initial.p == NULL: no initial response. Octets are raw; the engine encodes. */
+enum smtp_client_want smtp_client_auth_begin(struct smtp_client *, enum smtp_mechanism, struct span initial);
+enum smtp_client_want smtp_client_auth_next(struct smtp_client *, struct span response);
+enum smtp_client_want smtp_client_auth_cancel(struct smtp_client *, struct span why);
+enum smtp_client_want smtp_client_mail(struct smtp_client *, const struct smtp_client_mail *);
+enum smtp_client_want smtp_client_rcpt(struct smtp_client *, const struct smtp_client_rcpt *);
+/* Octets of the message with CRLF line ends; the engine doubles leading dots and adds the final dot when last.
+ * A bare CR or LF is a BUG of the driver's: the spool has none (asserted). */
+enum smtp_client_want smtp_client_content(struct smtp_client *, struct span octets, bool last, size_t *used);
+/* The driver cannot go on giving content: the connection must be closed so that the peer drops what it has; outcomes LATER. */
+enum smtp_client_want smtp_client_give_up(struct smtp_client *, struct span why);
+enum smtp_client_want smtp_client_quit(struct smtp_client *);
+/* The connection broke, timed out, or could not be made secure: every recipient without outcome gets one of class, in words. */
+enum smtp_client_want smtp_client_lost(struct smtp_client *, enum smtp_class class, struct span why);
+
+/* How long to wait for the peer now, in milliseconds (RFC 5321 4.5.3.2). */
+uint32_t smtp_client_patience(const struct smtp_client *);
+void smtp_client_check(const struct smtp_client *);
+
+#endif
