@@ -56,6 +56,22 @@ put_field(const struct field *f, const void *message, struct buf *out)
 	return false;
 }
 
+size_t
+fields_size(struct layout l, const void *message)
+{
+	size_t size = 0;
+	struct span s;
+
+	for (size_t i = 0; i < l.count; i++) {
+		size += l.field[i].kind == FIELD_U64 ? 8 : 4;
+		if (l.field[i].kind == FIELD_SPAN) {
+			memcpy(&s, (const uint8_t *)message + l.field[i].offset, sizeof s);
+			size += s.len;
+		}
+	}
+	return size;
+}
+
 bool
 fields_format(struct layout l, const void *message, struct buf *out)
 {

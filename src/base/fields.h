@@ -33,6 +33,8 @@ struct layout {
 #define FIELD_OF_SPAN(type, member, max) { FIELD_SPAN, offsetof(type, member), (max) }
 #define LAYOUT(table) { (table), sizeof(table) / sizeof(table)[0] }
 
+/* Octets that fields_format() would write. */
+size_t fields_size(struct layout, const void *message);
 bool fields_format(struct layout, const void *message, struct buf *out);
 bool fields_parse(struct layout, struct span in, void *message);
 /* The same for a message at the front of in; what follows stays in in. */

@@ -1,0 +1,228 @@
+#include "os/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/queue_id.h"
+
+static struct {
+	struct log_conf conf;
+	char who[32];
+} at = { .conf = { .fd = STDERR_FILENO, .most = LOG_NOTE }, .who = "postern" };
+
+static const char *const level_names[] = { "fault", "warn", "note", "fine" };
+/* syslog(3) priorities with the mail facility (2 << 3). */
+static const unsigned priorities[] = { 16 + 3, 16 + 4, 16 + 6, 16 + 7 };
+
+enum { LINE_END_ROOM = 2 };     /* a brace and a line feed always fit */
+
+void
+log_open(const struct log_conf *conf, const char *who)
+{
+	at.conf = *conf;
+	(void)snprintf(at.who, sizeof at.who, "%s", who);
+}
+
+/* Octets of the well-formed UTF-8 sequence in front of s, 0 when there is none. Overlong forms and surrogates are none. */
+static size_t
+utf8_length(struct span s)
+{
+	static const struct { uint8_t first, mask; size_t len; uint32_t least; } forms[] = {
+		{ 0xc0, 0xe0, 2, 0x80 }, { 0xe0, 0xf0, 3, 0x800 }, { 0xf0, 0xf8, 4, 0x10000 },
+	};
+
+	for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
+		uint32_t c = s.p[0] & (uint8_t)~forms[k].mask;
+
+		if ((s.p[0] & forms[k].mask) != forms[k].first || s.len < forms[k].len)
+			continue;
+		for (size_t i = 1; i < forms[k].len; i++) {
+			if ((s.p[i] & 0xc0) != 0x80)
+				return 0;
+			c = c << 6 | (s.p[i] & 0x3f);
+		}
+		return c >= forms[k].least && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? forms[k].len : 0;
+	}
+	return 0;
+}
+
+/* Inside quotes: what JSON needs escaped, and what a terminal must never see raw. */
+static bool
+put_escaped(struct buf *b, struct span s)
+{
+	bool fits = true;
+
+	while (fits && s.len > 0) {
+		size_t n = s.p[0] < 0x80 ? 1 : utf8_length(s);
+		uint8_t c = s.p[0];
+
+		if (n > 1) {
+			fits = buf_put(b, span_head(s, n));
+		} else if (c == '"' || c == '\\') {
+			fits = buf_room(b) >= 2 && buf_put_byte(b, '\\') && buf_put_byte(b, c);
+		} else if (n == 0 || c < 0x20 || c == 0x7f) {
+			fits = buf_room(b) >= 6 && buf_put_text(b, "\\u00") && buf_put_hex(b, c, 2);
+		} else {
+			fits = buf_put_byte(b, c);
+		}
+		span_skip(&s, n == 0 ? 1 : n);
+	}
+	return fits;
+}
+
+static bool
+is_bare(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_graph(s.p[i]) || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\')
+			return false;
+	return s.len > 0;
+}
+
+/* One key and value, all or nothing; a line that is full drops what comes last. */
+static void
+put_pair(struct log_line *l, const char *key, struct span value, bool number)
+{
+	struct buf *b = &l->out;
+	size_t before = b->len;
+	bool quoted = !number && (at.conf.json || !is_bare(value));
+	bool fits = buf_put_text(b, at.conf.json ? (b->len > 1 ? ",\"" : "\"") : b->len > 0 ? " " : "")
+	    && buf_put_text(b, key) && buf_put_text(b, at.conf.json ? "\":" : "=")
+	    && (!quoted || buf_put_byte(b, '"'))
+	    && (quoted ? put_escaped(b, span_head(value, LOG_VALUE_MAX)) : buf_put(b, span_head(value, LOG_VALUE_MAX)))
+	    && (!quoted || buf_put_byte(b, '"'));
+
+	if (!fits)
+		b->len = before;
+}
+
+static void
+put_time(struct log_line *l)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[40];
+	size_t n;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &tm);
+	n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(text + n, sizeof text - n, ".%03uZ", (unsigned)(now.tv_nsec / 1000000));
+	log_text(l, "ts", text);
+}
+
+void
+log_begin(struct log_line *l, enum log_level level, const char *event)
+{
+	assert(level <= LOG_FINE);
+	l->level = level;
+	l->out = (struct buf){ l->text, 0, sizeof l->text - LINE_END_ROOM };
+	if (level > at.conf.most)
+		return;
+	if (at.conf.json)
+		(void)buf_put_byte(&l->out, '{');
+	put_time(l);
+	log_text(l, "level", level_names[level]);
+	log_text(l, "proc", at.who);
+	log_text(l, "event", event);
+}
+
+void
+log_span(struct log_line *l, const char *key, struct span value)
+{
+	if (l->level <= at.conf.most)
+		put_pair(l, key, value, false);
+}
+
+void
+log_text(struct log_line *l, const char *key, const char *value)
+{
+	log_span(l, key, span_of(value));
+}
+
+void
+log_u64(struct log_line *l, const char *key, uint64_t value)
+{
+	uint8_t digits[20];
+	struct buf b = BUF_OVER(digits);
+
+	if (l->level > at.conf.most)
+		return;
+	(void)buf_put_u64(&b, value);
+	put_pair(l, key, buf_span(&b), true);
+}
+
+void
+log_id(struct log_line *l, const char *key, uint64_t id)
+{
+	uint8_t text[QUEUE_ID_LEN];
+	struct buf b = BUF_OVER(text);
+
+	(void)queue_id_format(id, &b);
+	log_span(l, key, buf_span(&b));
+}
+
+void
+log_errno(struct log_line *l, int error)
+{
+	char text[128];
+
+	log_text(l, "error", strerror_r(error, text, sizeof text));
+}
+
+static void
+write_syslog(struct log_line *l)
+{
+	uint8_t packet[LOG_LINE_MAX + 64];
+	struct buf b = BUF_OVER(packet);
+
+	(void)(buf_put_byte(&b, '<') && buf_put_u64(&b, priorities[l->level]) && buf_put_text(&b, ">postern: ")
+	    && buf_put(&b, buf_span(&l->out)));
+	/* A log that is full must not stop the mail. */
+	(void)send(at.conf.fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void
+log_end(struct log_line *l)
+{
+	ssize_t n;
+
+	if (l->level > at.conf.most)
+		return;
+	l->out.max += LINE_END_ROOM;
+	if (at.conf.json)
+		(void)buf_put_byte(&l->out, '}');
+	if (at.conf.syslog) {
+		write_syslog(l);
+		return;
+	}
+	(void)buf_put_byte(&l->out, '\n');
+	n = write(at.conf.fd, l->out.p, l->out.len);
+	(void)n;
+}
+
+void
+log_say(enum log_level level, const char *event, const char *why)
+{
+	struct log_line l;
+
+	log_begin(&l, level, event);
+	if (why != NULL)
+		log_text(&l, "why", why);
+	log_end(&l);
+}
+
+void
+log_fail(const char *event, const char *what, int error)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, event);
+	log_text(&l, "what", what);
+	log_errno(&l, error);
+	log_end(&l);
+}

@@ -1,0 +1,245 @@
+#include "proc/child.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "os/log.h"
+
+/* What the master has staged but not yet put in force. */
+static struct {
+	struct child *child;
+	const struct child_handler *handler;
+	void *arg;
+	struct conf staged;
+	bool has_staged, going, draining, failed;
+} me;
+
+static void
+open_log(const struct child *child)
+{
+	struct log_conf lc = { .json = child->conf.log_format == CONF_LOG_JSON, .fd = STDERR_FILENO, .most = LOG_NOTE };
+	static int syslog_fd = -1;
+	char who[32];
+
+	if (child->conf.log_target == CONF_LOG_SYSLOG && syslog_fd == -1) {
+		struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+
+		syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (syslog_fd != -1 && connect(syslog_fd, (struct sockaddr *)&sun, sizeof sun) != 0) {
+			(void)close(syslog_fd);
+			syslog_fd = -1;
+		}
+	}
+	if (child->conf.log_target == CONF_LOG_SYSLOG && syslog_fd != -1) {
+		lc.syslog = true;
+		lc.fd = syslog_fd;
+	}
+	(void)snprintf(who, sizeof who, "%s:%u", role_name(child->role), child->slot);
+	log_open(&lc, who);
+}
+
+/* Only a broken master sends what the order does not allow: there is nothing sane to go on with. */
+static void
+refuse(const char *why)
+{
+	log_say(LOG_FAULT, "master-broken", why);
+	me.failed = true;
+	uv_stop(&me.child->loop);
+}
+
+static void
+take_staged(void)
+{
+	if (me.has_staged)
+		me.child->conf = me.staged;
+	me.has_staged = false;
+	open_log(me.child);
+}
+
+static void
+on_conf(struct span body)
+{
+	uint8_t why[512];
+	struct buf b = BUF_OVER(why);
+
+	if (conf_parse(&me.staged, body, &b))
+		me.has_staged = true;
+	else
+		refuse("configuration does not parse");
+}
+
+static void
+on_certificate(struct span body)
+{
+	struct master_certificate m;
+
+	if (!fields_parse(master_certificate_layout, body, &m))
+		refuse("certificate malformed");
+	else if (me.handler->certificate != NULL)
+		me.handler->certificate(me.arg, &m);
+}
+
+static void
+on_listen(const struct frame *f)
+{
+	struct master_listen m;
+
+	if (f->fd == -1 || !fields_parse(master_listen_layout, f->body, &m))
+		refuse("listen malformed");
+	else if (me.handler->listen != NULL)
+		me.handler->listen(me.arg, &m, f->fd);
+	else
+		(void)close(f->fd);
+}
+
+static void
+on_peer(const struct frame *f)
+{
+	struct master_peer m;
+
+	if (f->fd == -1 || !fields_parse(master_peer_layout, f->body, &m) || m.role >= ROLE_MAX)
+		refuse("peer malformed");
+	else if (me.handler->peer != NULL)
+		me.handler->peer(me.arg, (enum role)m.role, m.slot, f->fd);
+	else
+		(void)close(f->fd);
+}
+
+static void
+on_go(void)
+{
+	if (me.going || !me.has_staged) {
+		refuse("go out of order");
+		return;
+	}
+	me.going = true;
+	take_staged();
+	if (me.handler->go != NULL)
+		me.handler->go(me.arg);
+}
+
+static void
+on_reload(void)
+{
+	if (!me.going) {
+		refuse("reload before go");
+		return;
+	}
+	take_staged();
+	if (me.handler->reload != NULL)
+		me.handler->reload(me.arg);
+}
+
+static void
+on_drain(void)
+{
+	if (me.draining)
+		return;
+	me.draining = true;
+	if (me.handler->drain != NULL && me.going)
+		me.handler->drain(me.arg);
+	else
+		child_drained(me.child);
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	(void)arg;
+	(void)c;
+	switch (f->type) {
+	case MASTER_CONF:
+		on_conf(f->body);
+		break;
+	case MASTER_CERTIFICATE:
+		on_certificate(f->body);
+		break;
+	case MASTER_TICKET_KEYS:
+		if (me.handler->ticket_keys != NULL)
+			me.handler->ticket_keys(me.arg, f->body);
+		break;
+	case MASTER_LISTEN:
+		on_listen(f);
+		break;
+	case MASTER_PEER:
+		on_peer(f);
+		break;
+	case MASTER_SECRET:
+		if (me.handler->secret != NULL)
+			me.handler->secret(me.arg, f->body);
+		break;
+	case MASTER_GO:
+		on_go();
+		break;
+	case MASTER_RELOAD:
+		on_reload();
+		break;
+	case MASTER_DRAIN:
+		on_drain();
+		break;
+	default:
+		refuse("unknown message");
+	}
+}
+
+static void
+on_master_gone(void *arg, struct channel *c)
+{
+	(void)arg;
+	(void)c;
+	me.child->master = NULL;
+	me.failed = true;
+	uv_stop(&me.child->loop);
+}
+
+int
+child_run(struct child *child, enum role role, uint32_t slot, const struct child_handler *handler, void *arg)
+{
+	static const struct channel_handler master = { .message = on_message, .closed = on_master_gone };
+	int error;
+
+	me.child = child;
+	me.handler = handler;
+	me.arg = arg;
+	child->role = role;
+	child->slot = slot;
+	conf_defaults(&child->conf);
+	open_log(child);
+	/* The terminal's ^C goes to the whole group; the master decides what it means. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	error = uv_loop_init(&child->loop);
+	if (error == 0)
+		child->master = channel_open(&child->loop, PEERS_MASTER_FD, &master, NULL);
+	if (error != 0 || child->master == NULL) {
+		log_say(LOG_FAULT, "start", "no loop, or descriptor 3 is no channel");
+		return 71;
+	}
+	(void)uv_run(&child->loop, UV_RUN_DEFAULT);
+	return me.failed ? 70 : 0;
+}
+
+void
+child_ready(struct child *child)
+{
+	if (child->master != NULL)
+		(void)channel_send_octets(child->master, CHILD_READY, 0, (struct span){ NULL, 0 });
+}
+
+void
+child_drained(struct child *child)
+{
+	if (child->master != NULL) {
+		(void)channel_send_octets(child->master, CHILD_DRAINED, 0, (struct span){ NULL, 0 });
+		channel_flush(child->master);
+	}
+	uv_stop(&child->loop);
+}
