@@ -2,11 +2,13 @@
  * mail/header.h - the header section of a message passing by, line by line, with the few repairs a submission server owes.
  *
  * Rules     RFC 5322 2.2, 3.6; RFC 6409 8; RFC 5321 4.1.1.4, 6.3, 6.4; RFC 6532.
- * Repairs   Date and Message-ID are added when missing; Bcc and Return-Path are removed; nothing else is touched, no field
- *           is reordered (requirements 5322-7, 5322-9, 5321-43, 6409-25, 6409-26, 5321-45).
+ * Repairs   Date and Message-ID are added when missing; Bcc, Resent-Bcc and Return-Path are removed; nothing else is
+ *           touched, no field is reordered (requirements 5322-7, 5322-9, 5321-43, 6409-25, 6409-26, 5321-45).
  * Refuses   a line that is no field and no continuation; a field name with foreign octets; a line over 998 octets; From
- *           missing, repeated, or without an address; any of Sender, Reply-To, To, Cc, Message-ID, In-Reply-To,
- *           References, Subject, Date repeated (5322-3); more than 100 Received (5321-46); octets above 127 without SMTPUTF8.
+ *           missing, repeated, without an address, with an address whose domain is not fully qualified (6409-7), or with
+ *           several and no Sender (5322-4); any of Sender, Reply-To, To, Cc, Message-ID, In-Reply-To, References, Subject,
+ *           Date repeated (5322-3); more than 100 Received (5321-46); octets above 127 without SMTPUTF8, and such as are
+ *           not UTF-8 with it (RFC 6532 3.2).
  * Owner     struct header_scan belongs to a transaction and ends with it. Fixed size, no allocation.
  * Blocks    never.
  */
@@ -34,8 +36,9 @@ struct header_scan {
 	bool ended;                     /* the empty line has been seen */
 	bool utf8_ok;                   /* SMTPUTF8 was given */
 	enum fail fail;                 /* first thing wrong, OK while nothing is */
-	uint32_t fail_line;             /* where */
+	uint32_t fail_line;             /* where; 0 when it is about no line: something is missing */
 	const char *fail_words;         /* what, static text */
+	uint32_t from_line;             /* where From began */
 	uint16_t from_len;
 	uint8_t from[HEADER_FROM_MAX];  /* unfolded value of From */
 };
