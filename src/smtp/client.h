@@ -19,8 +19,14 @@
  *	case SMTP_CLIENT_CLOSE:       send io->out, close_notify, hang up
  *	}
  *
+ * Input that feed() did not use stays with the driver and is given again, with more behind it, at the next INPUT; only when
+ * feed() then uses nothing of it there is something to read. The engine keeps no copy of input: a reply line is used only
+ * whole, so the driver needs room for SMTP_REPLY_LINE_MAX octets. io->out must hold SMTP_CLIENT_OUT_ROOM octets and the
+ * longest AUTH response.
+ *
  * Recipients and content are pulled, so a message of any size and any number of recipients costs no memory here. With
- * PIPELINING offered MAIL, the RCPTs and DATA go out in groups (2920-4: DATA is last in its group).
+ * PIPELINING offered MAIL, the RCPTs and DATA go out in groups (2920-4: DATA is last in its group) that are small enough for
+ * a driver that writes all before it reads (2920-6).
  *
  * Owner     struct smtp_client and io belong to the driver. conf outlives the session.
  * Secrets   the response given to auth_* is encoded into io->out, which the driver wipes when sent.
@@ -37,6 +43,9 @@ enum {
 	SMTP_REPLY_LINE_MAX = 4096,     /* one line of a reply that we still read */
 	SMTP_REPLY_LINES_MAX = 128,     /* lines of one reply; more is an attack */
 	SMTP_REPLY_KEPT = 400,          /* octets of a reply's text that are kept for log and DSN */
+	SMTP_CLIENT_OUT_ROOM = 1024,    /* the least that io->out must hold when empty: the longest command line */
+	SMTP_CLIENT_WINDOW = 128,       /* recipients without an answer at most (2920-6) */
+	SMTP_CLIENT_ROUNDS_MAX = 8,     /* challenges in one AUTH exchange */
 };
 
 enum smtp_client_tls {
@@ -131,26 +140,38 @@ struct smtp_client {
 	struct smtp_client_mail mail;
 	struct smtp_outcome outcome;
 	struct span challenge;          /* AUTH_NEXT: decoded, points into challenge_octets */
+	bool initial_unsent;            /* AUTH_NEXT: the initial response made the AUTH line too long (4954-10); give it now */
 	uint32_t rcpt_wanted;           /* RCPT: number to give */
 	uint32_t rcpts_sent, rcpts_answered, rcpts_accepted, rcpts_reported;
-	uint32_t transactions;          /* finished in this session, for LIMITS MAILMAX */
+	uint32_t transactions;          /* MAIL commands of this session, refused ones too, for LIMITS MAILMAX (9422-2) */
 	enum smtp_client_want want;
-	uint8_t state;                  /* enum of smtp/client.c */
+	/* The rest is the engine's own. */
+	uint8_t state;                  /* enum client_state */
+	uint8_t then;                   /* the state after the outcomes */
+	uint8_t rounds;                 /* challenges so far */
+	uint8_t mechanism;              /* the one being tried */
+	bool secured;                   /* STARTTLS has been done */
+	bool polite;                    /* the conversation is in step, so QUIT is worth saying */
+	bool rset_due;                  /* the last transaction was left open */
+	bool rset_awaited, mail_awaited, data_awaited;
+	bool mail_due, mail_failed, data_sent;
+	bool dot_due;                   /* the end of the content waits for room */
+	bool line_start;                /* the next content octet is the first of its line */
 	uint16_t reply_code;
 	uint16_t reply_lines;
 	uint16_t reply_len;
 	uint8_t reply[SMTP_REPLY_KEPT];
+	uint32_t swept;                 /* recipients below this one have had their outcome */
 	uint8_t accepted[1024 / 8];     /* which recipients were accepted: at most 1024 RCPTs in one transaction */
+	uint8_t skipped[1024 / 8];      /* which were never sent */
 	uint8_t challenge_octets[3072];
-	uint8_t stuffing;               /* where in a line the content is */
-	uint8_t flags;                  /* private */
-	uint8_t private_state[64];      /* room for the engine's own */
 };
 
 /* At most this many recipients in one smtp_client_mail; the driver splits (5321-73: a 452 to RCPT is class LATER). */
 enum { SMTP_CLIENT_RCPTS_MAX = 1024 };
 
 enum smtp_client_want smtp_client_begin(struct smtp_client *, const struct smtp_client_conf *, struct smtp_io *);
+/* Also when CONTENT is wanted and the peer speaks out of turn (or sending fails while its words can still be read). */
 enum smtp_client_want smtp_client_feed(struct smtp_client *, struct span in, size_t *used);
 enum smtp_client_want smtp_client_go_on(struct smtp_client *);
 enum smtp_client_want smtp_client_secured(struct smtp_client *);
@@ -158,12 +179,13 @@ enum smtp_client_want smtp_client_secured(struct smtp_client *);
 enum smtp_client_want smtp_client_auth_begin(struct smtp_client *, enum smtp_mechanism, struct span initial);
 enum smtp_client_want smtp_client_auth_next(struct smtp_client *, struct span response);
 enum smtp_client_want smtp_client_auth_cancel(struct smtp_client *, struct span why);
+/* The spans of a mail live until RCPT or OUTCOME is wanted, those of a recipient during the call. */
 enum smtp_client_want smtp_client_mail(struct smtp_client *, const struct smtp_client_mail *);
 enum smtp_client_want smtp_client_rcpt(struct smtp_client *, const struct smtp_client_rcpt *);
-/* Octets of the message with CRLF line ends; the engine doubles leading dots and adds the final dot when last.
- * A bare CR or LF is a BUG of the driver's: the spool has none (asserted). */
+/* Octets of the message with CRLF line ends; the engine doubles leading dots and adds the final dot when last. What was not
+ * used is given again. A bare CR or LF would be a bug of the driver's: smtp/server lets none in, they are not looked for again. */
 enum smtp_client_want smtp_client_content(struct smtp_client *, struct span octets, bool last, size_t *used);
-/* The driver cannot go on giving content: the connection must be closed so that the peer drops what it has; outcomes LATER. */
+/* The driver cannot go on giving recipients or content: the connection must be closed so that the peer drops what it has; outcomes LATER. */
 enum smtp_client_want smtp_client_give_up(struct smtp_client *, struct span why);
 enum smtp_client_want smtp_client_quit(struct smtp_client *);
 /* The connection broke, timed out, or could not be made secure: every recipient without outcome gets one of class, in words. */
