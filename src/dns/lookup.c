@@ -1,0 +1,387 @@
+#include <assert.h>
+#include <idn2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "dns/resolver.h"
+
+enum { RCODE_SERVFAIL = 2, RCODE_REFUSED = 5 };
+
+/* What one answer is to us. */
+enum answer { ANSWER_DATA, ANSWER_NOTHING, ANSWER_NO_NAME, ANSWER_LATER };
+
+static void mx_end(struct mx_lookup *, enum mx_verdict);
+
+/* ---- words ---- */
+
+static const char *
+type_name(uint8_t type)
+{
+	return type == DNS_TYPE_MX ? "MX" : type == DNS_TYPE_A ? "A" : "AAAA";
+}
+
+static const char *
+query_name(const struct mx_query *q)
+{
+	return q->type == DNS_TYPE_MX ? q->lookup->domain : q->lookup->list.host[q->host].name;
+}
+
+static void
+say_later(struct mx_query *q, const char *why, const char *detail)
+{
+	struct mx_lookup *l = q->lookup;
+
+	l->some_later = true;
+	snprintf(l->list.words, sizeof l->list.words, "DNS: %s of %s: %s%.120s", type_name(q->type), query_name(q), why,
+	    detail);
+}
+
+static const char *
+rcode_words(int rcode)
+{
+	return rcode == RCODE_SERVFAIL ? "no server could answer (SERVFAIL)" :
+	    rcode == RCODE_REFUSED ? "the server refused (REFUSED)" : "the server failed";
+}
+
+/* ---- answers ---- */
+
+static enum answer
+answer_classify(struct mx_query *q, int err, const struct ub_result *result)
+{
+	if (err != 0)
+		say_later(q, "", ub_strerror(err));
+	else if (result->bogus)
+		/* dane-2: never taken for "nothing there". */
+		say_later(q, "DNSSEC validation failed: ", result->why_bogus != NULL ? result->why_bogus : "");
+	else if (result->rcode == 0)
+		return result->havedata ? ANSWER_DATA : ANSWER_NOTHING;
+	else if (result->nxdomain)
+		return ANSWER_NO_NAME;
+	else
+		say_later(q, rcode_words(result->rcode), "");
+	return ANSWER_LATER;
+}
+
+static void
+keep_for(struct mx_lookup *l, const struct ub_result *result)
+{
+	uint32_t ttl = result->ttl > 0 ? (uint32_t)result->ttl : 0;
+
+	if (ttl < l->list.ttl)
+		l->list.ttl = ttl;
+}
+
+static void query_begin(struct mx_lookup *, uint8_t type, uint8_t host);
+
+static void
+ask_addresses(struct mx_lookup *l)
+{
+	for (uint32_t i = 0; i < l->list.hosts; i++) {
+		l->list.host[i].secure = true;
+		query_begin(l, DNS_TYPE_AAAA, (uint8_t)i);
+		query_begin(l, DNS_TYPE_A, (uint8_t)i);
+	}
+}
+
+/* Take the hosts out of records that mx_order() has put in order, and go on to their addresses. */
+static void
+take_order(struct mx_lookup *l, struct mx_record *record, size_t count)
+{
+	uint64_t seed = 0;
+	enum mx_verdict verdict;
+
+	(void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+	verdict = mx_order(record, &count, span_of(l->self), seed);
+	if (verdict != MX_FOUND) {
+		mx_end(l, verdict);
+		return;
+	}
+	l->list.hosts = count < MX_HOSTS_MAX ? (uint32_t)count : MX_HOSTS_MAX;
+	for (uint32_t i = 0; i < l->list.hosts; i++) {
+		l->list.host[i].preference = record[i].preference;
+		memcpy(l->list.host[i].name, record[i].name, MX_NAME_MAX);
+	}
+	ask_addresses(l);
+}
+
+/* The domain, or the host asked for, is its own mail exchanger. */
+static void
+take_implicit(struct mx_lookup *l)
+{
+	struct mx_record record = { .preference = 0 };
+
+	memcpy(record.name, l->domain, MX_NAME_MAX);
+	l->list.implicit = true;
+	take_order(l, &record, 1);
+}
+
+static void
+take_mx(struct mx_lookup *l, const struct ub_result *result)
+{
+	struct mx_record record[MX_RECORDS_MAX];
+	size_t count = 0;
+
+	for (int i = 0; result->data[i] != NULL && count < MX_RECORDS_MAX; i++)
+		if (mx_record_parse((struct span){ (const uint8_t *)result->data[i], (size_t)result->len[i] },
+		    &record[count]))
+			count++;
+	/* 5321-63: records that are of no use do not bring the implicit MX back. */
+	if (count == 0)
+		mx_end(l, MX_NO_HOST);
+	else
+		take_order(l, record, count);
+}
+
+static void
+on_mx(struct mx_query *q, enum answer answer, const struct ub_result *result)
+{
+	struct mx_lookup *l = q->lookup;
+
+	if (answer == ANSWER_DATA) {
+		l->list.secure = result->secure;
+		take_mx(l, result);
+	} else if (answer == ANSWER_NOTHING) {
+		l->list.secure = result->secure;
+		take_implicit(l);
+	} else {
+		mx_end(l, answer == ANSWER_NO_NAME ? MX_NO_DOMAIN : MX_LATER);
+	}
+}
+
+static void
+on_address(struct mx_query *q, enum answer answer, const struct ub_result *result)
+{
+	struct mx_found *found = &q->lookup->found[q->host][q->type == DNS_TYPE_AAAA ? 0 : 1];
+	int octets = q->type == DNS_TYPE_AAAA ? 16 : 4;
+
+	if (answer == ANSWER_LATER || !result->secure)
+		q->lookup->list.host[q->host].secure = false;
+	if (answer != ANSWER_DATA)
+		return;
+	for (int i = 0; result->data[i] != NULL && found->count < MX_HOST_ADDRESSES_MAX; i++)
+		if (result->len[i] == octets)
+			memcpy(found->octets[found->count++], result->data[i], (size_t)octets);
+}
+
+/* ---- the end ---- */
+
+static void
+append_addresses(struct mx_list *list, uint8_t host, bool v6, const struct mx_found *found)
+{
+	for (uint8_t i = 0; i < found->count && list->addresses < MX_ADDRESSES_MAX; i++) {
+		struct mx_address *a = &list->address[list->addresses++];
+
+		a->host = host;
+		a->v6 = v6;
+		memcpy(a->octets, found->octets[i], 16);
+	}
+}
+
+/* Host by host, each one's addresses as the resolver gave them (5321-64). */
+static void
+gather(struct mx_lookup *l)
+{
+	for (uint8_t i = 0; i < l->list.hosts; i++) {
+		append_addresses(&l->list, i, true, &l->found[i][0]);
+		append_addresses(&l->list, i, false, &l->found[i][1]);
+	}
+	mx_end(l, mx_conclude(l->list.addresses, l->some_later));
+}
+
+static const char *
+verdict_words(const struct mx_lookup *l)
+{
+	switch (l->list.verdict) {
+	case MX_NO_DOMAIN:
+		return "DNS: there is no domain ";
+	case MX_NULL:
+		return "this domain takes no mail (null MX): ";
+	case MX_NO_HOST:
+		return l->host_only ? "DNS: no address for " :
+		    l->list.implicit ? "DNS: neither a mail exchanger nor an address for " :
+		    "DNS: no mail exchanger has an address for ";
+	case MX_LOOP:
+		return "this host is itself the best mail exchanger for ";
+	default:
+		return NULL;
+	}
+}
+
+static void
+mx_end(struct mx_lookup *l, enum mx_verdict verdict)
+{
+	const char *words;
+
+	l->list.verdict = verdict;
+	words = verdict_words(l);
+	if (words != NULL)
+		snprintf(l->list.words, sizeof l->list.words, "%s%s", words, l->domain);
+	else if (verdict == MX_FOUND)
+		l->list.words[0] = 0;
+	l->ended = true;
+}
+
+static void
+mx_lookup_free(struct mx_lookup *l)
+{
+	for (size_t i = 0; i < sizeof l->query / sizeof l->query[0]; i++)
+		if (l->query[i].async_id >= 0)
+			ub_cancel(l->resolver->ctx, l->query[i].async_id);
+	*l->link = l->next;
+	if (l->next != NULL)
+		l->next->link = l->link;
+	free(l);
+}
+
+/* done() may begin and cancel other look-ups, so it comes last. */
+static void
+report(struct mx_lookup *l)
+{
+	void (*done)(void *, const struct mx_list *) = l->done;
+	void *arg = l->arg;
+	struct mx_list list = l->list;
+
+	mx_lookup_free(l);
+	done(arg, &list);
+}
+
+static void
+on_result(void *arg, int err, struct ub_result *result)
+{
+	struct mx_query *q = arg;
+	struct mx_lookup *l = q->lookup;
+	enum answer answer = answer_classify(q, err, result);
+
+	q->async_id = -1;
+	l->waiting--;
+	if (result != NULL)
+		keep_for(l, result);
+	if (q->type == DNS_TYPE_MX)
+		on_mx(q, answer, result);
+	else
+		on_address(q, answer, result);
+	ub_resolve_free(result);
+	if (!l->ended && l->waiting == 0)
+		gather(l);
+	if (l->ended)
+		report(l);
+}
+
+/* ---- the beginning ---- */
+
+static void
+query_begin(struct mx_lookup *l, uint8_t type, uint8_t host)
+{
+	size_t at = type == DNS_TYPE_MX ? 0 : 1 + 2 * (size_t)host + (type == DNS_TYPE_A);
+	struct mx_query *q = &l->query[at];
+	int err;
+
+	assert(at < sizeof l->query / sizeof l->query[0]);
+	*q = (struct mx_query){ .lookup = l, .async_id = -1, .host = host, .type = type };
+	err = ub_resolve_async(l->resolver->ctx, query_name(q), type, DNS_CLASS_IN, q, on_result, &q->async_id);
+	if (err == 0)
+		l->waiting++;
+	else
+		say_later(q, "", ub_strerror(err));
+}
+
+/* The name to ask for: lower case, A-labels, no dot behind. */
+static bool
+set_domain(struct mx_lookup *l, struct span domain)
+{
+	char text[MX_NAME_MAX], *ascii = NULL;
+	size_t len = domain.len;
+	bool fits;
+
+	if (len > 1 && domain.p[len - 1] == '.')
+		len--;
+	if (len == 0 || len >= sizeof text || memchr(domain.p, 0, len) != NULL)
+		return false;
+	memcpy(text, domain.p, len);
+	text[len] = 0;
+	if (idn2_to_ascii_8z(text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
+		return false;
+	len = strlen(ascii);
+	fits = len > 0 && len < sizeof l->domain - 1;
+	if (fits)
+		memcpy(l->domain, ascii, len + 1);
+	idn2_free(ascii);
+	return fits;
+}
+
+static void
+enlist(struct mx_lookup *l, struct resolver *r)
+{
+	l->resolver = r;
+	l->next = r->lookups;
+	l->link = &r->lookups;
+	if (l->next != NULL)
+		l->next->link = &l->next;
+	r->lookups = l;
+}
+
+/* A verdict that needed no question still waits for the clock: done() never comes from inside mx_lookup_begin(). */
+static void
+ask(struct mx_lookup *l, const struct mx_question *question)
+{
+	if (!set_domain(l, question->domain)) {
+		snprintf(l->domain, sizeof l->domain, "%.*s",
+		    (int)(question->domain.len < 200 ? question->domain.len : 200), (const char *)question->domain.p);
+		mx_end(l, MX_NO_DOMAIN);
+	} else if (l->host_only) {
+		take_implicit(l);
+	} else {
+		query_begin(l, DNS_TYPE_MX, 0);
+	}
+	if (!l->ended && l->waiting == 0)
+		mx_end(l, MX_LATER);
+}
+
+struct mx_lookup *
+mx_lookup_begin(struct resolver *r, const struct mx_question *question,
+    void (*done)(void *arg, const struct mx_list *), void *arg)
+{
+	struct mx_lookup *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	for (size_t i = 0; i < sizeof l->query / sizeof l->query[0]; i++)
+		l->query[i].async_id = -1;
+	l->done = done;
+	l->arg = arg;
+	l->list.ttl = UINT32_MAX;
+	l->deadline_ms = question->deadline > 0 ? question->deadline : MX_DEADLINE;
+	l->deadline = uv_now(r->loop) + l->deadline_ms;
+	l->host_only = question->host_only;
+	if (!l->host_only && question->self.len < sizeof l->self)
+		memcpy(l->self, question->self.p, question->self.len);
+	enlist(l, r);
+	ask(l, question);
+	resolver_clock(r, l->ended);
+	return l;
+}
+
+void
+mx_lookup_cancel(struct mx_lookup *l)
+{
+	if (l != NULL)
+		mx_lookup_free(l);
+}
+
+bool
+mx_lookup_tick(struct mx_lookup *l, uint64_t now)
+{
+	if (!l->ended && now >= l->deadline) {
+		/* Some hosts may have answered in time. */
+		l->some_later = true;
+		snprintf(l->list.words, sizeof l->list.words, "DNS: no answer about %s within %u s", l->domain,
+		    l->deadline_ms / 1000);
+		gather(l);
+	}
+	if (!l->ended)
+		return false;
+	report(l);
+	return true;
+}

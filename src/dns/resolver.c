@@ -1,0 +1,141 @@
+#include "dns/resolver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+on_answers(uv_poll_t *poll, int status, int events)
+{
+	struct resolver *r = poll->data;
+
+	(void)status;
+	(void)events;
+	/* Calls the callbacks given to ub_resolve_async(); they may ask anew. */
+	ub_process(r->ctx);
+}
+
+/* Deadlines are checked once a second: nobody needs them sharper, and one timer serves all. Each report may begin and cancel
+ * look-ups, so the list is read anew after it. */
+static void
+on_clock(uv_timer_t *clock)
+{
+	struct resolver *r = clock->data;
+	struct mx_lookup *l = r->lookups;
+
+	while (l != NULL)
+		l = mx_lookup_tick(l, uv_now(r->loop)) ? r->lookups : l->next;
+	if (r->lookups == NULL)
+		uv_timer_stop(clock);
+}
+
+void
+resolver_clock(struct resolver *r, bool at_once)
+{
+	if (at_once)
+		uv_timer_start(&r->clock, on_clock, 0, 1000);
+	else if (!uv_is_active((uv_handle_t *)&r->clock))
+		uv_timer_start(&r->clock, on_clock, 1000, 1000);
+}
+
+static int
+set_server(struct ub_ctx *ctx, const char *server)
+{
+	int err;
+
+	if (server == NULL || server[0] == 0) {
+		/* No resolv.conf means that unbound itself asks from the root down. */
+		ub_ctx_resolvconf(ctx, NULL);
+		ub_ctx_hosts(ctx, NULL);
+		return 0;
+	}
+	err = ub_ctx_set_option(ctx, "do-not-query-localhost:", "no");
+	return err != 0 ? err : ub_ctx_set_fwd(ctx, server);
+}
+
+/* The ceilings of the cache: a relay's domains, not the world's. */
+static int
+set_limits(struct ub_ctx *ctx)
+{
+	static const char *const options[][2] = {
+		{ "msg-cache-size:", "2m" },
+		{ "rrset-cache-size:", "4m" },
+		{ "key-cache-size:", "1m" },
+		{ "cache-max-negative-ttl:", "300" },
+		{ "infra-keep-probing:", "yes" },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		/* An older libunbound may not know one of them; none is needed. */
+		(void)ub_ctx_set_option(ctx, options[i][0], options[i][1]);
+	return ub_ctx_debugout(ctx, NULL);
+}
+
+static int
+configure(struct ub_ctx *ctx, const struct resolver_conf *conf)
+{
+	int err = set_limits(ctx);
+
+	if (err == 0)
+		err = set_server(ctx, conf->server);
+	if (err == 0 && conf->trust_anchor != NULL && conf->trust_anchor[0] != 0)
+		err = ub_ctx_add_ta_file(ctx, conf->trust_anchor);
+	if (err == 0)
+		err = ub_ctx_async(ctx, 1);
+	return err;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct resolver *r = handle->data;
+
+	if (--r->open_handles == 0)
+		free(r);
+}
+
+static bool
+resolver_begin(struct resolver *r, uv_loop_t *loop, int fd)
+{
+	r->loop = loop;
+	if (uv_poll_init(loop, &r->poll, fd) != 0)
+		return false;
+	uv_timer_init(loop, &r->clock);
+	r->open_handles = 2;
+	r->poll.data = r->clock.data = r;
+	uv_poll_start(&r->poll, UV_READABLE, on_answers);
+	return true;
+}
+
+struct resolver *
+resolver_open(uv_loop_t *loop, const struct resolver_conf *conf, struct buf *why)
+{
+	struct resolver *r = calloc(1, sizeof *r);
+	int err = UB_NOMEM;
+
+	if (r == NULL || (r->ctx = ub_ctx_create()) == NULL)
+		goto fail;
+	err = configure(r->ctx, conf);
+	if (err == 0 && resolver_begin(r, loop, ub_fd(r->ctx)))
+		return r;
+fail:
+	buf_put_text(why, err == 0 ? "the event loop refused the resolver" : ub_strerror(err));
+	buf_terminate(why);
+	if (r != NULL && r->ctx != NULL)
+		ub_ctx_delete(r->ctx);
+	free(r);
+	return NULL;
+}
+
+void
+resolver_close(struct resolver *r)
+{
+	if (r == NULL)
+		return;
+	while (r->lookups != NULL)
+		mx_lookup_cancel(r->lookups);
+	uv_poll_stop(&r->poll);
+	ub_ctx_delete(r->ctx);
+	r->ctx = NULL;
+	uv_close((uv_handle_t *)&r->poll, on_closed);
+	uv_close((uv_handle_t *)&r->clock, on_closed);
+}
