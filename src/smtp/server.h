@@ -16,8 +16,16 @@
  *	}
  *
  * Any split of the bytes gives the same talk. The engine keeps no copy of input: what feed() did not use must be given
- * again, with more behind it. It uses a command line, an AUTH line and a header line only whole, so the driver needs room
- * for SMTP_LINE_KEPT octets; a line that is longer is swallowed and refused by the engine.
+ * again at the next INPUT; only when feed() then uses nothing of it there is something to read. It uses a command line, an
+ * AUTH line and a header line only whole, so the driver needs room for SMTP_LINE_KEPT octets; a longer line is swallowed
+ * and refused by the engine. What feed() did use stays where it is until INPUT is wanted again: s->ask points into it.
+ *
+ * Content is whole and taken before AUTHOR and COMMIT are asked; at INPUT io->content may hold octets that wait for more.
+ * COMMIT ends the draft whatever the answer. ABORT is asked when the engine drops an open draft (RSET, EHLO, QUIT, refused
+ * content, too many errors); the reply is in io->out by then. At CLOSE no draft is open, but for smtp_server_end().
+ *
+ * A bare CR, a bare LF or a NUL in a command line is answered 500 5.5.2, then 421, and ends the session: a client has no
+ * reason for it, and two readers that disagree about line ends are what smuggling needs (RFC 5321 2.3.8, 7.8).
  *
  * Owner     struct smtp_server and io belong to the driver and outlive each call. conf outlives the session.
  * Secrets   AUTH octets are only ever pointed to (ask.octets into the input); the driver wipes its input after answering.
@@ -39,9 +47,10 @@ enum {
 	SMTP_TEXT_LINE_MAX = 1000,      /* RFC 5321 4.5.3.1.6, with CRLF */
 	SMTP_LINE_KEPT = SMTP_AUTH_LINE_MAX + 512,
 	SMTP_REPLY_ROOM = 1024,         /* what one reply may take in io->out */
-	SMTP_CONTENT_ROOM = 4096,       /* the least that io->content must hold when empty */
+	SMTP_CONTENT_ROOM = 4096,       /* the least that io->content must hold when empty, from the answer to DATA on */
+	SMTP_CHALLENGE_MAX = 744,       /* octets of an AUTH challenge, so that its base64 fits in SMTP_REPLY_ROOM */
 	SMTP_HELO_MAX = 255,
-	SMTP_ERRORS_MAX = 20,           /* refused commands in a session before 421; ours */
+	SMTP_ERRORS_MAX = 20,           /* senseless commands since the last accepted message before 421; ours */
 	SMTP_AUTH_FAILURES_MAX = 3,     /* RFC 4954 9 says not fewer */
 	SMTP_NOTHING_MAX = 100,         /* commands in a row that bring nothing forward (NOOP, RSET, VRFY, HELP, EHLO); ours */
 };
@@ -130,7 +139,7 @@ struct smtp_ask {
 struct smtp_answer {
 	struct verdict verdict;         /* OK or why not; words replace the row's text */
 	enum smtp_auth_state auth;      /* AUTH_START, AUTH_NEXT */
-	struct span challenge;          /* raw octets of a challenge, encoded by the engine; at most 6144 */
+	struct span challenge;          /* raw octets of a challenge, encoded by the engine; at most SMTP_CHALLENGE_MAX */
 	uint64_t queue_id;              /* DATA */
 };
 
@@ -155,8 +164,10 @@ struct smtp_mail {
 	const char *fail_words;
 	bool utf8;
 	bool eightbit;                  /* content has octets above 127 */
-	bool last_chunk;
-	uint8_t content_state;          /* private to smtp/content.c */
+	/* Private to smtp/content.c. */
+	bool in_body;                   /* the header section is behind us */
+	uint16_t partial_len;
+	uint8_t partial[SMTP_TEXT_LINE_MAX];    /* a line that a BDAT chunk cut in two */
 };
 
 /* The states, in order of trust; see smtp/server.c for what is true in each. */
@@ -182,12 +193,15 @@ struct smtp_server {
 	enum smtp_state state;
 	enum smtp_want want;
 	uint64_t discard;               /* octets of a refused BDAT still to swallow */
+	uint64_t chunk;                 /* octets of the BDAT in progress */
 	uint16_t errors, auth_failures, nothings;
-	uint8_t proving;                /* mechanism */
-	uint8_t pending;                /* command that waits for memory or a verdict; private */
+	uint32_t strays;                /* RCPT and DATA since a refused MAIL */
+	uint8_t later;                  /* enum fail to answer when a long line or a refused BDAT has been swallowed */
+	uint8_t then;                   /* what follows STORE or ABORT; private */
 	bool esmtp;                     /* EHLO, not HELO */
 	bool authenticated;
 	bool swallowing;                /* inside a line that was too long */
+	bool drafting;                  /* the driver has an open draft */
 	bool dot_data;                  /* SMTP_BODY by DATA, not by BDAT */
 	bool chunk_is_last;
 	uint8_t helo_len;
