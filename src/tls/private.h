@@ -1,0 +1,67 @@
+/*
+ * tls/private.h - what the files of this room share; nobody outside includes it.
+ */
+#ifndef POSTERN_TLS_PRIVATE_H
+#define POSTERN_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+
+#include "tls/client.h"
+#include "tls/server.h"
+
+enum {
+	TLS_NAME_MAX = 255,
+	TLS_WORDS_MAX = 600,
+	/* Tickets live half as long as their key at the most (RFC 9325 3.4); the master rotates keys daily or slower. */
+	TLS_TICKET_SECONDS = 12 * 3600,
+};
+
+/* BCP 195: AEAD with forward secrecy (tls-11, tls-12, tls-14). */
+#define TLS_SUITES_12 \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define TLS_SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
+struct tls_session {
+	SSL *ssl;
+	struct tls_server *server;      /* held while we live; NULL on the client's side */
+	struct tls_client *client;      /* NULL on the server's side */
+	char *words;                    /* said by the verification when it failed, else NULL */
+	unsigned long error;            /* OpenSSL's code for the last failure, 0 for none */
+	int sys;                        /* errno of the last failure, 0 for none */
+	int verify_error;               /* X509_V_ERR_*, the first one met */
+	uint16_t offered;               /* highest version in the ClientHello, server's side */
+	bool up;                        /* handshake is over */
+	bool dry;                       /* the last read left nothing that could be decrypted */
+	bool cut;
+	bool broken;                    /* a fatal error: OpenSSL allows no further call */
+	bool opportunistic;
+	char name[];                    /* client's side: what was wanted, NUL-terminated */
+};
+
+/* Both sides' settings; false when OpenSSL lacks something. */
+bool tls_context_setup(SSL_CTX *);
+/* Allocates, takes fd, joins the SSL to the session. NULL when memory is short. */
+struct tls_session *tls_session_new(SSL_CTX *, int fd, const char *name);
+/* Forget a reference; the last one frees. */
+void tls_server_release(struct tls_server *);
+/* The session behind an SSL object. */
+struct tls_session *tls_session_of(const SSL *);
+
+/* certificate.c: the names a certificate is good for, separated by sep; what does not fit is left out. */
+void tls_certificate_names(X509 *, const char *sep, struct buf *out);
+/* "CN=..." on one line. */
+void tls_name_text(const X509_NAME *, struct buf *out);
+/* "2026-11-22" */
+void tls_time_text(const ASN1_TIME *, struct buf *out);
+bool tls_certificate_in_force(X509 *, struct buf *why);
+/* The certificates of a PEM text, leaf first; NULL with words when there is none. */
+STACK_OF(X509) *tls_chain_parse(struct span pem, struct buf *why);
+/* Say it, NUL-terminated; always false. */
+bool tls_refuse(struct buf *why, const char *words);
+
+/* why.c: words for a verification error about this certificate. */
+void tls_verify_words(const char *name, int error, X509 *, struct buf *out);
+
+#endif

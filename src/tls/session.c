@@ -1,0 +1,252 @@
+#include "tls/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "tls/private.h"
+
+bool
+tls_context_setup(SSL_CTX *ctx)
+{
+	SSL_CTX_set_security_level(ctx, 2);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	/* Both ends wait for close_notify: without it the end may be an attacker's (tls-16). */
+	SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_LEGACY_SERVER_CONNECT);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+	/* One read(2) for header and body of a record. */
+	SSL_CTX_set_read_ahead(ctx, 1);
+	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 && SSL_CTX_set_max_proto_version(ctx, 0) == 1 &&
+	    SSL_CTX_set_cipher_list(ctx, TLS_SUITES_12) == 1 && SSL_CTX_set_ciphersuites(ctx, TLS_SUITES_13) == 1 &&
+	    SSL_CTX_set_max_early_data(ctx, 0) == 1;
+}
+
+struct tls_session *
+tls_session_new(SSL_CTX *ctx, int fd, const char *name)
+{
+	size_t len = strlen(name);
+	struct tls_session *t = len > TLS_NAME_MAX ? NULL : calloc(1, sizeof *t + len + 1);
+
+	if (t == NULL)
+		return NULL;
+	memcpy(t->name, name, len + 1);
+	t->ssl = SSL_new(ctx);
+	if (t->ssl == NULL || SSL_set_fd(t->ssl, fd) != 1 || SSL_set_app_data(t->ssl, t) != 1) {
+		tls_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+struct tls_session *
+tls_session_of(const SSL *ssl)
+{
+	return SSL_get_app_data(ssl);
+}
+
+void
+tls_free(struct tls_session *t)
+{
+	if (t == NULL)
+		return;
+	/* A connection that was only given up does not spoil its session for the next one. */
+	if (t->up && !t->broken)
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(t->ssl);
+	tls_server_release(t->server);
+	free(t->words);
+	free(t);
+}
+
+/* TCP ended, or was reset, where TLS was not at its end. */
+static enum tls_step
+cut(struct tls_session *t, int sys)
+{
+	t->cut = t->broken = true;
+	t->sys = sys;
+	return TLS_CUT;
+}
+
+/* What a call that did not succeed means; sys is errno right after it. */
+static enum tls_step
+settle(struct tls_session *t, int result, int sys)
+{
+	switch (SSL_get_error(t->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return TLS_CLOSED;
+	case SSL_ERROR_SYSCALL:
+		if (ERR_peek_error() == 0)
+			return cut(t, sys);
+		break;
+	default:
+		break;
+	}
+	t->error = ERR_peek_error();
+	if (ERR_GET_LIB(t->error) == ERR_LIB_SSL && ERR_GET_REASON(t->error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		return cut(t, 0);
+	t->broken = true;
+	return TLS_FAILED;
+}
+
+enum tls_step
+tls_handshake(struct tls_session *t)
+{
+	int result;
+
+	if (t->broken)
+		return t->cut ? TLS_CUT : TLS_FAILED;
+	ERR_clear_error();
+	errno = 0;
+	result = SSL_do_handshake(t->ssl);
+	if (result != 1)
+		return settle(t, result, errno);
+	t->up = true;
+	return TLS_DONE;
+}
+
+enum tls_step
+tls_read(struct tls_session *t, struct buf *in)
+{
+	size_t before = in->len, n;
+	enum tls_step step = TLS_DONE;
+
+	if (t->broken)
+		return t->cut ? TLS_CUT : TLS_FAILED;
+	t->dry = false;
+	/* Whatever was read ahead is used up before we go back to poll, which would not announce it. */
+	do {
+		ERR_clear_error();
+		errno = 0;
+		if (buf_room(in) == 0)
+			break;
+		if (SSL_read_ex(t->ssl, in->p + in->len, buf_room(in), &n) != 1) {
+			step = settle(t, 0, errno);
+			break;
+		}
+		in->len += n;
+	} while (SSL_has_pending(t->ssl));
+	t->dry = step == TLS_READ || step == TLS_WRITE;
+	if (in->len > before)
+		return TLS_DONE;        /* an end that was met behind these octets shows at the next call */
+	return step;
+}
+
+size_t
+tls_buffered(const struct tls_session *t)
+{
+	int pending = SSL_pending(t->ssl);
+
+	if (pending > 0)
+		return (size_t)pending;
+	return t->dry || t->broken ? 0 : (size_t)SSL_has_pending(t->ssl);
+}
+
+enum tls_step
+tls_write(struct tls_session *t, struct span out, size_t *written)
+{
+	size_t n;
+
+	*written = 0;
+	if (t->broken)
+		return t->cut ? TLS_CUT : TLS_FAILED;
+	while (out.len > 0) {
+		ERR_clear_error();
+		errno = 0;
+		if (SSL_write_ex(t->ssl, out.p, out.len, &n) != 1)
+			return settle(t, 0, errno);
+		span_skip(&out, n);
+		*written += n;
+	}
+	return TLS_DONE;
+}
+
+enum tls_step
+tls_goodbye(struct tls_session *t)
+{
+	int result;
+
+	if (t->broken || !t->up)
+		return t->cut ? TLS_CUT : TLS_FAILED;
+	if (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN)
+		return TLS_DONE;
+	ERR_clear_error();
+	errno = 0;
+	result = SSL_shutdown(t->ssl);
+	return result >= 0 ? TLS_DONE : settle(t, result, errno);
+}
+
+/* IANA's name, lower-case, as RFC 8314 4.3 wants it in the trace field. */
+static const char *
+group_name(int nid)
+{
+	static const struct { int nid; const char *name; } groups[] = {
+		{ NID_X25519, "x25519" },
+		{ NID_X9_62_prime256v1, "secp256r1" },
+		{ NID_secp384r1, "secp384r1" },
+		{ NID_secp521r1, "secp521r1" },
+		{ NID_X448, "x448" },
+		{ NID_ffdhe2048, "ffdhe2048" },
+		{ NID_ffdhe3072, "ffdhe3072" },
+		{ NID_ffdhe4096, "ffdhe4096" },
+	};
+
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+		if (groups[i].nid == nid)
+			return groups[i].name;
+	return "";
+}
+
+void
+tls_facts(const struct tls_session *t, struct tls_facts *f)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
+	const char *standard = cipher != NULL ? SSL_CIPHER_standard_name(cipher) : NULL;
+
+	f->version = SSL_get_version(t->ssl);
+	f->cipher = standard != NULL ? standard : "";
+	f->group = group_name((int)SSL_get_negotiated_group(t->ssl));
+	f->resumed = SSL_session_reused(t->ssl) == 1;
+	f->sni = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name) != NULL;
+}
+
+/* The first Finished of the handshake: the client's in a full one, the server's in a resumed one (RFC 5929 3.1). */
+static size_t
+first_finished(SSL *ssl, uint8_t *out, size_t max)
+{
+	bool by_client = SSL_session_reused(ssl) == 0;
+	bool ours = by_client != (SSL_is_server(ssl) == 1);
+
+	return ours ? SSL_get_finished(ssl, out, max) : SSL_get_peer_finished(ssl, out, max);
+}
+
+enum tls_binding_type
+tls_binding(struct tls_session *t, struct buf *out)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	uint8_t octets[64];
+	size_t len = 32;
+
+	if (!t->up || t->broken)
+		return TLS_BINDING_NONE;
+	ERR_clear_error();
+	if (SSL_version(t->ssl) == TLS1_3_VERSION) {
+		if (SSL_export_keying_material(t->ssl, octets, len, label, sizeof label - 1, (const uint8_t *)"", 0, 1) != 1 ||
+		    !buf_put(out, (struct span){ octets, len }))
+			return TLS_BINDING_NONE;
+		return TLS_BINDING_EXPORTER;
+	}
+	if (SSL_session_reused(t->ssl) == 1 && SSL_get_extms_support(t->ssl) != 1)
+		return TLS_BINDING_NONE;        /* triple handshake (scram-13) */
+	len = first_finished(t->ssl, octets, sizeof octets);
+	if (len == 0 || len > sizeof octets || !buf_put(out, (struct span){ octets, len }))
+		return TLS_BINDING_NONE;
+	return TLS_BINDING_UNIQUE;
+}
