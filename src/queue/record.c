@@ -1,0 +1,216 @@
+/* Inlined, the library needs nothing from outside, so this room stays pure. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <assert.h>
+#include <string.h>
+
+#include "queue/record.h"
+
+enum { AT_LENGTH = 4, AT_SUM = 8, AT_SALT = 16, AT_SEQUENCE = 24, AT_KIND = 32, AT_RESERVED = 36, SUMMED_FROM = 16 };
+
+/* "PSTL" as it lies in the file. */
+static const uint32_t magic = 0x4c545350;
+
+uint64_t
+record_octets(uint64_t length)
+{
+	return (RECORD_HEADER + length + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
+}
+
+static uint64_t
+sum_of(const uint8_t *record, uint32_t length)
+{
+	return XXH3_64bits_withSeed(record + SUMMED_FROM, RECORD_HEADER - SUMMED_FROM + (size_t)length, length);
+}
+
+void
+record_seal(uint8_t *record, const struct record_header *h)
+{
+	size_t end = RECORD_HEADER + (size_t)h->length;
+
+	assert(h->length <= RECORD_PAYLOAD_MAX);
+	u32_put(record, magic);
+	u32_put(record + AT_LENGTH, h->length);
+	u64_put(record + AT_SALT, h->salt);
+	u64_put(record + AT_SEQUENCE, h->sequence);
+	u32_put(record + AT_KIND, h->kind);
+	u32_put(record + AT_RESERVED, 0);
+	memset(record + end, 0, (size_t)record_octets(h->length) - end);
+	u64_put(record + AT_SUM, sum_of(record, h->length));
+}
+
+bool
+record_header_parse(struct span s, struct record_header *h)
+{
+	if (s.len < RECORD_HEADER || u32_get(s.p) != magic || u32_get(s.p + AT_RESERVED) != 0)
+		return false;
+	h->length = u32_get(s.p + AT_LENGTH);
+	h->sum = u64_get(s.p + AT_SUM);
+	h->salt = u64_get(s.p + AT_SALT);
+	h->sequence = u64_get(s.p + AT_SEQUENCE);
+	h->kind = u32_get(s.p + AT_KIND);
+	return h->length <= RECORD_PAYLOAD_MAX && h->kind >= RECORD_SEGMENT && h->kind <= RECORD_VOID;
+}
+
+bool
+record_intact(struct span record, const struct record_header *h)
+{
+	return record.len >= RECORD_HEADER && record.len - RECORD_HEADER >= h->length
+	    && sum_of(record.p, h->length) == h->sum;
+}
+
+/* ---- payloads ---- */
+static const struct field segment_record_fields[] = {
+	FIELD_OF_U32(struct segment_record, version),
+	FIELD_OF_U64(struct segment_record, number),
+	FIELD_OF_U64(struct segment_record, created),
+};
+const struct layout segment_record_layout = LAYOUT(segment_record_fields);
+
+static const struct field chunk_record_fields[] = {
+	FIELD_OF_U64(struct chunk_record, id),
+	FIELD_OF_SPAN(struct chunk_record, content, RECORD_PAYLOAD_MAX),
+};
+const struct layout chunk_record_layout = LAYOUT(chunk_record_fields);
+
+static const struct field done_record_fields[] = {
+	FIELD_OF_U64(struct done_record, id),
+};
+const struct layout done_record_layout = LAYOUT(done_record_fields);
+
+#define FIELDS_OF_OUTCOME(type) \
+	FIELD_OF_U32(type, last.class), \
+	FIELD_OF_U32(type, last.code), \
+	FIELD_OF_U32(type, last.attempt), \
+	FIELD_OF_U32(type, last.flags), \
+	FIELD_OF_U64(type, last.when), \
+	FIELD_OF_SPAN(type, last.enhanced, 16), \
+	FIELD_OF_SPAN(type, last.host, 400), \
+	FIELD_OF_SPAN(type, last.tls, 128), \
+	FIELD_OF_SPAN(type, last.text, 480)
+
+static const struct field result_record_fields[] = {
+	FIELD_OF_U64(struct result_record, id),
+	FIELD_OF_U32(struct result_record, number),
+	FIELDS_OF_OUTCOME(struct result_record),
+};
+const struct layout result_record_layout = LAYOUT(result_record_fields);
+
+static const struct field recipient_fields[] = {
+	FIELD_OF_U32(struct recipient, notify),
+	FIELD_OF_SPAN(struct recipient, path, 320),
+	FIELD_OF_SPAN(struct recipient, orcpt, 507),
+	FIELDS_OF_OUTCOME(struct recipient),
+};
+const struct layout recipient_layout = LAYOUT(recipient_fields);
+
+static const struct field message_record_fields[] = {
+	FIELD_OF_U64(struct message_record, id),
+	FIELD_OF_U64(struct message_record, arrival),
+	FIELD_OF_U64(struct message_record, size),
+	FIELD_OF_U32(struct message_record, flags),
+	FIELD_OF_U32(struct message_record, ret),
+	FIELD_OF_U32(struct message_record, rcpts),
+	FIELD_OF_SPAN(struct message_record, reverse_path, 320),
+	FIELD_OF_SPAN(struct message_record, login, 255),
+	FIELD_OF_SPAN(struct message_record, peer, 64),
+	FIELD_OF_SPAN(struct message_record, helo, 255),
+	FIELD_OF_SPAN(struct message_record, tls, 128),
+	FIELD_OF_SPAN(struct message_record, envid, 100),
+	FIELD_OF_SPAN(struct message_record, auth, 500),
+	FIELD_OF_SPAN(struct message_record, recipients, RECORD_PAYLOAD_MAX),
+	FIELD_OF_SPAN(struct message_record, extents, RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS),
+	FIELD_OF_SPAN(struct message_record, content, RECORD_PAYLOAD_MAX),
+};
+const struct layout message_record_layout = LAYOUT(message_record_fields);
+/* Everything but the content. */
+static const struct layout message_head_layout = { message_record_fields,
+	sizeof message_record_fields / sizeof message_record_fields[0] - 1 };
+
+size_t
+message_octets(const struct message_record *m)
+{
+	return 8 * 3 + 4 * 3 + 4 * 10 + m->reverse_path.len + m->login.len + m->peer.len + m->helo.len + m->tls.len
+	    + m->envid.len + m->auth.len + m->recipients.len + m->extents.len + m->content.len;
+}
+
+static bool
+inside_valid(const struct message_record *m)
+{
+	struct span rest = m->recipients;
+	struct recipient r;
+	struct extent e;
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < m->rcpts; i++)
+		if (!recipient_take(&rest, &r))
+			return false;
+	if (m->rcpts == 0 || !span_done(rest))
+		return false;
+	rest = m->extents;
+	while (!span_done(rest)) {
+		if (!extent_take(&rest, &e))
+			return false;
+		total += e.octets;
+	}
+	return m->extents.len == 0 || total == m->size;
+}
+
+bool
+message_parse(struct span payload, struct message_record *m)
+{
+	return fields_parse(message_record_layout, payload, m) && inside_valid(m)
+	    && m->content.len == (m->extents.len == 0 ? m->size : 0);
+}
+
+bool
+message_head_parse(struct span payload, struct message_record *m, size_t *content_at)
+{
+	struct span rest = payload;
+
+	if (!fields_take(message_head_layout, &rest, m) || !inside_valid(m) || rest.len < 4)
+		return false;
+	m->content = (struct span){ NULL, 0 };
+	*content_at = payload.len - rest.len + 4;
+	return u32_get(rest.p) == (m->extents.len == 0 ? m->size : 0);
+}
+
+bool
+recipient_take(struct span *rest, struct recipient *r)
+{
+	return fields_take(recipient_layout, rest, r);
+}
+
+bool
+extent_take(struct span *rest, struct extent *e)
+{
+	if (rest->len < RECORD_EXTENT_OCTETS)
+		return false;
+	e->segment = u64_get(rest->p);
+	e->offset = u64_get(rest->p + 8);
+	e->octets = u32_get(rest->p + 16);
+	span_skip(rest, RECORD_EXTENT_OCTETS);
+	return e->octets > 0;
+}
+
+bool
+extent_format(const struct extent *e, struct buf *out)
+{
+	uint8_t wire[RECORD_EXTENT_OCTETS];
+
+	u64_put(wire, e->segment);
+	u64_put(wire + 8, e->offset);
+	u32_put(wire + 16, e->octets);
+	return buf_put(out, (struct span){ wire, sizeof wire });
+}
+
+struct span
+recipient_domain(struct span path)
+{
+	/* From the right: a quoted local-part may hold an '@' of its own. */
+	for (size_t i = path.len; i > 0; i--)
+		if (path.p[i - 1] == '@')
+			return (struct span){ path.p + i, path.len - i };
+	return (struct span){ NULL, 0 };
+}

@@ -1,0 +1,318 @@
+#include "queue/schedule.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "queue/heap.h"
+
+static struct heap_link *
+job_at(const struct schedule *s, uint32_t index)
+{
+	return &s->job[index].link;
+}
+
+/* Equal times: the older slot first, which is nearly the order of arrival. */
+static bool
+job_before(const struct schedule *s, uint32_t a, uint32_t b)
+{
+	if (s->job[a].due != s->job[b].due)
+		return s->job[a].due < s->job[b].due;
+	return s->job[a].message < s->job[b].message;
+}
+
+static struct heap_link *
+destination_at(const struct schedule *s, uint32_t index)
+{
+	return &s->destination[index].link;
+}
+
+static bool
+destination_before(const struct schedule *s, uint32_t a, uint32_t b)
+{
+	return s->destination[a].ready < s->destination[b].ready;
+}
+
+static const struct heap jobs_heap = { job_at, job_before };
+static const struct heap destinations_heap = { destination_at, destination_before };
+
+void
+schedule_init(struct schedule *s, const struct schedule_conf *conf, uint32_t *bucket, uint32_t buckets)
+{
+	assert(buckets > 0 && (buckets & (buckets - 1)) == 0);
+	*s = (struct schedule){ .conf = *conf, .bucket = bucket, .buckets = buckets };
+	s->jobs_free = s->destinations_free = s->root = SCHEDULE_NONE;
+	for (uint32_t i = 0; i < buckets; i++)
+		bucket[i] = SCHEDULE_NONE;
+}
+
+void
+schedule_lend_jobs(struct schedule *s, struct job *job, uint32_t count)
+{
+	assert(count >= s->jobs && count < SCHEDULE_NONE);
+	s->job = job;
+	s->jobs = count;
+}
+
+void
+schedule_lend_destinations(struct schedule *s, struct destination *destination, uint32_t count)
+{
+	assert(count >= s->destinations && count < SCHEDULE_NONE);
+	s->destination = destination;
+	s->destinations = count;
+}
+
+/* Put a destination where its newest facts want it: in the heap when it may run something, out of it when not. */
+static void
+replace(struct schedule *s, uint32_t index)
+{
+	struct destination *d = &s->destination[index];
+
+	if (d->queued)
+		s->root = heap_remove(&destinations_heap, s, s->root, index);
+	d->queued = d->root != SCHEDULE_NONE && d->running < d->window;
+	if (!d->queued)
+		return;
+	d->ready = s->job[d->root].due;
+	if (d->ready < d->held)
+		d->ready = d->held;
+	s->root = heap_add(&destinations_heap, s, s->root, index);
+}
+
+void
+schedule_configure(struct schedule *s, const struct schedule_conf *conf)
+{
+	s->conf = *conf;
+	for (uint32_t i = 0; i < s->destinations_used; i++) {
+		struct destination *d = &s->destination[i];
+
+		if (!d->used)
+			continue;
+		if (d->failures == 0 || d->window > conf->window)
+			d->window = conf->window;
+		replace(s, i);
+	}
+}
+
+static uint32_t
+hash_of(struct span name)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < name.len; i++)
+		h = (h ^ name.p[i]) * 16777619u;
+	return h ^ h >> 15;
+}
+
+uint32_t
+schedule_find(const struct schedule *s, struct span name)
+{
+	uint32_t i = s->bucket[hash_of(name) & (s->buckets - 1)];
+
+	while (i != SCHEDULE_NONE && !span_eq(s->destination[i].name, name))
+		i = s->destination[i].hash_next;
+	return i;
+}
+
+uint32_t
+schedule_destination(struct schedule *s, struct span name)
+{
+	uint32_t *bucket = &s->bucket[hash_of(name) & (s->buckets - 1)];
+	uint32_t i = s->destinations_free;
+
+	if (i != SCHEDULE_NONE)
+		s->destinations_free = s->destination[i].hash_next;
+	else if (s->destinations_used < s->destinations)
+		i = s->destinations_used++;
+	else
+		return SCHEDULE_NONE;
+	s->destination[i] = (struct destination){ .name = name, .hash_next = *bucket, .root = SCHEDULE_NONE,
+		.window = s->conf.window, .used = true };
+	*bucket = i;
+	return i;
+}
+
+bool
+schedule_retire(struct schedule *s, uint32_t index, uint64_t now)
+{
+	struct destination *d = &s->destination[index];
+	uint32_t *at = &s->bucket[hash_of(d->name) & (s->buckets - 1)];
+
+	if (!d->used || d->waiting + d->running > 0 || d->held > now)
+		return false;
+	while (*at != index)
+		at = &s->destination[*at].hash_next;
+	*at = d->hash_next;
+	*d = (struct destination){ .hash_next = s->destinations_free };
+	s->destinations_free = index;
+	return true;
+}
+
+static void
+job_enter(struct schedule *s, uint32_t index, enum job_phase next)
+{
+	struct job *j = &s->job[index];
+	struct destination *d = &s->destination[j->destination];
+
+	assert(j->state != next);
+	if (j->state == JOB_WAITING) {
+		d->root = heap_remove(&jobs_heap, s, d->root, index);
+		d->waiting--;
+		s->waiting--;
+	} else if (j->state == JOB_RUNNING) {
+		d->running--;
+		s->running--;
+	}
+	j->state = (uint8_t)next;
+	if (next == JOB_WAITING) {
+		d->root = heap_add(&jobs_heap, s, d->root, index);
+		d->waiting++;
+		s->waiting++;
+	} else if (next == JOB_RUNNING) {
+		d->running++;
+		s->running++;
+	}
+	replace(s, j->destination);
+}
+
+uint32_t
+schedule_add(struct schedule *s, uint32_t destination, uint32_t message, uint64_t due, uint32_t attempts)
+{
+	uint32_t i = s->jobs_free;
+
+	if (i != SCHEDULE_NONE)
+		s->jobs_free = s->job[i].sibling;
+	else if (s->jobs_used < s->jobs)
+		i = s->jobs_used++;
+	else
+		return SCHEDULE_NONE;
+	s->job[i] = (struct job){ .due = due, .message = message, .sibling = SCHEDULE_NONE, .destination = destination,
+		.attempts = attempts };
+	job_enter(s, i, JOB_WAITING);
+	return i;
+}
+
+void
+schedule_remove(struct schedule *s, uint32_t job)
+{
+	job_enter(s, job, JOB_FREE);
+	s->job[job].sibling = s->jobs_free;
+	s->jobs_free = job;
+}
+
+uint32_t
+schedule_next(struct schedule *s, uint64_t now)
+{
+	uint32_t job;
+
+	if (schedule_when(s) > now)
+		return SCHEDULE_NONE;
+	job = s->destination[s->root].root;
+	job_enter(s, job, JOB_RUNNING);
+	return job;
+}
+
+uint64_t
+schedule_when(const struct schedule *s)
+{
+	if (s->root == SCHEDULE_NONE || s->running >= s->conf.running)
+		return UINT64_MAX;
+	return s->destination[s->root].ready;
+}
+
+/* What a try teaches about its destination. Tries that fail together, because they ran together, teach only once. */
+static void
+learn(struct schedule *s, struct destination *d, enum try_end end, uint64_t now)
+{
+	uint64_t hold = s->conf.retry_first / 4;
+
+	if (end == TRY_ANSWERED) {
+		d->failures = 0;
+		d->held = 0;
+		if (d->window < s->conf.window)
+			d->window++;
+	}
+	if (end != TRY_FAILED)
+		return;
+	d->window = 1;
+	if (d->held > now)
+		return;
+	for (uint32_t i = 0; i < d->failures && hold < s->conf.hold_max; i++)
+		hold *= 2;
+	d->held = now + (hold < s->conf.hold_max ? hold : s->conf.hold_max);
+	d->failures++;
+}
+
+void
+schedule_again(struct schedule *s, uint32_t job, uint64_t due, enum try_end end, uint64_t now)
+{
+	struct job *j = &s->job[job];
+
+	assert(j->state == JOB_RUNNING);
+	learn(s, &s->destination[j->destination], end, now);
+	j->due = due;
+	if (end != TRY_VOID)
+		j->attempts++;
+	job_enter(s, job, JOB_WAITING);
+}
+
+void
+schedule_finish(struct schedule *s, uint32_t job, enum try_end end, uint64_t now)
+{
+	assert(s->job[job].state == JOB_RUNNING);
+	learn(s, &s->destination[s->job[job].destination], end, now);
+	schedule_remove(s, job);
+}
+
+void
+schedule_hurry(struct schedule *s, uint32_t job, uint64_t now)
+{
+	struct job *j = &s->job[job];
+	struct destination *d = &s->destination[j->destination];
+
+	if (j->state != JOB_WAITING)
+		return;
+	d->root = heap_remove(&jobs_heap, s, d->root, job);
+	j->due = now;
+	d->root = heap_add(&jobs_heap, s, d->root, job);
+	d->held = 0;
+	replace(s, j->destination);
+}
+
+uint64_t
+schedule_backoff(const struct schedule_conf *conf, uint64_t now, uint32_t attempts, uint32_t random)
+{
+	uint64_t wait = conf->retry_first;
+
+	for (uint32_t i = 1; i < attempts && wait < conf->retry_max; i++)
+		wait *= 2;
+	if (wait > conf->retry_max)
+		wait = conf->retry_max;
+	/* Never longer than what was asked for: the first retry comes within retry_first. */
+	return now + wait - wait / 8 * (random % 1024) / 1024;
+}
+
+void
+schedule_check(const struct schedule *s)
+{
+	uint32_t waiting = 0, running = 0;
+
+	for (uint32_t i = 0; i < s->destinations_used; i++) {
+		const struct destination *d = &s->destination[i];
+
+		waiting += d->waiting;
+		running += d->running;
+		assert((d->waiting == 0) == (!d->used || d->root == SCHEDULE_NONE));
+		assert(d->queued == (d->used && d->waiting > 0 && d->running < d->window));
+		assert(!d->used || schedule_find(s, d->name) == i);
+	}
+	assert(waiting == s->waiting && running == s->running);
+	for (uint32_t i = 0; i < s->jobs_used; i++) {
+		const struct job *j = &s->job[i];
+
+		waiting -= j->state == JOB_WAITING;
+		running -= j->state == JOB_RUNNING;
+		assert(j->state != JOB_WAITING || s->job[s->destination[j->destination].root].due <= j->due);
+		assert(j->state == JOB_FREE || s->destination[j->destination].used);
+	}
+	assert(waiting == 0 && running == 0);
+}
