@@ -1,0 +1,356 @@
+#include "conf/keys.h"
+
+#include "conf/value.h"
+
+#define MEMBER(type, conf, row) ((type *)(void *)((uint8_t *)(conf) + (row)->offset))
+#define MEMBER_CONST(type, conf, row) ((const type *)(const void *)((const uint8_t *)(conf) + (row)->offset))
+
+/* ---- numbers ---- */
+
+static bool
+in_range(const struct conf_row *row, uint64_t value, bool (*format)(uint64_t, struct buf *), struct buf *why)
+{
+	bool small = value < row->least;
+
+	if (!small && value <= row->most)
+		return true;
+	buf_put_text(why, small ? "is too small, at least " : "is too big, at most ");
+	format(small ? row->least : row->most, why);
+	return false;
+}
+
+static bool
+number_format(uint64_t value, struct buf *out)
+{
+	return buf_put_u64(out, value);
+}
+
+static bool
+seconds_format(uint64_t value, struct buf *out)
+{
+	return duration_format((uint32_t)value, out);
+}
+
+static bool
+set_count(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	uint64_t value;
+
+	if (!span_take_u64(&text, &value) || !span_done(text)) {
+		buf_put_text(why, "is not a number");
+		return false;
+	}
+	if (!in_range(row, value, number_format, why))
+		return false;
+	*MEMBER(uint32_t, conf, row) = (uint32_t)value;
+	return true;
+}
+
+static bool
+get_count(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)item;
+	return buf_put_u64(out, *MEMBER_CONST(uint32_t, conf, row));
+}
+
+static bool
+set_size(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	uint64_t value;
+
+	if (!size_parse(text, &value, why) || !in_range(row, value, size_format, why))
+		return false;
+	*MEMBER(uint64_t, conf, row) = value;
+	return true;
+}
+
+static bool
+get_size(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)item;
+	return size_format(*MEMBER_CONST(uint64_t, conf, row), out);
+}
+
+static bool
+set_duration(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	uint32_t value;
+
+	if (!duration_parse(text, &value, why) || !in_range(row, value, seconds_format, why))
+		return false;
+	*MEMBER(uint32_t, conf, row) = value;
+	return true;
+}
+
+static bool
+get_duration(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)item;
+	return duration_format(*MEMBER_CONST(uint32_t, conf, row), out);
+}
+
+static bool
+set_boolean(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	return boolean_parse(text, MEMBER(bool, conf, row), why);
+}
+
+static bool
+get_boolean(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)item;
+	return buf_put_text(out, *MEMBER_CONST(bool, conf, row) ? "yes" : "no");
+}
+
+/* ---- texts ---- */
+
+static bool
+get_text(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)item;
+	return buf_put_text(out, MEMBER_CONST(struct conf_text, conf, row)->p);
+}
+
+static bool
+set_path(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	if (text.len == 0 || text.p[0] != '/') {
+		buf_put_text(why, "does not begin with /");
+		return false;
+	}
+	return text_set(MEMBER(struct conf_text, conf, row), text, why);
+}
+
+static bool
+set_hostname(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	if (!host_is_qualified(text)) {
+		buf_put_text(why, "is not a fully qualified host name (RFC 5321 2.3.5: at least two labels of letters, digits "
+		                  "and hyphens)");
+		return false;
+	}
+	return text_set(MEMBER(struct conf_text, conf, row), text, why);
+}
+
+/* "192.0.2.53", "2001:db8::53", either with "@5353" behind it. */
+static bool
+set_dns_server(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	struct span rest = text, address = span_take_until(&rest, '@');
+	uint16_t port;
+
+	if ((!address_is_v4(address) && !address_is_v6(address)) ||
+	    (span_take_byte(&rest, '@') && (!port_take(&rest, &port) || !span_done(rest)))) {
+		buf_put_text(why, "is not the address of a name server, with or without @PORT");
+		return false;
+	}
+	return text_set(MEMBER(struct conf_text, conf, row), text, why);
+}
+
+static bool
+set_mailbox(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	struct span domain = text, local = span_take_until(&domain, '@');
+
+	for (size_t i = 0; i < local.len; i++) {
+		if (!ascii_is_graph(local.p[i]) || span_find(SPAN("()<>[]:;,\\\""), local.p[i]) < 11)
+			local.len = 0;
+	}
+	if (local.len == 0 || local.len > 64 || !span_take_byte(&domain, '@') || !host_is_qualified(domain)) {
+		buf_put_text(why, "is not a mailbox, local-part@domain");
+		return false;
+	}
+	return text_set(MEMBER(struct conf_text, conf, row), text, why);
+}
+
+/* ---- choices ---- */
+
+static bool
+set_log_format(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	bool json = span_same(text, SPAN("json"));
+
+	(void)row;
+	if (!json && !span_same(text, SPAN("logfmt"))) {
+		buf_put_text(why, "is neither logfmt nor json");
+		return false;
+	}
+	conf->log_format = json ? CONF_LOG_JSON : CONF_LOG_LOGFMT;
+	return true;
+}
+
+static bool
+get_log_format(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return buf_put_text(out, conf->log_format == CONF_LOG_JSON ? "json" : "logfmt");
+}
+
+static bool
+set_log_target(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	bool syslog = span_same(text, SPAN("syslog"));
+
+	(void)row;
+	if (!syslog && !span_same(text, SPAN("stderr"))) {
+		buf_put_text(why, "is neither stderr nor syslog");
+		return false;
+	}
+	conf->log_target = syslog ? CONF_LOG_SYSLOG : CONF_LOG_STDERR;
+	return true;
+}
+
+static bool
+get_log_target(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return buf_put_text(out, conf->log_target == CONF_LOG_SYSLOG ? "syslog" : "stderr");
+}
+
+static bool
+set_relay(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	return relay_parse(text, &conf->relay, why);
+}
+
+static bool
+get_relay(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return relay_format(&conf->relay, out);
+}
+
+/* ---- lists ---- */
+
+/* least holds the service: both listener keys share the one list. */
+static bool
+set_listen(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	struct conf_listen l = { .service = row->least };
+
+	if (!listen_parse(text, &l, why))
+		return false;
+	for (size_t i = 0; i < conf->listens; i++) {
+		if (conf->listen[i].port != l.port || !span_eq(span_of(conf->listen[i].address), span_of(l.address)))
+			continue;
+		buf_put_text(why, "is listened on twice");
+		return false;
+	}
+	if (conf->listens == CONF_LISTEN_MAX) {
+		buf_put_text(why, "is one too many; at most 16 listeners");
+		return false;
+	}
+	conf->listen[conf->listens++] = l;
+	return true;
+}
+
+static bool
+get_listen(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	for (size_t i = 0; i < conf->listens; i++) {
+		if (conf->listen[i].service == row->least && item-- == 0)
+			return listen_format(&conf->listen[i], out);
+	}
+	return false;
+}
+
+static bool
+set_certificate(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	if (conf->certificates == CONF_CERTIFICATES_MAX) {
+		buf_put_text(why, "is one too many; at most 32 certificates");
+		return false;
+	}
+	if (!certificate_parse(text, &conf->certificate[conf->certificates], why))
+		return false;
+	conf->certificates++;
+	return true;
+}
+
+static bool
+get_certificate(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row;
+	return item < conf->certificates && certificate_format(&conf->certificate[item], out);
+}
+
+/* ---- the table ---- */
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define AT(member) offsetof(struct conf, member)
+#define DAYS (86400u)
+
+const struct conf_row conf_rows[] = {
+	{ { "hostname", "Our name in the greeting, in Received and in the certificate we make.", "mail.example.org", false },
+	    set_hostname, get_text, AT(hostname), 0, 0, NULL },
+	{ { "listen-submissions", "Where implicit TLS is awaited (RFC 8314).", "[::]:465", true },
+	    set_listen, get_listen, 0, CONF_SUBMISSIONS, 0, NULL },
+	{ { "listen-submission", "Where STARTTLS is awaited (RFC 6409, RFC 3207).", "[::]:587", true },
+	    set_listen, get_listen, 0, CONF_SUBMISSION, 0, NULL },
+	{ { "certificate", "A certificate chain and its key, PEM files; SNI chooses, the first one answers without.",
+	      "chain=/etc/postern/chain.pem key=/etc/postern/key.pem", true },
+	    set_certificate, get_certificate, 0, 0, 0, NULL },
+	{ { "auth-login", "Offer AUTH LOGIN beside PLAIN and SCRAM, for old clients.", "yes", false },
+	    set_boolean, get_boolean, AT(auth_login), 0, 0, "yes" },
+	{ { "size-max", "The biggest message (RFC 1870).", "50 MiB", false },
+	    set_size, get_size, AT(size_max), 64 * KIB, 64 * GIB, "50 MiB" },
+	{ { "rcpt-max", "Recipients of one message at most (RFC 5321 4.5.3.1.8).", "1000", false },
+	    set_count, get_count, AT(rcpt_max), 100, 1000000, "1000" },
+	{ { "relay", "Where accepted mail goes: mx, a smart host, or a Maildir.", "submissions://user@smtp.example.net", false },
+	    set_relay, get_relay, AT(relay), 0, 0, "mx" },
+	{ { "relay-credentials", "File with the smart host's password on its first line; nobody else may read it.",
+	      "/etc/postern/relay-password", false },
+	    set_path, get_text, AT(relay_credentials), 0, 0, NULL },
+	{ { "relay-ca-file", "The CAs that smart hosts are trusted by; without it the system's.", "/etc/ssl/certs/ca.pem", false },
+	    set_path, get_text, AT(relay_ca_file), 0, 0, NULL },
+	{ { "relay-port", "The port of MX delivery.", "25", false },
+	    set_count, get_count, AT(relay_port), 1, 65535, "25" },
+	{ { "relay-concurrency", "Connections to one destination at most.", "20", false },
+	    set_count, get_count, AT(relay_concurrency), 1, 10000, "20" },
+	{ { "relay-connections", "Connections to all destinations at most.", "500", false },
+	    set_count, get_count, AT(relay_connections), 1, 100000, "500" },
+	{ { "retry-first", "How long after a failure the second try comes; the wait doubles from there.", "60 s", false },
+	    set_duration, get_duration, AT(retry_first), 1, DAYS, "1 min" },
+	{ { "retry-max", "The longest wait between two tries (RFC 5321 4.5.4.1).", "3 h", false },
+	    set_duration, get_duration, AT(retry_max), 1, 7 * DAYS, "3 h" },
+	{ { "expire", "When mail that could not be handed on goes back to its sender (RFC 5321 4.5.4.1).", "5 d", false },
+	    set_duration, get_duration, AT(expire), 1, 365 * DAYS, "5 d" },
+	{ { "delay-notice", "When the sender is told that his mail is late; 0 for never (RFC 3461).", "4 h", false },
+	    set_duration, get_duration, AT(delay_notice), 0, 365 * DAYS, "0" },
+	{ { "postmaster", "The From of delivery status notifications; without it postmaster@HOSTNAME.", "postmaster@example.org",
+	      false },
+	    set_mailbox, get_text, AT(postmaster), 0, 0, NULL },
+	{ { "dns-server", "The resolver to ask; without it those of /etc/resolv.conf.", "192.0.2.53@5353", false },
+	    set_dns_server, get_text, AT(dns_server), 0, 0, NULL },
+	{ { "dns-trust-anchor", "The root of DNSSEC; without it answers count as unsigned.", "/usr/share/dns/root.key", false },
+	    set_path, get_text, AT(dns_trust_anchor), 0, 0, NULL },
+	{ { "state-dir", "Everything that Postern keeps lives below it unless said otherwise.", "/var/lib/postern", false },
+	    set_path, get_text, AT(state_dir), 0, 0, "/var/lib/postern" },
+	{ { "spool-dir", "The waiting mail; without it STATE-DIR/spool.", "/var/spool/postern", false },
+	    set_path, get_text, AT(spool_dir), 0, 0, NULL },
+	{ { "users-file", "Accounts and sender keys, written by `postern user`; without it STATE-DIR/users.", "/etc/postern/users",
+	      false },
+	    set_path, get_text, AT(users_file), 0, 0, NULL },
+	{ { "passwd-file", "Imported crypt(3) hashes as Dovecot's passwd-file has them; without it none.", "/etc/dovecot/users",
+	      false },
+	    set_path, get_text, AT(passwd_file), 0, 0, NULL },
+	{ { "control-socket", "Where `postern queue` asks; without it STATE-DIR/control.", "/run/postern/control", false },
+	    set_path, get_text, AT(control_socket), 0, 0, NULL },
+	{ { "segment-size", "Octets of one spool segment.", "64 MiB", false },
+	    set_size, get_size, AT(segment_size), 64 * KIB, 2 * GIB, "64 MiB" },
+	{ { "spool-free-min", "What stays free on the spool's disk; below it mail is refused with 452.", "128 MiB", false },
+	    set_size, get_size, AT(spool_free_min), 0, 1024 * GIB, "128 MiB" },
+	{ { "fronts", "Processes that talk to clients; 0 for one on each core.", "0", false },
+	    set_count, get_count, AT(fronts), 0, 64, "0" },
+	{ { "sessions-max", "Sessions of one front at most.", "10000", false },
+	    set_count, get_count, AT(sessions_max), 1, 1000000, "10000" },
+	{ { "log-format", "logfmt or json.", "logfmt", false },
+	    set_log_format, get_log_format, 0, 0, 0, "logfmt" },
+	{ { "log-target", "stderr or syslog.", "stderr", false },
+	    set_log_target, get_log_target, 0, 0, 0, "stderr" },
+	{ .key = { .name = NULL } },
+};

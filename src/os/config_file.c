@@ -1,0 +1,379 @@
+#include "os/config_file.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "conf/nearest.h"
+#include "os/config_text.h"
+
+enum { OPTIONS_MAX = 64, INCLUDES_MAX = 32 };
+
+/* An included file as libconfuse sees it, by a descriptor, and the name that people know it by. */
+struct included {
+	char opened[32];
+	char path[CONF_TEXT_MAX];
+	int fd;
+};
+
+/* libconfuse gives its callbacks no argument, so what one reading needs stands here while it lasts. */
+static struct reading {
+	struct conf *conf;
+	struct config_origins *origins;
+	struct buf *why;
+	bool failed;
+	const char *path;               /* of the first file */
+	struct included included[INCLUDES_MAX];
+	size_t includes;
+	/* The certificate section that is being read. */
+	struct conf_text chain, key;
+} now;
+
+static const char *
+file_name(const cfg_t *cfg)
+{
+	for (size_t i = 0; cfg->filename != NULL && i < now.includes; i++) {
+		if (strcmp(now.included[i].opened, cfg->filename) == 0)
+			return now.included[i].path;
+	}
+	return cfg->filename != NULL ? cfg->filename : now.path;
+}
+
+static void
+put_line_number(struct buf *why, const char *file, unsigned line)
+{
+	buf_put_text(why, file);
+	buf_put_byte(why, ':');
+	buf_put_u64(why, line);
+	buf_put_text(why, ": ");
+}
+
+static void
+put_key(struct buf *why, const char *key)
+{
+	buf_put_text(why, "key \"");
+	buf_put_text(why, key);
+	buf_put_text(why, "\": ");
+}
+
+/* Only the first complaint counts: what follows is mostly its echo. True when it is the first. */
+static bool
+complain_begin(cfg_t *cfg)
+{
+	if (now.failed)
+		return false;
+	now.failed = true;
+	put_line_number(now.why, file_name(cfg), (unsigned)cfg->line);
+	return true;
+}
+
+static int
+complain(cfg_t *cfg, const char *key, const char *words)
+{
+	if (complain_begin(cfg)) {
+		put_key(now.why, key);
+		buf_put_text(now.why, words);
+	}
+	return -1;
+}
+
+static void
+unknown_key(const char *name)
+{
+	const char *near = conf_nearest(span_of(name));
+
+	if (ascii_is_digit((uint8_t)name[0]) || strspn(name, "BKMGTiBsmhdw") == strlen(name)) {
+		buf_put_text(now.why, "\"");
+		buf_put_text(now.why, name);
+		buf_put_text(now.why, "\" is no key; a value with a space in it needs quotes, as in size-max = \"50 MiB\"");
+		return;
+	}
+	put_key(now.why, name);
+	buf_put_text(now.why, "no such key");
+	if (near != NULL) {
+		buf_put_text(now.why, "; right would be \"");
+		buf_put_text(now.why, near);
+		buf_put_byte(now.why, '"');
+	}
+}
+
+/* What libconfuse itself complains of: syntax, unknown keys. */
+static void
+on_error(cfg_t *cfg, const char *format, va_list ap)
+{
+	static const char unknown[] = "no such option '";
+	char words[300], *end;
+
+	if (!complain_begin(cfg))
+		return;
+	(void)vsnprintf(words, sizeof(words), format, ap);
+	end = strrchr(words, '\'');
+	if (strncmp(words, unknown, sizeof(unknown) - 1) != 0 || end < words + sizeof(unknown) - 1) {
+		buf_put_text(now.why, words);
+		return;
+	}
+	*end = '\0';
+	unknown_key(words + sizeof(unknown) - 1);
+}
+
+const struct conf_origin *
+config_origin(const struct config_origins *origins, size_t key, size_t item)
+{
+	for (size_t i = 0; i < origins->count; i++) {
+		if (origins->list[i].key == key && origins->list[i].item == item)
+			return &origins->list[i].at;
+	}
+	return NULL;
+}
+
+static void
+remember(struct config_origins *origins, size_t key, size_t item, const char *file, unsigned line)
+{
+	struct config_origin *o = &origins->list[origins->count];
+
+	if (origins->count == CONFIG_ORIGINS_MAX)
+		return;
+	origins->count++;
+	o->key = key;
+	o->item = item;
+	o->at.line = line;
+	(void)snprintf(o->at.file.p, sizeof(o->at.file.p), "%s", file);
+}
+
+/* The value of one key, wherever it stands. */
+static int
+take_value(cfg_t *cfg, const char *name, const char *value)
+{
+	size_t key = conf_find(span_of(name));
+	bool repeatable = conf_key(key)->repeatable;
+	size_t item = repeatable ? conf_count(now.conf, key) : 0;
+	const struct conf_origin *before = config_origin(now.origins, key, item);
+	uint8_t words[600];
+	struct buf why = BUF_OVER(words);
+
+	if (before != NULL && before->line != 0) {
+		char twice[400];
+
+		(void)snprintf(twice, sizeof(twice), "set already at %s:%u; one of the two must go", before->file.p, before->line);
+		return complain(cfg, name, twice);
+	}
+	/* The command line was here first, and wins. */
+	if (before != NULL && !repeatable)
+		return 0;
+	if (!conf_set(now.conf, key, span_of(value), &why))
+		return complain(cfg, name, (const char *)words);
+	remember(now.origins, key, item, file_name(cfg), (unsigned)cfg->line);
+	return 0;
+}
+
+static int
+on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+	*(const char **)result = value;
+	return take_value(cfg, opt->name, value);
+}
+
+/* chain and key are kept until their section ends. */
+static int
+on_certificate_member(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+	struct conf_text *t = strcmp(opt->name, "key") == 0 ? &now.key : &now.chain;
+
+	*(const char **)result = value;
+	if (t->p[0] != '\0')
+		return complain(cfg, opt->name, "set already in this section");
+	if (value[0] != '/' || strlen(value) >= sizeof(t->p))
+		return complain(cfg, opt->name, "is not a path that begins with / and has at most 255 octets");
+	(void)snprintf(t->p, sizeof(t->p), "%s", value);
+	return 0;
+}
+
+static int
+on_certificate_end(cfg_t *cfg, cfg_opt_t *opt)
+{
+	char text[2 * CONF_TEXT_MAX + 16];
+	int result = -1;
+
+	if (now.chain.p[0] == '\0' || now.key.p[0] == '\0') {
+		return complain(cfg, opt->name,
+		    "chain or key is missing; right would be certificate { chain = \"FILE\" key = \"FILE\" }");
+	}
+	(void)snprintf(text, sizeof(text), "chain=%s key=%s", now.chain.p, now.key.p);
+	result = take_value(cfg, opt->name, text);
+	memset(&now.chain, 0, sizeof(now.chain));
+	memset(&now.key, 0, sizeof(now.key));
+	return result;
+}
+
+/* A relative name counts from the directory of the first file. */
+static void
+resolve(const char *name, char *path, size_t max)
+{
+	const char *slash = strrchr(now.path, '/');
+	int directory = slash == NULL || name[0] == '/' ? 0 : (int)(slash - now.path) + 1;
+
+	(void)snprintf(path, max, "%.*s%s", directory, now.path, name);
+}
+
+/* Read the file and make its text something that libconfuse can open. NULL with errno. */
+static struct included *
+include_open(const char *name)
+{
+	struct included *in = &now.included[now.includes];
+	size_t len = 0;
+	char *text;
+
+	if (now.includes == INCLUDES_MAX) {
+		errno = ELOOP;
+		return NULL;
+	}
+	resolve(name, in->path, sizeof(in->path));
+	text = config_text_read(in->path, &len);
+	in->fd = text == NULL ? -1 : memfd_create("configuration", MFD_CLOEXEC);
+	if (in->fd == -1 || write(in->fd, text, len) != (ssize_t)len) {
+		if (in->fd != -1)
+			(void)close(in->fd);
+		free(text);
+		return NULL;
+	}
+	free(text);
+	(void)snprintf(in->opened, sizeof(in->opened), "/proc/self/fd/%d", in->fd);
+	now.includes++;
+	return in;
+}
+
+static int
+on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
+{
+	struct included *in;
+	char words[CONF_TEXT_MAX + 100];
+
+	if (argc != 1)
+		return complain(cfg, opt->name, "names one file; right would be include(\"/etc/postern/relay.conf\")");
+	in = include_open(argv[0]);
+	if (in == NULL) {
+		(void)snprintf(words, sizeof(words), "%s: %s", argv[0],
+		    errno == ELOOP ? "too many files included; do they include each other?" : strerror(errno));
+		return complain(cfg, opt->name, words);
+	}
+	if (cfg_include(cfg, opt, 1, (const char *[]){ in->opened }) == 0)
+		return 0;
+	return complain(cfg, opt->name, "files include each other, or are nested too deep");
+}
+
+static void
+options_init(cfg_opt_t *options, cfg_opt_t *certificate)
+{
+	const cfg_opt_t end = CFG_END();
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf_keys() && n < OPTIONS_MAX - 2; i++) {
+		const char *name = conf_key(i)->name;
+		const cfg_opt_t scalar = CFG_STR_CB(name, NULL, CFGF_NODEFAULT, on_value);
+		const cfg_opt_t list = CFG_STR_LIST_CB(name, NULL, CFGF_NODEFAULT, on_value);
+		const cfg_opt_t section = CFG_SEC(name, certificate, CFGF_MULTI);
+
+		options[n] = !conf_key(i)->repeatable ? scalar : strcmp(name, "certificate") == 0 ? section : list;
+		if (options[n].type == CFGT_SEC)
+			options[n].validcb = on_certificate_end;
+		n++;
+	}
+	options[n++] = (cfg_opt_t)CFG_FUNC("include", on_include);
+	options[n] = end;
+}
+
+static void
+finish_words(struct buf *why)
+{
+	if (why->len == why->max && why->len > 0)
+		why->len--;
+	buf_terminate(why);
+}
+
+static bool
+read_stream(FILE *f, const char *path, cfg_opt_t *options)
+{
+	cfg_t *cfg = cfg_init(options, CFGF_NONE);
+	bool ok = false;
+
+	if (cfg == NULL) {
+		buf_put_text(now.why, "no memory to read the configuration");
+		return false;
+	}
+	(void)cfg_set_error_function(cfg, on_error);
+	cfg->filename = strdup(path);
+	ok = cfg_parse_fp(cfg, f) == CFG_SUCCESS && !now.failed;
+	if (!ok && !now.failed)
+		buf_put_text(now.why, "the configuration cannot be read");
+	(void)cfg_free(cfg);
+	return ok;
+}
+
+bool
+config_file_read(const char *path, struct conf *conf, struct config_origins *origins, struct buf *why)
+{
+	cfg_opt_t certificate[] = {
+		CFG_STR_CB("chain", NULL, CFGF_NODEFAULT, on_certificate_member),
+		CFG_STR_CB("key", NULL, CFGF_NODEFAULT, on_certificate_member),
+		CFG_END(),
+	};
+	cfg_opt_t options[OPTIONS_MAX];
+	size_t len = 0;
+	char *text = config_text_read(path, &len);
+	FILE *f = text == NULL ? NULL : fmemopen(text, len > 0 ? len : 1, "r");
+	bool ok = false;
+
+	now = (struct reading){ .conf = conf, .origins = origins, .why = why, .path = path };
+	if (f == NULL) {
+		buf_put_text(why, path);
+		buf_put_text(why, ": ");
+		buf_put_text(why, strerror(errno));
+	} else {
+		options_init(options, certificate);
+		ok = read_stream(f, path, options);
+		(void)fclose(f);
+	}
+	while (now.includes > 0)
+		(void)close(now.included[--now.includes].fd);
+	free(text);
+	finish_words(why);
+	return ok;
+}
+
+bool
+config_option_set(const char *option, struct conf *conf, struct config_origins *origins, struct buf *why)
+{
+	struct span value = span_of(option), name = span_take_until(&value, '=');
+	size_t key = conf_find(name);
+	uint8_t words[600];
+	struct buf wrong = BUF_OVER(words);
+	const char *near = conf_nearest(name);
+	size_t item = 0;
+
+	buf_put_text(why, "--set: key \"");
+	buf_put(why, span_head(name, 60));
+	buf_put_text(why, "\": ");
+	if (key == conf_keys() || !span_take_byte(&value, '=')) {
+		buf_put_text(why, key == conf_keys() ? "no such key" : "no =VALUE behind it");
+		if (key == conf_keys() && near != NULL) {
+			buf_put_text(why, "; right would be ");
+			buf_put_text(why, near);
+		}
+		finish_words(why);
+		return false;
+	}
+	item = conf_key(key)->repeatable ? conf_count(conf, key) : 0;
+	if (!conf_set(conf, key, value, &wrong)) {
+		buf_put_text(why, (const char *)words);
+		finish_words(why);
+		return false;
+	}
+	why->len = 0;
+	finish_words(why);
+	remember(origins, key, item, "--set", 0);
+	return true;
+}
