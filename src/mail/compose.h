@@ -1,0 +1,88 @@
+/*
+ * mail/compose.h - makes a message that a person or a program typed into one that may be submitted: `postern send`, sendmail.
+ *
+ * Line ends (LF or CRLF) become CRLF, so that no bare CR or LF is ever sent (5321-2). A first line "From ..." of a mailbox
+ * file is dropped. Without any header section one is made. From, Date and Message-ID are added when missing; Bcc, Resent-Bcc
+ * and Return-Path are removed (5322-7, 5321-43); addresses without a domain get ours. With a Resent- block (RFC 5322 3.6.6)
+ * the missing Resent-From, Resent-Date and Resent-Message-ID are added in front of it, and From, Date and Message-ID stay as
+ * they are (5322-8).
+ *
+ * The steps, in this order:
+ *
+ *	compose_init(c, &facts, header)
+ *	do read input;  while (compose_header_feed(c, input, &used) == COMPOSE_MORE)    at the end of input: compose_header_end(c)
+ *	while (compose_recipient(c, &address) == COMPOSE_MORE)  one address each; -t only
+ *	while (compose_header_drain(c, out) == COMPOSE_MORE)    send out, empty it
+ *	while input: compose_body_feed(c, input, &used, out)    send out, empty it, give the rest again with more behind it
+ *	compose_body_end(c, out)
+ *
+ * What comes out is content before dot-stuffing. Any split of the input gives the same output.
+ *
+ * Owner     the caller, of everything; facts and the header buffer live as long as struct compose.
+ * Blocks    never.
+ * Fails     COMPOSE_BAD; then why says what is wrong and line where (from 1; 0: about no line). Nothing more may be called.
+ */
+#ifndef POSTERN_MAIL_COMPOSE_H
+#define POSTERN_MAIL_COMPOSE_H
+
+#include "base/buf.h"
+#include "base/env.h"
+
+enum {
+	COMPOSE_HEADER_ROOM = 256 * 1024,       /* size of the header buffer to lend; a longer header section is refused */
+	COMPOSE_OUT_ROOM = 320 * 1024,          /* size of out that is enough for any step when it is empty */
+	COMPOSE_LINE_MAX = 998,                 /* RFC 5322 2.1.1, without CRLF */
+	COMPOSE_ADDRESS_ROOM = 320,             /* of the buffer for compose_recipient() */
+};
+
+struct compose_facts {
+	struct span from;                       /* address for a missing From, without <>; "alice@example.org" */
+	struct span name;                       /* of the person, UTF-8, for a missing From; may be empty */
+	struct span domain;                     /* for addresses that have none, and for Message-ID */
+	struct env env;
+	bool dot_ends;                          /* a line "." ends the message (sendmail without -i) */
+};
+
+enum compose_step { COMPOSE_MORE, COMPOSE_DONE, COMPOSE_BAD };
+
+struct compose {
+	const struct compose_facts *facts;
+	struct buf header;                      /* the header section as it came, with CRLF */
+	const char *why;                        /* static text */
+	uint32_t line;                          /* number of the line we are in, from 1 */
+	uint32_t column;                        /* octets of it so far */
+	uint32_t line_start;                    /* where in header it began */
+	uint32_t at;                            /* of the walk through header */
+	uint32_t value_end;                     /* where the field ends whose addresses are being walked; 0: none */
+	uint32_t seen;                          /* one bit for each known field */
+	uint32_t block_start, block_end;        /* the first Resent- block; both 0 when there is none */
+	uint8_t phase;
+	bool headless;                          /* the first line was no field: header holds the beginning of the body */
+	bool cr;                                /* a CR waits for what follows */
+	bool dot;                               /* the line so far is "." */
+	bool ended;                             /* "." has been seen: no more input is wanted */
+	bool eightbit;                          /* out: the body has octets above 127 (8BITMIME) */
+	bool utf8;                              /* out: the header section has (SMTPUTF8) */
+	bool resent;                            /* out: there is a Resent- block */
+};
+
+void compose_init(struct compose *, const struct compose_facts *, struct buf header);
+
+/* Take header lines. COMPOSE_DONE: the header section is complete, the body begins at in + *used. */
+enum compose_step compose_header_feed(struct compose *, struct span in, size_t *used);
+/* Input has ended inside the header section, which is thereby complete. */
+enum compose_step compose_header_end(struct compose *);
+
+/* The next recipient that To, Cc and Bcc name, or their Resent- forms when there is a block: "local@domain" into address, which
+ * is emptied first. COMPOSE_MORE: there it is, ask again. COMPOSE_DONE: there are no more. */
+enum compose_step compose_recipient(struct compose *, struct buf *address);
+
+/* Write the repaired header section and the empty line. COMPOSE_MORE: empty out and call again. */
+enum compose_step compose_header_drain(struct compose *, struct buf *out);
+
+/* COMPOSE_DONE: everything after *used is not part of the message (dot_ends). COMPOSE_MORE: empty out when it is nearly full. */
+enum compose_step compose_body_feed(struct compose *, struct span in, size_t *used, struct buf *out);
+/* Input has ended: the last line gets its CRLF (5321-33). COMPOSE_MORE: empty out and call again. */
+enum compose_step compose_body_end(struct compose *, struct buf *out);
+
+#endif
