@@ -154,7 +154,7 @@ struct smtp_client {
 	bool polite;                    /* the conversation is in step, so QUIT is worth saying */
 	bool rset_due;                  /* the last transaction was left open */
 	bool rset_awaited, mail_awaited, data_awaited;
-	bool mail_due, mail_failed, data_sent;
+	bool mail_due, mail_failed, data_sent, window_full;
 	bool dot_due;                   /* the end of the content waits for room */
 	bool line_start;                /* the next content octet is the first of its line */
 	uint16_t reply_code;
@@ -188,7 +188,8 @@ enum smtp_client_want smtp_client_content(struct smtp_client *, struct span octe
 /* The driver cannot go on giving recipients or content: the connection must be closed so that the peer drops what it has; outcomes LATER. */
 enum smtp_client_want smtp_client_give_up(struct smtp_client *, struct span why);
 enum smtp_client_want smtp_client_quit(struct smtp_client *);
-/* The connection broke, timed out, or could not be made secure: every recipient without outcome gets one of class, in words. */
+/* The connection broke, timed out, or could not be made secure: every recipient without outcome gets one of class, in words.
+ * An OUTCOME that was already returned counts as told. From READY on, without recipients, it is CLOSE at once. */
 enum smtp_client_want smtp_client_lost(struct smtp_client *, enum smtp_class class, struct span why);
 
 /* How long to wait for the peer now, in milliseconds (RFC 5321 4.5.3.2). */

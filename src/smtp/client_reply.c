@@ -1,0 +1,304 @@
+/* Replies (RFC 5321 4.2): the code decides, the text is for people and for the EHLO list. */
+#include "smtp/client_parts.h"
+
+#include <assert.h>
+
+#include "base/base64.h"
+
+static const struct mechanism_row {
+	enum smtp_mechanism bit;
+	const char *name;
+} mechanisms[] = {
+	{ SMTP_AUTH_PLAIN, "PLAIN" },
+	{ SMTP_AUTH_LOGIN, "LOGIN" },
+	{ SMTP_AUTH_SCRAM_SHA_256, "SCRAM-SHA-256" },
+	{ SMTP_AUTH_SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS" },
+};
+
+enum { MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
+
+const char *
+client_mechanism_name(enum smtp_mechanism bit)
+{
+	size_t i = 0;
+
+	while (i < MECHANISMS && mechanisms[i].bit != bit)
+		i++;
+	assert(i < MECHANISMS);
+	return mechanisms[i].name;
+}
+
+/* ---- what EHLO offers ---- */
+
+static void
+offer_starttls(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->starttls = true;
+}
+
+static void
+offer_auth(struct smtp_client_caps *caps, struct span args)
+{
+	caps->auth = true;
+	while (!span_done(args)) {
+		struct span word = span_take_word(&args);
+
+		for (size_t i = 0; i < MECHANISMS; i++)
+			if (span_same(word, span_of(mechanisms[i].name)))
+				caps->mechanisms |= mechanisms[i].bit;
+	}
+}
+
+static void
+offer_pipelining(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->pipelining = true;
+}
+
+static void
+offer_size(struct smtp_client_caps *caps, struct span args)
+{
+	uint64_t n;
+
+	caps->size = true;
+	caps->size_max = span_take_u64(&args, &n) && span_done(args) ? n : 0;
+}
+
+static void
+offer_eightbit(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->eightbit = true;
+}
+
+static void
+offer_utf8(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->utf8 = true;
+}
+
+static void
+offer_dsn(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->dsn = true;
+}
+
+static void
+offer_chunking(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->chunking = true;
+}
+
+static void
+offer_enhanced(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->enhanced = true;
+}
+
+/* RFC 9422 3.7: a limit that cannot be read was not offered. */
+static uint32_t
+limit_value(struct span digits)
+{
+	uint64_t n;
+
+	if (digits.len > 6 || !span_take_u64(&digits, &n) || !span_done(digits))
+		return 0;
+	return (uint32_t)n;
+}
+
+static void
+offer_limits(struct smtp_client_caps *caps, struct span args)
+{
+	while (!span_done(args)) {
+		struct span word = span_take_word(&args);
+
+		if (span_take(&word, SPAN("RCPTMAX=")))
+			caps->rcpt_max = limit_value(word);
+		else if (span_take(&word, SPAN("MAILMAX=")))
+			caps->mail_max = limit_value(word);
+	}
+}
+
+static const struct offer {
+	struct span keyword;
+	void (*note)(struct smtp_client_caps *, struct span args);
+} offers[] = {
+	{ SPAN_INIT("STARTTLS"), offer_starttls },
+	{ SPAN_INIT("AUTH"), offer_auth },
+	{ SPAN_INIT("PIPELINING"), offer_pipelining },
+	{ SPAN_INIT("SIZE"), offer_size },
+	{ SPAN_INIT("8BITMIME"), offer_eightbit },
+	{ SPAN_INIT("SMTPUTF8"), offer_utf8 },
+	{ SPAN_INIT("DSN"), offer_dsn },
+	{ SPAN_INIT("CHUNKING"), offer_chunking },
+	{ SPAN_INIT("ENHANCEDSTATUSCODES"), offer_enhanced },
+	{ SPAN_INIT("LIMITS"), offer_limits },
+};
+
+static void
+note_offer(struct smtp_client *c, struct span text)
+{
+	struct span keyword = span_take_word(&text);
+
+	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
+		if (span_same(keyword, offers[i].keyword))
+			offers[i].note(&c->caps, text);
+}
+
+/* ---- the text ---- */
+
+static void
+keep_octets(struct smtp_client *c, struct span text)
+{
+	for (size_t i = 0; i < text.len && c->reply_len < SMTP_REPLY_KEPT; i++)
+		c->reply[c->reply_len++] = text.p[i] < 32 || text.p[i] == 127 ? '?' : text.p[i];
+}
+
+struct span
+client_reply_keep(struct smtp_client *c, struct span words)
+{
+	c->reply_len = 0;
+	keep_octets(c, words);
+	return (struct span){ c->reply, c->reply_len };
+}
+
+/* ---- lines ---- */
+
+/* "250-text", "250 text", "250": the code, whether more lines follow, and the text behind. */
+static bool
+parse_line(struct span line, uint16_t *code, bool *more, struct span *text)
+{
+	unsigned value = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (i >= line.len || !ascii_is_digit(line.p[i]))
+			return false;
+		value = value * 10 + (unsigned)(line.p[i] - '0');
+	}
+	span_skip(&line, 3);
+	*code = (uint16_t)value;
+	*more = span_take_byte(&line, '-');
+	if (value < 200 || value > 599 || (!*more && line.len > 0 && !span_take_byte(&line, ' ')))
+		return false;
+	*text = line;
+	return true;
+}
+
+/* RFC 5321 2.3.8: only CRLF ends a line. A lone LF means that the peer and we would not agree on where its replies end. */
+static enum client_line
+find_line(struct span in, struct span *line, size_t *used)
+{
+	struct span head = span_head(in, SMTP_REPLY_LINE_MAX);
+	size_t lf = span_find(head, '\n');
+
+	if (lf == head.len)
+		return head.len == SMTP_REPLY_LINE_MAX ? CLIENT_LINE_BAD : CLIENT_LINE_MORE;
+	if (lf == 0 || head.p[lf - 1] != '\r')
+		return CLIENT_LINE_BAD;
+	*line = (struct span){ in.p, lf - 1 };
+	*used = lf + 1;
+	return CLIENT_LINE_PART;
+}
+
+static void
+begin_reply(struct smtp_client *c)
+{
+	c->reply_len = 0;
+	if (c->state == CLIENT_EHLO)
+		c->caps = (struct smtp_client_caps){ 0 };       /* 9422-4: the newest list is the only one */
+}
+
+static void
+decode_challenge(struct smtp_client *c, struct span text)
+{
+	struct buf out = BUF_OVER(c->challenge_octets);
+
+	c->challenge = (struct span){ NULL, 0 };
+	if (base64_parse(text, &out))
+		c->challenge = buf_span(&out);
+}
+
+enum client_line
+client_reply_line(struct smtp_client *c, struct span in, size_t *used)
+{
+	struct span line, text;
+	enum client_line found;
+	uint16_t code;
+	bool more;
+
+	*used = 0;
+	found = find_line(in, &line, used);
+	if (found != CLIENT_LINE_PART)
+		return found;
+	if (!parse_line(line, &code, &more, &text))
+		return CLIENT_LINE_BAD;
+	if (c->reply_lines > 0 && code / 100 != c->reply_code / 100)
+		return CLIENT_LINE_BAD;         /* half yes, half no: not to be guessed at */
+	if (c->reply_lines == 0)
+		begin_reply(c);
+	else if (c->state == CLIENT_EHLO && code / 100 == 2)
+		note_offer(c, text);
+	c->reply_code = code;
+	keep_octets(c, c->reply_lines > 0 ? SPAN(" / ") : SPAN(""));
+	keep_octets(c, text);
+	if (c->state == CLIENT_PROVING)
+		decode_challenge(c, c->reply_lines == 0 ? text : SPAN("?"));
+	if (more)
+		return ++c->reply_lines < SMTP_REPLY_LINES_MAX ? CLIENT_LINE_PART : CLIENT_LINE_BAD;
+	c->reply_lines = 0;
+	return CLIENT_LINE_REPLY;
+}
+
+/* ---- the verdict ---- */
+
+enum smtp_class
+client_reply_class(const struct smtp_client *c)
+{
+	unsigned first = c->reply_code / 100;
+
+	return first == 2 ? SMTP_CLASS_DELIVERED : first == 5 ? SMTP_CLASS_NEVER : SMTP_CLASS_LATER;
+}
+
+/* 1 to 3 digits without a leading zero (RFC 3463 2), onto out. */
+static bool
+take_number(struct span *s, struct buf *out)
+{
+	size_t n = 0;
+
+	while (n < s->len && n < 3 && ascii_is_digit(s->p[n]))
+		n++;
+	if (n == 0 || (n > 1 && s->p[0] == '0') || !buf_put(out, span_head(*s, n)))
+		return false;
+	span_skip(s, n);
+	return true;
+}
+
+static bool
+parse_enhanced(struct span text, uint8_t class, struct buf *out)
+{
+	return span_take_byte(&text, class) && span_take_byte(&text, '.') && buf_put_byte(out, class)
+	    && buf_put_byte(out, '.') && take_number(&text, out) && span_take_byte(&text, '.') && buf_put_byte(out, '.')
+	    && take_number(&text, out) && (span_done(text) || text.p[0] == ' ');
+}
+
+/* The class wins over what the reply's first digit says: 552 after accepted recipients is temporary (RFC 5321 4.5.3.1.10). */
+void
+client_reply_enhanced(const struct smtp_client *c, enum smtp_class class, char enhanced[12])
+{
+	static const char digits[] = { [SMTP_CLASS_DELIVERED] = '2', [SMTP_CLASS_LATER] = '4', [SMTP_CLASS_NEVER] = '5' };
+	struct buf out = { (uint8_t *)enhanced, 0, 12 };
+	uint8_t said = (uint8_t)('0' + c->reply_code / 100);
+
+	if (!parse_enhanced((struct span){ c->reply, c->reply_len }, said, &out)) {
+		out.len = 0;
+		(void)buf_put_text(&out, "?.0.0");
+	}
+	(void)buf_terminate(&out);
+	enhanced[0] = digits[class];
+}
