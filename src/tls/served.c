@@ -1,0 +1,139 @@
+#include "tls/served.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+enum { PATIENCE = 5 /* seconds */, REPLIES_MAX = 8192 };
+
+static bool
+refuse(struct buf *why, const char *words)
+{
+	why->len = 0;
+	buf_put_text(why, words);
+	buf_terminate(why);
+	return false;
+}
+
+static int
+connect_to(const struct tls_served_question *q)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(q->port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(q->port) };
+	bool is_v6 = inet_pton(AF_INET6, q->address, &v6.sin6_addr) == 1;
+	struct timeval patience = { PATIENCE, 0 };
+	int fd = -1, result;
+
+	if (!is_v6 && inet_pton(AF_INET, q->address, &v4.sin_addr) != 1)
+		return -1;
+	fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	result = is_v6 ? connect(fd, (struct sockaddr *)&v6, sizeof(v6)) : connect(fd, (struct sockaddr *)&v4, sizeof(v4));
+	if (result == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+/* Read up to the last line of one reply that begins with code; octet by octet, so that nothing of TLS is swallowed. */
+static bool
+await_reply(int fd, const char *code)
+{
+	char line[4];
+	size_t column = 0;
+
+	for (int i = 0; i < REPLIES_MAX; i++) {
+		char c;
+
+		if (recv(fd, &c, 1, 0) != 1)
+			return false;
+		if (column < sizeof(line))
+			line[column] = c;
+		column++;
+		if (c != '\n')
+			continue;
+		if (column < 5 || memcmp(line, code, 3) != 0)
+			return false;
+		if (line[3] == ' ')
+			return true;
+		column = 0;
+	}
+	return false;
+}
+
+static bool
+say(int fd, const char *line)
+{
+	return send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
+}
+
+static bool
+start_tls(int fd)
+{
+	return await_reply(fd, "220") && say(fd, "EHLO localhost.localdomain\r\n") && await_reply(fd, "250") &&
+	    say(fd, "STARTTLS\r\n") && await_reply(fd, "220");
+}
+
+static bool
+shake_hands(int fd, const char *name, uint8_t fingerprint[TLS_FINGERPRINT])
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = context != NULL ? SSL_new(context) : NULL;
+	X509 *leaf = NULL;
+	bool ok = false;
+
+	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1)
+		goto done;
+	if (name[0] != '\0')
+		(void)SSL_set_tlsext_host_name(ssl, name);
+	if (SSL_connect(ssl) != 1)
+		goto done;
+	leaf = SSL_get1_peer_certificate(ssl);
+	ok = leaf != NULL && X509_digest(leaf, EVP_sha256(), fingerprint, NULL) == 1;
+	(void)SSL_shutdown(ssl);
+done:
+	X509_free(leaf);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+	return ok;
+}
+
+bool
+tls_served(const struct tls_served_question *q, uint8_t fingerprint[TLS_FINGERPRINT], struct buf *why)
+{
+	int fd = connect_to(q);
+	bool ok;
+
+	if (fd == -1)
+		return refuse(why, strerror(errno));
+	ok = !q->starttls || start_tls(fd);
+	if (!ok)
+		refuse(why, "the listener does not offer STARTTLS");
+	else if (!shake_hands(fd, q->name, fingerprint))
+		ok = refuse(why, "the handshake fails");
+	(void)close(fd);
+	return ok;
+}
+
+bool
+tls_fingerprint(struct span chain_pem, uint8_t fingerprint[TLS_FINGERPRINT])
+{
+	BIO *bio = BIO_new_mem_buf(chain_pem.p, (int)chain_pem.len);
+	X509 *leaf = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	bool ok = leaf != NULL && X509_digest(leaf, EVP_sha256(), fingerprint, NULL) == 1;
+
+	X509_free(leaf);
+	BIO_free(bio);
+	return ok;
+}
