@@ -1,0 +1,356 @@
+#include "sasl/users_edit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "policy/sender.h"
+#include "sasl/passwd.h"
+#include "sasl/prepare.h"
+#include "sasl/users_file.h"
+#include "sasl/users_store.h"
+
+/* What a change looks for: the line of this kind, name and device, if there is one. */
+struct found {
+	struct users_line line;         /* parsed; spans point into the file's text */
+	bool present, sound;
+	const char *why;
+};
+
+static uint64_t
+now_seconds(void)
+{
+	return (uint64_t)time(NULL);
+}
+
+static bool
+same_line(const struct users_line *a, const struct users_line *b)
+{
+	return a->kind == b->kind && span_same(a->name, b->name) && span_same(a->device, b->device);
+}
+
+static bool
+next_line(struct span *text, struct span *line)
+{
+	if (span_done(*text))
+		return false;
+	*line = span_take_until(text, '\n');
+	(void)span_take_byte(text, '\n');
+	return true;
+}
+
+static struct found
+find(const struct users_file *f, const struct users_line *wanted)
+{
+	struct span text = users_file_lines(f), line;
+	struct found found = { .present = false };
+	struct users_line head;
+
+	while (!found.present && next_line(&text, &line)) {
+		users_line_head(line, &head);
+		if (!same_line(&head, wanted))
+			continue;
+		found.present = true;
+		found.sound = users_line_parse(line, &found.line, &found.why);
+	}
+	return found;
+}
+
+/* The whole text with this line in place of the one that says the same, or behind all others. */
+static bool
+put_instead(struct users_file *f, const struct users_line *wanted)
+{
+	struct span text = users_file_lines(f), line;
+	struct users_line head;
+	uint8_t made[USERS_LINE_MAX + 1];
+	struct buf b = BUF_OVER(made);
+	bool placed = false;
+
+	if (!users_line_format(wanted, &b))
+		return false;
+	while (next_line(&text, &line)) {
+		users_line_head(line, &head);
+		if (same_line(&head, wanted)) {
+			if (!placed)
+				users_file_put(f, buf_span(&b));
+			placed = true;
+			continue;
+		}
+		users_file_put(f, line);
+		users_file_put(f, SPAN("\n"));
+	}
+	if (!placed)
+		users_file_put(f, buf_span(&b));
+	users_file_put_remnant(f);
+	return true;
+}
+
+static bool
+finish(struct users_file *f, const struct users_line *line, struct buf *why)
+{
+	if (put_instead(f, line))
+		return users_file_commit(f, why);
+	users_say(why, "the line would be longer than 4096 octets: grant a whole domain instead", NULL);
+	users_file_abort(f);
+	return false;
+}
+
+/* A change that is refused: words, and the file as it was. */
+static bool
+refuse(struct users_file *f, struct buf *why, const char *words, const char *detail)
+{
+	users_say(why, words, detail);
+	users_file_abort(f);
+	return false;
+}
+
+static bool
+name_ok(const char *name, struct buf *why)
+{
+	if (users_name_valid(span_of(name)))
+		return true;
+	users_say(why, "a name has letters, digits, . _ - + @ only, at most 190 octets; not", name);
+	return false;
+}
+
+static bool
+put_addresses(struct buf *list, const char *const *address, size_t addresses, struct buf *why)
+{
+	for (size_t i = 0; i < addresses; i++) {
+		if (!users_grant_valid(span_of(address[i]))) {
+			users_say(why, "not an address (alice@example.org) or a domain (@example.org)", address[i]);
+			return false;
+		}
+		if ((list->len > 0 && !buf_put_byte(list, ',')) || !buf_put_text(list, address[i]) || list->len > USERS_GRANTS_MAX) {
+			users_say(why, "too many addresses: grant a whole domain instead", NULL);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+users_add_principal(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why)
+{
+	uint8_t list[USERS_GRANTS_MAX + 256];
+	struct buf b = BUF_OVER(list);
+	struct users_line line = { .kind = USERS_PRINCIPAL, .name = span_of(name), .created = now_seconds() };
+	struct users_file f;
+
+	if (!name_ok(name, why) || !put_addresses(&b, address, addresses, why))
+		return false;
+	if (addresses == 0) {
+		users_say(why, "a principal needs an address that it may send from: --address", NULL);
+		return false;
+	}
+	line.grants = buf_span(&b);
+	if (!users_file_begin(&f, file, why))
+		return false;
+	if (find(&f, &line).present)
+		return refuse(&f, why, "there is already a principal", name);
+	return finish(&f, &line, why);
+}
+
+/* The principal's line, which must be there, sound and not revoked. */
+static bool
+want_principal(struct users_file *f, const char *name, struct found *p, struct buf *why)
+{
+	*p = find(f, &(struct users_line){ .kind = USERS_PRINCIPAL, .name = span_of(name) });
+	if (!p->present)
+		return refuse(f, why, "there is no principal (postern user add makes one)", name);
+	if (!p->sound)
+		return refuse(f, why, "the principal's line in the users file is damaged", p->why);
+	if (p->line.revoked != 0)
+		return refuse(f, why, "this principal is revoked", name);
+	return true;
+}
+
+bool
+users_add_addresses(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why)
+{
+	uint8_t list[USERS_GRANTS_MAX + 256];
+	struct buf b = BUF_OVER(list);
+	struct users_file f;
+	struct found p;
+
+	if (!users_file_begin(&f, file, why) || !want_principal(&f, name, &p, why))
+		return false;
+	(void)buf_put(&b, p.line.grants);
+	if (!put_addresses(&b, address, addresses, why)) {
+		users_file_abort(&f);
+		return false;
+	}
+	p.line.grants = buf_span(&b);
+	return finish(&f, &p.line, why);
+}
+
+static bool
+make_password(struct span password, struct verifier *v, struct buf *why)
+{
+	struct secret prepared;
+	char key[SENDER_KEY_ROOM];
+	bool done = false;
+
+	if (password.len > 255)
+		users_say(why, "a password has at most 255 octets (RFC 4616 2)", NULL);
+	else if (!sasl_prepare(PREPARE_STORED, password, &prepared))
+		users_say(why, "the password is empty or has characters that SASLprep forbids", NULL);
+	else if (sender_key_parse((struct span){ prepared.p, prepared.len }, key))
+		users_say(why, "this has the form of a sender key; choose another password", NULL);
+	else if (!verifier_make(v, (struct span){ prepared.p, prepared.len }, VERIFIER_PASSWORD_ITERATIONS))
+		users_say(why, "no randomness for a salt", NULL);
+	else
+		done = true;
+	secret_wipe(&prepared);
+	wipe(key, sizeof key);
+	return done;
+}
+
+bool
+users_set_password(const char *file, const char *name, struct span password, struct buf *why)
+{
+	struct users_line line = { .kind = USERS_PASSWORD, .created = now_seconds() };
+	struct users_file f;
+	struct found p;
+
+	/* Hashed before the lock is taken: others need not wait for it. */
+	if (!name_ok(name, why) || !make_password(password, &line.verifier, why))
+		return false;
+	if (!users_file_begin(&f, file, why) || !want_principal(&f, name, &p, why))
+		return false;
+	line.name = p.line.name;
+	return finish(&f, &line, why);
+}
+
+/* Each must lie within what the principal has; 3_auth asks both again for each message. */
+static bool
+from_ok(struct span grants, const struct users_key_options *o, struct buf *why)
+{
+	struct mailbox box;
+	struct span one, rest;
+	bool found;
+
+	for (size_t i = 0; i < o->froms; i++) {
+		found = false;
+		for (rest = grants; !found && !span_done(rest); (void)span_take_byte(&rest, ',')) {
+			one = span_take_until(&rest, ',');
+			found = span_same(one, span_of(o->from[i])) || span_eq(one, SPAN("*"))
+			    || (mailbox_parse(span_of(o->from[i]), &box) == PATH_OK && sender_granted(one, &box));
+		}
+		if (!found) {
+			users_say(why, "the principal itself may not send from", o->from[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Keys that the principal has, and whether one of them has this id. */
+static size_t
+count_keys(const struct users_file *f, struct span name, struct span id, bool *taken)
+{
+	struct span text = users_file_lines(f), line;
+	struct users_line one;
+	const char *why;
+	size_t keys = 0;
+
+	*taken = false;
+	while (next_line(&text, &line)) {
+		users_line_head(line, &one);
+		if (one.kind != USERS_KEY || !span_same(one.name, name))
+			continue;
+		keys++;
+		*taken |= users_line_parse(line, &one, &why) && span_eq(one.id, id);
+	}
+	return keys;
+}
+
+static bool
+make_key(const struct users_file *f, struct users_line *line, char key[SENDER_KEY_ROOM], const char **why)
+{
+	bool taken = true;
+
+	*why = "no randomness for a key";
+	for (int tries = 0; taken && tries < 100; tries++) {
+		if (!sender_key_make(key))
+			return false;
+		line->id = (struct span){ (const uint8_t *)key, SENDER_KEY_ID };
+		if (count_keys(f, line->name, line->id, &taken) >= USERS_KEYS_MAX) {
+			*why = "this principal has 64 keys already, revoked ones included";
+			return false;
+		}
+	}
+	return !taken && verifier_make(&line->verifier, span_of(key), VERIFIER_KEY_ITERATIONS);
+}
+
+static bool
+add_key(struct users_file *f, const struct found *p, struct users_line *line, const struct users_key_options *o,
+    char key[SENDER_KEY_ROOM], struct buf *why)
+{
+	struct found old;
+	const char *words;
+
+	line->name = p->line.name;
+	old = find(f, line);
+	if (old.present && (!old.sound || old.line.revoked == 0))
+		return refuse(f, why, "there is already a key of this device; revoke it first", NULL);
+	if (!from_ok(p->line.grants, o, why)) {
+		users_file_abort(f);
+		return false;
+	}
+	if (!make_key(f, line, key, &words))
+		return refuse(f, why, words, NULL);
+	return finish(f, line, why);
+}
+
+bool
+users_add_key(const char *file, const char *name, const char *device, const struct users_key_options *options,
+    char key[SENDER_KEY_ROOM], struct buf *why)
+{
+	static const struct users_key_options none;
+	const struct users_key_options *o = options == NULL ? &none : options;
+	uint8_t list[USERS_GRANTS_MAX + 256];
+	struct buf b = BUF_OVER(list);
+	struct users_line line = { .kind = USERS_KEY, .device = span_of(device), .created = now_seconds(), .expires = o->expires };
+	struct users_file f;
+	struct found p;
+	bool done;
+
+	key[0] = 0;
+	if (!users_device_valid(line.device)) {
+		users_say(why, "a device has letters, digits, . _ - + @ only, at most 64 octets; not", device);
+		return false;
+	}
+	if (!put_addresses(&b, o->from, o->froms, why))
+		return false;
+	line.grants = buf_span(&b);
+	if (!users_file_begin(&f, file, why) || !want_principal(&f, name, &p, why))
+		return false;
+	done = add_key(&f, &p, &line, o, key, why);
+	if (!done)
+		wipe(key, SENDER_KEY_ROOM);
+	return done;
+}
+
+bool
+users_revoke(const char *file, const char *name, const char *device, struct buf *why)
+{
+	struct users_line wanted = { .kind = device == NULL ? USERS_PRINCIPAL : USERS_KEY, .name = span_of(name),
+		.device = span_of(device) };
+	struct users_file f;
+	struct found found;
+
+	if (!users_file_begin(&f, file, why))
+		return false;
+	found = find(&f, &wanted);
+	if (!found.present)
+		return refuse(&f, why, device == NULL ? "there is no principal" : "there is no key of this device",
+		    device == NULL ? name : device);
+	if (!found.sound)
+		return refuse(&f, why, "the line in the users file is damaged (and not in force)", found.why);
+	if (found.line.revoked != 0)
+		return refuse(&f, why, "it is revoked already", device == NULL ? name : device);
+	found.line.revoked = now_seconds();
+	return finish(&f, &found.line, why);
+}
+
