@@ -77,7 +77,8 @@ struct dsn {
 	struct dsn_facts facts;
 	uint32_t copied;                        /* octets of the original taken so far */
 	uint16_t column;                        /* of the quoted-printable line being written */
-	uint8_t line_state;                     /* where in the original we are, to find the end of its header */
+	bool space;                             /* that line ends in a space so far */
+	bool line_begins;                       /* the original's next octet is the first of its line */
 	bool whole;                             /* the original comes back whole */
 	bool encoded;                           /* its header is written in quoted-printable */
 	bool done;                              /* nothing more of the original is wanted */
