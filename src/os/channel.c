@@ -282,6 +282,8 @@ send_some(struct channel *c)
 		memset(&control, 0, sizeof control);
 		m.msg_control = control.room;
 		m.msg_controllen = sizeof control.room;
+		if (c->departings > 1 && c->departing[1].position - c->sent < iov.iov_len)
+			iov.iov_len = (size_t)(c->departing[1].position - c->sent);
 		control.align = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
 		memcpy(CMSG_DATA(&control.align), &c->departing[0].fd, sizeof(int));
 	}

@@ -1,0 +1,491 @@
+/*
+ * load.c - many submitting clients in one process: TLS, AUTH PLAIN, messages, and how long each final 250 took.
+ *
+ * usage: load HOST PORT CA LOGIN:PASSWORD FROM [key=value ...]
+ *   connections=40 messages=100 size=4096 recipients=1 pipeline=0 mode=send|handshake|resume|idle count=1000
+ *
+ * mode=send       connections in parallel, messages on each, then QUIT; with churn=N, N connections one after another in each slot
+ * mode=handshake  count full handshakes, each with EHLO and QUIT; mode=resume the same with a session ticket
+ * mode=idle       count authenticated sessions are held open until standard input ends
+ *
+ * Prints one line of key=value.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE = 4096, CONNECTIONS_MAX = 20000 };
+enum step { GREETING, EHLO, AUTH, MAIL, RCPT, DATA, CONTENT, QUIT, HELD };
+enum mode { MODE_SEND, MODE_HANDSHAKE, MODE_RESUME, MODE_IDLE };
+
+struct connection {
+	SSL *ssl;
+	int fd;
+	bool shaken;
+	long generation;                /* changes when the slot is used anew: an SSL may get the old one's address */
+	enum step step;
+	long left;                      /* messages still to send on this connection */
+	long recipients;
+	int replies_wanted;             /* of a pipelined group */
+	struct timespec dotted;
+	size_t in_len;
+	const char *out;                /* what is being written */
+	size_t out_len;
+	char in[LINE];
+	char command[LINE];
+};
+
+static struct {
+	struct sockaddr_in to;
+	SSL_CTX *tls;
+	SSL_SESSION *ticket;
+	const char *host, *from;
+	char auth[1024];
+	char *content;
+	size_t content_len;
+	long connections, messages, size, recipients, pipeline, count, churn;
+	enum mode mode;
+	long opened, finished, accepted, held, failed;
+	double *latency;
+	long latencies, latencies_max;
+	int epoll;
+} at = { .connections = 40, .messages = 100, .size = 4096, .recipients = 1, .count = 1000, .churn = 1 };
+
+static void
+die(const char *what)
+{
+	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	ERR_print_errors_fp(stderr);
+	exit(1);
+}
+
+static double
+seconds_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+}
+
+static void
+make_content(void)
+{
+	size_t n;
+	char *p = malloc((size_t)at.size + 1024);
+
+	if (p == NULL)
+		die("memory");
+	n = (size_t)sprintf(p, "From: <%s>\r\nTo: <sink@example.net>\r\nSubject: load\r\nMessage-ID: <load@example.org>\r\n"
+	    "Date: Sun, 22 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n", at.from);
+	while (n + 2 < (size_t)at.size) {
+		size_t line = (size_t)at.size - n - 2 < 72 ? (size_t)at.size - n - 2 : 72;
+
+		memset(p + n, 'a' + (int)(n % 26), line);
+		n += line;
+		p[n++] = '\r';
+		p[n++] = '\n';
+	}
+	memcpy(p + n, ".\r\n", 3);
+	at.content = p;
+	at.content_len = n + 3;
+}
+
+static void
+say(struct connection *c, enum step step, const char *text)
+{
+	c->step = step;
+	c->out = text;
+	c->out_len = strlen(text);
+}
+
+static void open_next(struct connection *c);
+
+static void
+hang_up(struct connection *c, bool well)
+{
+	if (c->ssl != NULL) {
+		if (at.mode == MODE_RESUME && well) {
+			SSL_SESSION *s = SSL_get1_session(c->ssl);
+
+			if (s != NULL && SSL_SESSION_is_resumable(s)) {
+				SSL_SESSION_free(at.ticket);
+				at.ticket = s;
+			} else {
+				SSL_SESSION_free(s);
+			}
+		}
+		if (well)
+			(void)SSL_shutdown(c->ssl);
+		SSL_free(c->ssl);
+	}
+	if (c->fd != -1)
+		(void)close(c->fd);
+	c->ssl = NULL;
+	c->fd = -1;
+	at.finished++;
+	if (!well)
+		at.failed++;
+	open_next(c);
+}
+
+static void
+begin_message(struct connection *c)
+{
+	size_t n = (size_t)snprintf(c->command, sizeof c->command, "MAIL FROM:<%s>\r\n", at.from);
+
+	if (c->left-- == 0) {
+		say(c, QUIT, "QUIT\r\n");
+		return;
+	}
+	c->recipients = at.recipients;
+	if (at.pipeline && at.recipients < 60) {
+		for (long i = 0; i < at.recipients; i++)
+			n += (size_t)snprintf(c->command + n, sizeof c->command - n, "RCPT TO:<sink%ld@example.net>\r\n", i);
+		(void)snprintf(c->command + n, sizeof c->command - n, "DATA\r\n");
+		c->replies_wanted = (int)at.recipients + 1;
+	}
+	say(c, MAIL, c->command);
+}
+
+static void
+begin_content(struct connection *c)
+{
+	c->step = CONTENT;
+	c->out = at.content;
+	c->out_len = at.content_len;
+	(void)clock_gettime(CLOCK_MONOTONIC, &c->dotted);
+}
+
+static void
+note_latency(struct connection *c)
+{
+	if (at.latencies == at.latencies_max) {
+		at.latencies_max = at.latencies_max == 0 ? 4096 : at.latencies_max * 2;
+		at.latency = realloc(at.latency, (size_t)at.latencies_max * sizeof at.latency[0]);
+		if (at.latency == NULL)
+			die("memory");
+	}
+	at.latency[at.latencies++] = seconds_since(&c->dotted);
+	at.accepted++;
+}
+
+/* A whole reply with this first digit has come. */
+static void
+advance(struct connection *c, char digit)
+{
+	if (digit != '2' && digit != '3') {
+		if (at.failed == 0)
+			fprintf(stderr, "load: refused in step %d: %.100s\n", (int)c->step, c->in);
+		hang_up(c, false);
+		return;
+	}
+	switch (c->step) {
+	case GREETING:
+		say(c, EHLO, "EHLO load.example.org\r\n");
+		break;
+	case EHLO:
+		if (at.mode == MODE_HANDSHAKE || at.mode == MODE_RESUME)
+			say(c, QUIT, "QUIT\r\n");
+		else
+			say(c, AUTH, at.auth);
+		break;
+	case AUTH:
+		if (at.mode == MODE_IDLE) {
+			c->step = HELD;
+			if (++at.held == at.count) {
+				printf("held=%ld\n", at.held);
+				(void)fflush(stdout);
+			}
+			open_next(NULL);
+		} else {
+			begin_message(c);
+		}
+		break;
+	case MAIL:
+		if (c->replies_wanted > 0 && c->replies_wanted-- > 0) {
+			if (c->replies_wanted == 0)
+				c->step = DATA;
+			break;
+		}
+		/* fall through */
+	case RCPT:
+		if (c->recipients-- > 0) {
+			(void)snprintf(c->command, sizeof c->command, "RCPT TO:<sink%ld@example.net>\r\n", c->recipients);
+			say(c, RCPT, c->command);
+		} else {
+			say(c, DATA, "DATA\r\n");
+		}
+		break;
+	case DATA:
+		begin_content(c);
+		break;
+	case CONTENT:
+		note_latency(c);
+		begin_message(c);
+		break;
+	case QUIT:
+		hang_up(c, true);
+		break;
+	case HELD:
+		hang_up(c, false);
+		break;
+	}
+}
+
+static void
+read_replies(struct connection *c)
+{
+	char *end;
+
+	c->in[c->in_len] = 0;
+	while (c->ssl != NULL && (end = memchr(c->in, '\n', c->in_len)) != NULL) {
+		bool last = c->in_len > 3 && c->in[3] != '-';
+		char digit = c->in[0];
+		size_t n = (size_t)(end + 1 - c->in);
+		long before = c->generation;
+
+		if (last)
+			advance(c, digit);
+		if (c->ssl == NULL || c->generation != before)
+			return;
+		c->in_len -= n;
+		memmove(c->in, c->in + n, c->in_len);
+	}
+}
+
+static void
+poll_for(struct connection *c, int ssl_error)
+{
+	struct epoll_event e = { .events = ssl_error == SSL_ERROR_WANT_WRITE ? EPOLLOUT : EPOLLIN, .data.ptr = c };
+
+	(void)epoll_ctl(at.epoll, EPOLL_CTL_MOD, c->fd, &e);
+}
+
+static bool
+write_out(struct connection *c)
+{
+	while (c->ssl != NULL && c->out_len > 0) {
+		int n = SSL_write(c->ssl, c->out, c->out_len > 16384 ? 16384 : (int)c->out_len);
+
+		if (n <= 0) {
+			poll_for(c, SSL_get_error(c->ssl, n));
+			return false;
+		}
+		c->out += n;
+		c->out_len -= (size_t)n;
+		if (c->out_len == 0)
+			poll_for(c, SSL_ERROR_WANT_READ);
+	}
+	return true;
+}
+
+static void
+step(struct connection *c)
+{
+	int n;
+
+	if (!c->shaken) {
+		n = SSL_do_handshake(c->ssl);
+		if (n <= 0) {
+			int e = SSL_get_error(c->ssl, n);
+
+			if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
+				poll_for(c, e);
+			else {
+				if (at.failed == 0)
+					ERR_print_errors_fp(stderr);
+				hang_up(c, false);
+			}
+			return;
+		}
+		c->shaken = true;
+		poll_for(c, SSL_ERROR_WANT_READ);
+	}
+	for (;;) {
+		long before = c->generation;
+
+		if (!write_out(c) || c->ssl == NULL)
+			return;
+		n = SSL_read(c->ssl, c->in + c->in_len, (int)(sizeof c->in - 1 - c->in_len));
+		if (n <= 0) {
+			int e = SSL_get_error(c->ssl, n);
+
+			if (e != SSL_ERROR_WANT_READ)
+				hang_up(c, false);
+			return;
+		}
+		c->in_len += (size_t)n;
+		read_replies(c);
+		if (c->ssl == NULL || c->generation != before)
+			return;
+	}
+}
+
+static long
+wanted(void)
+{
+	return at.mode == MODE_SEND ? at.connections * at.churn : at.count;
+}
+
+static void
+open_connection(struct connection *c)
+{
+	struct epoll_event e = { .events = EPOLLOUT, .data.ptr = c };
+	int one = 1;
+
+	memset(c, 0, sizeof *c);
+	c->generation = at.opened;
+	c->left = at.messages;
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd == -1)
+		die("socket");
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (connect(c->fd, (struct sockaddr *)&at.to, sizeof at.to) != 0 && errno != EINPROGRESS)
+		die("connect");
+	c->ssl = SSL_new(at.tls);
+	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_set1_host(c->ssl, at.host) != 1)
+		die("TLS");
+	(void)SSL_set_tlsext_host_name(c->ssl, at.host);
+	if (at.mode == MODE_RESUME && at.ticket != NULL)
+		(void)SSL_set_session(c->ssl, at.ticket);
+	SSL_set_connect_state(c->ssl);
+	if (epoll_ctl(at.epoll, EPOLL_CTL_ADD, c->fd, &e) != 0)
+		die("epoll");
+	at.opened++;
+}
+
+/* c is free again; NULL: take a new one (idle mode opens them one by one). */
+static void
+open_next(struct connection *c)
+{
+	if (at.opened >= wanted())
+		return;
+	if (c == NULL)
+		c = calloc(1, sizeof *c);
+	if (c == NULL)
+		die("memory");
+	open_connection(c);
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+report(double took)
+{
+	double p50 = 0, p99 = 0;
+
+	if (at.latencies > 0) {
+		qsort(at.latency, (size_t)at.latencies, sizeof at.latency[0], by_value);
+		p50 = at.latency[at.latencies / 2];
+		p99 = at.latency[at.latencies * 99 / 100];
+	}
+	printf("accepted=%ld failed=%ld connections=%ld seconds=%.4f per_second=%.1f p50_ms=%.3f p99_ms=%.3f\n", at.accepted,
+	    at.failed, at.finished, took, (double)(at.accepted > 0 ? at.accepted : at.finished) / took, p50 * 1e3, p99 * 1e3);
+}
+
+static void
+parse_option(const char *text)
+{
+	static const struct { const char *name; long *value; } longs[] = {
+		{ "connections=", &at.connections }, { "messages=", &at.messages }, { "size=", &at.size },
+		{ "recipients=", &at.recipients }, { "pipeline=", &at.pipeline }, { "count=", &at.count }, { "churn=", &at.churn },
+	};
+	static const char *const modes[] = { "mode=send", "mode=handshake", "mode=resume", "mode=idle" };
+
+	for (size_t i = 0; i < sizeof longs / sizeof longs[0]; i++)
+		if (strncmp(text, longs[i].name, strlen(longs[i].name)) == 0) {
+			*longs[i].value = strtol(text + strlen(longs[i].name), NULL, 10);
+			return;
+		}
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+		if (strcmp(text, modes[i]) == 0) {
+			at.mode = (enum mode)i;
+			return;
+		}
+	fprintf(stderr, "load: what is %s?\n", text);
+	exit(64);
+}
+
+static void
+set_up(int argc, char **argv)
+{
+	unsigned char plain[512];
+	size_t n = 1;
+	char *colon = strchr(argv[4], ':');
+
+	for (int i = 6; i < argc; i++)
+		parse_option(argv[i]);
+	at.to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(argv[2], NULL, 10)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	at.host = argv[1];
+	at.from = argv[5];
+	at.tls = SSL_CTX_new(TLS_client_method());
+	if (at.tls == NULL || SSL_CTX_load_verify_locations(at.tls, argv[3], NULL) != 1 || colon == NULL)
+		die("CA file or login");
+	SSL_CTX_set_verify(at.tls, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_mode(at.tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_session_cache_mode(at.tls, at.mode == MODE_RESUME ? SSL_SESS_CACHE_CLIENT : SSL_SESS_CACHE_OFF);
+	plain[0] = 0;
+	memcpy(plain + n, argv[4], (size_t)(colon - argv[4]));
+	n += (size_t)(colon - argv[4]);
+	plain[n++] = 0;
+	memcpy(plain + n, colon + 1, strlen(colon + 1));
+	n += strlen(colon + 1);
+	memcpy(at.auth, "AUTH PLAIN ", 11);
+	(void)EVP_EncodeBlock((unsigned char *)at.auth + 11, plain, (int)n);
+	(void)strcat(at.auth, "\r\n");
+	make_content();
+	at.epoll = epoll_create1(EPOLL_CLOEXEC);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct timespec start;
+	struct epoll_event events[256];
+
+	if (argc < 6) {
+		fprintf(stderr, "usage: load HOST PORT CA LOGIN:PASSWORD FROM [key=value ...]\n");
+		return 64;
+	}
+	set_up(argc, argv);
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	for (long i = 0; i < (at.mode == MODE_IDLE ? 8 : at.connections); i++)
+		open_next(NULL);
+	while (at.finished < wanted() && (at.mode != MODE_IDLE || at.held + at.failed < at.count)) {
+		int n = epoll_wait(at.epoll, events, 256, 60000);
+
+		if (n == 0) {
+			fprintf(stderr, "load: nothing came for a minute\n");
+			break;
+		}
+		for (int i = 0; i < n; i++)
+			step(events[i].data.ptr);
+	}
+	if (at.mode == MODE_IDLE)
+		while (getchar() != EOF)
+			;
+	report(seconds_since(&start));
+	return at.failed > 0;
+}
