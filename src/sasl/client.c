@@ -129,8 +129,7 @@ begin(struct sasl_client *c, const struct sasl_client_facts *f, struct buf *init
 		say(why, "login name or password is empty, too long, or has characters that SASLprep forbids", NULL);
 		return false;
 	}
-	/* Also without -PLUS: GNU SASL then says `y`, so that a stripped -PLUS is noticed by the server (scram-9). */
-	if (!sasl_set_binding(c->session, f->binding_type, f->binding)) {
+	if (c->mechanism == SMTP_AUTH_SCRAM_SHA_256_PLUS && !sasl_set_binding(c->session, f->binding_type, f->binding)) {
 		say(why, "channel binding is too long", NULL);
 		return false;
 	}
