@@ -124,13 +124,20 @@ take_domain(struct span *s, struct span *domain)
 	return true;
 }
 
+enum spec { SPEC_FULL, SPEC_BARE };     /* SPEC_BARE: the domain may be missing */
+
 /* The local part has been taken; the rest of addr-spec follows. */
 static bool
-take_rest_of_spec(struct span *s, const struct words *local, struct mailbox *out)
+take_rest_of_spec(struct span *s, enum spec spec, const struct words *local, struct mailbox *out)
 {
-	if (!local->dotted || !span_take_byte(s, '@') || !take_domain(s, &out->domain))
+	if (!local->dotted)
 		return false;
-	out->local = local->text;
+	out->local = out->whole = local->text;
+	out->utf8 = !utf8_is_ascii(out->local);
+	if (!span_take_byte(s, '@'))
+		return spec == SPEC_BARE;
+	if (!take_domain(s, &out->domain))
+		return false;
 	out->whole = (struct span){ out->local.p, (size_t)(out->domain.p - out->local.p) + out->domain.len };
 	out->utf8 = !utf8_is_ascii(out->local) || !utf8_is_ascii(out->domain);
 	return true;
@@ -157,16 +164,16 @@ skip_route(struct span *s)
 
 /* What follows '<', up to and with '>'. */
 static bool
-take_angle(struct span *s, struct mailbox *out)
+take_angle(struct span *s, enum spec spec, struct mailbox *out)
 {
 	struct words local;
 
-	return skip_cfws(s) && skip_route(s) && take_words(s, &local) && take_rest_of_spec(s, &local, out) &&
+	return skip_cfws(s) && skip_route(s) && take_words(s, &local) && take_rest_of_spec(s, spec, &local, out) &&
 	    span_take_byte(s, '>') && skip_cfws(s);
 }
 
-enum address_step
-address_next(struct span *rest, struct mailbox *out)
+static enum address_step
+next_of(struct span *rest, enum spec spec, struct mailbox *out)
 {
 	struct words w;
 	bool good;
@@ -182,10 +189,22 @@ address_next(struct span *rest, struct mailbox *out)
 		/* Words before a colon are a group's name; its members follow. */
 	} while (w.text.len > 0 && span_take_byte(rest, ':'));
 	if (span_take_byte(rest, '<'))
-		good = take_angle(rest, out);
+		good = take_angle(rest, spec, out);
 	else
-		good = take_rest_of_spec(rest, &w, out);
+		good = take_rest_of_spec(rest, spec, &w, out);
 	if (!good || (rest->len > 0 && rest->p[0] != ',' && rest->p[0] != ';'))
 		return ADDRESS_BAD;
 	return ADDRESS_ONE;
+}
+
+enum address_step
+address_next(struct span *rest, struct mailbox *out)
+{
+	return next_of(rest, SPEC_FULL, out);
+}
+
+enum address_step
+address_next_bare(struct span *rest, struct mailbox *out)
+{
+	return next_of(rest, SPEC_BARE, out);
 }

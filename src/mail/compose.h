@@ -10,11 +10,11 @@
  * The steps, in this order:
  *
  *	compose_init(c, &facts, header)
- *	do read input;  while (compose_header_feed(c, input, &used) == COMPOSE_MORE)    at the end of input: compose_header_end(c)
- *	while (compose_recipient(c, &address) == COMPOSE_MORE)  one address each; -t only
- *	while (compose_header_drain(c, out) == COMPOSE_MORE)    send out, empty it
- *	while input: compose_body_feed(c, input, &used, out)    send out, empty it, give the rest again with more behind it
- *	compose_body_end(c, out)
+ *	compose_header_feed(c, input, &used)            until COMPOSE_DONE; at the end of input before that: compose_header_end(c)
+ *	compose_recipient(c, &address)                  with -t: one address for each COMPOSE_MORE
+ *	compose_header_drain(c, out)                    until COMPOSE_DONE; send out and empty it after each
+ *	compose_body_feed(c, input, &used, out)         from in + used on, unless ended; send out and empty it after each
+ *	compose_body_end(c, out)                        at the end of input, or after "."
  *
  * What comes out is content before dot-stuffing. Any split of the input gives the same output.
  *
@@ -45,30 +45,33 @@ struct compose_facts {
 
 enum compose_step { COMPOSE_MORE, COMPOSE_DONE, COMPOSE_BAD };
 
+enum compose_phase { COMPOSE_HEADER, COMPOSE_FIELDS, COMPOSE_WRITING, COMPOSE_BODY };    /* each begins when the one before ends */
+
 struct compose {
 	const struct compose_facts *facts;
-	struct buf header;                      /* the header section as it came, with CRLF */
+	struct buf header;                      /* the header section as it came, with CRLF; when headless, the body's first line */
 	const char *why;                        /* static text */
 	uint32_t line;                          /* number of the line we are in, from 1 */
 	uint32_t column;                        /* octets of it so far */
 	uint32_t line_start;                    /* where in header it began */
 	uint32_t at;                            /* of the walk through header */
-	uint32_t value_end;                     /* where the field ends whose addresses are being walked; 0: none */
-	uint32_t seen;                          /* one bit for each known field */
-	uint32_t block_start, block_end;        /* the first Resent- block; both 0 when there is none */
-	uint8_t phase;
-	bool headless;                          /* the first line was no field: header holds the beginning of the body */
+	uint32_t value_end;                     /* where the field ends whose addresses are being walked */
+	uint32_t seen;                          /* one bit for each known field; of Resent- fields those in the first block */
+	uint32_t block_start, block_end;        /* the first Resent- block */
+	enum compose_phase phase;
+	bool headless;                          /* the first line was no field */
+	bool mailbox_line;                      /* "From alice Sun Nov 22 ..." was dropped */
 	bool cr;                                /* a CR waits for what follows */
-	bool dot;                               /* the line so far is "." */
-	bool ended;                             /* "." has been seen: no more input is wanted */
-	bool eightbit;                          /* out: the body has octets above 127 (8BITMIME) */
+	bool dot;                               /* the line so far is ".", which is held back */
+	bool ended;                             /* out: "." has been seen, no more input is wanted */
+	bool eightbit;                          /* out: the body so far has octets above 127 (8BITMIME) */
 	bool utf8;                              /* out: the header section has (SMTPUTF8) */
 	bool resent;                            /* out: there is a Resent- block */
 };
 
 void compose_init(struct compose *, const struct compose_facts *, struct buf header);
 
-/* Take header lines. COMPOSE_DONE: the header section is complete, the body begins at in + *used. */
+/* Take header lines. COMPOSE_DONE: the header section is complete, the body begins at in + *used. COMPOSE_MORE: all is used. */
 enum compose_step compose_header_feed(struct compose *, struct span in, size_t *used);
 /* Input has ended inside the header section, which is thereby complete. */
 enum compose_step compose_header_end(struct compose *);
@@ -80,7 +83,7 @@ enum compose_step compose_recipient(struct compose *, struct buf *address);
 /* Write the repaired header section and the empty line. COMPOSE_MORE: empty out and call again. */
 enum compose_step compose_header_drain(struct compose *, struct buf *out);
 
-/* COMPOSE_DONE: everything after *used is not part of the message (dot_ends). COMPOSE_MORE: empty out when it is nearly full. */
+/* COMPOSE_DONE: everything after *used is not part of the message (dot_ends). COMPOSE_MORE: all is used, or out is full. */
 enum compose_step compose_body_feed(struct compose *, struct span in, size_t *used, struct buf *out);
 /* Input has ended: the last line gets its CRLF (5321-33). COMPOSE_MORE: empty out and call again. */
 enum compose_step compose_body_end(struct compose *, struct buf *out);

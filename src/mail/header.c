@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "mail/field.h"
 #include "mail/utf8.h"
 
 enum rule {
@@ -76,25 +77,6 @@ find_known(struct span name)
 	return KNOWN_MAX;
 }
 
-/* Split "Name: value"; spaces before the colon are obs-optional (RFC 5322 4.5). False when line is no field. */
-static bool
-split_field(struct span line, struct span *name, struct span *value)
-{
-	size_t n = 0, colon;
-
-	while (n < line.len && ascii_is_graph(line.p[n]) && line.p[n] != ':')
-		n++;
-	colon = n;
-	while (colon < line.len && (line.p[colon] == ' ' || line.p[colon] == '\t'))
-		colon++;
-	if (n == 0 || colon == line.len || line.p[colon] != ':')
-		return false;
-	*name = span_head(line, n);
-	*value = line;
-	span_skip(value, colon + 1);
-	return true;
-}
-
 static void
 keep_from(struct header_scan *h, struct span text)
 {
@@ -147,7 +129,7 @@ field_begins(struct header_scan *h, struct span line)
 	enum known which;
 
 	h->dropping = h->in_from = false;
-	if (!split_field(line, &name, &value)) {
+	if (!field_split(line, &name, &value)) {
 		refuse(h, FAIL_CONTENT, h->line, "a header line that is no field: \"Name: value\" must begin it");
 		return;
 	}

@@ -59,5 +59,7 @@ bool mailbox_equal(const struct mailbox *, const struct mailbox *);
  */
 enum address_step { ADDRESS_ONE, ADDRESS_END, ADDRESS_BAD };
 enum address_step address_next(struct span *rest, struct mailbox *out);
+/* The same where an address may lack its domain (To: root), as what is typed on this machine may. */
+enum address_step address_next_bare(struct span *rest, struct mailbox *out);
 
 #endif

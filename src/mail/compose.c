@@ -1,0 +1,467 @@
+#include "mail/compose.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/fields.h"
+#include "base/queue_id.h"
+#include "mail/field.h"
+#include "mail/path.h"
+#include "mail/trace.h"
+#include "mail/utf8.h"
+
+/* ---- the fields that mean something here ---- */
+
+enum trait {
+	HAS_ADDRESSES = 1,
+	NAMES_RECIPIENTS = 2,
+	DROPPED = 4,
+	OF_BLOCK = 8,           /* Resent- */
+};
+
+enum known {
+	FROM, DATE, MESSAGE_ID, SENDER, REPLY_TO, TO, CC, BCC, RETURN_PATH, RESENT_FROM, RESENT_DATE, RESENT_MESSAGE_ID,
+	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, UNKNOWN
+};
+
+static const struct known_field {
+	struct span name;
+	unsigned traits;
+} known_fields[UNKNOWN + 1] = {
+	[FROM]              = { SPAN_INIT("from"), HAS_ADDRESSES },
+	[DATE]              = { SPAN_INIT("date"), 0 },
+	[MESSAGE_ID]        = { SPAN_INIT("message-id"), 0 },
+	[SENDER]            = { SPAN_INIT("sender"), HAS_ADDRESSES },
+	[REPLY_TO]          = { SPAN_INIT("reply-to"), HAS_ADDRESSES },
+	[TO]                = { SPAN_INIT("to"), HAS_ADDRESSES | NAMES_RECIPIENTS },
+	[CC]                = { SPAN_INIT("cc"), HAS_ADDRESSES | NAMES_RECIPIENTS },
+	[BCC]               = { SPAN_INIT("bcc"), NAMES_RECIPIENTS | DROPPED },
+	[RETURN_PATH]       = { SPAN_INIT("return-path"), DROPPED },
+	[RESENT_FROM]       = { SPAN_INIT("resent-from"), HAS_ADDRESSES | OF_BLOCK },
+	[RESENT_DATE]       = { SPAN_INIT("resent-date"), OF_BLOCK },
+	[RESENT_MESSAGE_ID] = { SPAN_INIT("resent-message-id"), OF_BLOCK },
+	[RESENT_SENDER]     = { SPAN_INIT("resent-sender"), HAS_ADDRESSES | OF_BLOCK },
+	[RESENT_TO]         = { SPAN_INIT("resent-to"), HAS_ADDRESSES | NAMES_RECIPIENTS | OF_BLOCK },
+	[RESENT_CC]         = { SPAN_INIT("resent-cc"), HAS_ADDRESSES | NAMES_RECIPIENTS | OF_BLOCK },
+	[RESENT_BCC]        = { SPAN_INIT("resent-bcc"), NAMES_RECIPIENTS | DROPPED | OF_BLOCK },
+};
+
+static enum known
+find_known(struct span name)
+{
+	unsigned i = 0;
+
+	while (i < UNKNOWN && !span_same(known_fields[i].name, name))
+		i++;
+	return (enum known)i;
+}
+
+static bool
+has(enum known which, enum trait trait)
+{
+	return (known_fields[which].traits & (unsigned)trait) != 0;
+}
+
+static bool
+has_seen(const struct compose *c, enum known which)
+{
+	return (c->seen >> which & 1) != 0;
+}
+
+static enum compose_step
+refuse(struct compose *c, const char *why)
+{
+	c->why = why;
+	return COMPOSE_BAD;
+}
+
+/* What is left of the header section from offset on. */
+static struct span
+section_from(const struct compose *c, uint32_t offset)
+{
+	struct span s = buf_span(&c->header);
+
+	span_skip(&s, offset);
+	return s;
+}
+
+static uint32_t
+offset_of(const struct compose *c, struct span rest)
+{
+	return (uint32_t)(c->header.len - rest.len);
+}
+
+/* ---- taking the header section ---- */
+
+void
+compose_init(struct compose *c, const struct compose_facts *facts, struct buf header)
+{
+	memset(c, 0, sizeof *c);
+	c->facts = facts;
+	c->header = header;
+	c->line = 1;
+}
+
+/* Fields of a block stand together; a name that comes again begins the block of an earlier resending (RFC 5322 3.6.6). */
+static void
+survey_block(struct compose *c, enum known which, uint32_t begin, uint32_t end)
+{
+	bool is_open = c->resent && c->block_end == begin;
+
+	if (c->resent && (!is_open || has_seen(c, which)))
+		return;
+	if (!c->resent)
+		c->block_start = begin;
+	c->resent = true;
+	c->block_end = end;
+	c->seen |= UINT32_C(1) << which;
+}
+
+static enum compose_step
+header_complete(struct compose *c)
+{
+	struct span rest = buf_span(&c->header);
+	struct header_field f;
+
+	c->phase = COMPOSE_FIELDS;
+	c->column = 0;
+	while (!c->headless && field_next(&rest, &f)) {
+		enum known which = find_known(f.name);
+
+		if (has(which, OF_BLOCK))
+			survey_block(c, which, offset_of(c, f.whole), offset_of(c, rest));
+		else if (which != UNKNOWN)
+			c->seen |= UINT32_C(1) << which;
+	}
+	return COMPOSE_DONE;
+}
+
+static bool
+is_mailbox_line(struct span line)
+{
+	(void)span_take_byte(&line, '>');
+	return line.len > 5 && memcmp(line.p, "From ", 5) == 0 && !span_same(span_head(line, 6), SPAN("From :"));
+}
+
+static enum compose_step
+first_line(struct compose *c, struct span line)
+{
+	struct span name, value;
+
+	if (!c->mailbox_line && is_mailbox_line(line)) {
+		c->mailbox_line = true;
+		c->header.len = 0;
+		return COMPOSE_MORE;
+	}
+	if (field_split(line, &name, &value))
+		return COMPOSE_MORE;
+	/* Somebody typed a message without any header: his line is the beginning of the body. */
+	c->headless = true;
+	c->eightbit = c->utf8;
+	c->utf8 = false;
+	return COMPOSE_DONE;
+}
+
+static bool
+is_good_line(struct span line)
+{
+	struct span name, value;
+
+	return line.p[0] == ' ' || line.p[0] == '\t' || field_split(line, &name, &value);
+}
+
+/* A line of the header section is complete, without its line end. */
+static enum compose_step
+header_line_ends(struct compose *c)
+{
+	struct span line = section_from(c, c->line_start);
+	enum compose_step step = COMPOSE_MORE;
+
+	if (span_done(line)) {
+		c->line++;
+		return header_complete(c);
+	}
+	if (c->facts->dot_ends && span_eq(line, SPAN("."))) {
+		c->header.len = c->line_start;
+		c->ended = true;
+		return header_complete(c);
+	}
+	if (c->line_start == 0)
+		step = first_line(c, line);
+	else if (!is_good_line(line))
+		/* Taking it for the body would show a Bcc behind it to everybody. */
+		return refuse(c, "a header line that is no field; an empty line must end the header section");
+	if (c->header.len > 0 && !buf_put_text(&c->header, "\r\n"))
+		return refuse(c, "header section too long");
+	c->line_start = (uint32_t)c->header.len;
+	c->column = 0;
+	c->line++;
+	return step == COMPOSE_DONE ? header_complete(c) : step;
+}
+
+static enum compose_step
+header_octet(struct compose *c, uint8_t octet)
+{
+	if (octet == '\n') {
+		c->cr = false;
+		return header_line_ends(c);
+	}
+	if (c->cr)
+		return refuse(c, "a CR without LF in the header section");
+	if (octet == '\r') {
+		c->cr = true;
+		return COMPOSE_MORE;
+	}
+	if (octet == 0)
+		return refuse(c, "a NUL octet in the header section");
+	if (++c->column > COMPOSE_LINE_MAX)
+		return refuse(c, "a line longer than 998 octets");
+	c->utf8 |= octet > 127;
+	return buf_put_byte(&c->header, octet) ? COMPOSE_MORE : refuse(c, "header section too long");
+}
+
+enum compose_step
+compose_header_feed(struct compose *c, struct span in, size_t *used)
+{
+	enum compose_step step = COMPOSE_MORE;
+
+	assert(c->phase == COMPOSE_HEADER);
+	for (*used = 0; *used < in.len && step == COMPOSE_MORE; ++*used)
+		step = header_octet(c, in.p[*used]);
+	return step;
+}
+
+enum compose_step
+compose_header_end(struct compose *c)
+{
+	assert(c->phase == COMPOSE_HEADER);
+	if (c->cr)
+		return refuse(c, "a CR without LF in the header section");
+	if (c->column > 0) {
+		enum compose_step step = header_line_ends(c);
+
+		if (step != COMPOSE_MORE)
+			return step;
+	}
+	return header_complete(c);
+}
+
+/* ---- recipients ---- */
+
+/* Go on to the next field that names recipients; false when there is none. */
+static bool
+enter_field(struct compose *c)
+{
+	struct span rest = section_from(c, c->at);
+	struct header_field f;
+
+	while (field_next(&rest, &f)) {
+		uint32_t begin = offset_of(c, rest) - (uint32_t)f.whole.len;
+		bool in_block = c->resent && begin >= c->block_start && begin < c->block_end;
+		enum known which = find_known(f.name);
+
+		if (has(which, NAMES_RECIPIENTS) && has(which, OF_BLOCK) == c->resent && in_block == c->resent) {
+			c->value_end = offset_of(c, rest);
+			c->at = c->value_end - (uint32_t)f.value.len;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum compose_step
+refuse_at(struct compose *c, uint32_t offset, const char *why)
+{
+	c->line = c->mailbox_line ? 2 : 1;
+	for (uint32_t i = 0; i < offset; i++)
+		c->line += c->header.p[i] == '\n';
+	return refuse(c, why);
+}
+
+static enum compose_step
+give_address(struct compose *c, const struct mailbox *m, struct buf *address)
+{
+	struct span domain = span_done(m->domain) ? c->facts->domain : m->domain;
+	struct mailbox checked;
+	bool fits;
+
+	address->len = 0;
+	fits = buf_put(address, m->local) && (span_done(domain) || (buf_put_byte(address, '@') && buf_put(address, domain)));
+	if (fits) {
+		enum path_error e = mailbox_parse(buf_span(address), &checked);
+
+		if (e == PATH_OK || e == PATH_UNQUALIFIED)
+			return COMPOSE_MORE;
+	}
+	return refuse_at(c, c->at, "malformed recipient address");
+}
+
+enum compose_step
+compose_recipient(struct compose *c, struct buf *address)
+{
+	assert(c->phase == COMPOSE_FIELDS);
+	if (c->headless)
+		return COMPOSE_DONE;
+	while (c->at < c->value_end || enter_field(c)) {
+		struct span rest = { c->header.p + c->at, c->value_end - c->at };
+		struct mailbox m;
+		enum address_step step = address_next_bare(&rest, &m);
+
+		if (step == ADDRESS_BAD)
+			return refuse_at(c, c->at, "malformed address in a recipient field");
+		c->at = c->value_end - (uint32_t)rest.len;
+		if (step == ADDRESS_ONE)
+			return give_address(c, &m, address);
+	}
+	return COMPOSE_DONE;
+}
+
+/* ---- writing the header section ---- */
+
+/* A person's name in front of an address: quoted, or an encoded-word (RFC 2047), or not at all when it fits neither. */
+static bool
+put_name(struct span name, struct buf *out)
+{
+	enum { ENCODED_WORD_OCTETS = 45 };      /* what 75 characters hold in base64 */
+	bool good = buf_put_byte(out, '"');
+
+	if (!utf8_is_ascii(name)) {
+		out->len--;
+		if (name.len > ENCODED_WORD_OCTETS || !utf8_valid(name))
+			return true;
+		return buf_put_text(out, "=?utf-8?B?") && base64_format(name, out) && buf_put_text(out, "?= ");
+	}
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.p[i] == '"' || name.p[i] == '\\')
+			good = good && buf_put_byte(out, '\\');
+		good = good && buf_put_byte(out, name.p[i] < 32 || name.p[i] == 127 ? '?' : name.p[i]);
+	}
+	return good && buf_put_text(out, "\" ");
+}
+
+static bool
+put_from(struct compose *c, const char *field, struct buf *out)
+{
+	const struct compose_facts *f = c->facts;
+
+	return buf_put_text(out, field) && (span_done(f->name) || put_name(f->name, out)) && buf_put_byte(out, '<') &&
+	    buf_put(out, f->from) && buf_put_text(out, ">\r\n");
+}
+
+static bool
+put_date(struct compose *c, const char *field, struct buf *out)
+{
+	return buf_put_text(out, field) && date_format(c->facts->env.now(c->facts->env.arg), out) && buf_put_text(out, "\r\n");
+}
+
+static bool
+put_message_id(struct compose *c, const char *field, struct buf *out)
+{
+	const struct env *env = &c->facts->env;
+	struct queue_id_maker maker = { 0, 0, 0 };
+	uint8_t octets[8], text[QUEUE_ID_LEN];
+	struct buf id = BUF_OVER(text);
+
+	env->random(env->arg, octets, sizeof octets);
+	(void)queue_id_format(queue_id_next(&maker, env->now(env->arg)), &id);
+	return buf_put_text(out, field) && message_id_format(buf_span(&id), u64_get(octets), c->facts->domain, out) &&
+	    buf_put_text(out, "\r\n");
+}
+
+/* What is missing: of the message, or of the Resent- block, in which case the message itself stays as it is. */
+static bool
+put_missing(struct compose *c, struct buf *out)
+{
+	if (c->resent)
+		return (has_seen(c, RESENT_FROM) || put_from(c, "Resent-From: ", out)) &&
+		    (has_seen(c, RESENT_DATE) || put_date(c, "Resent-Date: ", out)) &&
+		    (has_seen(c, RESENT_MESSAGE_ID) || put_message_id(c, "Resent-Message-ID: ", out));
+	return (has_seen(c, FROM) || put_from(c, "From: ", out)) && (has_seen(c, DATE) || put_date(c, "Date: ", out)) &&
+	    (has_seen(c, MESSAGE_ID) || put_message_id(c, "Message-ID: ", out));
+}
+
+/* A field whose addresses without a domain get ours. What is malformed is passed on: the server says it better. */
+static bool
+put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
+{
+	struct span rest = f->value, left = f->whole;
+	struct mailbox m;
+
+	while (address_next_bare(&rest, &m) == ADDRESS_ONE) {
+		size_t upto = (size_t)(m.local.p - left.p) + m.local.len;
+
+		if (!span_done(m.domain))
+			continue;
+		if (!buf_put(out, span_head(left, upto)) || !buf_put_byte(out, '@') || !buf_put(out, c->facts->domain))
+			return false;
+		span_skip(&left, upto);
+	}
+	return buf_put(out, left);
+}
+
+static bool
+put_field(struct compose *c, const struct header_field *f, uint32_t begin, struct buf *out)
+{
+	enum known which = find_known(f->name);
+
+	if (c->resent && begin == c->block_start && !put_missing(c, out))
+		return false;
+	if (has(which, DROPPED))
+		return true;
+	if (has(which, HAS_ADDRESSES) && !span_done(c->facts->domain))
+		return put_qualified(c, f, out);
+	return buf_put(out, f->whole);
+}
+
+static bool
+put_end(struct compose *c, struct buf *out)
+{
+	/* With a Resent- block, what it lacks has been written in front of it. */
+	return (c->resent || put_missing(c, out)) && buf_put_text(out, "\r\n") &&
+	    (!c->headless || buf_put(out, buf_span(&c->header)));
+}
+
+static enum compose_step
+out_is_full(struct compose *c, struct buf *out, size_t before)
+{
+	out->len = before;
+	return before == 0 ? refuse_at(c, c->at, "header field too long") : COMPOSE_MORE;
+}
+
+/* What goes into a field of ours must not bring a field of its own. */
+static bool
+facts_in_order(const struct compose *c)
+{
+	bool needs_from = c->resent ? !has_seen(c, RESENT_FROM) : !has_seen(c, FROM);
+	struct mailbox m;
+	enum path_error e = mailbox_parse(c->facts->from, &m);
+
+	if (!domain_valid(c->facts->domain) && !address_literal_valid(c->facts->domain))
+		return false;
+	return !needs_from || e == PATH_OK || e == PATH_UNQUALIFIED;
+}
+
+enum compose_step
+compose_header_drain(struct compose *c, struct buf *out)
+{
+	size_t before = out->len;
+	struct header_field f;
+
+	if (c->phase == COMPOSE_FIELDS) {
+		if (!facts_in_order(c))
+			return refuse(c, "no well-formed sender address or domain to complete the message with");
+		c->phase = COMPOSE_WRITING;
+		c->at = 0;
+	}
+	assert(c->phase == COMPOSE_WRITING);
+	for (struct span rest = section_from(c, c->at); !c->headless && field_next(&rest, &f); before = out->len) {
+		if (!put_field(c, &f, c->at, out))
+			return out_is_full(c, out, before);
+		c->at = offset_of(c, rest);
+	}
+	if (!put_end(c, out))
+		return out_is_full(c, out, before);
+	c->phase = COMPOSE_BODY;
+	return COMPOSE_DONE;
+}
