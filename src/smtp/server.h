@@ -167,7 +167,7 @@ struct smtp_mail {
 	/* Private to smtp/content.c. */
 	bool in_body;                   /* the header section is behind us */
 	uint16_t partial_len;
-	uint8_t partial[SMTP_TEXT_LINE_MAX];    /* a line that a BDAT chunk cut in two */
+	uint8_t partial[SMTP_TEXT_LINE_MAX + 2];        /* a line that a BDAT chunk cut in two */
 };
 
 /* The states, in order of trust; see smtp/server.c for what is true in each. */
