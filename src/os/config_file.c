@@ -151,19 +151,19 @@ take_value(cfg_t *cfg, const char *name, const char *value)
 	size_t key = conf_find(span_of(name));
 	bool repeatable = conf_key(key)->repeatable;
 	size_t item = repeatable ? conf_count(now.conf, key) : 0;
-	const struct conf_origin *before = config_origin(now.origins, key, item);
+	const struct conf_origin *before = config_origin(now.origins, key, 0);
 	uint8_t words[600];
 	struct buf why = BUF_OVER(words);
 
-	if (before != NULL && before->line != 0) {
+	/* The command line was here first, and wins. */
+	if (before != NULL && before->line == 0)
+		return 0;
+	if (before != NULL && !repeatable) {
 		char twice[400];
 
 		(void)snprintf(twice, sizeof(twice), "set already at %s:%u; one of the two must go", before->file.p, before->line);
 		return complain(cfg, name, twice);
 	}
-	/* The command line was here first, and wins. */
-	if (before != NULL && !repeatable)
-		return 0;
 	if (!conf_set(now.conf, key, span_of(value), &why))
 		return complain(cfg, name, (const char *)words);
 	remember(now.origins, key, item, file_name(cfg), (unsigned)cfg->line);

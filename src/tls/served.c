@@ -12,7 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
-enum { PATIENCE = 5 /* seconds */, REPLIES_MAX = 8192 };
+enum { PATIENCE = 3 /* seconds */, REPLIES_MAX = 8192 };
 
 static bool
 refuse(struct buf *why, const char *words)

@@ -2,7 +2,7 @@
  * tls/served.h - which certificate does a listener really serve? The proof that a new one was taken up.
  *
  * Owner     nothing is kept between calls.
- * Blocks    on the network, five seconds at most for each step: call from a worker.
+ * Blocks    on the network, three seconds at most for each step: call from a worker.
  * Fails     false with words in why, NUL-terminated.
  */
 #ifndef POSTERN_TLS_SERVED_H

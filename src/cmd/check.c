@@ -1,0 +1,138 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/commands.h"
+#include "cmd/settings.h"
+#include "proc/master.h"
+
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, COLUMN = 56 };
+
+static const char usage[] =
+    "usage: postern check [--config FILE] [--state DIR] [--set KEY=VALUE]... [--explain]\n"
+    "\n"
+    "Reads a configuration and says what it means, or names file, line and key of what is wrong. With --explain every value\n"
+    "in force is printed with its meaning and where it comes from. Exit status 0: right; 78: wrong.\n";
+
+/* ---- every value in force ---- */
+
+static void
+print_origin(const struct settings *s, size_t key, size_t item, const char *none)
+{
+	const struct conf_origin *at = config_origin(&s->origins, key, item);
+
+	if (at == NULL)
+		(void)printf("# %s\n", none);
+	else if (at->line == 0)
+		(void)printf("# %s\n", at->file.p);
+	else
+		(void)printf("# %s:%u\n", at->file.p, at->line);
+}
+
+/* The line of one value, in the form that the file would have it. */
+static int
+print_value(size_t key, const char *value)
+{
+	const char *name = conf_key(key)->name, *cut = strstr(value, " key=");
+
+	if (strcmp(name, "certificate") == 0 && cut != NULL)
+		return printf("certificate { chain = \"%.*s\" key = \"%s\" }", (int)(cut - value) - 6, value + 6, cut + 5);
+	if (value[0] == '\0')
+		return printf("# %s", name);
+	if (conf_key(key)->repeatable)
+		return printf("%s += { \"%s\" }", name, value);
+	return printf("%s = \"%s\"", name, value);
+}
+
+static void
+explain_item(const struct settings *s, size_t key, size_t item)
+{
+	uint8_t text[2 * CONF_TEXT_MAX + 64];
+	struct buf value = { text, 0, sizeof(text) - 1 };
+	int width;
+
+	if (!conf_value(&s->conf, key, item, &value))
+		return;
+	text[value.len] = '\0';
+	width = print_value(key, (const char *)text);
+	(void)printf("%*s", width < COLUMN ? COLUMN - width : 1, "");
+	print_origin(s, key, item, value.len == 0 ? "not set" : s->unconfigured ? "default without a configuration" : "default");
+}
+
+static void
+explain(const struct settings *s)
+{
+	for (size_t key = 0; key < conf_keys(); key++) {
+		(void)printf("# %s\n", conf_key(key)->meaning);
+		for (size_t item = 0; item < conf_count(&s->conf, key); item++)
+			explain_item(s, key, item);
+		(void)printf("\n");
+	}
+}
+
+/* ---- the short answer ---- */
+
+static void
+print_certificate(void *arg, const struct tls_certificate_facts *facts)
+{
+	int64_t left = (int64_t)facts->not_after - (int64_t)time(NULL);
+
+	(void)arg;
+	(void)printf("certificate  %s, %lld days left%s\n", facts->names, (long long)(left / 86400),
+	    facts->self_signed ? ", signed by itself" : "");
+}
+
+static void
+summarise(const struct settings *s)
+{
+	const struct conf *c = &s->conf;
+	uint8_t text[2 * CONF_TEXT_MAX], words[800];
+	struct buf why = BUF_OVER(words);
+
+	(void)printf("hostname     %s\n", c->hostname.p);
+	for (size_t i = 0; i < c->listens; i++) {
+		(void)printf("listen       %s port %u, %s\n", c->listen[i].address, c->listen[i].port,
+		    c->listen[i].service == CONF_SUBMISSIONS ? "TLS from the start" : "STARTTLS");
+	}
+	if (s->own_ca)
+		(void)printf("certificate  made by a CA of our own in %s/tls\n", c->state_dir.p);
+	else
+		(void)master_certificates(c, print_certificate, NULL, &why);
+	why = (struct buf){ text, 0, sizeof(text) };
+	if (conf_value(c, conf_find(SPAN("relay")), 0, &why))
+		(void)printf("relay        %.*s\n", (int)why.len, (const char *)text);
+	(void)printf("state        %s\n", c->state_dir.p);
+}
+
+int
+command_check(int argc, char **argv)
+{
+	static struct settings s;
+	uint8_t words[1200];
+	struct buf why = BUF_OVER(words);
+	bool explaining = false;
+
+	for (int i = 1; i < argc; i++) {
+		enum settings_taken taken = settings_option(&s, argc, argv, &i, &why);
+
+		if (taken == SETTINGS_OTHER && strcmp(argv[i], "--explain") == 0) {
+			explaining = true;
+		} else if (taken == SETTINGS_OTHER && strcmp(argv[i], "--help") == 0) {
+			(void)fputs(usage, stdout);
+			return 0;
+		} else if (taken != SETTINGS_TAKEN) {
+			(void)fprintf(stderr, "postern check: %s\n%s", taken == SETTINGS_WRONG ? (const char *)words : "unknown option",
+			    usage);
+			return EXIT_USAGE;
+		}
+	}
+	if (!settings_read(&s, &why) || !settings_check(&s, &why)) {
+		(void)fprintf(stderr, "postern check: %s\n", (const char *)words);
+		return EXIT_CONFIG;
+	}
+	if (explaining)
+		explain(&s);
+	else
+		summarise(&s);
+	return 0;
+}

@@ -1,0 +1,105 @@
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/settings.h"
+#include "proc/master.h"
+
+/* FILE:LINE: key "x": path: words */
+static bool
+refuse(const struct settings *s, const char *key, const char *path, const char *words, struct buf *why)
+{
+	const struct conf_origin *at = config_origin(&s->origins, conf_find(span_of(key)), 0);
+
+	why->len = 0;
+	if (at != NULL) {
+		buf_put_text(why, at->file.p);
+		if (at->line > 0) {
+			buf_put_byte(why, ':');
+			buf_put_u64(why, at->line);
+		}
+		buf_put_text(why, ": ");
+	}
+	buf_put_text(why, "key \"");
+	buf_put_text(why, key);
+	buf_put_text(why, "\": ");
+	buf_put_text(why, path);
+	buf_put_text(why, path[0] != '\0' ? ": " : "");
+	buf_put_text(why, words);
+	if (why->len == why->max && why->len > 0)
+		why->len--;
+	buf_terminate(why);
+	return false;
+}
+
+static bool
+check_readable(const struct settings *s, const char *key, const struct conf_text *path, struct buf *why)
+{
+	if (path->p[0] == '\0' || access(path->p, R_OK) == 0)
+		return true;
+	return refuse(s, key, path->p, strerror(errno), why);
+}
+
+static bool
+check_closed(const struct settings *s, const char *key, const struct conf_text *path, struct buf *why)
+{
+	struct stat st;
+
+	if (path->p[0] == '\0' || stat(path->p, &st) != 0 || (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+		return true;
+	return refuse(s, key, path->p, "may be read by others; right would be chmod 600", why);
+}
+
+/* A directory that can be written, or one that can be made below the first parent that is there. */
+static bool
+check_writable(const struct settings *s, const char *key, const char *path, struct buf *why)
+{
+	char parent[CONF_TEXT_MAX + 16], copy[CONF_TEXT_MAX + 16];
+	struct stat st;
+
+	(void)snprintf(parent, sizeof(parent), "%s", path);
+	while (stat(parent, &st) != 0 && errno == ENOENT && strcmp(parent, "/") != 0) {
+		(void)snprintf(copy, sizeof(copy), "%s", parent);
+		(void)snprintf(parent, sizeof(parent), "%s", dirname(copy));
+	}
+	if (stat(parent, &st) == 0 && !S_ISDIR(st.st_mode))
+		return refuse(s, key, parent, "is not a directory", why);
+	if (access(parent, W_OK | X_OK) == 0)
+		return true;
+	return refuse(s, key, parent, strerror(errno), why);
+}
+
+static void
+ignore(void *arg, const struct tls_certificate_facts *facts)
+{
+	(void)arg, (void)facts;
+}
+
+static bool
+check_certificates(const struct settings *s, struct buf *why)
+{
+	uint8_t words[800];
+	struct buf wrong = BUF_OVER(words);
+
+	/* Our own is made at the start. */
+	if (s->own_ca || master_certificates(&s->conf, ignore, NULL, &wrong))
+		return true;
+	return refuse(s, "certificate", "", (const char *)words, why);
+}
+
+bool
+settings_check(const struct settings *s, struct buf *why)
+{
+	const struct conf *c = &s->conf;
+
+	return check_certificates(s, why) && check_readable(s, "relay-credentials", &c->relay_credentials, why) &&
+	    check_closed(s, "relay-credentials", &c->relay_credentials, why) &&
+	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) &&
+	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
+	    check_readable(s, "passwd-file", &c->passwd_file, why) &&
+	    check_writable(s, "state-dir", c->state_dir.p, why) && check_writable(s, "spool-dir", c->spool_dir.p, why) &&
+	    (c->relay.kind != CONF_RELAY_MAILDIR || check_writable(s, "relay", c->relay.directory.p, why));
+}

@@ -1,0 +1,348 @@
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+
+#include "base/secret.h"
+#include "os/log.h"
+#include "os/log_target.h"
+#include "proc/0_master.h"
+
+/*
+ * STARTING  the children of one stage after the other are started and awaited
+ * RUNNING   all have been ready once; what dies is started again
+ * DRAINING  one stage after the other is told to finish, last to first; nothing is started any more
+ * ENDED     no child lives; the loop only closes handles
+ */
+static void
+master_enter(struct master *m, enum master_phase next)
+{
+	if (next > m->phase)
+		m->phase = next;
+}
+
+/* The two enums count the same way, so the drain just counts down; fronts first, the spool last. */
+static const struct drain_step {
+	enum stage stage;
+	unsigned patience;              /* ms; in sum MASTER_DRAIN_MS */
+} drain_steps[] = {
+	{ STAGE_FRONTS, 20000 }, { STAGE_RELAY, 10000 }, { STAGE_AUTH, 2000 }, { STAGE_SPOOL, 3000 },
+};
+
+enum { EXIT_SOFTWARE = 70, EXIT_OS = 71 };
+
+/* ---- the end ---- */
+
+static void
+close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static bool
+stage_lives(const struct master *m, enum stage stage)
+{
+	for (size_t i = 0; i < m->workers; i++) {
+		if (m->worker[i].stage == stage && m->worker[i].running)
+			return true;
+	}
+	return false;
+}
+
+static void on_impatience(uv_timer_t *);
+
+/* Tell the next stage that still lives to finish; when none does, that was all. */
+static void
+drain_on(struct master *m)
+{
+	for (size_t i = 0; i < sizeof(drain_steps) / sizeof(drain_steps[0]); i++) {
+		const struct drain_step *step = &drain_steps[i];
+
+		if (!stage_lives(m, step->stage))
+			continue;
+		if (m->stage == step->stage && uv_is_active((uv_handle_t *)&m->patience))
+			return;
+		m->stage = step->stage;
+		master_tell(m, (int)step->stage, MASTER_DRAIN);
+		(void)uv_timer_start(&m->patience, on_impatience, step->patience, 0);
+		return;
+	}
+	master_enter(m, MASTER_ENDED);
+	(void)uv_timer_stop(&m->patience);
+	uv_stop(&m->loop);
+}
+
+static void
+on_impatience(uv_timer_t *timer)
+{
+	struct master *m = timer->data;
+
+	log_say(LOG_WARN, "drain-cut", "somebody did not finish in time and is ended; accepted mail stays in the spool");
+	master_kill_stage(m, (int)m->stage, SIGKILL);
+}
+
+static void
+drain(struct master *m, int status)
+{
+	if (m->phase >= MASTER_DRAINING) {
+		log_say(LOG_WARN, "stop", "at once");
+		master_kill_stage(m, -1, SIGKILL);
+		return;
+	}
+	m->status = status;
+	m->stage = STAGE_MAX;
+	master_enter(m, MASTER_DRAINING);
+	/* The fronts have their own; once they are gone nobody waits in a queue that is never served. */
+	master_listeners_close(m);
+	atomic_store(&m->hurry, true);
+	log_say(LOG_NOTE, "drain", "accepting nothing new");
+	drain_on(m);
+}
+
+/* ---- the start ---- */
+
+static void
+start_stage(struct master *m, enum stage stage)
+{
+	m->stage = stage;
+	for (size_t i = 0; i < m->workers; i++) {
+		if (m->worker[i].stage == stage && !master_child_begin(&m->worker[i])) {
+			drain(m, EXIT_OS);
+			return;
+		}
+	}
+}
+
+static bool
+stage_is_ready(const struct master *m, enum stage stage)
+{
+	for (size_t i = 0; i < m->workers; i++) {
+		if (m->worker[i].stage == stage && !m->worker[i].ready)
+			return false;
+	}
+	return true;
+}
+
+void
+master_on_ready(struct master *m, struct worker *w)
+{
+	struct log_line l;
+
+	if (m->phase == MASTER_RUNNING) {
+		log_begin(&l, LOG_NOTE, "child-ready");
+		log_text(&l, "child", role_name(w->role));
+		log_u64(&l, "slot", w->slot);
+		log_u64(&l, "child-pid", (uint64_t)w->process.pid);
+		log_end(&l);
+	}
+	if (m->phase != MASTER_STARTING || !stage_is_ready(m, m->stage))
+		return;
+	if (m->stage + 1 < STAGE_MAX) {
+		start_stage(m, m->stage + 1);
+		return;
+	}
+	master_enter(m, MASTER_RUNNING);
+	for (size_t i = 0; i < m->sockets; i++)
+		m->socket[i].fresh = false;
+	master_log_state(m, "ready");
+	if (m->setup->ready != NULL)
+		m->setup->ready(m->setup->arg);
+}
+
+static void
+log_end_of(const struct worker *w)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "child-ended");
+	log_text(&l, "child", role_name(w->role));
+	log_u64(&l, "slot", w->slot);
+	log_u64(&l, "child-pid", (uint64_t)w->process.pid);
+	if (w->exit_signal != 0)
+		log_text(&l, "signal", strsignal(w->exit_signal));
+	else
+		log_u64(&l, "status", (uint64_t)w->exit_status);
+	log_end(&l);
+}
+
+void
+master_on_end(struct master *m, struct worker *w)
+{
+	if (m->phase >= MASTER_DRAINING) {
+		if (w->exit_signal != 0 || w->exit_status != 0)
+			log_end_of(w);
+		drain_on(m);
+		return;
+	}
+	log_end_of(w);
+	/* One that cannot even begin will not do better the next time: its words are in the log, the operator reads them. */
+	if (!w->was_ready && w->exit_signal == 0) {
+		drain(m, w->exit_status > 0 ? (int)w->exit_status : EXIT_SOFTWARE);
+		return;
+	}
+	master_child_again(w);
+}
+
+/* ---- signals and clocks ---- */
+
+static void
+on_hup(uv_signal_t *handle, int signal)
+{
+	struct master *m = handle->data;
+
+	(void)signal;
+	if (m->phase == MASTER_RUNNING)
+		master_reload(m);
+	else
+		log_say(LOG_WARN, "reload-refused", "not while starting or draining");
+}
+
+static void
+on_term(uv_signal_t *handle, int signal)
+{
+	(void)signal;
+	drain(handle->data, 0);
+}
+
+static void
+on_watch(uv_timer_t *timer)
+{
+	struct master *m = timer->data;
+
+	if (m->phase == MASTER_RUNNING)
+		master_watch(m);
+}
+
+static void
+on_day(uv_timer_t *timer)
+{
+	struct master *m = timer->data;
+
+	if (m->phase == MASTER_RUNNING && m->setup->renew != NULL)
+		m->setup->renew(m->setup->arg);
+}
+
+/* The previous key still opens the tickets it has sealed, for half a day (RFC 9325 3.4). */
+static void
+on_tickets(uv_timer_t *timer)
+{
+	struct master *m = timer->data;
+	uint8_t fresh[TLS_TICKET_KEYS / 2];
+
+	if (RAND_bytes(fresh, sizeof(fresh)) != 1) {
+		log_say(LOG_WARN, "ticket-keys", "no randomness; the old ones stay");
+		return;
+	}
+	memcpy(m->ticket_keys + sizeof(fresh), m->ticket_keys, sizeof(fresh));
+	memcpy(m->ticket_keys, fresh, sizeof(fresh));
+	wipe(fresh, sizeof(fresh));
+	master_send_tickets(m);
+}
+
+static void
+timer_begin(struct master *m, uv_timer_t *timer, uv_timer_cb call, uint64_t every)
+{
+	(void)uv_timer_init(&m->loop, timer);
+	timer->data = m;
+	if (call != NULL)
+		(void)uv_timer_start(timer, call, every, every);
+}
+
+static void
+signal_begin(struct master *m, uv_signal_t *handle, uv_signal_cb call, int signal)
+{
+	(void)uv_signal_init(&m->loop, handle);
+	handle->data = m;
+	(void)uv_signal_start(handle, call, signal);
+}
+
+/* ---- the whole ---- */
+
+/* Thousands of sessions need thousands of descriptors; children inherit the limit. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool
+prepare(struct master *m, struct buf *why)
+{
+	m->status = 78;
+	if (!certificates_read(&m->conf, &m->certificates, why) || !master_lock(m, why, &m->status) ||
+	    !master_listen(m, &m->conf, why, &m->status) || !master_control_open(m, why, &m->status))
+		return false;
+	m->status = EXIT_OS;
+	if (RAND_bytes(m->ticket_keys, sizeof(m->ticket_keys)) == 1)
+		return true;
+	buf_put_text(why, "OpenSSL has no randomness");
+	buf_terminate(why);
+	return false;
+}
+
+static unsigned
+front_count(const struct conf *conf)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return conf->fronts > 0 ? conf->fronts : cores > 0 ? (unsigned)cores : 1;
+}
+
+static void
+run(struct master *m)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)prctl(PR_SET_NAME, "postern: master");
+	raise_descriptors();
+	signal_begin(m, &m->hup, on_hup, SIGHUP);
+	signal_begin(m, &m->term, on_term, SIGTERM);
+	signal_begin(m, &m->interrupt, on_term, SIGINT);
+	timer_begin(m, &m->patience, NULL, 0);
+	timer_begin(m, &m->watch, on_watch, WATCH_MS);
+	timer_begin(m, &m->day, on_day, DAY_MS);
+	timer_begin(m, &m->tickets, on_tickets, TICKETS_MS);
+	master_children_init(m, front_count(&m->conf));
+	m->status = 0;
+	start_stage(m, STAGE_SPOOL);
+	(void)uv_run(&m->loop, UV_RUN_DEFAULT);
+	log_say(LOG_NOTE, "stopped", NULL);
+	uv_walk(&m->loop, close_handle, NULL);
+	(void)uv_run(&m->loop, UV_RUN_DEFAULT);
+}
+
+int
+master_run(const struct master_setup *setup)
+{
+	static struct master m;
+	uint8_t words[1024];
+	struct buf why = BUF_OVER(words);
+
+	m.setup = setup;
+	m.conf = setup->conf;
+	m.lock_fd = m.control_fd = -1;
+	log_target_open(&m.conf, "master");
+	if (uv_loop_init(&m.loop) != 0) {
+		log_say(LOG_FAULT, "start", "no event loop");
+		return EXIT_OS;
+	}
+	if (prepare(&m, &why))
+		run(&m);
+	else
+		log_say(LOG_FAULT, "start", (const char *)words);
+	master_sockets_close(&m);
+	certificates_free(&m.certificates);
+	wipe(m.ticket_keys, sizeof(m.ticket_keys));
+	(void)uv_loop_close(&m.loop);
+	return m.status;
+}

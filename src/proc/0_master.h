@@ -1,0 +1,140 @@
+/*
+ * proc/0_master.h - what the files of 0_master share; nobody else includes it.
+ */
+#ifndef POSTERN_PROC_0_MASTER_H
+#define POSTERN_PROC_0_MASTER_H
+
+#include <stdatomic.h>
+
+#include <uv.h>
+
+#include "proc/master.h"
+#include "proc/peers.h"
+#include "tls/server.h"
+
+enum {
+	FRONTS_MAX = 64,
+	WORKERS_MAX = 3 + FRONTS_MAX,
+	SOCKETS_MAX = 2 * CONF_LISTEN_MAX,      /* "*" takes two */
+	CHAIN_MAX = 256 * 1024,
+	KEY_MAX = 64 * 1024,
+	BACKOFF_FIRST_MS = 100,
+	BACKOFF_MAX_MS = 10000,
+	BACKOFF_FORGIVEN_MS = 30000,            /* a child that lived this long starts again at once */
+	WATCH_MS = 5000,                        /* between two looks at the certificate files */
+	DAY_MS = 24 * 3600 * 1000,
+	TICKETS_MS = DAY_MS / 2,
+};
+
+/* 0 to 3, in the order of the start; the drain goes the other way round. */
+enum stage { STAGE_SPOOL, STAGE_AUTH, STAGE_RELAY, STAGE_FRONTS, STAGE_MAX };
+
+/* One child process, whether it lives just now or not. */
+struct worker {
+	struct master *master;
+	enum role role;
+	uint32_t slot;
+	enum stage stage;
+	struct channel *channel;        /* NULL: not running, or broken */
+	uv_process_t process;
+	uv_timer_t timer;               /* until the next start */
+	uint64_t started;               /* ms of the loop's clock */
+	int64_t exit_status;            /* of the last one */
+	int exit_signal;
+	unsigned backoff;               /* ms, of the last wait; 0: none yet */
+	bool running;                   /* the process exists */
+	bool ready;                     /* this one has said so */
+	bool was_ready;                 /* one of them has */
+};
+
+struct socket_bound {
+	struct conf_listen conf;        /* as configured: both sockets of "*" say "*" */
+	char address[64];               /* as bound */
+	int fd;
+	bool fresh;                     /* the fronts do not have it yet */
+};
+
+/* Which version of a file it is. */
+struct file_mark { uint64_t seconds, nanoseconds, size, inode; };
+
+struct certificate {
+	struct conf_certificate files;
+	struct file_mark chain_mark, key_mark;
+	struct span chain, key;         /* PEM; malloc'ed */
+	struct tls_certificate_facts facts;
+};
+
+struct certificates {
+	struct certificate list[CONF_CERTIFICATES_MAX];
+	size_t count;
+};
+
+enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_DRAINING, MASTER_ENDED };
+
+struct master {
+	const struct master_setup *setup;
+	struct conf conf;
+	uv_loop_t loop;
+	uv_signal_t hup, term, interrupt;
+	uv_timer_t watch, day, tickets, patience;
+	enum master_phase phase;
+	enum stage stage;               /* being started, or being drained */
+	int status;                     /* that master_run() will return */
+	int lock_fd, control_fd;
+	struct worker worker[WORKERS_MAX];
+	size_t workers;
+	struct socket_bound socket[SOCKETS_MAX];
+	size_t sockets;
+	struct certificates certificates;
+	struct file_mark refused;       /* of a certificate that changed into something unusable */
+	uint8_t ticket_keys[TLS_TICKET_KEYS];
+	bool proving;                   /* a worker thread is looking at what we serve */
+	atomic_bool hurry;              /* it should come to an end */
+};
+
+/* ---- 0_master.c ---- */
+/* Somebody said CHILD_READY, or ended. */
+void master_on_ready(struct master *, struct worker *);
+void master_on_end(struct master *, struct worker *);
+
+/* ---- 0_master_children.c ---- */
+void master_children_init(struct master *, unsigned fronts);
+/* False: the system denies a process; said in the log. */
+bool master_child_begin(struct worker *);
+/* Start it again, after a back-off. */
+void master_child_again(struct worker *);
+void master_send_conf(struct worker *);
+void master_send_certificates(struct worker *);
+void master_kill_stage(struct master *, int stage /* -1: all */, int signal);
+void master_send_listeners(struct worker *, bool fresh_only);
+/* A message without a body to all that run, or to one stage's. */
+void master_tell(struct master *, int stage /* -1: all */, enum message);
+/* To all fronts at once. */
+void master_send_tickets(struct master *);
+
+/* ---- 0_master_listen.c ---- */
+/* Bind all of conf's listeners that m->socket has not (they are fresh); what is bound already is kept, what is no longer
+ * wanted is closed. All or nothing: false with words in why and the exit status in *status. */
+bool master_listen(struct master *, const struct conf *, struct buf *why, int *status);
+bool master_control_open(struct master *, struct buf *why, int *status);
+/* One server for one state directory. */
+bool master_lock(struct master *, struct buf *why, int *status);
+void master_listeners_close(struct master *);
+/* Control socket and lock too. */
+void master_sockets_close(struct master *);
+
+/* ---- 0_master_certificates.c ---- */
+bool certificates_read(const struct conf *, struct certificates *, struct buf *why);
+void certificates_free(struct certificates *);
+/* Has a file changed since it was read? */
+bool certificates_changed(const struct certificates *, struct file_mark *newest);
+/* Connect to a listener of ours until it serves what we have; says in the log how that went. */
+void master_prove(struct master *);
+
+/* ---- 0_master_reload.c ---- */
+void master_reload(struct master *);
+void master_watch(struct master *);
+/* The log line that says what is in force. */
+void master_log_state(struct master *, const char *event);
+
+#endif

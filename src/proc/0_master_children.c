@@ -1,0 +1,318 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "os/log.h"
+#include "proc/0_master.h"
+
+/* Which processes talk to which: both ends of a new channel are handed out whenever one of the two starts. */
+static const enum role talk[][2] = {
+	{ ROLE_FRONT, ROLE_AUTH },
+	{ ROLE_FRONT, ROLE_SPOOL },
+	{ ROLE_SPOOL, ROLE_RELAY },
+};
+
+static void
+worker_init(struct master *m, enum role role, uint32_t slot, enum stage stage)
+{
+	struct worker *w = &m->worker[m->workers++];
+
+	*w = (struct worker){ .master = m, .role = role, .slot = slot, .stage = stage };
+	(void)uv_timer_init(&m->loop, &w->timer);
+	w->timer.data = w;
+}
+
+void
+master_children_init(struct master *m, unsigned fronts)
+{
+	worker_init(m, ROLE_SPOOL, 0, STAGE_SPOOL);
+	worker_init(m, ROLE_AUTH, 0, STAGE_AUTH);
+	worker_init(m, ROLE_RELAY, 0, STAGE_RELAY);
+	for (unsigned i = 0; i < fronts && i < FRONTS_MAX; i++)
+		worker_init(m, ROLE_FRONT, i, STAGE_FRONTS);
+}
+
+/* ---- what a child is told ---- */
+
+void
+master_send_conf(struct worker *w)
+{
+	uint8_t text[48 * 1024];
+	struct buf b = BUF_OVER(text);
+
+	if (w->channel != NULL && conf_format(&w->master->conf, &b))
+		(void)channel_send_octets(w->channel, MASTER_CONF, 0, buf_span(&b));
+}
+
+void
+master_send_certificates(struct worker *w)
+{
+	const struct certificates *all = &w->master->certificates;
+
+	for (size_t i = 0; w->channel != NULL && w->role == ROLE_FRONT && i < all->count; i++) {
+		struct master_certificate m = { (uint32_t)i, all->list[i].chain, all->list[i].key };
+
+		(void)channel_send(w->channel, MASTER_CERTIFICATE, 0, master_certificate_layout, &m);
+	}
+}
+
+void
+master_send_listeners(struct worker *w, bool fresh_only)
+{
+	const struct master *m = w->master;
+
+	for (size_t i = 0; w->channel != NULL && w->role == ROLE_FRONT && i < m->sockets; i++) {
+		const struct socket_bound *s = &m->socket[i];
+		struct master_listen listen = { s->conf.service, span_of(s->conf.address), s->conf.port };
+
+		if (s->fresh || !fresh_only)
+			(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &listen, s->fd);
+	}
+}
+
+static void
+send_control(struct worker *w)
+{
+	struct master_listen listen = { MASTER_LISTEN_CONTROL, span_of(w->master->conf.control_socket.p), 0 };
+
+	(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &listen, w->master->control_fd);
+}
+
+/* Read anew each time, so that the master keeps no password. */
+static void
+send_password(struct worker *w)
+{
+	const char *path = w->master->conf.relay_credentials.p;
+	struct secret password = { .len = 0 };
+	struct stat st;
+	ssize_t n = -1;
+	int fd;
+
+	if (path[0] == '\0')
+		return;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd != -1 && fstat(fd, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+		n = read(fd, password.p, sizeof(password.p));
+	if (n > 0) {
+		password.len = span_find((struct span){ password.p, (size_t)n }, '\n');
+		(void)channel_send_octets(w->channel, MASTER_SECRET, 0, (struct span){ password.p, password.len });
+	} else {
+		log_say(LOG_FAULT, "relay-credentials", "cannot be read, is empty, or may be read by others");
+	}
+	if (fd != -1)
+		(void)close(fd);
+	wipe(password.p, sizeof(password.p));
+}
+
+static void
+introduce(struct worker *a, struct worker *b)
+{
+	struct master_peer to_a = { b->role, b->slot }, to_b = { a->role, a->slot };
+	int fd[2];
+
+	if (!channel_pair(fd)) {
+		log_fail("peer", "cannot make a channel", errno);
+		return;
+	}
+	(void)channel_send_fd(a->channel, MASTER_PEER, 0, master_peer_layout, &to_a, fd[0]);
+	(void)channel_send_fd(b->channel, MASTER_PEER, 0, master_peer_layout, &to_b, fd[1]);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+}
+
+static void
+introduce_to_all(struct worker *w)
+{
+	for (size_t i = 0; i < w->master->workers; i++) {
+		struct worker *other = &w->master->worker[i];
+
+		for (size_t k = 0; other != w && other->channel != NULL && k < sizeof(talk) / sizeof(talk[0]); k++) {
+			if ((talk[k][0] == w->role && talk[k][1] == other->role) ||
+			    (talk[k][1] == w->role && talk[k][0] == other->role))
+				introduce(w, other);
+		}
+	}
+}
+
+/* Everything a new child needs, in the order of child.h. */
+static void
+brief(struct worker *w)
+{
+	master_send_conf(w);
+	master_send_certificates(w);
+	master_send_listeners(w, false);
+	if (w->role == ROLE_FRONT)
+		(void)channel_send_octets(w->channel, MASTER_TICKET_KEYS, 0,
+		    (struct span){ w->master->ticket_keys, TLS_TICKET_KEYS });
+	if (w->role == ROLE_SPOOL)
+		send_control(w);
+	if (w->role == ROLE_RELAY)
+		send_password(w);
+	introduce_to_all(w);
+	(void)channel_send_octets(w->channel, MASTER_GO, 0, (struct span){ NULL, 0 });
+}
+
+void
+master_tell(struct master *m, int stage, enum message message)
+{
+	for (size_t i = 0; i < m->workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		if (w->channel == NULL || (stage != -1 && (int)w->stage != stage))
+			continue;
+		if (message == MASTER_RELOAD && w->role == ROLE_RELAY)
+			send_password(w);
+		(void)channel_send_octets(w->channel, message, 0, (struct span){ NULL, 0 });
+	}
+}
+
+void
+master_send_tickets(struct master *m)
+{
+	for (size_t i = 0; i < m->workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		if (w->channel != NULL && w->role == ROLE_FRONT)
+			(void)channel_send_octets(w->channel, MASTER_TICKET_KEYS, 0, (struct span){ m->ticket_keys, TLS_TICKET_KEYS });
+	}
+}
+
+void
+master_kill_stage(struct master *m, int stage, int signal)
+{
+	for (size_t i = 0; i < m->workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		if (w->running && (stage == -1 || (int)w->stage == stage))
+			(void)uv_process_kill(&w->process, signal);
+	}
+}
+
+/* ---- birth and death ---- */
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	struct worker *w = arg;
+
+	(void)c;
+	if (f->fd != -1)
+		(void)close(f->fd);
+	if (f->type == CHILD_READY && !w->ready) {
+		w->ready = w->was_ready = true;
+		master_on_ready(w->master, w);
+	}
+}
+
+/* A child that closes its channel but lives is broken: end it, so that on_exit() can start another. */
+static void
+on_closed(void *arg, struct channel *c)
+{
+	struct worker *w = arg;
+
+	(void)c;
+	w->channel = NULL;
+	if (w->running && w->master->phase != MASTER_DRAINING)
+		(void)uv_process_kill(&w->process, SIGKILL);
+}
+
+static void
+on_ended(uv_handle_t *handle)
+{
+	struct worker *w = handle->data;
+
+	w->running = w->ready = false;
+	master_on_end(w->master, w);
+}
+
+static void
+on_exit(uv_process_t *process, int64_t exit_status, int signal)
+{
+	struct worker *w = process->data;
+
+	w->exit_status = exit_status;
+	w->exit_signal = signal;
+	channel_close(w->channel);
+	w->channel = NULL;
+	uv_close((uv_handle_t *)process, on_ended);
+}
+
+static int
+spawn(struct worker *w, int fd)
+{
+	char title[48], slot[16];
+	char *args[] = { title, (char[]){ "serve" }, (char[]){ "--role" }, (char *)(uintptr_t)role_name(w->role),
+		(char[]){ "--slot" }, slot, NULL };
+	uv_stdio_container_t stdio[PEERS_MASTER_FD + 1] = {
+		{ .flags = UV_IGNORE },
+		{ .flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO },
+		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+		{ .flags = UV_INHERIT_FD, .data.fd = fd },
+	};
+	uv_process_options_t options = { .exit_cb = on_exit, .file = "/proc/self/exe", .args = args, .stdio = stdio,
+		.stdio_count = PEERS_MASTER_FD + 1 };
+
+	(void)snprintf(title, sizeof(title), "postern: %s %u", role_name(w->role), w->slot);
+	(void)snprintf(slot, sizeof(slot), "%u", w->slot);
+	w->process.data = w;
+	return uv_spawn(&w->master->loop, &w->process, &options);
+}
+
+bool
+master_child_begin(struct worker *w)
+{
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	int fd[2], error = channel_pair(fd) ? 0 : uv_translate_sys_error(errno);
+
+	if (error != 0) {
+		log_say(LOG_FAULT, "child", uv_strerror(error));
+		return false;
+	}
+	w->started = uv_now(&w->master->loop);
+	error = spawn(w, fd[1]);
+	(void)close(fd[1]);
+	w->running = error == 0;
+	w->channel = error == 0 ? channel_open(&w->master->loop, fd[0], &handler, w) : NULL;
+	if (w->channel == NULL)
+		(void)close(fd[0]);
+	if (error != 0) {
+		log_say(LOG_FAULT, "child", uv_strerror(error));
+		/* libuv has the handle in its hands even then. */
+		uv_close((uv_handle_t *)&w->process, NULL);
+		return false;
+	}
+	if (w->channel != NULL)
+		brief(w);
+	else
+		(void)uv_process_kill(&w->process, SIGKILL);
+	return true;
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct worker *w = timer->data;
+
+	if (w->master->phase >= MASTER_DRAINING || w->running)
+		return;
+	if (!master_child_begin(w))
+		master_child_again(w);
+}
+
+void
+master_child_again(struct worker *w)
+{
+	uint64_t lived = uv_now(&w->master->loop) - w->started;
+
+	if (lived >= BACKOFF_FORGIVEN_MS)
+		w->backoff = 0;
+	w->backoff = w->backoff == 0 ? BACKOFF_FIRST_MS : w->backoff * 2;
+	if (w->backoff > BACKOFF_MAX_MS)
+		w->backoff = BACKOFF_MAX_MS;
+	(void)uv_timer_start(&w->timer, on_timer, w->backoff, 0);
+}
