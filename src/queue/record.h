@@ -82,6 +82,9 @@ struct message_record {
 	struct span content;    /* of a small one; always the end of the payload */
 };
 
+/* Of message_record.flags: it is a DSN. The others are of no concern here. */
+enum { RECORD_FLAG_NOTICE = 4 };
+
 struct extent { uint64_t segment, offset; uint32_t octets; };
 
 extern const struct layout segment_record_layout, chunk_record_layout, done_record_layout, result_record_layout,

@@ -1,0 +1,156 @@
+#include "spool/aside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/log.h"
+
+enum { PIECE = 65536, NAME = 80 };
+
+/* A new file in damaged/; -1 with errno EEXIST when an earlier start made it. */
+static int
+aside_open(struct spool *s, const char *name)
+{
+	if (mkdirat(s->dirfd, "damaged", 0700) == -1 && errno != EEXIST)
+		return -1;
+	return openat(s->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static bool
+write_whole(int out, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(out, p, n);
+
+		if (done == -1 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		p += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+/* Octets that the disk will not read are left out as zeros of the same number. */
+static bool
+copy_range(int in, uint64_t from, uint64_t to, int out)
+{
+	static uint8_t piece[PIECE];
+
+	while (from < to) {
+		size_t want = to - from < PIECE ? (size_t)(to - from) : PIECE;
+		ssize_t got = pread(in, piece, want, (off_t)from);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			for (size_t i = 0; i < want; i++)
+				piece[i] = 0;
+			got = (ssize_t)want;
+		}
+		if (!write_whole(out, piece, (size_t)got))
+			return false;
+		from += (uint64_t)got;
+	}
+	return true;
+}
+
+static bool
+all_zero(int fd, uint64_t from, uint64_t to)
+{
+	static uint8_t piece[PIECE];
+
+	while (from < to) {
+		ssize_t got = pread(fd, piece, to - from < PIECE ? (size_t)(to - from) : PIECE, (off_t)from);
+
+		if (got <= 0)
+			return false;
+		for (ssize_t i = 0; i < got; i++)
+			if (piece[i] != 0)
+				return false;
+		from += (uint64_t)got;
+	}
+	return true;
+}
+
+static bool
+aside_close(struct spool *s, int out, bool good)
+{
+	good = good && fsync(out) == 0;
+	(void)close(out);
+	return fsync(s->dirfd) == 0 && good;
+}
+
+bool
+aside_range(struct spool *s, int fd, uint64_t segment, uint64_t from, uint64_t to)
+{
+	char name[NAME];
+	struct log_line l;
+	bool kept = true, zero = all_zero(fd, from, to);
+	int out;
+
+	(void)snprintf(name, sizeof name, "damaged/%016llx-%016llx.bin", (unsigned long long)segment,
+	    (unsigned long long)from);
+	if (!zero) {
+		out = aside_open(s, name);
+		if (out != -1)
+			kept = aside_close(s, out, copy_range(fd, from, to, out));
+		else
+			kept = errno == EEXIST;
+	}
+	log_begin(&l, LOG_WARN, "damaged");
+	log_u64(&l, "segment", segment);
+	log_u64(&l, "offset", from);
+	log_u64(&l, "octets", to - from);
+	log_text(&l, "file", zero ? "none, all zeros" : kept ? name : "could not be written");
+	log_end(&l);
+	return kept;
+}
+
+static bool
+copy_extents(struct spool *s, struct span extents, int out)
+{
+	struct extent e;
+
+	while (extent_take(&extents, &e)) {
+		struct segment *segment = journal_segment(&s->journal, e.segment);
+
+		if (segment != NULL && journal_reader(&s->journal, segment) != -1
+		    && !copy_range(segment->reader, e.offset, e.offset + e.octets, out))
+			return false;
+	}
+	return true;
+}
+
+bool
+aside_message(struct spool *s, uint32_t slot, const struct message_record *m)
+{
+	const struct entry *e = &s->index.entry[slot];
+	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
+	struct log_line l;
+	char name[NAME];
+	bool kept;
+	int out;
+
+	(void)snprintf(name, sizeof name, "damaged/message-%016llx.bin", (unsigned long long)m->id);
+	out = aside_open(s, name);
+	kept = out == -1 && errno == EEXIST;
+	if (out != -1)
+		kept = aside_close(s, out, segment != NULL && journal_reader(&s->journal, segment) != -1
+		    && copy_range(segment->reader, PLACE_OFFSET(e->place),
+		    PLACE_OFFSET(e->place) + record_octets(e->length), out) && copy_extents(s, m->extents, out));
+	log_begin(&l, LOG_FAULT, "lost");
+	log_id(&l, "id", m->id);
+	log_span(&l, "from", m->reverse_path);
+	log_span(&l, "login", m->login);
+	log_u64(&l, "rcpts", m->rcpts);
+	log_u64(&l, "size", m->size);
+	log_text(&l, "file", kept ? name : "could not be written");
+	log_text(&l, "why", "part of its content is damaged");
+	log_end(&l);
+	return kept;
+}

@@ -1,0 +1,20 @@
+/*
+ * spool/aside.h - what a start could not use is kept in damaged/ for a person to look at, and named in the log.
+ *
+ * Owner     the caller has the descriptors. Blocks on the disk.
+ * Fails     false: it could not be copied, which is in the log; nothing may then be cut off or removed.
+ */
+#ifndef POSTERN_SPOOL_ASIDE_H
+#define POSTERN_SPOOL_ASIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spool/spool.h"
+
+/* Octets [from, to) of a segment. Nothing is made for octets that are all zero. */
+bool aside_range(struct spool *, int fd, uint64_t segment, uint64_t from, uint64_t to);
+/* A message whose envelope is whole and whose content is not: its record and what there is of its content, in one file. */
+bool aside_message(struct spool *, uint32_t slot, const struct message_record *);
+
+#endif

@@ -1,0 +1,334 @@
+#include "spool/draft.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 1700, BUFFER_KEPT = 16 * 1024 };
+
+struct draft {
+	struct message_record mail;     /* spans point into text */
+	struct buf rcpts, content, extents;
+	struct hold *hold;
+	struct draft *next;             /* spare ones */
+	uint64_t size;
+	uint32_t holds;
+	uint32_t count;                 /* recipients */
+	uint32_t refusals;              /* spool's count when the first chunk was written */
+	bool kept;
+	enum fail fail;
+	uint8_t text[TEXT_MAX];
+};
+
+bool
+buf_grow(struct buf *b, size_t n, size_t most)
+{
+	size_t max = b->max == 0 ? 1024 : b->max;
+	uint8_t *bigger;
+
+	if (b->max - b->len >= n)
+		return true;
+	if (n > most || b->len > most - n)
+		return false;
+	while (max - b->len < n)
+		max *= 2;
+	bigger = realloc(b->p, max);
+	if (bigger == NULL)
+		return false;
+	b->p = bigger;
+	b->max = max;
+	return true;
+}
+
+/* Counts what the draft's buffers take in all drafts' sum. */
+static bool
+draft_grow(struct spool *s, struct buf *b, size_t n, size_t most)
+{
+	size_t before = b->max;
+
+	if (b->max - b->len >= n)
+		return true;
+	if (s->drafts_octets + n > SPOOL_DRAFTS_OCTETS || !buf_grow(b, n, most))
+		return false;
+	s->drafts_octets += b->max - before;
+	return true;
+}
+
+static struct draft *
+draft_take(struct spool *s)
+{
+	struct draft *d = s->spare;
+
+	if (s->drafts >= SPOOL_DRAFTS_MAX)
+		return NULL;
+	if (d != NULL) {
+		s->spare = d->next;
+		s->spares--;
+	} else if ((d = malloc(sizeof *d)) != NULL) {
+		d->rcpts = d->content = d->extents = (struct buf){ NULL, 0, 0 };
+	} else
+		return NULL;
+	s->drafts++;
+	s->drafts_octets += d->rcpts.max + d->content.max + d->extents.max;
+	d->rcpts.len = d->content.len = d->extents.len = 0;
+	d->hold = NULL;
+	d->holds = d->count = 0;
+	d->size = 0;
+	d->fail = OK;
+	return d;
+}
+
+static void
+buffer_trim(struct buf *b)
+{
+	if (b->max <= BUFFER_KEPT)
+		return;
+	free(b->p);
+	*b = (struct buf){ NULL, 0, 0 };
+}
+
+static void
+draft_free(struct draft *d)
+{
+	free(d->rcpts.p);
+	free(d->content.p);
+	free(d->extents.p);
+	free(d);
+}
+
+static void
+draft_give(struct spool *s, struct draft *d)
+{
+	s->drafts--;
+	s->drafts_octets -= d->rcpts.max + d->content.max + d->extents.max;
+	if (s->spares == SPOOL_DRAFTS_KEPT) {
+		draft_free(d);
+		return;
+	}
+	buffer_trim(&d->rcpts);
+	buffer_trim(&d->content);
+	buffer_trim(&d->extents);
+	d->next = s->spare;
+	s->spare = d;
+	s->spares++;
+}
+
+void
+draft_spares_free(struct spool *s)
+{
+	while (s->spare != NULL) {
+		struct draft *d = s->spare;
+
+		s->spare = d->next;
+		draft_free(d);
+	}
+	s->spares = 0;
+}
+
+static bool
+keep_text(struct draft *d, size_t *used, struct span *s)
+{
+	if (s->len > TEXT_MAX - *used)
+		return false;
+	if (s->len > 0)
+		memcpy(d->text + *used, s->p, s->len);
+	s->p = d->text + *used;
+	*used += s->len;
+	return true;
+}
+
+enum fail
+draft_begin(struct spool *s, const struct message_record *mail, bool kept, struct draft **out)
+{
+	struct message_record *m;
+	struct draft *d = draft_take(s);
+	size_t used = 0;
+
+	if (d == NULL)
+		return FAIL_BUSY;
+	d->kept = kept;
+	m = &d->mail;
+	*m = *mail;
+	m->recipients = m->extents = m->content = (struct span){ NULL, 0 };
+	if (!keep_text(d, &used, &m->reverse_path) || !keep_text(d, &used, &m->login) || !keep_text(d, &used, &m->peer)
+	    || !keep_text(d, &used, &m->helo) || !keep_text(d, &used, &m->tls) || !keep_text(d, &used, &m->envid)
+	    || !keep_text(d, &used, &m->auth)) {
+		draft_give(s, d);
+		return FAIL_LOCAL;
+	}
+	*out = d;
+	return OK;
+}
+
+void
+draft_rcpt(struct spool *s, struct draft *d, struct span path, uint32_t notify, struct span orcpt)
+{
+	struct recipient r = { .notify = notify, .path = path, .orcpt = orcpt, .last.class = OUTCOME_NONE };
+
+	if (d->fail != OK)
+		return;
+	if (!draft_grow(s, &d->rcpts, path.len + orcpt.len + 64, SPOOL_DRAFT_RCPTS_MAX))
+		d->fail = d->rcpts.len > SPOOL_DRAFT_RCPTS_MAX / 2 ? FAIL_TOO_BIG : FAIL_BUSY;
+	else if (!fields_format(recipient_layout, &r, &d->rcpts))
+		d->fail = FAIL_LOCAL;
+	else
+		d->count++;
+}
+
+bool
+chunk_append(struct spool *s, uint64_t id, struct span first, struct span second, bool kept, struct buf *extents)
+{
+	size_t octets = first.len + second.len;
+	uint8_t head[12];
+	struct extent e = { .octets = (uint32_t)octets };
+	struct buf payload;
+	uint64_t place;
+
+	if (!buf_grow(extents, RECORD_EXTENT_OCTETS, RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS)
+	    || !journal_reserve(&s->journal, sizeof head + octets, kept, &payload))
+		return false;
+	/* The payload of a CHUNK as chunk_record_layout has it, put together from two pieces. */
+	u64_put(head, id);
+	u32_put(head + 8, (uint32_t)octets);
+	(void)buf_put(&payload, (struct span){ head, sizeof head });
+	(void)buf_put(&payload, first);
+	(void)buf_put(&payload, second);
+	place = journal_commit(&s->journal, RECORD_CHUNK, payload, false, NULL);
+	e.segment = PLACE_SEGMENT(place);
+	e.offset = PLACE_OFFSET(place) + RECORD_HEADER + sizeof head;
+	return extent_format(&e, extents);
+}
+
+static enum fail
+refusal(const struct spool *s)
+{
+	enum fail f = spool_state(s);
+
+	return f == OK ? FAIL_BUSY : f;
+}
+
+/* What is buffered and what just came become one chunk. */
+static void
+spill(struct spool *s, struct draft *d, struct span more)
+{
+	uint64_t octets = record_octets(12 + d->content.len + more.len);
+	size_t before = d->extents.max;
+
+	if (d->content.len + more.len == 0)
+		return;
+	if (d->extents.len == 0)
+		d->refusals = s->refusals;
+	if (d->extents.len >= RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS)
+		d->fail = FAIL_TOO_BIG;
+	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, buf_span(&d->content), more, false, &d->extents))
+		d->fail = refusal(s);
+	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
+		d->fail = FAIL_BUSY;
+	s->drafts_octets += d->extents.max - before;
+	d->content.len = 0;
+}
+
+void
+draft_body(struct spool *s, struct draft *d, struct span octets)
+{
+	/* What is our own may not be refused, so it must not depend on chunks, which may be. */
+	size_t limit = d->kept ? SPOOL_NOTICE_MAX : SPOOL_INLINE_MAX;
+
+	d->size += octets.len;
+	if (d->fail != OK)
+		return;
+	if (d->content.len + octets.len <= limit && draft_grow(s, &d->content, octets.len, limit))
+		(void)buf_put(&d->content, octets);
+	else if (d->kept)
+		d->fail = FAIL_TOO_BIG;
+	else
+		spill(s, d, octets);
+}
+
+uint64_t
+draft_size(const struct draft *d)
+{
+	return d->size;
+}
+
+uint32_t
+draft_rcpts(const struct draft *d)
+{
+	return d->count;
+}
+
+const struct message_record *
+draft_envelope(const struct draft *d)
+{
+	return &d->mail;
+}
+
+static enum fail
+append(struct spool *s, struct draft *d, void *who)
+{
+	struct message_record *m = &d->mail;
+	struct ticket ticket = { .kind = TICKET_MESSAGE, .id = m->id, .arg = who, .refusable = !d->kept };
+	size_t octets = message_octets(m);
+	struct buf payload;
+	struct entry *e;
+	uint64_t place;
+
+	ticket.index = index_add(&s->index, m->id, m->rcpts);
+	if (ticket.index == INDEX_NONE)
+		return FAIL_BUSY;
+	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !fields_format(message_record_layout, m, &payload)) {
+		index_remove(&s->index, ticket.index);
+		return refusal(s);
+	}
+	place = journal_commit(&s->journal, RECORD_MESSAGE, payload, true, &ticket);
+	segment_hold(&s->journal, PLACE_SEGMENT(place), record_octets(octets), false);
+	e = &s->index.entry[ticket.index];
+	e->arrival = m->arrival;
+	e->size = m->size;
+	e->place = place;
+	e->length = (uint32_t)octets;
+	e->flags = (uint8_t)(ENTRY_PENDING | (m->extents.len > 0 ? ENTRY_EXTENTS : 0)
+	    | (m->flags & RECORD_FLAG_NOTICE ? ENTRY_NOTICE : 0));
+	e->hold = d->hold;
+	e->holds = d->holds;
+	d->hold = NULL;
+	d->holds = 0;
+	return OK;
+}
+
+enum fail
+draft_commit(struct spool *s, struct draft *d, uint32_t flags, void *who)
+{
+	struct message_record *m = &d->mail;
+	enum fail f = d->fail;
+
+	if (f == OK && !d->kept)
+		f = spool_state(s);
+	/* The disk was full since: its chunks may have become VOID. */
+	if (f == OK && d->extents.len > 0 && d->refusals != s->refusals)
+		f = FAIL_DISK_FULL;
+	if (f == OK && index_find(&s->index, m->id) != INDEX_NONE)
+		f = FAIL_LOCAL;
+	if (f == OK && d->extents.len > 0) {
+		spill(s, d, (struct span){ NULL, 0 });
+		f = d->fail;
+	}
+	m->flags |= flags;
+	m->size = d->size;
+	m->rcpts = d->count;
+	m->recipients = buf_span(&d->rcpts);
+	m->extents = buf_span(&d->extents);
+	m->content = buf_span(&d->content);
+	if (f == OK)
+		f = m->rcpts == 0 ? FAIL_NO_RCPT : append(s, d, who);
+	draft_abort(s, d);
+	return f;
+}
+
+void
+draft_abort(struct spool *s, struct draft *d)
+{
+	holds_give(s, d->hold, d->holds);
+	d->hold = NULL;
+	d->holds = 0;
+	draft_give(s, d);
+}

@@ -1,0 +1,179 @@
+/* A message that is in the log: read it, say what became of it. */
+#include "spool/spool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "os/log.h"
+
+static bool
+unreadable(const struct entry *e, int error)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "unreadable");
+	log_id(&l, "id", e->id);
+	log_u64(&l, "segment", PLACE_SEGMENT(e->place));
+	log_u64(&l, "offset", PLACE_OFFSET(e->place));
+	if (error != 0)
+		log_errno(&l, error);
+	log_end(&l);
+	return false;
+}
+
+bool
+spool_envelope(struct spool *s, uint32_t slot, struct message_record *m, uint64_t *content_at)
+{
+	const struct entry *e = &s->index.entry[slot];
+	size_t n = RECORD_HEADER + (size_t)e->length, at;
+	const uint8_t *p;
+
+	if (!(e->flags & ENTRY_EXTENTS))
+		n -= (size_t)e->size;
+	p = journal_view(&s->journal, e->place, n);
+	if (p == NULL) {
+		s->scratch.len = 0;
+		if (!buf_grow(&s->scratch, n, RECORD_PAYLOAD_MAX * 2)
+		    || !journal_read(&s->journal, e->place, s->scratch.p, n))
+			return unreadable(e, errno);
+		p = s->scratch.p;
+	}
+	if (!message_head_parse((struct span){ p + RECORD_HEADER, n - RECORD_HEADER }, m, &at) || m->id != e->id
+	    || m->rcpts != e->rcpts)
+		return unreadable(e, 0);
+	*content_at = e->place + RECORD_HEADER + at;
+	return true;
+}
+
+bool
+spool_content(struct spool *s, const struct message_record *m, uint64_t content_at, uint64_t offset, uint8_t *p, size_t n)
+{
+	struct span rest = m->extents;
+	struct extent e = { PLACE_SEGMENT(content_at), PLACE_OFFSET(content_at), (uint32_t)m->size };
+	size_t done = 0;
+
+	/* Inline content is one extent that nobody wrote down. */
+	for (bool more = rest.len == 0 || extent_take(&rest, &e); more && done < n; more = extent_take(&rest, &e)) {
+		size_t part;
+
+		if (offset >= e.octets) {
+			offset -= e.octets;
+			continue;
+		}
+		part = e.octets - (size_t)offset < n - done ? e.octets - (size_t)offset : n - done;
+		if (!journal_read(&s->journal, PLACE(e.segment, e.offset + offset), p + done, part))
+			return false;
+		done += part;
+		offset = 0;
+	}
+	return done == n;
+}
+
+/* Spans of an outcome read into memory that will be used again move to text. */
+static void
+outcome_keep(struct outcome *o, uint8_t *text)
+{
+	struct span *span[] = { &o->enhanced, &o->host, &o->tls, &o->text };
+
+	for (size_t i = 0; i < sizeof span / sizeof span[0]; i++) {
+		if (span[i]->len > 0)
+			memmove(text, span[i]->p, span[i]->len);
+		span[i]->p = text;
+		text += span[i]->len;
+	}
+}
+
+static bool
+read_result(struct spool *s, uint64_t place, uint8_t record[OUTCOME_TEXT], struct result_record *r)
+{
+	struct record_header h;
+
+	if (!journal_read(&s->journal, place, record, RECORD_HEADER)
+	    || !record_header_parse((struct span){ record, RECORD_HEADER }, &h) || h.kind != RECORD_RESULT
+	    || h.length > OUTCOME_TEXT - RECORD_HEADER
+	    || !journal_read(&s->journal, place, record, RECORD_HEADER + h.length)
+	    || !record_intact((struct span){ record, RECORD_HEADER + h.length }, &h))
+		return false;
+	return fields_parse(result_record_layout, (struct span){ record + RECORD_HEADER, h.length }, r);
+}
+
+void
+spool_outcome(struct spool *s, uint32_t slot, uint32_t number, const struct recipient *in_record, uint8_t *text,
+    struct outcome *out)
+{
+	struct entry *e = &s->index.entry[slot];
+	uint64_t place = *entry_last(e, number) & ~(uint64_t)LAST_FLAGS;
+	struct result_record r;
+
+	if (place != 0 && read_result(s, place, text, &r))
+		*out = r.last;
+	else {
+		*out = in_record->last;
+		outcome_keep(out, text);
+	}
+}
+
+void
+spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outcome *o)
+{
+	struct entry *e = &s->index.entry[slot];
+	struct result_record r = { .id = e->id, .number = number, .last = *o };
+	bool final = o->class == OUTCOME_DELIVERED || o->class == OUTCOME_NEVER;
+	uint64_t *last = entry_last(e, number), place;
+	struct buf payload;
+
+	e->tried = o->when > e->tried ? o->when : e->tried;
+	e->attempts = o->attempt > e->attempts ? o->attempt : e->attempts;
+	if (final && !(*last & LAST_FINAL))
+		e->waiting--;
+	/* In doubt nothing can be written; the next start will try again what this forgets. */
+	if (!journal_reserve(&s->journal, 1200, true, &payload)
+	    || !fields_format(result_record_layout, &r, &payload)) {
+		*last |= final ? LAST_FINAL : 0;
+		return;
+	}
+	place = journal_commit(&s->journal, RECORD_RESULT, payload, false, NULL);
+	*last = place | (final ? LAST_FINAL : 0);
+}
+
+static void
+done_append(struct spool *s, uint64_t id)
+{
+	struct done_record r = { id };
+	struct buf payload;
+
+	if (!journal_reserve(&s->journal, RECORD_DONE_OCTETS, true, &payload))
+		return;
+	(void)fields_format(done_record_layout, &r, &payload);
+	(void)journal_commit(&s->journal, RECORD_DONE, payload, false, NULL);
+}
+
+void
+spool_finish(struct spool *s, uint32_t slot)
+{
+	struct entry *e = &s->index.entry[slot];
+
+	assert(e->used && !(e->flags & ENTRY_PENDING));
+	done_append(s, e->id);
+	plan_forget(s, slot);
+	spool_forget(s, slot);
+}
+
+void
+spool_forget(struct spool *s, uint32_t slot)
+{
+	struct entry *e = &s->index.entry[slot];
+
+	segment_release(&s->journal, PLACE_SEGMENT(e->place), record_octets(e->length));
+	holds_give(s, e->hold, e->holds);
+	e->hold = NULL;
+	e->holds = 0;
+	index_remove(&s->index, slot);
+}
+
+bool
+spool_ready(const struct spool *s, uint32_t slot)
+{
+	return slot < s->index.used && s->index.entry[slot].used && !(s->index.entry[slot].flags & ENTRY_PENDING);
+}

@@ -1,0 +1,225 @@
+/* The schedule's memory, and which jobs a message has in it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool/spool.h"
+
+enum { BUCKETS = 65536, FIRST = 256, NAME_MAX_OCTETS = 320, SWEEP = 64 };
+
+bool
+plan_init(struct spool *s)
+{
+	uint32_t *bucket = malloc(BUCKETS * sizeof *bucket);
+
+	if (bucket == NULL)
+		return false;
+	schedule_init(&s->schedule, &s->conf.schedule, bucket, BUCKETS);
+	return true;
+}
+
+void
+plan_fini(struct spool *s)
+{
+	for (uint32_t i = 0; i < s->schedule.destinations_used; i++)
+		if (s->schedule.destination[i].used)
+			free((void *)(uintptr_t)s->schedule.destination[i].name.p);
+	free(s->schedule.bucket);
+	free(s->schedule.job);
+	free(s->schedule.destination);
+}
+
+static uint32_t
+chance(struct spool *s)
+{
+	s->chance = s->chance * 1664525u + 1013904223u;
+	return s->chance >> 8;
+}
+
+static bool
+lend_destinations(struct spool *s)
+{
+	uint32_t more = s->schedule.destinations == 0 ? FIRST : s->schedule.destinations * 2;
+	struct destination *bigger = reallocarray(s->schedule.destination, more, sizeof *bigger);
+
+	if (bigger == NULL)
+		return false;
+	schedule_lend_destinations(&s->schedule, bigger, more);
+	return true;
+}
+
+static bool
+lend_jobs(struct spool *s)
+{
+	uint32_t more = s->schedule.jobs == 0 ? FIRST : s->schedule.jobs + s->schedule.jobs / 2;
+	struct job *bigger = reallocarray(s->schedule.job, more, sizeof *bigger);
+
+	if (bigger == NULL)
+		return false;
+	schedule_lend_jobs(&s->schedule, bigger, more);
+	return true;
+}
+
+static struct span
+destination_name(const struct spool *s, struct span path, uint8_t lower[NAME_MAX_OCTETS])
+{
+	struct span domain = s->conf.single ? (struct span){ NULL, 0 } : recipient_domain(path);
+
+	domain = span_head(domain, NAME_MAX_OCTETS);
+	for (size_t i = 0; i < domain.len; i++)
+		lower[i] = ascii_lower(domain.p[i]);
+	return (struct span){ lower, domain.len };
+}
+
+static uint32_t
+destination_of(struct spool *s, struct span path)
+{
+	uint8_t lower[NAME_MAX_OCTETS];
+	struct span name = destination_name(s, path, lower);
+	uint32_t i = schedule_find(&s->schedule, name);
+	uint8_t *copy;
+
+	if (i != SCHEDULE_NONE)
+		return i;
+	copy = malloc(name.len + 1);
+	if (copy == NULL)
+		return SCHEDULE_NONE;
+	memcpy(copy, name.p, name.len);
+	name.p = copy;
+	i = schedule_destination(&s->schedule, name);
+	if (i == SCHEDULE_NONE && lend_destinations(s))
+		i = schedule_destination(&s->schedule, name);
+	if (i == SCHEDULE_NONE)
+		free(copy);
+	return i;
+}
+
+static bool
+has_job(const struct spool *s, uint32_t slot, uint32_t destination)
+{
+	for (uint32_t j = s->index.entry[slot].job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling)
+		if (s->schedule.job[j].destination == destination)
+			return true;
+	return false;
+}
+
+static bool
+add_job(struct spool *s, uint32_t slot, uint32_t destination, uint64_t due)
+{
+	struct entry *e = &s->index.entry[slot];
+	uint32_t job = schedule_add(&s->schedule, destination, slot, due, e->attempts);
+
+	if (job == SCHEDULE_NONE && lend_jobs(s))
+		job = schedule_add(&s->schedule, destination, slot, due, e->attempts);
+	if (job == SCHEDULE_NONE)
+		return false;
+	s->schedule.job[job].sibling = e->job;
+	e->job = job;
+	return true;
+}
+
+bool
+plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uint64_t now)
+{
+	struct entry *e = &s->index.entry[slot];
+	struct span rest = m->recipients;
+	struct recipient r;
+	uint64_t due = now;
+
+	if (e->attempts > 0)
+		due = schedule_backoff(&s->conf.schedule, e->tried, e->attempts, chance(s));
+	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
+		uint32_t destination;
+
+		if (entry_final(e, i))
+			continue;
+		destination = destination_of(s, r.path);
+		if (destination == SCHEDULE_NONE
+		    || (!has_job(s, slot, destination) && !add_job(s, slot, destination, due)))
+			return false;
+	}
+	return true;
+}
+
+static void
+retire(struct spool *s, uint32_t destination, uint64_t now)
+{
+	void *name = (void *)(uintptr_t)s->schedule.destination[destination].name.p;
+
+	if (schedule_retire(&s->schedule, destination, now))
+		free(name);
+}
+
+void
+plan_sweep(struct spool *s, uint64_t now)
+{
+	for (uint32_t i = 0; i < SWEEP && s->schedule.destinations_used > 0; i++) {
+		s->sweep = (s->sweep + 1) % s->schedule.destinations_used;
+		if (s->schedule.destination[s->sweep].used)
+			retire(s, s->sweep, now);
+	}
+}
+
+void
+plan_forget(struct spool *s, uint32_t slot)
+{
+	struct entry *e = &s->index.entry[slot];
+
+	while (e->job != SCHEDULE_NONE) {
+		uint32_t job = e->job;
+
+		e->job = s->schedule.job[job].sibling;
+		schedule_remove(&s->schedule, job);
+	}
+}
+
+void
+spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
+{
+	uint32_t *at = &s->index.entry[s->schedule.job[job].message].job;
+
+	while (*at != job)
+		at = &s->schedule.job[*at].sibling;
+	*at = s->schedule.job[job].sibling;
+	schedule_finish(&s->schedule, job, end, now);
+}
+
+uint64_t
+spool_job_later(struct spool *s, uint32_t job, enum try_end end, uint64_t expiry, uint64_t now)
+{
+	uint32_t attempts = s->schedule.job[job].attempts + 1;
+	uint64_t due = schedule_backoff(&s->conf.schedule, now, attempts, chance(s));
+
+	/* The last try comes when its time is over, not hours after. */
+	if (due > expiry)
+		due = expiry > now ? expiry : now;
+	if (end == TRY_VOID)
+		due = now;
+	schedule_again(&s->schedule, job, due, end, now);
+	return due;
+}
+
+bool
+spool_concerns(struct spool *s, uint32_t job, uint32_t number, struct span path)
+{
+	const struct job *j = &s->schedule.job[job];
+	struct entry *e = &s->index.entry[j->message];
+
+	if (entry_final(e, number))
+		return false;
+	return s->conf.single || span_same(recipient_domain(path), s->schedule.destination[j->destination].name);
+}
+
+void
+spool_hurry(struct spool *s, uint32_t slot, uint64_t now)
+{
+	for (uint32_t j = s->index.entry[slot].job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling)
+		schedule_hurry(&s->schedule, j, now);
+}
+
+void
+spool_hurry_all(struct spool *s, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->index.used; i++)
+		if (s->index.entry[i].used)
+			spool_hurry(s, i, now);
+}

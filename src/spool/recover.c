@@ -1,0 +1,398 @@
+/* What a start makes of the directory. Everything here may block: nobody is served yet. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <dirent.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "spool/aside.h"
+#include "spool/scan.h"
+#include "spool/spool.h"
+
+struct range {
+	uint64_t segment, from, to;
+};
+
+struct recovery {
+	struct spool *spool;
+	uint64_t *number;               /* of the segments found, in order */
+	size_t numbers, numbers_max;
+	struct range *damage;
+	size_t damages, damages_max;
+	uint64_t segment;               /* being read */
+	bool last;                      /* it is the newest */
+	bool failed;                    /* memory or the disk; no start */
+	int fd;
+	uint64_t size;
+	uint64_t records;
+};
+
+/* ---- which segments there are ---- */
+static bool
+name_parse(const char *name, uint64_t *number)
+{
+	uint64_t n = 0;
+
+	if (strlen(name) != SEGMENT_NAME - 1 || strcmp(name + 16, ".log") != 0)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		char c = name[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+		n = n << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	*number = n;
+	/* The number must fit a place. */
+	return n > 0 && n < UINT32_MAX;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return x < y ? -1 : x > y;
+}
+
+static bool
+find_segments(struct recovery *r)
+{
+	int fd = openat(r->spool->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	uint64_t n;
+
+	if (d == NULL) {
+		if (fd != -1)
+			(void)close(fd);
+		return false;
+	}
+	while ((e = readdir(d)) != NULL) {
+		if (!name_parse(e->d_name, &n))
+			continue;
+		if (r->numbers == r->numbers_max) {
+			size_t more = r->numbers_max == 0 ? 64 : r->numbers_max * 2;
+			uint64_t *bigger = reallocarray(r->number, more, sizeof *bigger);
+
+			if (bigger == NULL)
+				break;
+			r->number = bigger;
+			r->numbers_max = more;
+		}
+		r->number[r->numbers++] = n;
+	}
+	(void)closedir(d);
+	if (r->numbers > 1)
+		qsort(r->number, r->numbers, sizeof *r->number, by_number);
+	return e == NULL;
+}
+
+/* ---- what the records say ---- */
+static void
+take_message(struct recovery *r, uint64_t place, struct span payload)
+{
+	struct index *x = &r->spool->index;
+	struct message_record m;
+	struct recipient one;
+	struct entry *e;
+	uint32_t slot;
+
+	if (!message_parse(payload, &m)) {
+		/* The sum is right, so a program wrote it so: keep it for whoever wants to know why. */
+		r->failed = !aside_range(r->spool, r->fd, r->segment, PLACE_OFFSET(place),
+		    PLACE_OFFSET(place) + record_octets(payload.len));
+		return;
+	}
+	slot = index_find(x, m.id);
+	if (slot != INDEX_NONE)
+		index_remove(x, slot);
+	slot = index_add(x, m.id, m.rcpts);
+	if (slot == INDEX_NONE) {
+		r->failed = true;
+		return;
+	}
+	e = &x->entry[slot];
+	e->arrival = m.arrival;
+	e->size = m.size;
+	e->place = place;
+	e->length = (uint32_t)payload.len;
+	e->flags = m.extents.len > 0 ? ENTRY_EXTENTS : 0;
+	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
+		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
+			*entry_last(e, i) = LAST_FINAL;
+			e->waiting--;
+		}
+		if (one.last.flags & OUTCOME_TOLD)
+			e->flags |= ENTRY_TOLD;
+		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
+		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
+	}
+}
+
+static void
+take_result(struct recovery *r, uint64_t place, struct span payload)
+{
+	struct index *x = &r->spool->index;
+	struct result_record result;
+	struct entry *e;
+	uint32_t slot;
+	bool final;
+
+	if (!fields_parse(result_record_layout, payload, &result))
+		return;
+	slot = index_find(x, result.id);
+	if (slot == INDEX_NONE || result.number >= x->entry[slot].rcpts)
+		return;
+	e = &x->entry[slot];
+	final = entry_final(e, result.number);
+	if (!final && (result.last.class == OUTCOME_DELIVERED || result.last.class == OUTCOME_NEVER)) {
+		final = true;
+		e->waiting--;
+	}
+	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0);
+	if (result.last.flags & OUTCOME_TOLD)
+		e->flags |= ENTRY_TOLD;
+	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
+	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
+}
+
+static void
+take_done(struct recovery *r, struct span payload)
+{
+	struct done_record done;
+	uint32_t slot;
+
+	if (!fields_parse(done_record_layout, payload, &done))
+		return;
+	slot = index_find(&r->spool->index, done.id);
+	if (slot != INDEX_NONE)
+		index_remove(&r->spool->index, slot);
+}
+
+static void
+missing(struct recovery *r, uint64_t from, uint64_t to)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_WARN, "records-missing");
+	log_u64(&l, "segment", r->segment);
+	log_u64(&l, "from", from);
+	log_u64(&l, "to", to);
+	log_end(&l);
+}
+
+static void
+recovered_record(void *arg, uint64_t offset, const struct record_header *h, struct span payload)
+{
+	struct recovery *r = arg;
+	struct journal *j = &r->spool->journal;
+
+	if (r->records++ > 0 && h->sequence > j->sequence)
+		missing(r, j->sequence, h->sequence - 1);
+	if (h->sequence >= j->sequence)
+		j->sequence = h->sequence + 1;
+	switch (h->kind) {
+	case RECORD_MESSAGE:
+		take_message(r, PLACE(r->segment, offset), payload);
+		break;
+	case RECORD_RESULT:
+		take_result(r, PLACE(r->segment, offset), payload);
+		break;
+	case RECORD_DONE:
+		take_done(r, payload);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+recovered_damage(void *arg, uint64_t from, uint64_t to)
+{
+	struct recovery *r = arg;
+	struct range *bigger;
+
+	if (!aside_range(r->spool, r->fd, r->segment, from, to)) {
+		r->failed = true;
+		return;
+	}
+	if (r->damages == r->damages_max) {
+		size_t more = r->damages_max == 0 ? 16 : r->damages_max * 2;
+
+		bigger = reallocarray(r->damage, more, sizeof *bigger);
+		if (bigger == NULL) {
+			r->failed = true;
+			return;
+		}
+		r->damage = bigger;
+		r->damages_max = more;
+	}
+	r->damage[r->damages++] = (struct range){ r->segment, from, to };
+}
+
+static const struct scan_handler recovery_handler = { recovered_record, recovered_damage };
+
+/* ---- one segment ---- */
+/* A batch that was being written when we died ends in the middle of a record. Cut, it is not damage at the next start. */
+static bool
+cut_tail(struct recovery *r, uint64_t end)
+{
+	const struct disk *disk = r->spool->conf.disk;
+	int fd;
+	bool cut;
+	char name[SEGMENT_NAME];
+
+	if (!r->last || end == r->size)
+		return true;
+	segment_name(r->segment, name);
+	fd = disk->open(disk->arg, r->spool->dirfd, name);
+	if (fd == -1)
+		return false;
+	cut = disk->truncate(disk->arg, fd, (off_t)end) == 0 && disk->fdatasync(disk->arg, fd) == 0;
+	(void)close(fd);
+	if (cut)
+		r->size = end;
+	return cut;
+}
+
+static bool
+read_segment(struct recovery *r)
+{
+	const struct disk *disk = r->spool->conf.disk;
+	struct segment *s;
+	struct scan_end end;
+	struct stat st;
+	bool whole;
+
+	/* What a dead process wrote and nobody synced must reach the disk before anything is built on it; then read the disk,
+	 * not what memory believes the disk has. */
+	if (fstat(r->fd, &st) == -1 || disk->fdatasync(disk->arg, r->fd) == -1)
+		return false;
+	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_DONTNEED);
+	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	r->size = (uint64_t)st.st_size;
+	if (r->size > (uint64_t)SEGMENT_MOST + 2 * (uint64_t)RECORD_PAYLOAD_MAX) {
+		errno = EFBIG;
+		return false;
+	}
+	whole = scan_segment(r->fd, r->size, &recovery_handler, r, &end);
+	if (end.newer)
+		log_say(LOG_FAULT, "spool", "a segment was written by another version of Postern; not started");
+	if (!whole || r->failed || !cut_tail(r, end.end))
+		return false;
+	s = journal_adopt(&r->spool->journal, r->segment, r->size, end.salt);
+	if (s == NULL)
+		return false;
+	s->reader = r->fd;
+	return true;
+}
+
+static bool
+read_segments(struct recovery *r)
+{
+	char name[SEGMENT_NAME];
+
+	for (size_t i = 0; i < r->numbers; i++) {
+		r->segment = r->number[i];
+		r->last = i + 1 == r->numbers;
+		segment_name(r->segment, name);
+		r->fd = openat(r->spool->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (r->fd == -1 || !read_segment(r)) {
+			log_fail("spool", name, errno);
+			if (r->fd != -1)
+				(void)close(r->fd);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- what lives ---- */
+static bool
+is_damaged(const struct recovery *r, struct span extents)
+{
+	struct extent e;
+
+	while (extent_take(&extents, &e)) {
+		const struct segment *s = journal_segment(&r->spool->journal, e.segment);
+
+		if (s == NULL || e.offset > s->size || s->size - e.offset < e.octets)
+			return true;
+		for (size_t i = 0; i < r->damages; i++)
+			if (r->damage[i].segment == e.segment && r->damage[i].from < e.offset + e.octets
+			    && e.offset < r->damage[i].to)
+				return true;
+	}
+	return false;
+}
+
+static bool
+take_up(struct recovery *r, uint32_t slot, uint64_t now)
+{
+	struct spool *s = r->spool;
+	struct entry *e = &s->index.entry[slot];
+	struct message_record m;
+	uint64_t content_at;
+	bool lost;
+
+	if (!spool_envelope(s, slot, &m, &content_at))
+		return false;
+	lost = is_damaged(r, m.extents);
+	if (lost && !aside_message(s, slot, &m))
+		return false;
+	segment_hold(&s->journal, PLACE_SEGMENT(e->place), record_octets(e->length), false);
+	if (!lost && !holds_take(s, m.extents, &e->hold, &e->holds))
+		return false;
+	if (m.flags & RECORD_FLAG_NOTICE)
+		e->flags |= ENTRY_NOTICE;
+	if (lost || e->waiting == 0)
+		spool_finish(s, slot);
+	else
+		return plan_message(s, slot, &m, now);
+	return true;
+}
+
+static bool
+take_up_all(struct recovery *r, uint64_t now)
+{
+	for (uint32_t i = 0; i < r->spool->index.used; i++)
+		if (r->spool->index.entry[i].used && !take_up(r, i, now))
+			return false;
+	return true;
+}
+
+static void
+tell(const struct recovery *r)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_NOTE, "spool-open");
+	log_u64(&l, "segments", r->numbers);
+	log_u64(&l, "records", r->records);
+	log_u64(&l, "messages", r->spool->index.count);
+	log_u64(&l, "damaged", r->damages);
+	log_end(&l);
+}
+
+bool
+recover(struct spool *s, uint64_t now)
+{
+	struct recovery r = { .spool = s };
+	bool good;
+
+	good = find_segments(&r) && read_segments(&r);
+	/* All of it is on the disk: it was synced before it was read. */
+	s->journal.written = s->journal.durable = s->journal.sequence - 1;
+	good = good && take_up_all(&r, now);
+	if (good)
+		tell(&r);
+	free(r.number);
+	free(r.damage);
+	return good;
+}

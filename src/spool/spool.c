@@ -1,0 +1,147 @@
+#include "spool/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "spool/draft.h"
+
+static void
+message_settled(struct spool *s, const struct ticket *t, enum fail fail)
+{
+	struct message_record m;
+	uint64_t content_at;
+
+	if (fail == OK) {
+		s->index.entry[t->index].flags &= (uint8_t)~ENTRY_PENDING;
+		/* Without memory for its jobs it waits for the next start: it is durable, and that is what counts. */
+		if (!spool_envelope(s, t->index, &m, &content_at)
+		    || !plan_message(s, t->index, &m, s->index.entry[t->index].arrival))
+			log_say(LOG_FAULT, "spool", "a message could not be planned; it waits for the next start");
+	} else
+		spool_forget(s, t->index);
+	s->handler->committed(s->arg, t->arg, t->id, t->index, fail);
+}
+
+static void
+ticket_settled(void *arg, const struct ticket *t, enum fail fail)
+{
+	struct spool *s = arg;
+
+	if (t->kind == TICKET_MESSAGE)
+		message_settled(s, t, fail);
+	else
+		copy_settled(s, t, fail);
+}
+
+static void
+segment_gone(void *arg, uint64_t number)
+{
+	struct spool *s = arg;
+
+	s->handler->gone(s->arg, number);
+}
+
+static const struct journal_handler journal_handler = { ticket_settled, segment_gone };
+
+static bool
+open_directory(struct spool *s)
+{
+	if (mkdir(s->conf.directory, 0700) == -1 && errno != EEXIST)
+		return false;
+	s->dirfd = open(s->conf.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->dirfd != -1 && s->conf.disk->fsync(s->conf.disk->arg, s->dirfd) == 0;
+}
+
+bool
+spool_open(struct spool *s, const struct spool_conf *conf, const struct spool_handler *handler, void *arg, uint64_t now)
+{
+	*s = (struct spool){ .conf = *conf, .handler = handler, .arg = arg, .dirfd = -1 };
+	s->copy.slot = INDEX_NONE;
+	if (getrandom(&s->chance, sizeof s->chance, 0) != sizeof s->chance)
+		s->chance = (uint32_t)now;
+	if (!open_directory(s)) {
+		log_fail("spool", conf->directory, errno);
+		if (s->dirfd != -1)
+			(void)close(s->dirfd);
+		return false;
+	}
+	journal_init(&s->journal, conf->disk, s->dirfd, conf->segment_size, &journal_handler, s);
+	if (!index_init(&s->index) || !plan_init(s) || !recover(s, now)) {
+		spool_close(s);
+		return false;
+	}
+	(void)spool_look(s);
+	journal_reap(&s->journal);
+	return true;
+}
+
+void
+spool_close(struct spool *s)
+{
+	draft_spares_free(s);
+	plan_fini(s);
+	index_fini(&s->index);
+	journal_fini(&s->journal);
+	free(s->scratch.p);
+	free(s->copy.extents.p);
+	free(s->copy.rcpts.p);
+	(void)close(s->dirfd);
+}
+
+void
+spool_configure(struct spool *s, const struct schedule_conf *conf)
+{
+	s->conf.schedule = *conf;
+	schedule_configure(&s->schedule, conf);
+}
+
+bool
+spool_look(struct spool *s)
+{
+	uint64_t free_now = s->conf.disk->room(s->conf.disk->arg, s->dirfd);
+	uint64_t enough = s->low ? s->conf.free_min + s->conf.free_min / 16 : s->conf.free_min;
+	bool was_low = s->low;
+
+	s->low = free_now < enough;
+	s->room = free_now < s->conf.free_min ? 0 : free_now - s->conf.free_min;
+	s->copy.rested = 0;
+	return s->low != was_low;
+}
+
+enum fail
+spool_state(const struct spool *s)
+{
+	if (s->journal.state != OK)
+		return s->journal.state;
+	return s->low ? FAIL_DISK_FULL : OK;
+}
+
+enum fail
+spool_settle(struct spool *s)
+{
+	const struct batch *b = s->journal.write;
+	enum fail f = b->fail;
+
+	/* Before the batch is cleared: what failed, said once. */
+	if (f != OK && s->journal.state == OK) {
+		s->refusals++;
+		copy_stop(s);
+		log_fail(f == FAIL_DOUBT ? "spool-in-doubt" : "disk-full", b->call, b->error);
+	}
+	return journal_end(&s->journal);
+}
+
+void
+spool_tidy(struct spool *s)
+{
+	if (s->journal.state != OK)
+		return;
+	journal_reap(&s->journal);
+	if (s->journal.gather->mem.len < SPOOL_COPY_STEP)
+		copy_step(s);
+}

@@ -1,0 +1,153 @@
+/*
+ * spool/spool.h - the mail that is ours: taken in as drafts, kept in the journal, named by the index, planned by the schedule.
+ *
+ * Owner     one thread. Slots name messages, jobs name a message's destinations; both stay the same while they live.
+ * Blocks    spool_open() reads the whole log. Reading an envelope may wait for the disk. Writing waits only in batch_run(), which
+ *           the caller runs where it likes:
+ *
+ *	b = journal_begin(&s->journal);
+ *	batch_run(b);                           in a worker
+ *	spool_settle(s);                        back in the loop: calls the handler
+ *
+ * Fails     see spool_state(). After FAIL_DOUBT nothing is written, taken or tried any more.
+ */
+#ifndef POSTERN_SPOOL_SPOOL_H
+#define POSTERN_SPOOL_SPOOL_H
+
+#include "queue/record.h"
+#include "queue/schedule.h"
+#include "spool/index.h"
+#include "spool/journal.h"
+
+enum {
+	SPOOL_INLINE_MAX = 64 * 1024,           /* content that lies in the MESSAGE record; what a draft buffers */
+	SPOOL_NOTICE_MAX = 4 * 1024 * 1024,     /* of a DSN, all in its record */
+	SPOOL_DRAFTS_MAX = 65536,               /* open at once */
+	SPOOL_DRAFT_RCPTS_MAX = 16 * 1024 * 1024,       /* octets of one draft's recipients */
+	SPOOL_DRAFTS_OCTETS = 256 * 1024 * 1024,        /* buffered by all drafts together */
+	SPOOL_DRAFTS_KEPT = 256,                /* closed drafts whose memory is kept for the next */
+	SPOOL_SEGMENTS_FEW = 4,                 /* a log of so few segments is not worth copying */
+	SPOOL_COPY_STEP = 1024 * 1024,          /* octets copied forward in one step */
+	SPOOL_LOOK_STEP = 16384,                /* messages looked at in one step */
+};
+
+struct spool_conf {
+	const char *directory;
+	const struct disk *disk;
+	uint64_t segment_size, free_min;
+	struct schedule_conf schedule;
+	bool single;                            /* one next hop for everything: smart host, Maildir */
+	uint32_t slot;                          /* of our queue ids, for DSNs */
+};
+
+struct spool_handler {
+	/* A draft's message is durable (OK) or will never be. arg is what draft_commit() was given; slot is its slot when OK. */
+	void (*committed)(void *arg, void *who, uint64_t id, uint32_t slot, enum fail);
+	/* A segment is about to be removed. */
+	void (*gone)(void *arg, uint64_t segment);
+};
+
+struct draft;
+
+/* A message on its way from the oldest segment to the newest. */
+struct copy {
+	uint64_t segment;               /* being emptied; 0: none */
+	uint32_t cursor;                /* next slot to look at */
+	uint32_t slot;                  /* of a big one half copied, or INDEX_NONE */
+	uint64_t id;
+	struct buf extents;             /* of its copy so far */
+	struct buf rcpts;               /* scratch */
+	uint64_t rested;                /* segment of the last round: not again before the next spool_look() */
+};
+
+struct spool {
+	struct spool_conf conf;
+	const struct spool_handler *handler;
+	void *arg;
+	int dirfd;
+	struct journal journal;
+	struct index index;
+	struct schedule schedule;
+	struct copy copy;
+	struct draft *spare;            /* closed ones, for their memory */
+	uint32_t drafts, spares;        /* open ones, spare ones */
+	uint64_t drafts_octets;
+	struct buf scratch;             /* of spool_envelope() */
+	uint64_t room;                  /* octets above free_min, as last seen */
+	uint32_t refusals;              /* how often the disk was full */
+	uint32_t chance;                /* state of a small generator, for jitter only */
+	uint32_t sweep;                 /* next destination to look at for retirement */
+	bool low;                       /* less than free_min is free */
+};
+
+/* Open or make the spool, read all of it. False, with words in the log, when that cannot be done. */
+bool spool_open(struct spool *, const struct spool_conf *, const struct spool_handler *, void *arg, uint64_t now);
+/* Nothing may be running; drafts must have been aborted. */
+void spool_close(struct spool *);
+/* New retry and concurrency settings. */
+void spool_configure(struct spool *, const struct schedule_conf *);
+
+/* Look at the disk's free octets; true when spool_state() may have changed. */
+bool spool_look(struct spool *);
+/* What a front should tell its clients: OK, FAIL_DISK_FULL, FAIL_DOUBT. */
+enum fail spool_state(const struct spool *);
+/* After batch_run(). */
+enum fail spool_settle(struct spool *);
+/* Remove dead segments and copy survivors forward, a step at a time; call it now and then, and after spool_settle(). */
+void spool_tidy(struct spool *);
+
+/* ---- a message that is known ---- */
+/*
+ * Its envelope, from memory or disk; content_at is the place of its content when that is inline. Spans are good until the
+ * next call or the next record. False: the disk does not have it, which is in the log.
+ */
+bool spool_envelope(struct spool *, uint32_t slot, struct message_record *, uint64_t *content_at);
+/* Octets of content from offset on into p, fewer at the end. False when the disk does not have them. */
+bool spool_content(struct spool *, const struct message_record *, uint64_t content_at, uint64_t offset, uint8_t *p, size_t n);
+/* The newest outcome of a recipient: from its RESULT, else from the record. text holds the spans, OUTCOME_TEXT octets. */
+enum { OUTCOME_TEXT = 2048 };
+void spool_outcome(struct spool *, uint32_t slot, uint32_t number, const struct recipient *, uint8_t *text, struct outcome *);
+/* Does the recipient belong to the destination of this job, and is it waiting? */
+bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span path);
+/* Record what happened to a recipient. */
+void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
+/* Nothing is left to do: record it, forget the message and its jobs. */
+void spool_finish(struct spool *, uint32_t slot);
+/* The slot is a message that may be tried, shown and dropped. */
+bool spool_ready(const struct spool *, uint32_t slot);
+
+/* ---- jobs ---- */
+/* Take the job off its message's list and out of the schedule; see schedule_finish() for the rest. */
+void spool_job_done(struct spool *, uint32_t job, enum try_end, uint64_t now);
+/* It is tried again later, at its expiry at the latest; when. */
+uint64_t spool_job_later(struct spool *, uint32_t job, enum try_end, uint64_t expiry, uint64_t now);
+/* Try everything of this message, or of all, at once. */
+void spool_hurry(struct spool *, uint32_t slot, uint64_t now);
+void spool_hurry_all(struct spool *, uint64_t now);
+
+/* ---- inside the room ---- */
+enum ticket_kind { TICKET_MESSAGE = 1, TICKET_COPY };
+bool plan_init(struct spool *);
+void plan_fini(struct spool *);
+/* A job for each destination with waiting recipients. */
+bool plan_message(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
+void plan_forget(struct spool *, uint32_t slot);
+/* Retire a few destinations that have nothing to do any more. */
+void plan_sweep(struct spool *, uint64_t now);
+/* Take a message out of the index without a word to the log. */
+void spool_forget(struct spool *, uint32_t slot);
+/* Hold what the extents name; NULL and 0 for none. False when memory is short or a segment is missing. */
+bool holds_take(struct spool *, struct span extents, struct hold **, uint32_t *holds);
+void holds_give(struct spool *, struct hold *, uint32_t holds);
+/* One more chunk to a list that begins as NULL, 0. */
+bool holds_add(struct spool *, uint64_t segment, uint64_t octets, struct hold **, uint32_t *holds);
+void copy_settled(struct spool *, const struct ticket *, enum fail);
+void copy_step(struct spool *);
+void copy_stop(struct spool *);
+/* Append a CHUNK; its extent goes onto extents. */
+bool chunk_append(struct spool *, uint64_t id, struct span first, struct span second, bool kept, struct buf *extents);
+/* Make room for n more octets. */
+bool buf_grow(struct buf *, size_t n, size_t most);
+bool recover(struct spool *, uint64_t now);
+
+#endif
