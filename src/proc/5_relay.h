@@ -1,0 +1,204 @@
+/*
+ * proc/5_relay.h - private to 5_relay*.c: what carries a message to its next hop.
+ *
+ *	4_spool ──try──▶ attempt ──▶ destination ──▶ connection ──▶ next hop
+ *	                                  └────────▶ maildir job
+ *
+ * An attempt waits at its destination until a connection (or a Maildir job) takes it; whoever has it reports each of its
+ * recipients once and finishes it. Everything lives in one thread but the Maildir jobs' disk work.
+ */
+#ifndef POSTERN_PROC_5_RELAY_H
+#define POSTERN_PROC_5_RELAY_H
+
+#include "base/secret.h"
+#include "dns/lookup.h"
+#include "proc/5_relay_attempt.h"
+#include "proc/child.h"
+#include "sasl/client.h"
+#include "smtp/client.h"
+#include "tls/client.h"
+
+enum {
+	RELAY_OUT = 64 * 1024,          /* what a talking connection gathers before it writes */
+	RELAY_IN = SMTP_REPLY_LINE_MAX + 512,
+	RELAY_OUTS_FREE_MAX = 32,
+	RELAY_CONTENT_LEAST = 4096,     /* read from the spool at a time */
+	RELAY_SEGMENT_BUCKETS = 64,
+	RELAY_DESTINATION_BUCKETS = 1024,
+	RELAY_LIMIT_FIRST = 5,          /* connections to a destination we know nothing of */
+	RELAY_STALE_MAX = 2,            /* how often an attempt may find that its kept connection had died */
+	RELAY_CONNECT_MS = 30 * 1000,
+	RELAY_IDLE_MS = 8 * 1000,
+	RELAY_LEAVE_MS = 10 * 1000,     /* for the answer to QUIT */
+	RELAY_LEAVE_DRAINING_MS = 2 * 1000,
+	RELAY_AGE_MS = 300 * 1000,      /* a connection older than this takes no further message */
+	RELAY_DRAIN_MS = 30 * 1000,
+	RELAY_DOWN_MAX_MS = 300 * 1000,
+	RELAY_HOSTS_MS = 300 * 1000,    /* a DNS answer is kept at most this long */
+	RELAY_MAILDIR_JOBS = 4,
+	RELAY_MAILDIR_BATCH = 16,
+};
+
+/* A buffer of RELAY_OUT octets while nobody has it. */
+struct relay_out { struct relay_out *next; };
+
+/* The hosts of a destination, shared by its connections. */
+struct relay_hosts {
+	uint32_t refs;
+	uint64_t no_tls;                /* bit for each address whose TLS handshake failed */
+	struct mx_list list;
+};
+
+struct relay_trust {
+	uint32_t refs;
+	struct tls_client *client;
+};
+
+/* What a hop must fulfil. DANE (RFC 7672) and MTA-STS (RFC 8461) will speak here and nowhere else. */
+struct relay_policy {
+	enum smtp_client_tls tls;
+	enum tls_verify verify;
+	bool auth;
+	uint16_t port;
+	const char *name;               /* that the certificate must have; lives as long as the hosts */
+};
+
+enum relay_connection_state {
+	RELAY_CONNECTING,
+	RELAY_SHAKING,
+	RELAY_TALKING,          /* before the greeting up to READY, and whenever an attempt is being carried */
+	RELAY_IDLE,
+	RELAY_LEAVING,          /* QUIT is said */
+};
+
+struct relay_connection {
+	struct relay_connection *next, **link;  /* of its destination */
+	struct relay *relay;
+	struct relay_destination *to;
+	enum relay_connection_state state;
+	uv_poll_t *poll;
+	int fd, events;
+	uint64_t deadline, born;        /* uv_now() */
+	struct relay_hosts *hosts;
+	uint32_t first_address;         /* the one to begin with; UINT32_MAX: as they stand */
+	uint32_t step;                  /* addresses begun */
+	uint32_t at;                    /* index of the address in use */
+	struct relay_policy policy;
+	struct relay_trust *trust;
+	struct tls_session *tls;
+	struct sasl_client *sasl;
+	struct relay_attempt *attempt;  /* NULL: none */
+	struct relay_cursor cursor;
+	uint64_t given;                 /* octets of content */
+	uint32_t left_before;           /* the attempt's, when its transaction began */
+	bool ready;                     /* has been READY: its address is good */
+	bool reused;                    /* has carried something before this attempt */
+	bool heard;                     /* something came since this attempt was taken */
+	bool in_content;                /* the envelope is over */
+	bool delivered;                 /* somebody in this transaction */
+	bool requeue;                   /* this attempt goes to another connection */
+	bool hopeless;                  /* no other address is worth trying */
+	bool last;                      /* takes nothing more */
+	bool all_never;                 /* every address so far said never */
+	enum smtp_client_want want;
+	struct smtp_client smtp;
+	struct smtp_client_conf conf;
+	struct smtp_io io;
+	struct relay_reason reason;     /* host and tls of the address in use; the rest of the last failure */
+	size_t in_len;
+	uint8_t in[RELAY_IN];
+	char helo[CONF_TEXT_MAX];
+};
+
+struct relay_destination {
+	struct relay_destination *bucket_next, *next, **link;
+	struct relay *relay;
+	struct relay_attempt *first, **last;
+	struct relay_connection *connections;
+	uint32_t waiting, open, opening;        /* open: not LEAVING; opening: not yet ready */
+	uint32_t limit;
+	uint32_t good;                  /* index of the address that worked last, UINT32_MAX: none */
+	struct relay_hosts *hosts;
+	uint64_t hosts_until;
+	struct mx_lookup *lookup;
+	uint64_t down_until;            /* 5321-70 */
+	uint32_t down_times;
+	struct relay_reason down;
+	char domain[MX_NAME_MAX];       /* lower case; "" for smart host and Maildir */
+};
+
+struct relay {
+	struct child child;
+	struct channel *spool;
+	struct relay_attempt *receiving;        /* its recipients are still coming */
+	struct relay_file *file[RELAY_SEGMENT_BUCKETS];
+	struct relay_destination *bucket[RELAY_DESTINATION_BUCKETS];
+	struct relay_destination *destinations;
+	uint32_t connections;
+	bool hungry;                            /* a destination could not open one */
+	uint32_t maildir_jobs;
+	struct relay_out *out_free;
+	uint32_t outs_free;
+	struct resolver *resolver;
+	struct relay_trust *trust;
+	struct secret password;
+	uv_timer_t clock, soon;
+	uint64_t drain_until;
+	bool going, draining, drained;
+	uint32_t epoch;                         /* of the spool's channel: a job begun for an older one reports to nobody */
+	uint8_t content[RELAY_OUT];             /* shared: filled and given away in one go */
+};
+
+/* ---- 5_relay.c ---- */
+uint64_t relay_now(struct relay *);                     /* uv_now() */
+void relay_clock_start(struct relay *);                 /* sweep every second from now on */
+void relay_work_over(struct relay *);                   /* a place is free: soon, see who waits for it */
+void relay_trust_release(struct relay_trust *);
+
+/* ---- 5_relay_policy.c ---- */
+struct relay_policy relay_policy(const struct conf *, const struct relay_hosts *, uint32_t address);
+
+/* ---- 5_relay_destination.c ---- */
+void relay_destination_add(struct relay *, struct relay_attempt *);
+struct relay_attempt *relay_destination_take(struct relay_destination *);
+void relay_destination_put_back(struct relay_destination *, struct relay_attempt *);
+void relay_destination_pump(struct relay_destination *);        /* do what can be done now for the waiting ones */
+void relay_destination_ready(struct relay_destination *, const struct relay_connection *);
+void relay_destination_success(struct relay_destination *);
+void relay_destination_refused(struct relay_destination *, const struct relay_reason *);        /* no address left */
+void relay_destinations_pump(struct relay *);
+void relay_destinations_sweep(struct relay *);          /* deadlines */
+void relay_destinations_forget(struct relay *);         /* the waiting attempts */
+void relay_destinations_renew(struct relay *);          /* what was learnt under the old configuration */
+void relay_connections_drop(struct relay *, bool busy_only);
+void relay_connections_leave(struct relay *);
+void relay_hosts_release(struct relay_hosts *);
+
+/* ---- 5_relay_connection.c ---- */
+bool relay_connection_open(struct relay_destination *);         /* false: out of memory */
+void relay_connection_enter(struct relay_connection *, enum relay_connection_state);
+void relay_connection_watch(struct relay_connection *, int events);
+void relay_connection_blame(struct relay_connection *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
+void relay_connection_shake(struct relay_connection *);
+void relay_connection_retry(struct relay_connection *);         /* the next address, or the end */
+void relay_connection_leave(struct relay_connection *);         /* QUIT now, or after what runs */
+void relay_connection_drop(struct relay_connection *);          /* without a word */
+void relay_connection_expire(struct relay_connection *);        /* its deadline is over */
+
+/* ---- 5_relay_talk.c ---- */
+void relay_talk_begin(struct relay_connection *);
+void relay_talk_secured(struct relay_connection *);
+void relay_talk_carry(struct relay_connection *, struct relay_attempt *);
+void relay_talk_quit(struct relay_connection *);
+void relay_talk_event(struct relay_connection *, int events);
+void relay_talk_lost(struct relay_connection *, const char *why);
+void relay_talk_end(struct relay_connection *);         /* give the buffers back */
+
+/* ---- 5_relay_auth.c: proving to a smart host who we are ---- */
+bool relay_auth_start(struct relay_connection *, enum smtp_client_want *);
+bool relay_auth_next(struct relay_connection *, enum smtp_client_want *);
+
+/* ---- 5_relay_maildir.c ---- */
+void relay_maildir_pump(struct relay_destination *);
+
+#endif

@@ -1,0 +1,453 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "proc/5_relay.h"
+
+static void on_event(uv_poll_t *, int status, int events);
+
+/* ---- small things ---- */
+
+void
+relay_connection_watch(struct relay_connection *k, int events)
+{
+	if (events == k->events || k->poll == NULL)
+		return;
+	k->events = events;
+	(void)uv_poll_start(k->poll, events, on_event);
+}
+
+void
+relay_connection_enter(struct relay_connection *k, enum relay_connection_state state)
+{
+	if (state == RELAY_LEAVING && k->state != RELAY_LEAVING)
+		k->to->open--;
+	k->state = state;
+}
+
+static void
+log_reason(const struct relay_connection *k, const char *event, const char *why)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_NOTE, event);
+	log_text(&l, "host", k->reason.host);
+	if (k->to->domain[0] != 0)
+		log_text(&l, "domain", k->to->domain);
+	log_text(&l, "why", why);
+	log_end(&l);
+}
+
+/* What went wrong with this address; the last word counts, but one "later" among the addresses makes the whole "later". */
+void
+relay_connection_blame(struct relay_connection *k, enum smtp_class class, uint16_t code, const char *enhanced, const char *text)
+{
+	relay_reason_set(&k->reason, class, code, enhanced, text);
+	if (class != SMTP_CLASS_NEVER)
+		k->all_never = false;
+}
+
+/* ---- the socket ---- */
+
+static void
+poll_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void
+socket_close(struct relay_connection *k)
+{
+	sasl_client_end(k->sasl);
+	k->sasl = NULL;
+	tls_free(k->tls);
+	k->tls = NULL;
+	if (k->poll != NULL)
+		uv_close((uv_handle_t *)k->poll, poll_closed);
+	k->poll = NULL;
+	k->events = 0;
+	if (k->fd != -1)
+		(void)close(k->fd);
+	k->fd = -1;
+	k->in_len = 0;
+}
+
+static socklen_t
+address_fill(const struct mx_address *a, uint16_t port, struct sockaddr_storage *out)
+{
+	memset(out, 0, sizeof *out);
+	if (a->v6) {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		memcpy(&in6->sin6_addr, a->octets, 16);
+		return sizeof *in6;
+	}
+	struct sockaddr_in *in = (struct sockaddr_in *)out;
+
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	memcpy(&in->sin_addr, a->octets, 4);
+	return sizeof *in;
+}
+
+/* "mx1.example.net [192.0.2.25]:25", and an address that was given as such only once. */
+static void
+say_host(struct relay_connection *k, const struct mx_address *a)
+{
+	const char *name = k->hosts->list.host[a->host].name;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	(void)inet_ntop(a->v6 ? AF_INET6 : AF_INET, a->octets, text, sizeof text);
+	if (strcmp(name, text) == 0)
+		name = "";
+	(void)snprintf(k->reason.host, sizeof k->reason.host, "%s%s[%s]:%u", name, name[0] != 0 ? " " : "", text,
+	    k->policy.port);
+}
+
+static bool
+poll_begin(struct relay_connection *k)
+{
+	k->poll = malloc(sizeof *k->poll);
+	if (k->poll == NULL)
+		return false;
+	if (uv_poll_init(&k->relay->child.loop, k->poll, k->fd) != 0) {
+		free(k->poll);
+		k->poll = NULL;
+		return false;
+	}
+	k->poll->data = k;
+	relay_connection_watch(k, UV_WRITABLE);
+	return true;
+}
+
+/* Begin to connect. False with errno: not even that. */
+static bool
+socket_begin(struct relay_connection *k, const struct mx_address *a)
+{
+	struct sockaddr_storage to;
+	socklen_t len = address_fill(a, k->policy.port, &to);
+	int on = 1;
+
+	k->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (k->fd == -1)
+		return false;
+	/* What we gather goes out whole; waiting for the peer's acknowledgement would cost a round trip. */
+	(void)setsockopt(k->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(k->fd, (struct sockaddr *)&to, len) != 0 && errno != EINPROGRESS)
+		return false;
+	return poll_begin(k);
+}
+
+static void
+refuse_connect(struct relay_connection *k, const char *why)
+{
+	char text[160];
+
+	(void)snprintf(text, sizeof text, "cannot connect: %s", why);
+	k->reason.stage = SMTP_STAGE_GREETING;
+	relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.1", text);
+	log_reason(k, "connect-failed", why);
+}
+
+/* Until a handshake says better; why there will be none when this address has failed one. */
+static void
+say_no_tls(struct relay_connection *k)
+{
+	bool failed = (k->hosts->no_tls >> k->at & 1) != 0;
+
+	if (!failed || strncmp(k->reason.tls, "none (", 6) != 0)
+		(void)snprintf(k->reason.tls, sizeof k->reason.tls, failed ? "none (TLS failed before)" : "none");
+}
+
+/* The address that worked for the last connection comes first; else the order is the DNS's. */
+static uint32_t
+address_at(const struct relay_connection *k, uint32_t step)
+{
+	if (k->first_address == UINT32_MAX)
+		return step;
+	if (step == 0)
+		return k->first_address;
+	return step <= k->first_address ? step - 1 : step;
+}
+
+/* Begin with the next address that can be begun with (5321-65). False: there is none left. */
+static bool
+address_begin(struct relay_connection *k)
+{
+	while (!k->hopeless && k->step < k->hosts->list.addresses) {
+		const struct mx_address *a;
+
+		k->at = address_at(k, k->step++);
+		a = &k->hosts->list.address[k->at];
+		k->policy = relay_policy(&k->relay->child.conf, k->hosts, k->at);
+		say_host(k, a);
+		say_no_tls(k);
+		relay_connection_enter(k, RELAY_CONNECTING);
+		k->deadline = relay_now(k->relay) + RELAY_CONNECT_MS;
+		if (socket_begin(k, a))
+			return true;
+		refuse_connect(k, strerror(errno));
+		socket_close(k);
+	}
+	return false;
+}
+
+/* ---- beginning and end ---- */
+
+static void
+link_in(struct relay_connection *k, struct relay_destination *d)
+{
+	k->to = d;
+	k->next = d->connections;
+	k->link = &d->connections;
+	if (k->next != NULL)
+		k->next->link = &k->next;
+	d->connections = k;
+	d->open++;
+	d->opening++;
+	d->relay->connections++;
+}
+
+static void
+unlink_from(struct relay_connection *k)
+{
+	*k->link = k->next;
+	if (k->next != NULL)
+		k->next->link = k->link;
+	if (k->state != RELAY_LEAVING)
+		k->to->open--;
+	if (!k->ready)
+		k->to->opening--;
+	k->relay->connections--;
+}
+
+static void
+connection_free(struct relay_connection *k)
+{
+	unlink_from(k);
+	socket_close(k);
+	relay_talk_end(k);
+	relay_hosts_release(k->hosts);
+	relay_trust_release(k->trust);
+	free(k);
+}
+
+void
+relay_connection_drop(struct relay_connection *k)
+{
+	struct relay *relay = k->relay;
+
+	if (k->attempt != NULL)
+		relay_attempt_finish(k->attempt);
+	connection_free(k);
+	relay_work_over(relay);
+}
+
+/* Nobody answered as we need it: the destination hears why. */
+static void
+connection_refused(struct relay_connection *k)
+{
+	struct relay_destination *d = k->to;
+	struct relay_reason reason = k->reason;
+
+	/* A smart host that refuses us is the operator's to put right: its mail waits. */
+	if (!k->all_never || k->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST)
+		reason.class = SMTP_CLASS_LATER;
+	if (reason.class == SMTP_CLASS_LATER && reason.enhanced[0] == '5')
+		reason.enhanced[0] = '4';
+	relay_connection_drop(k);
+	relay_destination_refused(d, &reason);
+}
+
+void
+relay_connection_retry(struct relay_connection *k)
+{
+	socket_close(k);
+	relay_talk_end(k);
+	if (!address_begin(k))
+		connection_refused(k);
+}
+
+bool
+relay_connection_open(struct relay_destination *d)
+{
+	struct relay_connection *k = calloc(1, sizeof *k);
+
+	if (k == NULL)
+		return false;
+	link_in(k, d);
+	k->relay = d->relay;
+	k->fd = -1;
+	k->all_never = true;
+	k->hosts = d->hosts;
+	k->hosts->refs++;
+	k->first_address = d->good;
+	k->trust = d->relay->trust;
+	if (k->trust != NULL)
+		k->trust->refs++;
+	k->born = relay_now(d->relay);
+	memcpy(k->helo, d->relay->child.conf.hostname.p, sizeof k->helo);
+	if (!address_begin(k))
+		connection_refused(k);
+	return true;
+}
+
+/* ---- TLS ---- */
+
+static void
+say_tls(struct relay_connection *k)
+{
+	struct tls_facts f;
+
+	tls_facts(k->tls, &f);
+	(void)snprintf(k->reason.tls, sizeof k->reason.tls, "%s %s %s", f.version, f.cipher,
+	    tls_verified(k->tls) ? "verified" : "unverified");
+}
+
+/* Where TLS was only a wish the mail goes on without it, to the same address, and says so. */
+static void
+tls_refused(struct relay_connection *k, const char *why)
+{
+	char text[480];
+
+	log_reason(k, "tls-failed", why);
+	if (k->policy.tls == SMTP_TLS_MAY) {
+		k->hosts->no_tls |= UINT64_C(1) << k->at;
+		k->step--;
+		(void)snprintf(k->reason.tls, sizeof k->reason.tls, "none (TLS failed: %.100s)", why);
+		log_reason(k, "reconnect-without-tls", "TLS is not required of this hop");
+	} else {
+		(void)snprintf(text, sizeof text, "TLS failed: %.440s", why);
+		k->reason.stage = SMTP_STAGE_STARTTLS;
+		relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.7.5", text);
+	}
+	relay_connection_retry(k);
+}
+
+static void
+shake(struct relay_connection *k)
+{
+	char why[400] = "";
+	struct buf b = BUF_OVER(why);
+	enum tls_step step = tls_handshake(k->tls);
+
+	switch (step) {
+	case TLS_READ:
+	case TLS_WRITE:
+		relay_connection_watch(k, step == TLS_READ ? UV_READABLE : UV_WRITABLE);
+		break;
+	case TLS_DONE:
+		say_tls(k);
+		relay_connection_watch(k, UV_READABLE);
+		relay_talk_secured(k);
+		break;
+	default:
+		tls_why(k->tls, &b);
+		tls_refused(k, why);
+	}
+}
+
+void
+relay_connection_shake(struct relay_connection *k)
+{
+	relay_connection_enter(k, RELAY_SHAKING);
+	k->in_len = 0;
+	k->deadline = relay_now(k->relay) + RELAY_CONNECT_MS;
+	k->tls = k->trust == NULL ? NULL : tls_connect(k->trust->client, k->fd, k->policy.name, k->policy.verify);
+	if (k->tls == NULL)
+		tls_refused(k, "out of memory, or no trusted certificates could be read");
+	else
+		shake(k);
+}
+
+/* ---- events ---- */
+
+static void
+connected(struct relay_connection *k)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		error = errno;
+	if (error != 0) {
+		refuse_connect(k, strerror(error));
+		relay_connection_retry(k);
+		return;
+	}
+	relay_connection_watch(k, UV_READABLE);
+	if (k->policy.tls == SMTP_TLS_IMPLICIT)
+		relay_connection_shake(k);
+	else
+		relay_talk_begin(k);
+}
+
+static void
+on_event(uv_poll_t *poll, int status, int events)
+{
+	struct relay_connection *k = poll->data;
+
+	/* An error shows in the call that the state makes next. */
+	if (status != 0) {
+		events = UV_READABLE | UV_WRITABLE;
+		k->events = 0;          /* libuv has stopped the poll */
+	}
+	switch (k->state) {
+	case RELAY_CONNECTING:
+		connected(k);
+		break;
+	case RELAY_SHAKING:
+		shake(k);
+		break;
+	case RELAY_IDLE:
+		/* Whatever it is, a 421 or the end: this connection is of no further use. */
+		relay_connection_drop(k);
+		break;
+	case RELAY_TALKING:
+	case RELAY_LEAVING:
+		relay_talk_event(k, events);
+		break;
+	}
+}
+
+void
+relay_connection_expire(struct relay_connection *k)
+{
+	switch (k->state) {
+	case RELAY_CONNECTING:
+		refuse_connect(k, "no answer in time");
+		relay_connection_retry(k);
+		break;
+	case RELAY_SHAKING:
+		tls_refused(k, "the handshake took too long");
+		break;
+	case RELAY_IDLE:
+		relay_talk_quit(k);
+		break;
+	case RELAY_TALKING:
+		relay_talk_lost(k, "the next hop said nothing for too long");
+		break;
+	case RELAY_LEAVING:
+		relay_connection_drop(k);
+		break;
+	}
+}
+
+void
+relay_connection_leave(struct relay_connection *k)
+{
+	k->last = true;
+	if (k->state == RELAY_IDLE)
+		relay_talk_quit(k);
+	else if (!k->ready)
+		relay_connection_drop(k);
+}

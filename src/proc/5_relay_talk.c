@@ -1,0 +1,553 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "os/log.h"
+#include "proc/5_relay.h"
+
+static void talk(struct relay_connection *, enum smtp_client_want);
+
+/* ---- the buffer for what we say: lent while there is something to say ---- */
+
+static bool
+out_take(struct relay_connection *k)
+{
+	struct relay *relay = k->relay;
+	struct relay_out *out = relay->out_free;
+
+	if (k->io.out.p != NULL)
+		return true;
+	if (out != NULL) {
+		relay->out_free = out->next;
+		relay->outs_free--;
+	} else {
+		out = malloc(RELAY_OUT);
+	}
+	if (out == NULL)
+		return false;
+	k->io.out = (struct buf){ (uint8_t *)out, 0, RELAY_OUT };
+	return true;
+}
+
+static void
+out_give(struct relay_connection *k)
+{
+	struct relay_out *out = (struct relay_out *)k->io.out.p;
+
+	k->io.out = (struct buf){ NULL, 0, 0 };
+	if (out == NULL)
+		return;
+	if (k->relay->outs_free == RELAY_OUTS_FREE_MAX) {
+		free(out);
+		return;
+	}
+	out->next = k->relay->out_free;
+	k->relay->out_free = out;
+	k->relay->outs_free++;
+}
+
+void
+relay_talk_end(struct relay_connection *k)
+{
+	/* AUTH's octets may be in it still. */
+	if (k->io.out.p != NULL)
+		wipe(k->io.out.p, k->io.out.len);
+	out_give(k);
+}
+
+/* ---- octets ---- */
+
+/* How many of n went; 0: none just now, -1: the connection is broken. */
+static ssize_t
+send_some(struct relay_connection *k, struct span out)
+{
+	size_t written;
+	enum tls_step step;
+	ssize_t n;
+
+	if (k->tls == NULL) {
+		do
+			n = send(k->fd, out.p, out.len, MSG_NOSIGNAL);
+		while (n == -1 && errno == EINTR);
+		return n >= 0 ? n : errno == EAGAIN ? 0 : -1;
+	}
+	step = tls_write(k->tls, out, &written);
+	return step == TLS_DONE || step == TLS_READ || step == TLS_WRITE ? (ssize_t)written : -1;
+}
+
+/* Send what is gathered, as far as it goes. False: broken. */
+static bool
+flush(struct relay_connection *k)
+{
+	ssize_t n;
+
+	if (k->io.out.len == 0)
+		return true;
+	n = send_some(k, buf_span(&k->io.out));
+	if (n < 0)
+		return false;
+	if (k->sasl != NULL)
+		wipe(k->io.out.p, (size_t)n);
+	buf_drop(&k->io.out, (size_t)n);
+	return true;
+}
+
+/* 1: something came, 0: nothing just now, -1: the end, which without close_notify may be an attacker's (tls-16). */
+static int
+receive(struct relay_connection *k)
+{
+	struct buf in = { k->in, k->in_len, sizeof k->in };
+	enum tls_step step;
+	ssize_t n;
+
+	if (k->tls != NULL) {
+		step = tls_read(k->tls, &in);
+		k->in_len = in.len;
+		return step == TLS_DONE ? 1 : step == TLS_READ || step == TLS_WRITE ? 0 : -1;
+	}
+	do
+		n = recv(k->fd, in.p + in.len, buf_room(&in), 0);
+	while (n == -1 && errno == EINTR);
+	if (n > 0)
+		k->in_len += (size_t)n;
+	return n > 0 ? 1 : n == -1 && errno == EAGAIN ? 0 : -1;
+}
+
+static void
+wait_for(struct relay_connection *k)
+{
+	uint32_t patience = smtp_client_patience(&k->smtp);
+
+	if (k->state == RELAY_LEAVING)
+		patience = k->relay->draining ? RELAY_LEAVE_DRAINING_MS : RELAY_LEAVE_MS;
+	k->deadline = relay_now(k->relay) + patience;
+	/* Replies are of interest while content goes out, not while commands do. */
+	relay_connection_watch(k, (k->want == SMTP_CLIENT_INPUT || k->in_content ? UV_READABLE : 0) |
+	    (k->io.out.len > 0 ? UV_WRITABLE : 0));
+}
+
+/* ---- one attempt on this connection ---- */
+
+/* Nothing more may be begun here: 9422-2, age, reload, drain. */
+static bool
+used_up(const struct relay_connection *k)
+{
+	return k->last || k->relay->draining || relay_now(k->relay) - k->born > RELAY_AGE_MS ||
+	    (k->smtp.caps.mail_max > 0 && k->smtp.transactions >= k->smtp.caps.mail_max);
+}
+
+/* Choose who is in the next transaction (5321-72), as many as both sides allow. */
+static void
+window_set(struct relay_connection *k)
+{
+	struct relay_attempt *a = k->attempt;
+	uint32_t most = SMTP_CLIENT_RCPTS_MAX;
+
+	if (k->smtp.caps.rcpt_max > 0 && k->smtp.caps.rcpt_max < most)
+		most = k->smtp.caps.rcpt_max;
+	a->window = 0;
+	for (uint32_t i = 0; i < a->facts.rcpts && a->window < most; i++)
+		if (!a->rcpt[i].done)
+			a->map[a->window++] = i;
+	k->left_before = a->left;
+}
+
+static enum smtp_client_want
+mail(struct relay_connection *k)
+{
+	const struct relay_try *m = &k->attempt->facts;
+	struct smtp_client_mail message = {
+		.reverse_path = m->reverse_path, .size = m->size,
+		.eightbit = (m->flags & MAIL_8BIT) != 0, .utf8 = (m->flags & MAIL_UTF8) != 0,
+		.ret = (enum smtp_ret)m->ret, .envid = m->envid,
+	};
+
+	window_set(k);
+	message.rcpts = k->attempt->window;
+	k->cursor = (struct relay_cursor){ 0, 0 };
+	k->given = 0;
+	k->heard = k->requeue = k->delivered = k->in_content = false;
+	return smtp_client_mail(&k->smtp, &message);
+}
+
+/* The transaction is over; the attempt may need another one for the rest of its recipients. */
+static void
+transaction_over(struct relay_connection *k)
+{
+	struct relay_attempt *a = k->attempt;
+
+	if (k->delivered)
+		relay_destination_success(k->to);
+	k->reused = true;
+	if (a->left > 0 && a->left < k->left_before)
+		return;
+	k->attempt = NULL;
+	relay_attempt_finish(a);
+}
+
+/* The connection ends with recipients that nobody has said anything about. */
+static void
+hand_back(struct relay_connection *k)
+{
+	struct relay_attempt *a = k->attempt;
+
+	k->attempt = NULL;
+	if (a == NULL)
+		return;
+	if (a->left < k->left_before)
+		a->stale = 0;
+	if (a->left > 0 && a->stale++ < RELAY_STALE_MAX && !k->relay->draining)
+		relay_destination_put_back(k->to, a);
+	else
+		relay_attempt_finish(a);
+}
+
+/* ---- an answer for each want; false: the connection waits or is gone, touch it no more ---- */
+
+/* The connection is over; what waits for the destination may need a new one. */
+static void
+over(struct relay_connection *k)
+{
+	struct relay_destination *d = k->to;
+
+	hand_back(k);
+	relay_connection_drop(k);
+	relay_destination_pump(d);
+}
+
+void
+relay_talk_lost(struct relay_connection *k, const char *why)
+{
+	bool stale = k->reused && !k->heard && k->attempt != NULL && k->attempt->stale < RELAY_STALE_MAX;
+
+	if (!k->ready) {
+		relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.2", why);
+		relay_connection_retry(k);
+	} else if (k->attempt == NULL || stale) {
+		/* A kept connection that died before it heard of this message: nothing has happened to it yet. */
+		over(k);
+	} else {
+		/* What is not sent now never will be: a late final dot would deliver what we report as lost. */
+		k->io.out.len = 0;
+		talk(k, smtp_client_lost(&k->smtp, SMTP_CLASS_LATER, span_of(why)));
+	}
+}
+
+static bool
+on_input(struct relay_connection *k, enum smtp_client_want *want)
+{
+	size_t used = 0;
+
+	if (k->io.out.len > 0 && !flush(k)) {
+		relay_talk_lost(k, "the connection broke");
+		return false;
+	}
+	if (k->in_len > 0)
+		*want = smtp_client_feed(&k->smtp, (struct span){ k->in, k->in_len }, &used);
+	k->in_len -= used;
+	if (k->in_len > 0 && used > 0)
+		memmove(k->in, k->in + used, k->in_len);
+	if (used > 0 || *want != SMTP_CLIENT_INPUT)
+		return true;
+	/* Decrypted octets that no poll would announce. */
+	if (k->tls != NULL && tls_buffered(k->tls) > 0 && receive(k) > 0)
+		return true;
+	if (k->in_len == sizeof k->in) {
+		relay_talk_lost(k, "the next hop's reply is too long");
+		return false;
+	}
+	wait_for(k);
+	return false;
+}
+
+static bool
+on_flush(struct relay_connection *k, enum smtp_client_want *want)
+{
+	if (!flush(k)) {
+		relay_talk_lost(k, "the connection broke");
+		return false;
+	}
+	if (k->io.out.len > 0) {
+		wait_for(k);
+		return false;
+	}
+	*want = smtp_client_go_on(&k->smtp);
+	return true;
+}
+
+static bool
+on_starttls(struct relay_connection *k, enum smtp_client_want *want)
+{
+	(void)want;
+	relay_connection_shake(k);
+	return false;
+}
+
+/* READY for the first time: this address is good. False: it is not who it says (scram-5). */
+static bool
+opened(struct relay_connection *k)
+{
+	struct log_line l;
+
+	if (k->sasl != NULL && !sasl_client_proved(k->sasl)) {
+		k->hopeless = true;
+		relay_talk_lost(k, "the smart host did not prove that it knows the password");
+		return false;
+	}
+	sasl_client_end(k->sasl);
+	k->sasl = NULL;
+	k->ready = true;
+	k->to->opening--;
+	relay_destination_ready(k->to, k);
+	log_begin(&l, LOG_FINE, "next-hop");
+	log_text(&l, "host", k->reason.host);
+	log_text(&l, "tls", k->reason.tls);
+	log_end(&l);
+	return true;
+}
+
+static void
+idle_begin(struct relay_connection *k)
+{
+	relay_connection_enter(k, RELAY_IDLE);
+	out_give(k);
+	k->deadline = relay_now(k->relay) + RELAY_IDLE_MS;
+	relay_connection_watch(k, UV_READABLE);
+}
+
+static bool
+on_ready(struct relay_connection *k, enum smtp_client_want *want)
+{
+	if (!k->ready && !opened(k))
+		return false;
+	if (k->attempt != NULL)
+		transaction_over(k);
+	if (used_up(k)) {
+		hand_back(k);
+		relay_connection_enter(k, RELAY_LEAVING);
+		*want = smtp_client_quit(&k->smtp);
+		return true;
+	}
+	if (k->attempt == NULL)
+		k->attempt = relay_destination_take(k->to);
+	if (k->attempt != NULL) {
+		*want = mail(k);
+		return true;
+	}
+	if (k->io.out.len > 0 || k->in_len > 0) {
+		/* It speaks out of turn. */
+		over(k);
+		return false;
+	}
+	idle_begin(k);
+	return false;
+}
+
+static bool
+on_rcpt(struct relay_connection *k, enum smtp_client_want *want)
+{
+	const struct relay_attempt *a = k->attempt;
+	uint32_t place;
+	struct smtp_client_rcpt rcpt;
+
+	assert(k->smtp.rcpt_wanted < a->window);
+	place = a->map[k->smtp.rcpt_wanted];
+	rcpt = (struct smtp_client_rcpt){ relay_attempt_path(a, place), a->rcpt[place].notify, relay_attempt_orcpt(a, place) };
+	*want = smtp_client_rcpt(&k->smtp, &rcpt);
+	return true;
+}
+
+static bool
+on_content(struct relay_connection *k, enum smtp_client_want *want)
+{
+	const struct relay_try *m = &k->attempt->facts;
+	uint64_t left = m->size - k->given;
+	size_t room = buf_room(&k->io.out), used = 0, n;
+	size_t most = room > RELAY_CONTENT_LEAST ? room : RELAY_CONTENT_LEAST;
+
+	k->in_content = true;
+	n = relay_content_read(k->relay, m, k->cursor, k->relay->content, left < most ? (size_t)left : most);
+	if (n == 0 && left > 0) {
+		*want = smtp_client_give_up(&k->smtp, SPAN("the message could not be read from the spool"));
+		return true;
+	}
+	*want = smtp_client_content(&k->smtp, (struct span){ k->relay->content, n }, n == left, &used);
+	relay_cursor_move(m, &k->cursor, used);
+	k->given += used;
+	return true;
+}
+
+/* 5321-73: "too many recipients" behind some that were taken: the rest goes in a further transaction. */
+static bool
+comes_again(const struct relay_connection *k)
+{
+	const struct smtp_outcome *o = &k->smtp.outcome;
+
+	return o->stage == SMTP_STAGE_RCPT && (o->code == 452 || o->code == 552) && k->smtp.rcpts_accepted > 0;
+}
+
+/* A kept connection says 421 to the first command: it was about to close, and this message was none of the reasons. */
+static bool
+was_closing(const struct relay_connection *k)
+{
+	const struct smtp_outcome *o = &k->smtp.outcome;
+
+	return k->requeue || (k->reused && o->code == 421 && o->stage == SMTP_STAGE_MAIL &&
+	    k->attempt->stale < RELAY_STALE_MAX);
+}
+
+static void
+outcome_of_session(struct relay_connection *k)
+{
+	const struct smtp_outcome *o = &k->smtp.outcome;
+	char text[sizeof k->reason.text];
+	struct buf b = { (uint8_t *)text, 0, sizeof text - 1 };
+
+	(void)buf_put(&b, span_head(o->text, b.max));
+	(void)buf_terminate(&b);
+	text[b.len] = 0;
+	k->reason.stage = o->stage;
+	relay_connection_blame(k, o->class, o->code, o->enhanced, text);
+	/* Another address of the same name would count the same wrong password. */
+	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
+}
+
+static bool
+on_outcome(struct relay_connection *k, enum smtp_client_want *want)
+{
+	const struct smtp_outcome *o = &k->smtp.outcome;
+
+	if (o->recipient == SMTP_WHOLE_SESSION) {
+		outcome_of_session(k);
+	} else if (was_closing(k)) {
+		k->requeue = true;
+	} else if (!comes_again(k)) {
+		assert(o->recipient < k->attempt->window);
+		relay_reason_set(&k->reason, o->class, o->code, o->enhanced, "");
+		k->reason.stage = o->stage;
+		k->delivered |= o->class == SMTP_CLASS_DELIVERED;
+		relay_attempt_report(k->attempt, k->attempt->map[o->recipient], &k->reason, o->text, o->dsn);
+	}
+	*want = smtp_client_go_on(&k->smtp);
+	return true;
+}
+
+static bool
+on_close(struct relay_connection *k, enum smtp_client_want *want)
+{
+	(void)want;
+	if (k->fd != -1)
+		(void)flush(k);
+	if (k->tls != NULL)
+		(void)tls_goodbye(k->tls);
+	if (k->ready)
+		over(k);
+	else
+		relay_connection_retry(k);
+	return false;
+}
+
+static void
+talk(struct relay_connection *k, enum smtp_client_want want)
+{
+	static bool (*const answer[])(struct relay_connection *, enum smtp_client_want *) = {
+		[SMTP_CLIENT_INPUT] = on_input,
+		[SMTP_CLIENT_FLUSH] = on_flush,
+		[SMTP_CLIENT_STARTTLS] = on_starttls,
+		[SMTP_CLIENT_AUTH_START] = relay_auth_start,
+		[SMTP_CLIENT_AUTH_NEXT] = relay_auth_next,
+		[SMTP_CLIENT_READY] = on_ready,
+		[SMTP_CLIENT_RCPT] = on_rcpt,
+		[SMTP_CLIENT_CONTENT] = on_content,
+		[SMTP_CLIENT_OUTCOME] = on_outcome,
+		[SMTP_CLIENT_CLOSE] = on_close,
+	};
+
+	do
+		k->want = want;
+	while (answer[want](k, &want));
+}
+
+/* ---- from outside ---- */
+
+void
+relay_talk_begin(struct relay_connection *k)
+{
+	if (!out_take(k)) {
+		relay_talk_lost(k, "out of memory");
+		return;
+	}
+	relay_connection_enter(k, RELAY_TALKING);
+	k->conf = (struct smtp_client_conf){ .helo = span_of(k->helo), .tls = k->policy.tls, .auth = k->policy.auth,
+		.helo_fallback = !k->policy.auth };
+	talk(k, smtp_client_begin(&k->smtp, &k->conf, &k->io));
+}
+
+void
+relay_talk_secured(struct relay_connection *k)
+{
+	if (k->policy.tls == SMTP_TLS_IMPLICIT) {
+		relay_talk_begin(k);
+		return;
+	}
+	relay_connection_enter(k, RELAY_TALKING);
+	talk(k, smtp_client_secured(&k->smtp));
+}
+
+void
+relay_talk_carry(struct relay_connection *k, struct relay_attempt *a)
+{
+	k->attempt = a;
+	if (!out_take(k)) {
+		over(k);
+		return;
+	}
+	relay_connection_enter(k, RELAY_TALKING);
+	talk(k, mail(k));
+}
+
+void
+relay_talk_quit(struct relay_connection *k)
+{
+	if (!out_take(k)) {
+		over(k);
+		return;
+	}
+	relay_connection_enter(k, RELAY_LEAVING);
+	talk(k, smtp_client_quit(&k->smtp));
+}
+
+/* 421 or 452 in the middle of the content is worth hearing: it says more than the cut that comes after it. */
+static bool
+hear_early(struct relay_connection *k)
+{
+	enum smtp_client_want want;
+	size_t used = 0;
+
+	want = smtp_client_feed(&k->smtp, (struct span){ k->in, k->in_len }, &used);
+	k->in_len -= used;
+	memmove(k->in, k->in + used, k->in_len);
+	if (want == SMTP_CLIENT_FLUSH)
+		return false;
+	talk(k, want);
+	return true;
+}
+
+void
+relay_talk_event(struct relay_connection *k, int events)
+{
+	int came = 0;
+
+	if ((events & UV_READABLE) != 0 && (k->want == SMTP_CLIENT_INPUT || k->in_content))
+		came = receive(k);
+	if (came < 0) {
+		relay_talk_lost(k, "the next hop closed the connection");
+		return;
+	}
+	k->heard |= came > 0;
+	if (k->want == SMTP_CLIENT_FLUSH && came > 0 && hear_early(k))
+		return;
+	talk(k, k->want);
+}
