@@ -1,0 +1,130 @@
+/*
+ * cmd/send.h - what the files of `postern send` and sendmail say to each other: options, account, message, link, session.
+ *
+ *	send.c            `postern send`: the order of the steps
+ *	send_sendmail.c   the same as sendmail, mailq, newaliases
+ *	send_options.c    both command lines
+ *	send_account.c    ~/.config/postern/accounts
+ *	send_rcpts.c      who it is for
+ *	send_password.c   where the password comes from
+ *	send_message.c    input to a message that may be submitted, kept in an unlinked file
+ *	send_link.c       sockets and TLS, with deadlines
+ *	send_session.c    the driver of smtp/client
+ *	send_report.c     words and exit status
+ *	send_stdio.c      sendmail -bs: the driver of smtp/server on standard input and output
+ *
+ * Owner     the command's main function, of everything. Blocks: all of it.
+ * Fails     false, with words on stderr already and the status (sysexits(3)) in send->status.
+ * Secrets   the password is in struct send and nowhere else; send_end() wipes it.
+ */
+#ifndef POSTERN_CMD_SEND_H
+#define POSTERN_CMD_SEND_H
+
+#include <stdarg.h>
+#include <sysexits.h>
+
+#include "base/secret.h"
+#include "conf/conf.h"
+#include "smtp/client.h"
+
+enum {
+	SEND_RCPTS_MAX = 10000,                         /* recipients of one call */
+	SEND_MESSAGE_MAX = 1024 * 1024 * 1024,          /* octets of a message; the server's own limit is usually smaller */
+	SEND_CONNECT_SECONDS = 30,                      /* for one address, and for a TLS handshake */
+	SEND_WORDS_MAX = 2000,
+};
+
+enum send_mode { SEND_DELIVER, SEND_STDIO, SEND_LIST_QUEUE, SEND_VERIFY, SEND_NOTHING };
+
+struct send_options {
+	enum send_mode mode;
+	const char *server, *user, *ca, *password_command;      /* NULL: the account's */
+	const char *account, *accounts_file;
+	const char *from, *name;        /* reverse-path; the person's name for a missing From */
+	const char *file;               /* NULL or "-": standard input */
+	const char *helo;
+	const char *envid;              /* xtext is made of it */
+	uint32_t notify;
+	enum smtp_ret ret;
+	uint32_t seconds;
+	bool null_sender;               /* -f "" or -f "<>" */
+	bool read_recipients;           /* -t */
+	bool dot_ends;
+	bool verbose, quiet;
+	bool ask_terminal;              /* a password may be asked for */
+};
+
+/* What came of one recipient. */
+enum send_fate { SEND_WAITING, SEND_TAKEN, SEND_LATER, SEND_NEVER };
+
+struct send_rcpt {
+	char *address;                  /* NUL-terminated, ours */
+	enum send_fate fate;
+};
+
+struct send_message {
+	int fd;                         /* CRLF, ready to be sent; -1: none */
+	uint64_t size;
+	bool eightbit, utf8;
+};
+
+struct send {
+	struct send_options options;
+	const char *program;            /* for the front of an error */
+	struct conf_relay server;       /* always a smart host */
+	bool guess;                     /* only a name was given: 587 when nobody listens on 465 (8314-4) */
+	bool plain;                     /* smtp://: loopback only, without TLS */
+	struct conf_text ca;            /* empty: the system's */
+	char password_command[1024];
+	struct secret password;
+	char from[512], domain[256], host[256];         /* reverse-path; for addresses without one; our own name or literal */
+	struct send_rcpt *rcpts;
+	uint32_t rcpt_count, rcpt_room;
+	struct send_message message;
+	int status;                     /* the worst so far */
+	char said[SMTP_REPLY_KEPT + 1]; /* the server's last words on an accepted message */
+	uint32_t taken;
+};
+
+void send_init(struct send *, const char *program);
+/* Wipes and frees. Returns the status. */
+int send_end(struct send *);
+
+/* send_report.c: "PROGRAM: words" on stderr; the status becomes the worse of both. Always false. */
+bool send_fail(struct send *, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void send_verbose(const struct send *, const char *mark, struct span line);
+/* One outcome, told to the user unless it is good news. */
+void send_outcome(struct send *, const struct smtp_outcome *, const char *address);
+/* The reply's words without enhanced code and without octets a terminal could mistake for orders. */
+void send_clean(struct span text, char *out, size_t room);
+
+/* send_options.c */
+bool send_options_parse(struct send *, int argc, char **argv);
+bool sendmail_options_parse(struct send *, int argc, char **argv);
+/* "success,failure,delay" or "never". */
+bool send_notify_parse(const char *text, uint32_t *notify);
+
+/* send_rcpts.c: what stands on a command line is kept as it is; once the account is known it is taken apart and completed. */
+bool send_add_rcpt(struct send *, const char *address);
+bool send_settle_rcpts(struct send *);
+/* The address of a MAIL or RCPT can be sent to this server as it is. */
+bool send_is_ascii(const char *address);
+
+/* send_account.c: options, then the account, then the environment, into server, ca, from, domain, host. */
+bool send_account(struct send *);
+
+/* send_password.c: false when one is needed and there is none. */
+bool send_password(struct send *);
+
+/* send_message.c: read the input, add the recipients of -t, keep the message. */
+bool send_message_read(struct send *);
+/* The same from a descriptor that holds a message with CRLF line ends already (sendmail -bs). */
+int send_message_file(void);
+
+/* send_session.c: hand the message over. */
+bool send_submit(struct send *);
+
+/* send_stdio.c */
+bool send_stdio(struct send *);
+
+#endif

@@ -1,0 +1,291 @@
+/* The accounts file, and what follows from it and the options together. */
+#include <arpa/inet.h>
+#include <confuse.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/send.h"
+#include "conf/value.h"
+#include "mail/path.h"
+#include "os/config_text.h"
+
+#define SYSTEM_ACCOUNTS "/etc/postern/accounts"
+
+/* libconfuse gives its error callback no argument. */
+static struct send *reading;
+static const char *reading_path;
+
+static void on_error(cfg_t *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
+
+static void
+on_error(cfg_t *cfg, const char *format, va_list ap)
+{
+	char words[500];
+
+	(void)vsnprintf(words, sizeof words, format, ap);
+	(void)send_fail(reading, EX_CONFIG, "%s:%d: %s", reading_path, cfg->line, words);
+}
+
+/* cli-5: a password that others can read is none. A system-wide file may have a group; root made it so. */
+static bool
+is_private(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return false;
+	if (st.st_uid == 0)
+		return (st.st_mode & (S_IWGRP | S_IRWXO)) == 0;
+	return st.st_uid == geteuid() && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+}
+
+/* Anybody who can write the file can make us run his password-command. */
+static bool
+is_ours(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+static bool
+copy_word(struct send *s, cfg_t *account, const char *key, char *out, size_t room)
+{
+	const char *value = cfg_getstr(account, key);
+
+	if (value != NULL && (size_t)snprintf(out, room, "%s", value) >= room)
+		return send_fail(s, EX_CONFIG, "%s: key \"%s\" is too long", reading_path, key);
+	return true;
+}
+
+struct account_text {
+	char server[512], user[256], from[512], ca[CONF_TEXT_MAX];
+};
+
+static bool
+take_password(struct send *s, cfg_t *account)
+{
+	char *password = cfg_getstr(account, "password");
+	bool good = true;
+
+	if (password == NULL || password[0] == '\0')
+		return true;
+	if (!is_private(reading_path))
+		good = send_fail(s, EX_CONFIG, "%s: others may read this file and it has a password; chmod 600, "
+		    "or use password-command", reading_path);
+	else if (!secret_set(&s->password, span_of(password)))
+		good = send_fail(s, EX_CONFIG, "%s: the password is too long", reading_path);
+	wipe(password, strlen(password));
+	return good;
+}
+
+static bool
+take_section(struct send *s, cfg_t *account, struct account_text *t)
+{
+	return copy_word(s, account, "server", t->server, sizeof t->server)
+	    && copy_word(s, account, "user", t->user, sizeof t->user)
+	    && copy_word(s, account, "from", t->from, sizeof t->from)
+	    && copy_word(s, account, "ca", t->ca, sizeof t->ca)
+	    && copy_word(s, account, "password-command", s->password_command, sizeof s->password_command)
+	    && take_password(s, account);
+}
+
+/* The account that was asked for, or "default", or the only one. NULL: it is not in this file. */
+static cfg_t *
+find_section(cfg_t *cfg, const char *wanted)
+{
+	cfg_t *account = cfg_gettsec(cfg, "account", wanted == NULL ? "default" : wanted);
+
+	if (account == NULL && wanted == NULL && cfg_size(cfg, "account") == 1)
+		account = cfg_getnsec(cfg, "account", 0);
+	return account;
+}
+
+static bool
+parse_accounts(struct send *s, char *text, struct account_text *t, bool *found)
+{
+	static cfg_opt_t keys[] = {
+		CFG_STR("server", NULL, CFGF_NONE), CFG_STR("user", NULL, CFGF_NONE), CFG_STR("from", NULL, CFGF_NONE),
+		CFG_STR("ca", NULL, CFGF_NONE), CFG_STR("password", NULL, CFGF_NONE),
+		CFG_STR("password-command", NULL, CFGF_NONE), CFG_END(),
+	};
+	static cfg_opt_t sections[] = { CFG_SEC("account", keys, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES), CFG_END() };
+	cfg_t *cfg = cfg_init(sections, CFGF_NONE), *account;
+	bool good = false;
+
+	if (cfg == NULL)
+		return send_fail(s, EX_OSERR, "out of memory");
+	(void)cfg_set_error_function(cfg, on_error);
+	if (cfg_parse_buf(cfg, text) == CFG_SUCCESS) {
+		account = find_section(cfg, s->options.account);
+		*found = account != NULL;
+		good = account == NULL || take_section(s, account, t);
+	} else if (s->status == 0) {
+		(void)send_fail(s, EX_CONFIG, "%s: cannot be understood", reading_path);
+	}
+	(void)cfg_free(cfg);
+	return good;
+}
+
+/* *found says whether the account is there; a file that does not exist has none. */
+static bool
+read_accounts(struct send *s, const char *path, bool must_exist, struct account_text *t, bool *found)
+{
+	size_t len;
+	char *text = config_text_read(path, &len);
+	bool good;
+
+	if (text == NULL)
+		return (!must_exist && (errno == ENOENT || errno == EACCES))
+		    || send_fail(s, EX_NOINPUT, "%s: %s", path, strerror(errno));
+	reading = s;
+	reading_path = path;
+	good = is_ours(path) || send_fail(s, EX_CONFIG, "%s: somebody else may write this file", path);
+	good = good && parse_accounts(s, text, t, found);
+	wipe(text, len);
+	free(text);
+	return good;
+}
+
+static bool
+user_accounts(char *path, size_t room)
+{
+	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (base != NULL && base[0] == '/')
+		return (size_t)snprintf(path, room, "%s/postern/accounts", base) < room;
+	return home != NULL && home[0] == '/' && (size_t)snprintf(path, room, "%s/.config/postern/accounts", home) < room;
+}
+
+static bool
+find_account(struct send *s, struct account_text *t)
+{
+	char path[4096];
+	bool found = false;
+
+	if (s->options.accounts_file != NULL) {
+		if (!read_accounts(s, s->options.accounts_file, true, t, &found))
+			return false;
+	} else {
+		if (user_accounts(path, sizeof path) && !read_accounts(s, path, false, t, &found))
+			return false;
+		if (!found && !read_accounts(s, SYSTEM_ACCOUNTS, false, t, &found))
+			return false;
+	}
+	if (!found && s->options.account != NULL)
+		return send_fail(s, EX_CONFIG, "there is no account \"%s\"", s->options.account);
+	return true;
+}
+
+/* ---- what follows ---- */
+
+/* "HOST" alone is implicit TLS first (8314-4), and 587 when nobody listens there. */
+static bool
+set_server(struct send *s, const char *text)
+{
+	char words[400], url[600];
+	struct buf why = { (uint8_t *)words, 0, sizeof words - 1 };
+
+	if (text == NULL || text[0] == '\0')
+		return send_fail(s, EX_CONFIG, "no server: --server submissions://HOST, or an account in ~/.config/postern/accounts");
+	s->guess = strstr(text, "://") == NULL;
+	if (s->guess)
+		(void)snprintf(url, sizeof url, "submissions://%s", text);
+	else
+		(void)snprintf(url, sizeof url, "%s", text);
+	if (!relay_parse(span_of(url), &s->server, &why) || s->server.kind != CONF_RELAY_SMART_HOST) {
+		words[why.len] = '\0';
+		return send_fail(s, EX_CONFIG, "server \"%s\" %s", text, why.len > 0 ? words : "is no server");
+	}
+	s->guess = s->guess && strcmp(s->server.host.p, text) == 0;     /* a port was not given */
+	s->plain = s->server.tls == CONF_RELAY_OPPORTUNISTIC;
+	return true;
+}
+
+static bool
+set_user(struct send *s, const char *user)
+{
+	char words[200];
+	struct buf why = { (uint8_t *)words, 0, sizeof words - 1 };
+
+	if (user == NULL || user[0] == '\0')
+		return true;
+	if (s->plain)
+		return send_fail(s, EX_CONFIG, "smtp:// has no TLS, so no password is sent over it; use submissions://");
+	if (text_set(&s->server.user, span_of(user), &why))
+		return true;
+	words[why.len] = '\0';
+	return send_fail(s, EX_CONFIG, "user %s", words);
+}
+
+/* 5321-12: our name if it is one that others can know. send_session.c falls back on the address literal. */
+static void
+set_host(struct send *s)
+{
+	const char *name = s->options.helo;
+
+	if (name != NULL)
+		(void)snprintf(s->host, sizeof s->host, "%s", name);
+	else if (gethostname(s->host, sizeof s->host) != 0 || !host_is_qualified(span_of(s->host)))
+		s->host[0] = '\0';
+}
+
+/* The reverse-path: what was asked for, else the account's, else the login if it is an address, else user@here. */
+static bool
+set_from(struct send *s, const char *from)
+{
+	const struct passwd *pw = from == NULL || from[0] == '\0' ? getpwuid(getuid()) : NULL;
+	const char *user = s->server.user.p, *here = s->host[0] != '\0' ? s->host : "localhost";
+	struct span left = span_of(from);
+	struct mailbox m;
+	enum path_error e;
+
+	if (s->options.null_sender)
+		return true;
+	if (span_take_byte(&left, '<') && left.len > 0)
+		left.len--;
+	if (left.len > 0)
+		(void)snprintf(s->from, sizeof s->from, "%.*s", (int)left.len, (const char *)left.p);
+	else if (strchr(user, '@') != NULL)
+		(void)snprintf(s->from, sizeof s->from, "%s", user);
+	else
+		(void)snprintf(s->from, sizeof s->from, "%s@%s", pw != NULL ? pw->pw_name : "nobody", here);
+	if (strchr(s->from, '@') == NULL && strlen(s->from) + strlen(here) + 2 < sizeof s->from)
+		(void)snprintf(s->from + strlen(s->from), sizeof s->from - strlen(s->from), "@%s", here);
+	e = mailbox_parse(span_of(s->from), &m);
+	if (e != PATH_OK && e != PATH_UNQUALIFIED)
+		return send_fail(s, EX_USAGE, "sender %s: %s", s->from, path_error_text(e));
+	(void)snprintf(s->domain, sizeof s->domain, "%.*s", (int)m.domain.len, (const char *)m.domain.p);
+	return true;
+}
+
+bool
+send_account(struct send *s)
+{
+	struct account_text t = { .server = "" };
+	const struct send_options *o = &s->options;
+	const char *ca = o->ca != NULL ? o->ca : t.ca;
+
+	/* A server of one's own needs no account, unless one is named. */
+	if ((o->server == NULL || o->account != NULL || o->accounts_file != NULL) && !find_account(s, &t))
+		return false;
+	if (!set_server(s, o->server != NULL ? o->server : t.server))
+		return false;
+	if (!set_user(s, o->user != NULL ? o->user : t.user))
+		return false;
+	if (strlen(ca) >= sizeof s->ca.p)
+		return send_fail(s, EX_CONFIG, "ca: the file's name is too long");
+	(void)snprintf(s->ca.p, sizeof s->ca.p, "%s", ca);
+	set_host(s);
+	if (!set_from(s, o->from != NULL ? o->from : t.from))
+		return false;
+	if (s->domain[0] == '\0')
+		(void)snprintf(s->domain, sizeof s->domain, "%s", s->host[0] != '\0' ? s->host : "localhost");
+	return true;
+}

@@ -1,0 +1,492 @@
+/* The driver of smtp/client for one command: it waits, it may ask nobody, and everything it learns goes to the user. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/send.h"
+#include "cmd/send_link.h"
+#include "sasl/client.h"
+
+enum { LAST_WORDS_MS = 1000, OUT_ROOM = 64 * 1024, IN_ROOM = 16 * 1024, RESPONSE_ROOM = 4096, ENVID_ROOM = 100, ORCPT_ROOM = 500 };
+
+struct session {
+	struct send *send;
+	struct send_link link;
+	struct smtp_client client;
+	struct smtp_client_conf conf;
+	struct smtp_io io;
+	struct sasl_client *sasl;
+	struct tls_facts tls;
+	const char *mechanism;
+	struct buf in, initial;
+	bool fresh;                     /* something in `in` has not been shown to the engine yet */
+	bool content_out;               /* what is in io.out is part of the message */
+	bool secret_out, secret_in;     /* what is in io.out, or comes next, is part of an AUTH exchange */
+	bool progress;                  /* the last transaction brought somebody forward */
+	uint32_t batch[SMTP_CLIENT_RCPTS_MAX];  /* index in send->rcpts of each recipient of the transaction */
+	uint32_t batch_count;
+	uint64_t content_at;
+	char envid[ENVID_ROOM + 1], host[256];
+	uint8_t out_octets[OUT_ROOM], in_octets[IN_ROOM], content[OUT_ROOM], initial_octets[RESPONSE_ROOM];
+};
+
+/* ---- what the user sees of the conversation ---- */
+
+static void
+show_lines(const struct session *s, const char *mark, struct span text, bool secret)
+{
+	while (s->send->options.verbose && text.len > 0) {
+		struct span line = span_take_until(&text, '\n');
+
+		span_skip(&text, 1);
+		if (line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		if (secret && span_same(span_head(line, 5), SPAN("AUTH ")))
+			send_verbose(s->send, mark, span_head(line, 5 + span_find((struct span){ line.p + 5, line.len - 5 }, ' ')));
+		else
+			send_verbose(s->send, mark, secret ? SPAN("(hidden)") : line);
+	}
+}
+
+static void
+show_out(const struct session *s)
+{
+	if (!s->content_out)
+		show_lines(s, ">", buf_span(&s->io.out), s->secret_out);
+}
+
+static void
+show_in(const struct session *s, struct span used)
+{
+	show_lines(s, "<", used, s->secret_in && used.len > 2 && used.p[0] == '3');
+}
+
+/* ---- bytes ---- */
+
+static enum smtp_client_want
+lose(struct session *s)
+{
+	return smtp_client_lost(&s->client, SMTP_CLASS_LATER, span_of(s->link.why));
+}
+
+/* Send what io.out has. False when the connection broke; the peer's last words may still be readable. */
+static bool
+flush(struct session *s)
+{
+	bool good = true;
+
+	if (s->io.out.len > 0) {
+		show_out(s);
+		good = send_link_write(&s->link, buf_span(&s->io.out), smtp_client_patience(&s->client)) == LINK_DATA;
+	}
+	if (s->secret_out)
+		wipe(s->io.out.p, s->io.out.len);
+	s->secret_in = s->secret_out;
+	s->secret_out = s->content_out = false;
+	s->io.out.len = 0;
+	return good;
+}
+
+static enum smtp_client_want
+feed(struct session *s)
+{
+	enum smtp_client_want want;
+	size_t used;
+
+	want = smtp_client_feed(&s->client, buf_span(&s->in), &used);
+	show_in(s, span_head(buf_span(&s->in), used));
+	buf_drop(&s->in, used);
+	s->fresh = used > 0 && s->in.len > 0;
+	return want;
+}
+
+/* A peer that refuses in the middle of the content says why before it hangs up. */
+static enum smtp_client_want
+last_words(struct session *s)
+{
+	char why[sizeof s->link.why];
+
+	memcpy(why, s->link.why, sizeof why);
+	if (send_link_read(&s->link, &s->in, LAST_WORDS_MS) == LINK_DATA) {
+		enum smtp_client_want want = feed(s);
+
+		if (want == SMTP_CLIENT_OUTCOME || want == SMTP_CLIENT_CLOSE)
+			return want;
+	}
+	memcpy(s->link.why, why, sizeof why);
+	return lose(s);
+}
+
+/* flush() has failed. */
+static enum smtp_client_want
+cannot_write(struct session *s, bool content)
+{
+	return content ? last_words(s) : lose(s);
+}
+
+static enum smtp_client_want
+want_input(struct session *s)
+{
+	bool content = s->content_out;
+
+	if (!flush(s))
+		return cannot_write(s, content);
+	if (!s->fresh) {
+		enum send_link_step step = send_link_read(&s->link, &s->in, smtp_client_patience(&s->client));
+
+		if (step != LINK_DATA)
+			return lose(s);
+	}
+	return feed(s);
+}
+
+static enum smtp_client_want
+want_flush(struct session *s)
+{
+	bool content = s->content_out;
+
+	return flush(s) ? smtp_client_go_on(&s->client) : cannot_write(s, content);
+}
+
+/* ---- TLS and proof ---- */
+
+static bool
+secure(struct session *s)
+{
+	struct send *send = s->send;
+	const char *host = send->server.host.p;
+
+	if (!send_link_secure(&s->link, host, send->ca.p, send->options.seconds * 1000))
+		return send_fail(send, s->link.temporary ? EX_TEMPFAIL : EX_PROTOCOL, "%s:%u [%s]: %s", host, send->server.port,
+		    s->link.peer, s->link.why);
+	tls_facts(s->link.tls, &s->tls);
+	if (send->options.verbose)
+		(void)fprintf(stderr, "* %s %s %s\n", s->tls.version, s->tls.cipher, s->tls.group);
+	return true;
+}
+
+static enum smtp_client_want
+want_starttls(struct session *s)
+{
+	s->in.len = 0;                  /* 3207-8 */
+	s->fresh = false;
+	if (!flush(s))
+		return lose(s);
+	if (!secure(s))
+		return smtp_client_lost(&s->client, SMTP_CLASS_LATER, SPAN("the connection could not be made secure"));
+	return smtp_client_secured(&s->client);
+}
+
+static enum smtp_client_want
+want_auth_start(struct session *s)
+{
+	uint8_t binding[64];
+	char words[300];
+	struct buf bound = BUF_OVER(binding), why = { (uint8_t *)words, 0, sizeof words - 1 };
+	struct send *send = s->send;
+	struct sasl_client_facts facts = { .user = span_of(send->server.user.p), .offered = s->client.caps.mechanisms,
+		.password = { send->password.p, send->password.len }, .tls = s->link.tls != NULL };
+	enum smtp_mechanism chosen;
+	bool has_initial = false;
+
+	if (s->link.tls != NULL)
+		facts.binding_type = (int)tls_binding(s->link.tls, &bound);
+	facts.binding = buf_span(&bound);
+	sasl_client_end(s->sasl);
+	s->initial.len = 0;
+	s->sasl = sasl_client_begin(&facts, &chosen, &s->initial, &has_initial, &why);
+	wipe(binding, sizeof binding);
+	if (s->sasl == NULL)
+		return smtp_client_auth_cancel(&s->client, buf_span(&why));
+	s->secret_out = true;
+	s->mechanism = chosen == SMTP_AUTH_PLAIN ? "PLAIN" : chosen == SMTP_AUTH_LOGIN ? "LOGIN" :
+	    chosen == SMTP_AUTH_SCRAM_SHA_256 ? "SCRAM-SHA-256" : "SCRAM-SHA-256-PLUS";
+	return smtp_client_auth_begin(&s->client, chosen, has_initial ? buf_span(&s->initial) : (struct span){ NULL, 0 });
+}
+
+static enum smtp_client_want
+want_auth_next(struct session *s)
+{
+	uint8_t octets[RESPONSE_ROOM];
+	char words[300];
+	struct buf response = BUF_OVER(octets), why = { (uint8_t *)words, 0, sizeof words - 1 };
+	enum smtp_client_want want;
+
+	s->secret_out = true;
+	if (s->client.initial_unsent)
+		return smtp_client_auth_next(&s->client, buf_span(&s->initial));
+	if (sasl_client_step(s->sasl, s->client.challenge, &response, &why))
+		want = smtp_client_auth_next(&s->client, buf_span(&response));
+	else
+		want = smtp_client_auth_cancel(&s->client, buf_span(&why));
+	wipe(octets, sizeof octets);
+	return want;
+}
+
+/* ---- the message ---- */
+
+/* As many waiting recipients as one transaction takes. */
+static void
+fill_batch(struct session *s)
+{
+	uint32_t most = s->client.caps.rcpt_max > 0 && s->client.caps.rcpt_max < SMTP_CLIENT_RCPTS_MAX ?
+	    s->client.caps.rcpt_max : SMTP_CLIENT_RCPTS_MAX;
+
+	s->batch_count = 0;
+	for (uint32_t i = 0; i < s->send->rcpt_count && s->batch_count < most; i++)
+		if (s->send->rcpts[i].fate == SEND_WAITING)
+			s->batch[s->batch_count++] = i;
+}
+
+static bool
+needs_utf8(const struct session *s)
+{
+	if (s->send->message.utf8 || !send_is_ascii(s->send->from))
+		return true;
+	for (uint32_t i = 0; i < s->batch_count; i++)
+		if (!send_is_ascii(s->send->rcpts[s->batch[i]].address))
+			return true;
+	return false;
+}
+
+/* scram-5: a server that lets us in without showing that it knows the password too is not the one we know. */
+static bool
+server_is_proved(struct session *s)
+{
+	if (s->sasl == NULL || sasl_client_proved(s->sasl))
+		return true;
+	return send_fail(s->send, EX_NOPERM, "%s accepted the login without proving that it knows the password: nothing was sent",
+	    s->send->server.host.p);
+}
+
+static enum smtp_client_want
+want_ready(struct session *s)
+{
+	struct send *send = s->send;
+	struct smtp_client_mail mail = { .reverse_path = span_of(send->from), .size = send->message.size,
+		.eightbit = send->message.eightbit, .ret = send->options.ret, .envid = span_of(s->envid) };
+
+	if (!server_is_proved(s))
+		return smtp_client_quit(&s->client);
+	fill_batch(s);
+	if (s->batch_count == 0 || (s->client.transactions > 0 && !s->progress))
+		return smtp_client_quit(&s->client);
+	s->progress = false;
+	s->content_at = 0;
+	mail.rcpts = s->batch_count;
+	mail.utf8 = needs_utf8(s);
+	return smtp_client_mail(&s->client, &mail);
+}
+
+/* RFC 3461 4: what is neither '+' nor '=' nor outside 33 to 126 stands for itself. */
+static bool
+put_xtext(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.p[i];
+		bool plain = c > 32 && c < 127 && c != '+' && c != '=';
+		const uint8_t coded[3] = { '+', (uint8_t)"0123456789ABCDEF"[c >> 4], (uint8_t)"0123456789ABCDEF"[c & 15] };
+
+		if (!(plain ? buf_put_byte(out, c) : buf_put(out, (struct span){ coded, 3 })))
+			return false;
+	}
+	return true;
+}
+
+static enum smtp_client_want
+want_rcpt(struct session *s)
+{
+	const char *address = s->send->rcpts[s->batch[s->client.rcpt_wanted]].address;
+	struct smtp_client_rcpt rcpt = { .path = span_of(address), .notify = s->send->options.notify };
+	uint8_t octets[ORCPT_ROOM];
+	struct buf orcpt = BUF_OVER(octets);
+
+	/* 3461-4: the original recipient is the address as it is first submitted. */
+	if (rcpt.notify != 0 && send_is_ascii(address) && buf_put_text(&orcpt, "rfc822;") && put_xtext(&orcpt, rcpt.path))
+		rcpt.orcpt = buf_span(&orcpt);
+	return smtp_client_rcpt(&s->client, &rcpt);
+}
+
+static enum smtp_client_want
+want_content(struct session *s)
+{
+	const struct send_message *m = &s->send->message;
+	size_t used;
+	ssize_t n = pread(s->send->message.fd, s->content, sizeof s->content, (off_t)s->content_at);
+	enum smtp_client_want want;
+
+	if (n < 0 || (n == 0 && s->content_at < m->size)) {
+		(void)send_fail(s->send, EX_IOERR, "reading the message: %s", strerror(errno));
+		return smtp_client_give_up(&s->client, SPAN("the message could not be read"));
+	}
+	if (s->content_at == 0 && s->send->options.verbose)
+		(void)fprintf(stderr, "> (%llu octets)\n", (unsigned long long)m->size);
+	s->content_out = true;
+	want = smtp_client_content(&s->client, (struct span){ s->content, (size_t)n }, s->content_at + (uint64_t)n >= m->size, &used);
+	s->content_at += used;
+	return want;
+}
+
+/* 452 behind accepted recipients asks for a further transaction (5321-73); anything else that is told is told. */
+static bool
+may_try_again(const struct session *s, const struct smtp_outcome *o)
+{
+	return o->class == SMTP_CLASS_LATER && o->stage == SMTP_STAGE_RCPT && (o->code == 452 || o->code == 552)
+	    && s->client.rcpts_accepted > 0;
+}
+
+static enum smtp_client_want
+want_outcome(struct session *s)
+{
+	static const enum send_fate fates[] = { [SMTP_CLASS_DELIVERED] = SEND_TAKEN, [SMTP_CLASS_LATER] = SEND_LATER,
+		[SMTP_CLASS_NEVER] = SEND_NEVER };
+	const struct smtp_outcome *o = &s->client.outcome;
+
+	if (o->recipient == SMTP_WHOLE_SESSION) {
+		if (s->send->status == 0)
+			send_outcome(s->send, o, NULL);
+	} else if (!may_try_again(s, o)) {
+		struct send_rcpt *rcpt = &s->send->rcpts[s->batch[o->recipient]];
+
+		rcpt->fate = fates[o->class];
+		s->progress = true;
+		send_outcome(s->send, o, rcpt->address);
+	}
+	return smtp_client_go_on(&s->client);
+}
+
+/* ---- the loop ---- */
+
+static enum smtp_client_want (*const on_want[])(struct session *) = {
+	[SMTP_CLIENT_INPUT] = want_input, [SMTP_CLIENT_FLUSH] = want_flush, [SMTP_CLIENT_STARTTLS] = want_starttls,
+	[SMTP_CLIENT_AUTH_START] = want_auth_start, [SMTP_CLIENT_AUTH_NEXT] = want_auth_next,
+	[SMTP_CLIENT_READY] = want_ready, [SMTP_CLIENT_RCPT] = want_rcpt, [SMTP_CLIENT_CONTENT] = want_content,
+	[SMTP_CLIENT_OUTCOME] = want_outcome,
+};
+
+static void
+converse(struct session *s)
+{
+	enum smtp_client_want want = smtp_client_begin(&s->client, &s->conf, &s->io);
+
+	while (want != SMTP_CLIENT_CLOSE)
+		want = on_want[want](s);
+	(void)flush(s);
+}
+
+/* 8314-4: with a name alone, STARTTLS on 587 is tried when 465 does not answer. Both verify, so nothing is lost by it. */
+static bool
+connect_server(struct session *s)
+{
+	struct send *send = s->send;
+	const char *host = send->server.host.p;
+	uint32_t ms = send->options.seconds * 1000;
+	char first[sizeof s->link.why];
+
+	if (send_link_open(&s->link, host, send->server.port, ms, send->plain))
+		return true;
+	if (send->guess && !s->link.unknown) {
+		memcpy(first, s->link.why, sizeof first);
+		if (send_link_open(&s->link, host, 587, ms, false)) {
+			send->server.port = 587;
+			send->server.tls = CONF_RELAY_STARTTLS;
+			return true;
+		}
+		return send_fail(send, EX_TEMPFAIL, "%s: port 465: %s; port 587: %s", host, first, s->link.why);
+	}
+	return send_fail(send, s->link.unknown ? EX_NOHOST : s->link.temporary ? EX_TEMPFAIL : EX_CONFIG, "%s:%u: %s", host,
+	    send->server.port, s->link.why);
+}
+
+/* 5321-12: without a name that others can know, the address this connection has. */
+static void
+name_ourselves(struct session *s)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof a;
+	char text[INET6_ADDRSTRLEN] = "127.0.0.1";
+	const char *tag = "";
+
+	(void)snprintf(s->host, sizeof s->host, "%s", s->send->host);
+	if (s->host[0] != '\0')
+		return;
+	memset(&a, 0, sizeof a);
+	(void)getsockname(s->link.fd, (struct sockaddr *)&a, &len);
+	if (a.ss_family == AF_INET)
+		(void)inet_ntop(AF_INET, &((struct sockaddr_in *)&a)->sin_addr, text, sizeof text);
+	if (a.ss_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, text, sizeof text);
+		tag = "IPv6:";
+	}
+	(void)snprintf(s->host, sizeof s->host, "[%s%s]", tag, text);
+}
+
+static bool
+prepare(struct session *s, struct send *send)
+{
+	struct buf envid = { (uint8_t *)s->envid, 0, ENVID_ROOM };
+
+	memset(s, 0, offsetof(struct session, out_octets));
+	s->send = send;
+	send_link_init(&s->link);
+	s->io.out = (struct buf){ s->out_octets, 0, OUT_ROOM };
+	s->in = (struct buf){ s->in_octets, 0, IN_ROOM };
+	s->initial = (struct buf){ s->initial_octets, 0, RESPONSE_ROOM };
+	if (send->options.envid != NULL && !put_xtext(&envid, span_of(send->options.envid)))
+		return send_fail(send, EX_USAGE, "the envelope id is longer than %d octets", ENVID_ROOM);
+	s->envid[envid.len] = '\0';
+	return true;
+}
+
+static void
+report(const struct session *s)
+{
+	const struct send *send = s->send;
+
+	if (send->taken == 0 || send->options.quiet)
+		return;
+	(void)printf("%s\t%u of %u recipients\t%s:%u", send->said, send->taken, send->rcpt_count, send->server.host.p,
+	    send->server.port);
+	if (s->link.tls != NULL)
+		(void)printf("\t%s\t%s", s->tls.version, s->tls.cipher);
+	(void)printf("%s%s\n", s->mechanism == NULL ? "" : "\t", s->mechanism == NULL ? "" : s->mechanism);
+}
+
+/* Whoever has no outcome was not sent to: the session ended before his turn. */
+static void
+settle(struct send *send)
+{
+	for (uint32_t i = 0; i < send->rcpt_count; i++)
+		if (send->rcpts[i].fate == SEND_WAITING && (send->status == 0 || send->taken > 0))
+			(void)send_fail(send, EX_TEMPFAIL, "%s: not sent", send->rcpts[i].address);
+}
+
+bool
+send_submit(struct send *send)
+{
+	struct session *s = malloc(sizeof *s);
+
+	if (s == NULL)
+		return send_fail(send, EX_OSERR, "out of memory");
+	if (prepare(s, send) && connect_server(s)) {
+		name_ourselves(s);
+		s->conf = (struct smtp_client_conf){ .helo = span_of(s->host), .auth = send->server.user.p[0] != '\0',
+			.tls = send->plain ? SMTP_TLS_NONE : send->server.tls == CONF_RELAY_IMPLICIT ? SMTP_TLS_IMPLICIT :
+			    SMTP_TLS_REQUIRED };
+		if (s->conf.tls != SMTP_TLS_IMPLICIT || secure(s)) {
+			converse(s);
+			settle(send);
+			report(s);
+		}
+	}
+	sasl_client_end(s->sasl);
+	send_link_close(&s->link);
+	wipe(s->out_octets, sizeof s->out_octets);
+	wipe(s->initial_octets, sizeof s->initial_octets);
+	free(s);
+	return send->status == 0;
+}
