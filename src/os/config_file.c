@@ -3,22 +3,12 @@
 #include <confuse.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "conf/nearest.h"
 #include "os/config_text.h"
 
-enum { OPTIONS_MAX = 64, INCLUDES_MAX = 32 };
-
-/* An included file as libconfuse sees it, by a descriptor, and the name that people know it by. */
-struct included {
-	char opened[32];
-	char path[CONF_TEXT_MAX];
-	int fd;
-};
+enum { OPTIONS_MAX = 64 };
 
 /* libconfuse gives its callbacks no argument, so what one reading needs stands here while it lasts. */
 static struct reading {
@@ -26,22 +16,10 @@ static struct reading {
 	struct config_origins *origins;
 	struct buf *why;
 	bool failed;
-	const char *path;               /* of the first file */
-	struct included included[INCLUDES_MAX];
-	size_t includes;
+	const struct config_text *text;
 	/* The certificate section that is being read. */
 	struct conf_text chain, key;
 } now;
-
-static const char *
-file_name(const cfg_t *cfg)
-{
-	for (size_t i = 0; cfg->filename != NULL && i < now.includes; i++) {
-		if (strcmp(now.included[i].opened, cfg->filename) == 0)
-			return now.included[i].path;
-	}
-	return cfg->filename != NULL ? cfg->filename : now.path;
-}
 
 static void
 put_line_number(struct buf *why, const char *file, unsigned line)
@@ -62,12 +40,16 @@ put_key(struct buf *why, const char *key)
 
 /* Only the first complaint counts: what follows is mostly its echo. True when it is the first. */
 static bool
-complain_begin(cfg_t *cfg)
+complain_begin(const cfg_t *cfg)
 {
+	const char *file;
+	uint32_t line;
+
 	if (now.failed)
 		return false;
 	now.failed = true;
-	put_line_number(now.why, file_name(cfg), (unsigned)cfg->line);
+	file = config_text_where(now.text, (uint32_t)cfg->line, &line);
+	put_line_number(now.why, file, line);
 	return true;
 }
 
@@ -93,6 +75,10 @@ unknown_key(const char *name)
 		return;
 	}
 	put_key(now.why, name);
+	if (strcmp(name, "include") == 0) {
+		buf_put_text(now.why, "right would be include(\"FILE\")");
+		return;
+	}
 	buf_put_text(now.why, "no such key");
 	if (near != NULL) {
 		buf_put_text(now.why, "; right would be \"");
@@ -102,6 +88,8 @@ unknown_key(const char *name)
 }
 
 /* What libconfuse itself complains of: syntax, unknown keys. */
+static void on_error(cfg_t *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
+
 static void
 on_error(cfg_t *cfg, const char *format, va_list ap)
 {
@@ -154,6 +142,8 @@ take_value(cfg_t *cfg, const char *name, const char *value)
 	const struct conf_origin *before = config_origin(now.origins, key, 0);
 	uint8_t words[600];
 	struct buf why = BUF_OVER(words);
+	const char *file;
+	uint32_t line;
 
 	/* The command line was here first, and wins. */
 	if (before != NULL && before->line == 0)
@@ -166,7 +156,8 @@ take_value(cfg_t *cfg, const char *name, const char *value)
 	}
 	if (!conf_set(now.conf, key, span_of(value), &why))
 		return complain(cfg, name, (const char *)words);
-	remember(now.origins, key, item, file_name(cfg), (unsigned)cfg->line);
+	file = config_text_where(now.text, (uint32_t)cfg->line, &line);
+	remember(now.origins, key, item, file, line);
 	return 0;
 }
 
@@ -209,69 +200,13 @@ on_certificate_end(cfg_t *cfg, cfg_opt_t *opt)
 	return result;
 }
 
-/* A relative name counts from the directory of the first file. */
-static void
-resolve(const char *name, char *path, size_t max)
-{
-	const char *slash = strrchr(now.path, '/');
-	int directory = slash == NULL || name[0] == '/' ? 0 : (int)(slash - now.path) + 1;
-
-	(void)snprintf(path, max, "%.*s%s", directory, now.path, name);
-}
-
-/* Read the file and make its text something that libconfuse can open. NULL with errno. */
-static struct included *
-include_open(const char *name)
-{
-	struct included *in = &now.included[now.includes];
-	size_t len = 0;
-	char *text;
-
-	if (now.includes == INCLUDES_MAX) {
-		errno = ELOOP;
-		return NULL;
-	}
-	resolve(name, in->path, sizeof(in->path));
-	text = config_text_read(in->path, &len);
-	in->fd = text == NULL ? -1 : memfd_create("configuration", MFD_CLOEXEC);
-	if (in->fd == -1 || write(in->fd, text, len) != (ssize_t)len) {
-		if (in->fd != -1)
-			(void)close(in->fd);
-		free(text);
-		return NULL;
-	}
-	free(text);
-	(void)snprintf(in->opened, sizeof(in->opened), "/proc/self/fd/%d", in->fd);
-	now.includes++;
-	return in;
-}
-
-static int
-on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
-{
-	struct included *in;
-	char words[CONF_TEXT_MAX + 100];
-
-	if (argc != 1)
-		return complain(cfg, opt->name, "names one file; right would be include(\"/etc/postern/relay.conf\")");
-	in = include_open(argv[0]);
-	if (in == NULL) {
-		(void)snprintf(words, sizeof(words), "%s: %s", argv[0],
-		    errno == ELOOP ? "too many files included; do they include each other?" : strerror(errno));
-		return complain(cfg, opt->name, words);
-	}
-	if (cfg_include(cfg, opt, 1, (const char *[]){ in->opened }) == 0)
-		return 0;
-	return complain(cfg, opt->name, "files include each other, or are nested too deep");
-}
-
 static void
 options_init(cfg_opt_t *options, cfg_opt_t *certificate)
 {
 	const cfg_opt_t end = CFG_END();
 	size_t n = 0;
 
-	for (size_t i = 0; i < conf_keys() && n < OPTIONS_MAX - 2; i++) {
+	for (size_t i = 0; i < conf_keys() && n < OPTIONS_MAX - 1; i++) {
 		const char *name = conf_key(i)->name;
 		const cfg_opt_t scalar = CFG_STR_CB(name, NULL, CFGF_NODEFAULT, on_value);
 		const cfg_opt_t list = CFG_STR_LIST_CB(name, NULL, CFGF_NODEFAULT, on_value);
@@ -282,7 +217,6 @@ options_init(cfg_opt_t *options, cfg_opt_t *certificate)
 			options[n].validcb = on_certificate_end;
 		n++;
 	}
-	options[n++] = (cfg_opt_t)CFG_FUNC("include", on_include);
 	options[n] = end;
 }
 
@@ -295,7 +229,7 @@ finish_words(struct buf *why)
 }
 
 static bool
-read_stream(FILE *f, const char *path, cfg_opt_t *options)
+read_stream(FILE *f, cfg_opt_t *options)
 {
 	cfg_t *cfg = cfg_init(options, CFGF_NONE);
 	bool ok = false;
@@ -305,7 +239,6 @@ read_stream(FILE *f, const char *path, cfg_opt_t *options)
 		return false;
 	}
 	(void)cfg_set_error_function(cfg, on_error);
-	cfg->filename = strdup(path);
 	ok = cfg_parse_fp(cfg, f) == CFG_SUCCESS && !now.failed;
 	if (!ok && !now.failed)
 		buf_put_text(now.why, "the configuration cannot be read");
@@ -321,25 +254,21 @@ config_file_read(const char *path, struct conf *conf, struct config_origins *ori
 		CFG_STR_CB("key", NULL, CFGF_NODEFAULT, on_certificate_member),
 		CFG_END(),
 	};
+	static struct config_text text;
 	cfg_opt_t options[OPTIONS_MAX];
-	size_t len = 0;
-	char *text = config_text_read(path, &len);
-	FILE *f = text == NULL ? NULL : fmemopen(text, len > 0 ? len : 1, "r");
-	bool ok = false;
+	bool ok = config_text_read(&text, path, why);
+	FILE *f = ok ? fmemopen(text.text, text.len, "r") : NULL;
 
-	now = (struct reading){ .conf = conf, .origins = origins, .why = why, .path = path };
-	if (f == NULL) {
-		buf_put_text(why, path);
-		buf_put_text(why, ": ");
-		buf_put_text(why, strerror(errno));
-	} else {
+	now = (struct reading){ .conf = conf, .origins = origins, .why = why, .text = &text };
+	if (f != NULL) {
 		options_init(options, certificate);
-		ok = read_stream(f, path, options);
+		ok = read_stream(f, options);
 		(void)fclose(f);
+	} else if (ok) {
+		buf_put_text(why, strerror(errno));
+		ok = false;
 	}
-	while (now.includes > 0)
-		(void)close(now.included[--now.includes].fd);
-	free(text);
+	config_text_free(&text);
 	finish_words(why);
 	return ok;
 }

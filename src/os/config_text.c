@@ -1,7 +1,6 @@
 #include "os/config_text.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +57,9 @@ config_text_blank(char *text, size_t len)
 	}
 }
 
-char *
-config_text_read(const char *path, size_t *len)
+/* The whole file, NUL behind it. NULL with errno. */
+static char *
+read_file(const char *path, size_t *len)
 {
 	FILE *f = fopen(path, "re");
 	char *text = NULL;
@@ -78,6 +78,195 @@ config_text_read(const char *path, size_t *len)
 		errno = text == NULL ? ENOMEM : error;
 		return NULL;
 	}
+	text[*len] = '\0';
 	config_text_blank(text, *len);
 	return text;
+}
+
+/* ---- putting it together ---- */
+
+struct maker {
+	struct config_text *made;
+	struct buf out;
+	struct buf *why;
+	uint32_t lines;                 /* of the whole so far, from 1 */
+};
+
+static bool
+complain(struct maker *m, const char *file, uint32_t line, const char *name, const char *words)
+{
+	buf_put_text(m->why, file);
+	if (line > 0) {
+		buf_put_byte(m->why, ':');
+		buf_put_u64(m->why, line);
+		buf_put_text(m->why, ": key \"include\": ");
+		buf_put_text(m->why, name);
+	}
+	buf_put_text(m->why, ": ");
+	buf_put_text(m->why, words);
+	return false;
+}
+
+static bool
+part_begin(struct maker *m, const char *file, uint32_t line)
+{
+	struct config_part *p = &m->made->part[m->made->parts];
+
+	if (m->made->parts == CONFIG_PARTS_MAX)
+		return complain(m, file, line, "", "more than 32 files included");
+	m->made->parts++;
+	(void)snprintf(p->file, sizeof(p->file), "%s", file);
+	p->whole = m->lines;
+	p->line = line;
+	return true;
+}
+
+static bool
+put(struct maker *m, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		m->lines += text[i] == '\n';
+	return buf_put(&m->out, (struct span){ (const uint8_t *)text, len });
+}
+
+/* A relative name counts from the directory of the file that has it. */
+static void
+resolve(const char *from, struct span name, char path[CONF_TEXT_MAX])
+{
+	const char *slash = strrchr(from, '/');
+	int directory = slash == NULL || (name.len > 0 && name.p[0] == '/') ? 0 : (int)(slash - from) + 1;
+
+	(void)snprintf(path, CONF_TEXT_MAX, "%.*s%.*s", directory, from, (int)name.len, (const char *)name.p);
+}
+
+static void
+skip_blanks(const char **p)
+{
+	while (**p != '\0' && strchr(" \t\r\n", **p) != NULL)
+		(*p)++;
+}
+
+/* include("NAME") at p: NAME, and where the text goes on; false when it is something else. */
+static bool
+include_take(const char *p, struct span *name, const char **end)
+{
+	const char *close;
+	char quote;
+
+	if (strncmp(p, "include", 7) != 0)
+		return false;
+	p += 7;
+	skip_blanks(&p);
+	if (*p++ != '(')
+		return false;
+	skip_blanks(&p);
+	quote = *p;
+	close = quote == '"' || quote == '\'' ? strchr(p + 1, quote) : NULL;
+	if (close == NULL)
+		return false;
+	*name = (struct span){ (const uint8_t *)p + 1, (size_t)(close - p) - 1 };
+	p = close + 1;
+	skip_blanks(&p);
+	*end = p + 1;
+	return *p == ')';
+}
+
+static bool append(struct maker *, const char *path, const char *from, uint32_t line, unsigned depth);
+
+/* Where in the text from i on the next include stands, outside quotes and at the beginning of a word. */
+static size_t
+find_include(const char *text, size_t len, size_t i, struct span *name, const char **end)
+{
+	while (i < len) {
+		bool at_word = i == 0 || strchr(" \t\r\n})", text[i - 1]) != NULL;
+
+		if (at_word && include_take(text + i, name, end))
+			return i;
+		i = text[i] == '"' || text[i] == '\'' ? behind_quoted(text, len, i) : i + 1;
+	}
+	return len;
+}
+
+static bool
+append_text(struct maker *m, const char *path, const char *text, size_t len, unsigned depth)
+{
+	uint32_t line = 1;
+	size_t i = 0;
+
+	while (i < len) {
+		struct span name = { NULL, 0 };
+		const char *end = text + len;
+		size_t found = find_include(text, len, i, &name, &end);
+		char included[CONF_TEXT_MAX];
+
+		if (!put(m, text + i, found - i))
+			return complain(m, path, 0, "", strerror(EFBIG));
+		for (size_t k = i; k < found; k++)
+			line += text[k] == '\n';
+		if (found == len)
+			return true;
+		resolve(path, name, included);
+		if (!append(m, included, path, line, depth + 1))
+			return false;
+		for (const char *p = text + found; p < end; p++)
+			line += *p == '\n';
+		if (!part_begin(m, path, line))
+			return false;
+		i = (size_t)(end - text);
+	}
+	return true;
+}
+
+/* from and line: who includes it; line 0 for the first file. */
+static bool
+append(struct maker *m, const char *path, const char *from, uint32_t line, unsigned depth)
+{
+	size_t len = 0;
+	char *text = depth < CONFIG_DEPTH_MAX ? read_file(path, &len) : NULL;
+	bool ok;
+
+	if (text == NULL) {
+		return complain(m, from, line, path,
+		    depth < CONFIG_DEPTH_MAX ? strerror(errno) : "nested too deep; do files include each other?");
+	}
+	ok = part_begin(m, path, 1) && append_text(m, path, text, len, depth) && (line == 0 || put(m, "\n", 1));
+	free(text);
+	return ok;
+}
+
+bool
+config_text_read(struct config_text *t, const char *path, struct buf *why)
+{
+	struct maker m = { .made = t, .why = why, .lines = 1 };
+	bool ok;
+
+	memset(t, 0, sizeof(*t));
+	t->text = malloc(CONFIG_TEXT_MAX);
+	if (t->text == NULL)
+		return complain(&m, path, 0, "", strerror(ENOMEM));
+	m.out = (struct buf){ (uint8_t *)t->text, 0, CONFIG_TEXT_MAX };
+	ok = append(&m, path, path, 0, 0) && (m.out.len > 0 || put(&m, "\n", 1));
+	t->len = m.out.len;
+	if (!ok)
+		config_text_free(t);
+	return ok;
+}
+
+void
+config_text_free(struct config_text *t)
+{
+	free(t->text);
+	t->text = NULL;
+	t->len = 0;
+}
+
+const char *
+config_text_where(const struct config_text *t, uint32_t whole, uint32_t *line)
+{
+	const struct config_part *p = &t->part[0];
+
+	for (size_t i = 1; i < t->parts && t->part[i].whole <= whole; i++)
+		p = &t->part[i];
+	*line = p->line + (whole - p->whole);
+	return p->file;
 }

@@ -1,20 +1,41 @@
 /*
- * os/config_text.h - the text of a configuration file, its comments made blanks.
+ * os/config_text.h - the text of a configuration file for libconfuse: comments made blanks, included files put in place.
  *
- * libconfuse 3.3 counts two lines too many for each comment, and an error that names the wrong line is worse than none. So
- * comments go before it reads; line ends stay.
+ * libconfuse 3.3 counts two lines too many for each comment, and an error that names the wrong line is worse than none; and
+ * an error inside an included file leaves it unable to include anything at the next reading, which is what SIGHUP does. So
+ * both are done here, and config_text_where() knows which line of which file a line of the whole was.
  *
- * Owner     the caller, of text: free(). Blocks on the disk.
- * Fails     NULL with errno; a file over CONFIG_TEXT_MAX is EFBIG, one with a NUL in it EILSEQ.
+ * Owner     struct config_text owns its text until config_text_free().
+ * Blocks    on the disk.
+ * Fails     false with words in why, not terminated: `FILE: words`, or `FILE:LINE: key "include": words`.
  */
 #ifndef POSTERN_OS_CONFIG_TEXT_H
 #define POSTERN_OS_CONFIG_TEXT_H
 
-#include <stddef.h>
+#include "conf/conf.h"
 
-enum { CONFIG_TEXT_MAX = 1024 * 1024 };
+enum {
+	CONFIG_TEXT_MAX = 1024 * 1024,          /* octets, of each file and of the whole */
+	CONFIG_PARTS_MAX = 65,                  /* so 32 includes */
+	CONFIG_DEPTH_MAX = 8,
+};
 
-char *config_text_read(const char *path, size_t *len);
+/* From this line of the whole on, lines are those of file, counting from line. */
+struct config_part {
+	char file[CONF_TEXT_MAX];
+	uint32_t whole, line;
+};
+
+struct config_text {
+	char *text;
+	size_t len;
+	struct config_part part[CONFIG_PARTS_MAX];
+	size_t parts;
+};
+
+bool config_text_read(struct config_text *, const char *path, struct buf *why);
+void config_text_free(struct config_text *);
+const char *config_text_where(const struct config_text *, uint32_t whole, uint32_t *line);
 
 /* Blank `#...`, `//...` and C comments outside quotes, in place. */
 void config_text_blank(char *text, size_t len);
