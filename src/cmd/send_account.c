@@ -15,11 +15,14 @@
 #include "mail/path.h"
 #include "os/config_text.h"
 
+enum { ACCOUNTS_MAX = 64 * 1024 };
+
 #define SYSTEM_ACCOUNTS "/etc/postern/accounts"
 
 /* libconfuse gives its error callback no argument. */
 static struct send *reading;
 static const char *reading_path;
+static bool reading_private;
 
 static void on_error(cfg_t *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
 
@@ -34,24 +37,16 @@ on_error(cfg_t *cfg, const char *format, va_list ap)
 
 /* cli-5: a password that others can read is none. A system-wide file may have a group; root made it so. */
 static bool
-is_private(const char *path)
+is_private(const struct stat *st)
 {
-	struct stat st;
-
-	if (stat(path, &st) == -1)
-		return false;
-	if (st.st_uid == 0)
-		return (st.st_mode & (S_IWGRP | S_IRWXO)) == 0;
-	return st.st_uid == geteuid() && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	return (st->st_mode & S_IRWXO) == 0 && (st->st_uid == 0 || (st->st_mode & S_IRWXG) == 0);
 }
 
 /* Anybody who can write the file can make us run his password-command. */
 static bool
-is_ours(const char *path)
+is_ours(const struct stat *st)
 {
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+	return S_ISREG(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid()) && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 static bool
@@ -76,7 +71,7 @@ take_password(struct send *s, cfg_t *account)
 
 	if (password == NULL || password[0] == '\0')
 		return true;
-	if (!is_private(reading_path))
+	if (!reading_private)
 		good = send_fail(s, EX_CONFIG, "%s: others may read this file and it has a password; chmod 600, "
 		    "or use password-command", reading_path);
 	else if (!secret_set(&s->password, span_of(password)))
@@ -133,23 +128,59 @@ parse_accounts(struct send *s, char *text, struct account_text *t, bool *found)
 	return good;
 }
 
+/* The file's text, NUL-terminated, in out; its length, or -1 with errno. */
+static ssize_t
+read_text(int fd, char *out, size_t room)
+{
+	size_t len = 0;
+
+	while (len < room) {
+		ssize_t n = read(fd, out + len, room - len);
+
+		if (n == -1 && errno != EINTR)
+			return -1;
+		if (n == 0) {
+			out[len] = '\0';
+			return (ssize_t)len;
+		}
+		len += n > 0 ? (size_t)n : 0;
+	}
+	errno = EFBIG;
+	return -1;
+}
+
+static bool
+read_open_file(struct send *s, int fd, struct account_text *t, bool *found)
+{
+	char text[ACCOUNTS_MAX];
+	struct stat st;
+	ssize_t len;
+	bool good;
+
+	if (fstat(fd, &st) == -1 || (len = read_text(fd, text, sizeof text)) == -1)
+		return send_fail(s, EX_NOINPUT, "%s: %s", reading_path, strerror(errno));
+	reading = s;
+	reading_private = is_private(&st);
+	config_text_blank(text, (size_t)len);
+	good = is_ours(&st) || send_fail(s, EX_CONFIG, "%s: belongs to somebody else, or somebody else may write it", reading_path);
+	good = good && parse_accounts(s, text, t, found);
+	wipe(text, sizeof text);
+	return good;
+}
+
 /* *found says whether the account is there; a file that does not exist has none. */
 static bool
 read_accounts(struct send *s, const char *path, bool must_exist, struct account_text *t, bool *found)
 {
-	size_t len;
-	char *text = config_text_read(path, &len);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	bool good;
 
-	if (text == NULL)
-		return (!must_exist && (errno == ENOENT || errno == EACCES))
-		    || send_fail(s, EX_NOINPUT, "%s: %s", path, strerror(errno));
-	reading = s;
 	reading_path = path;
-	good = is_ours(path) || send_fail(s, EX_CONFIG, "%s: somebody else may write this file", path);
-	good = good && parse_accounts(s, text, t, found);
-	wipe(text, len);
-	free(text);
+	if (fd == -1)
+		return (!must_exist && (errno == ENOENT || errno == EACCES || errno == ENOTDIR))
+		    || send_fail(s, EX_NOINPUT, "%s: %s", path, strerror(errno));
+	good = read_open_file(s, fd, t, found);
+	(void)close(fd);
 	return good;
 }
 
