@@ -259,7 +259,7 @@ dot_at(const struct smtp_server *s, struct span in)
 	return in.p[1] == '\r' && in.p[2] == '\n' ? DOT_END : DOT_STUFFED;
 }
 
-/* As much of a line that is already under way, or of no header, as is there: how much, and whether it ended well. */
+/* As much as is there of a line that is under way or not part of the header: how much. */
 static size_t
 take_text(struct smtp_server *s, struct span in)
 {

@@ -110,13 +110,14 @@ take_auth(struct smtp_server *s, struct span value)
 {
 	uint8_t octets[AUTH_MAX];
 	struct buf decoded = BUF_OVER(octets);
-	struct mailbox who;
+	struct mailbox who = { 0 };
 	enum path_error e;
 
 	if (value.len > AUTH_MAX || !xtext_parse(value, &decoded))
 		return FAIL_PARAM_BAD;
 	e = mailbox_parse(buf_span(&decoded), &who);
-	if (e != PATH_OK && e != PATH_UNQUALIFIED && !span_eq(value, SPAN("<>")))
+	/* Somebody else's name for somebody: a domain of one label is not ours to judge. */
+	if (e != PATH_OK && !(e == PATH_UNQUALIFIED && !span_done(who.domain)) && !span_eq(value, SPAN("<>")))
 		return FAIL_PARAM_BAD;
 	s->ask.auth = value;
 	return OK;
