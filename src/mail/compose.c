@@ -128,9 +128,10 @@ header_complete(struct compose *c)
 	c->column = 0;
 	while (!c->headless && field_next(&rest, &f)) {
 		enum known which = find_known(f.name);
+		uint32_t end = offset_of(c, rest);
 
 		if (has(which, OF_BLOCK))
-			survey_block(c, which, offset_of(c, f.whole), offset_of(c, rest));
+			survey_block(c, which, end - (uint32_t)f.whole.len, end);
 		else if (which != UNKNOWN)
 			c->seen |= UINT32_C(1) << which;
 	}
@@ -294,7 +295,7 @@ give_address(struct compose *c, const struct mailbox *m, struct buf *address)
 		if (e == PATH_OK || e == PATH_UNQUALIFIED)
 			return COMPOSE_MORE;
 	}
-	return refuse_at(c, c->at, "malformed recipient address");
+	return refuse_at(c, (uint32_t)(m->local.p - c->header.p), "malformed recipient address");
 }
 
 enum compose_step
