@@ -177,6 +177,7 @@ const struct layout queue_recipient_layout = LAYOUT(queue_recipient_fields);
 static const struct field queue_end_fields[] = {
 	FIELD_OF_U32(struct queue_end, fail),
 	FIELD_OF_U32(struct queue_end, count),
+	FIELD_OF_U64(struct queue_end, next),
 	FIELD_OF_SPAN(struct queue_end, words, 400),
 };
 const struct layout queue_end_layout = LAYOUT(queue_end_fields);

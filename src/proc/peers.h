@@ -141,6 +141,7 @@ struct relay_result {
 	struct span text;               /* reply or our words */
 };
 
+/* after: 0, or next of the answer before. */
 struct queue_list { uint64_t after; uint32_t most; uint32_t reserved; struct span address; };      /* address: sender or recipient, empty: all */
 struct queue_which { uint64_t id; };
 struct queue_entry {
@@ -153,7 +154,7 @@ struct queue_recipient {
 	uint64_t when;
 	struct span path, host, tls, text;
 };
-struct queue_end { uint32_t fail; uint32_t count; struct span words; };
+struct queue_end { uint32_t fail; uint32_t count; uint64_t next; struct span words; };    /* next: go on with after = next; 0: the end */
 
 extern const struct layout master_certificate_layout, master_listen_layout, master_peer_layout;
 extern const struct layout auth_start_layout, auth_result_layout, auth_verdict_layout;

@@ -334,6 +334,22 @@ journal_crowded(const struct journal *j)
 	return j->gather->mem.len >= JOURNAL_CROWDED;
 }
 
+static void
+batch_clear(struct batch *b)
+{
+	if (b->mem.max > JOURNAL_KEPT && b->mem.len < JOURNAL_KEPT / 4) {
+		uint8_t *smaller = realloc(b->mem.p, JOURNAL_KEPT);
+
+		if (smaller != NULL) {
+			b->mem.p = smaller;
+			b->mem.max = JOURNAL_KEPT;
+		}
+	}
+	b->mem.len = b->parts = b->tickets = b->unlinks = 0;
+	b->sync = b->stuck = false;
+	b->sync_also = NULL;
+}
+
 struct batch *
 journal_begin(struct journal *j)
 {
@@ -353,26 +369,12 @@ journal_begin(struct journal *j)
 		b->sync = false;
 	b->sync_also = j->active;
 	j->sync_wanted = false;
+	/* Until now what it had could still be had from memory. */
+	batch_clear(j->write);
 	j->gather = j->write;
 	j->write = b;
 	j->running = true;
 	return b;
-}
-
-static void
-batch_clear(struct batch *b)
-{
-	if (b->mem.max > JOURNAL_KEPT && b->mem.len < JOURNAL_KEPT / 4) {
-		uint8_t *smaller = realloc(b->mem.p, JOURNAL_KEPT);
-
-		if (smaller != NULL) {
-			b->mem.p = smaller;
-			b->mem.max = JOURNAL_KEPT;
-		}
-	}
-	b->mem.len = b->parts = b->tickets = b->unlinks = 0;
-	b->sync = b->stuck = false;
-	b->sync_also = NULL;
 }
 
 static void
@@ -459,7 +461,7 @@ journal_end(struct journal *j)
 		j->unsynced = !b->sync && (j->unsynced || b->mem.len > 0);
 		close_finished(b);
 		settle(j, b, OK);
-		batch_clear(b);
+		b->sync = b->stuck = false;
 		return OK;
 	case FAIL_DISK_FULL:
 		b->stuck = true;
@@ -470,6 +472,18 @@ journal_end(struct journal *j)
 		settle(j, b, FAIL_DOUBT);
 		settle(j, j->gather, FAIL_DOUBT);
 		return FAIL_DOUBT;
+	}
+}
+
+void
+journal_rest(struct journal *j)
+{
+	if (j->running || j->write->stuck || j->gather->mem.len > 0)
+		return;
+	for (size_t i = 0; i < 2; i++) {
+		j->batch[i].parts = 0;
+		free(j->batch[i].mem.p);
+		j->batch[i].mem = (struct buf){ NULL, 0, 0 };
 	}
 }
 

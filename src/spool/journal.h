@@ -83,7 +83,8 @@ struct batch {
 };
 
 struct journal_handler {
-	/* A ticket is settled: OK means durable. Called from journal_end() only; the record can still be had by journal_view(). */
+	/* A ticket is settled: OK means durable. Called from journal_end() only; until the next journal_begin()
+	 * the record can still be had by journal_view(). */
 	void (*settled)(void *arg, const struct ticket *, enum fail);
 	/* A segment leaves the table. */
 	void (*gone)(void *arg, uint64_t number);
@@ -148,6 +149,8 @@ bool journal_crowded(const struct journal *);
 struct batch *journal_begin(struct journal *);
 void batch_run(struct batch *);
 enum fail journal_end(struct journal *);
+/* Nothing goes on: give the buffers' memory back. */
+void journal_rest(struct journal *);
 
 /* Octets of a record from memory when they are there, NULL when not. */
 const uint8_t *journal_view(const struct journal *, uint64_t place, size_t n);

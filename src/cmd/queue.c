@@ -1,0 +1,292 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/queue_id.h"
+#include "cmd/commands.h"
+#include "cmd/queue.h"
+#include "cmd/settings.h"
+
+enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78 };
+
+static const char usage[] =
+    "usage: postern queue [list [ADDRESS]] [--json]\n"
+    "       postern queue show ID [--json]\n"
+    "       postern queue retry ID|all\n"
+    "       postern queue drop ID\n"
+    "       all: [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
+    "\n"
+    "Shows and changes what waits in the spool of the running server. ADDRESS is a sender, a recipient or a recipient's domain.\n"
+    "Exit status 0: done; 66: no such message; 69: the server is not running.\n";
+
+enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP };
+
+struct query {
+	struct settings settings;
+	enum verb verb;
+	const char *what;               /* ID, address, "all", or NULL */
+	uint64_t id;
+	bool json;
+	/* The conversation. */
+	uv_loop_t loop;
+	struct channel *channel;
+	struct queue_answer answer;
+	bool ended, broken;
+};
+
+/* ---- the command line ---- */
+static const struct verb_row {
+	const char *name;
+	enum verb verb;
+	bool needs_id;
+} verbs[] = {
+	{ "list", VERB_LIST, false },
+	{ "show", VERB_SHOW, true },
+	{ "retry", VERB_RETRY, true },
+	{ "drop", VERB_DROP, true },
+};
+
+static bool
+take_word(struct query *q, const char *word, unsigned *words)
+{
+	++*words;
+	if (*words == 2) {
+		q->what = word;
+		return true;
+	}
+	for (size_t i = 0; *words == 1 && i < sizeof verbs / sizeof verbs[0]; i++)
+		if (strcmp(word, verbs[i].name) == 0) {
+			q->verb = verbs[i].verb;
+			return true;
+		}
+	return false;
+}
+
+static bool
+check_words(struct query *q, struct buf *why)
+{
+	bool all = q->verb == VERB_RETRY && q->what != NULL && strcmp(q->what, "all") == 0;
+
+	if (q->verb == VERB_LIST || all)
+		return true;
+	if (q->what != NULL && queue_id_parse(span_of(q->what), &q->id))
+		return true;
+	return buf_put_text(why, q->what == NULL ? "the queue id is missing" : "that is not a queue id") && false;
+}
+
+static bool
+take_arguments(struct query *q, int argc, char **argv, struct buf *why)
+{
+	unsigned words = 0;
+
+	for (int i = 1; i < argc; i++) {
+		switch (settings_option(&q->settings, argc, argv, &i, why)) {
+		case SETTINGS_TAKEN:
+			continue;
+		case SETTINGS_WRONG:
+			return false;
+		case SETTINGS_OTHER:
+			break;
+		}
+		if (strcmp(argv[i], "--json") == 0)
+			q->json = true;
+		else if (argv[i][0] == '-' || !take_word(q, argv[i], &words))
+			return buf_put_text(why, "not understood: ") && buf_put_text(why, argv[i]) && false;
+	}
+	return check_words(q, why);
+}
+
+/* ---- the conversation ---- */
+static void
+end_conversation(struct query *q, bool broken)
+{
+	q->broken = broken;
+	q->ended = true;
+	uv_stop(&q->loop);
+}
+
+static bool
+take_end(struct query *q, struct span body)
+{
+	struct queue_answer *a = &q->answer;
+
+	if (!fields_parse(queue_end_layout, body, &a->end))
+		return false;
+	(void)snprintf(a->words, sizeof a->words, "%.*s", (int)a->end.words.len, (const char *)a->end.words.p);
+	end_conversation(q, false);
+	return true;
+}
+
+static bool
+take_frame(struct query *q, const struct frame *f)
+{
+	struct queue_entry e;
+	struct queue_recipient r;
+
+	switch (f->type) {
+	case QUEUE_ENTRY:
+		return fields_parse(queue_entry_layout, f->body, &e) && queue_row_add(&q->answer, &e);
+	case QUEUE_RECIPIENT:
+		return fields_parse(queue_recipient_layout, f->body, &r) && queue_person_add(&q->answer, &r);
+	case QUEUE_END:
+		return take_end(q, f->body);
+	default:
+		return false;
+	}
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	struct query *q = arg;
+
+	(void)c;
+	if (f->fd != -1)
+		(void)close(f->fd);
+	if (!q->ended && !take_frame(q, f))
+		end_conversation(q, true);
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	struct query *q = arg;
+
+	(void)c;
+	q->channel = NULL;
+	end_conversation(q, true);
+}
+
+static void
+ask_once(struct query *q, uint64_t after)
+{
+	static const uint16_t types[] = { QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP };
+	struct queue_list list = { .after = after, .address = span_of(q->what) };
+	struct queue_which which = { q->id };
+
+	q->ended = false;
+	if (q->verb == VERB_LIST)
+		(void)channel_send(q->channel, types[q->verb], 1, queue_list_layout, &list);
+	else
+		(void)channel_send(q->channel, types[q->verb], 1, queue_which_layout, &which);
+	while (!q->ended)
+		(void)uv_run(&q->loop, UV_RUN_DEFAULT);
+}
+
+/* A long list comes in several answers. */
+static bool
+ask(struct query *q)
+{
+	uint64_t after = 0;
+
+	do {
+		ask_once(q, after);
+		after = q->answer.end.next;
+	} while (!q->broken && q->verb == VERB_LIST && after != 0);
+	return !q->broken;
+}
+
+static int
+connect_control(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, error;
+
+	if (strlen(path) >= sizeof sun.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
+		return fd;
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+/* ---- the whole ---- */
+static int
+unavailable(const char *path)
+{
+	const char *why = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" : strerror(errno);
+
+	(void)fprintf(stderr, "postern queue: %s (no answer at %s)\n", why, path);
+	return EXIT_UNAVAILABLE;
+}
+
+static int
+report(struct query *q)
+{
+	struct queue_answer *a = &q->answer;
+	bool detail = q->verb == VERB_SHOW;
+
+	if (a->end.fail != OK) {
+		(void)fprintf(stderr, "postern queue: %s\n", a->words);
+		return a->end.fail == FAIL_ARGUMENT ? EXIT_NOINPUT : EXIT_OS;
+	}
+	if (q->verb == VERB_RETRY || q->verb == VERB_DROP) {
+		(void)printf("%s: %u message%s\n", q->verb == VERB_DROP ? "dropped" : "to be tried now", a->end.count,
+		    a->end.count == 1 ? "" : "s");
+		return EXIT_FINE;
+	}
+	if (!q->json)
+		queue_print(a, detail);
+	else if (!queue_print_json(a, detail))
+		return EXIT_OS;
+	return fflush(stdout) == 0 ? EXIT_FINE : EXIT_OS;
+}
+
+static int
+converse(struct query *q)
+{
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	const char *path = q->settings.conf.control_socket.p;
+	int fd = connect_control(path), status;
+
+	if (fd == -1)
+		return unavailable(path);
+	if (uv_loop_init(&q->loop) != 0 || (q->channel = channel_open(&q->loop, fd, &handler, q)) == NULL)
+		return EXIT_OS;
+	if (ask(q))
+		status = report(q);
+	else {
+		(void)fprintf(stderr, "postern queue: the server at %s hung up\n", path);
+		status = EXIT_UNAVAILABLE;
+	}
+	channel_close(q->channel);
+	(void)uv_run(&q->loop, UV_RUN_NOWAIT);
+	(void)uv_loop_close(&q->loop);
+	queue_answer_free(&q->answer);
+	return status;
+}
+
+int
+command_queue(int argc, char **argv)
+{
+	static struct query q;
+	char text[1024];
+	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
+
+	memset(&q, 0, sizeof q);
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		(void)fputs(usage, stdout);
+		return EXIT_FINE;
+	}
+	if (!take_arguments(&q, argc, argv, &why)) {
+		text[why.len] = '\0';
+		(void)fprintf(stderr, "postern queue: %s\n%s", text, usage);
+		return EXIT_USAGE;
+	}
+	if (!settings_read(&q.settings, &why)) {
+		text[why.len] = '\0';
+		(void)fprintf(stderr, "postern queue: %s\n", text);
+		return EXIT_CONFIG;
+	}
+	return converse(&q);
+}

@@ -1,0 +1,47 @@
+/*
+ * cmd/queue.h - private to queue*.c: what `postern queue` learns from 4_spool, and the two ways to print it.
+ *
+ * Owner     struct queue_row and queue_person hold copies of their own; queue_rows_free() frees them.
+ */
+#ifndef POSTERN_CMD_QUEUE_H
+#define POSTERN_CMD_QUEUE_H
+
+#include "proc/peers.h"
+
+enum { QUEUE_ROW_TEXT = 2048, QUEUE_PERSON_TEXT = 1536 };
+
+struct queue_row {
+	struct queue_entry entry;       /* spans point into text */
+	char *text;
+};
+
+struct queue_person {
+	struct queue_recipient recipient;
+	char *text;
+};
+
+struct queue_answer {
+	struct queue_row *row;
+	size_t rows, rows_max;
+	struct queue_person *person;
+	size_t persons, persons_max;
+	struct queue_end end;
+	char words[512];                /* end.words, NUL-terminated */
+};
+
+void queue_answer_free(struct queue_answer *);
+bool queue_row_add(struct queue_answer *, const struct queue_entry *);
+bool queue_person_add(struct queue_answer *, const struct queue_recipient *);
+
+/* stdout; rows in the order of their ids. */
+void queue_print(struct queue_answer *, bool detail);
+/* The same as a JSON document; false when memory is short. */
+bool queue_print_json(struct queue_answer *, bool detail);
+/* "delivered", "deferred", "failed", "waiting" */
+const char *queue_class_name(uint32_t class);
+/* "2026-11-22T10:00:00Z" */
+void queue_time(uint64_t ms, char out[32]);
+/* NUL-terminated. */
+void queue_id_text(uint64_t id, char out[16]);
+
+#endif

@@ -1,0 +1,210 @@
+/* What `postern queue` shows: a table for people, JSON for programs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "base/queue_id.h"
+#include "cmd/queue.h"
+
+const char *
+queue_class_name(uint32_t class)
+{
+	static const char *const names[] = { "delivered", "deferred", "failed" };
+
+	return class < 3 ? names[class] : "waiting";
+}
+
+void
+queue_time(uint64_t ms, char out[32])
+{
+	time_t t = (time_t)(ms / 1000);
+	struct tm tm;
+
+	out[0] = '\0';
+	if (ms > 0 && gmtime_r(&t, &tm) != NULL)
+		(void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+void
+queue_id_text(uint64_t id, char out[16])
+{
+	struct buf b = { (uint8_t *)out, 0, 15 };
+
+	(void)queue_id_format(id, &b);
+	out[b.len] = '\0';
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct queue_row *x = a, *y = b;
+
+	return x->entry.id < y->entry.id ? -1 : x->entry.id > y->entry.id;
+}
+
+static void
+sort(struct queue_answer *a)
+{
+	if (a->rows > 1)
+		qsort(a->row, a->rows, sizeof *a->row, by_id);
+}
+
+/* What strangers wrote must not drive the terminal. */
+static void
+print_span(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		(void)putchar(s.p[i] < 32 || s.p[i] == 127 ? '?' : s.p[i]);
+}
+
+static void
+print_field(const char *name, struct span value)
+{
+	if (value.len == 0)
+		return;
+	(void)printf("  %s ", name);
+	print_span(value);
+	(void)putchar('\n');
+}
+
+static void
+print_row(const struct queue_entry *e)
+{
+	char id[16], arrival[32], next[32];
+
+	queue_id_text(e->id, id);
+	queue_time(e->arrival, arrival);
+	queue_time(e->next_try, next);
+	(void)printf("%s  %s  %8llu  %u/%u  %s  <", id, arrival, (unsigned long long)e->size, e->waiting, e->rcpts,
+	    e->next_try == 0 ? "being tried         " : next);
+	print_span(e->reverse_path);
+	(void)printf(">\n");
+	if (e->last.len > 0) {
+		(void)printf("              try %u: ", e->attempts);
+		print_span(e->last);
+		(void)putchar('\n');
+	}
+}
+
+static void
+print_person(const struct queue_recipient *r)
+{
+	char when[32];
+
+	queue_time(r->when, when);
+	(void)printf("  %-9s  <", queue_class_name(r->class));
+	print_span(r->path);
+	(void)printf(">%s%s", r->when == 0 ? "" : "  ", when);
+	if (r->code != 0)
+		(void)printf("  %u", r->code);
+	(void)putchar('\n');
+	print_field("           host", r->host);
+	print_field("           tls ", r->tls);
+	print_field("           said", r->text);
+}
+
+void
+queue_print(struct queue_answer *a, bool detail)
+{
+	uint64_t octets = 0;
+
+	sort(a);
+	if (a->rows > 0 && !detail)
+		(void)printf("ID            ARRIVED (UTC)             SIZE  WAITING  NEXT TRY              FROM\n");
+	for (size_t i = 0; i < a->rows; i++) {
+		print_row(&a->row[i].entry);
+		octets += a->row[i].entry.size;
+		if (detail) {
+			print_field("login", a->row[i].entry.login);
+			print_field("peer ", a->row[i].entry.peer);
+			print_field("tls  ", a->row[i].entry.tls);
+		}
+	}
+	for (size_t i = 0; i < a->persons; i++)
+		print_person(&a->person[i].recipient);
+	if (!detail)
+		(void)printf("%zu message%s, %llu octets\n", a->rows, a->rows == 1 ? "" : "s", (unsigned long long)octets);
+}
+
+/* ---- JSON ---- */
+static json_t *
+text_of(struct span s)
+{
+	json_t *text = json_stringn((const char *)s.p, s.len);
+
+	/* Octets that are no UTF-8 are not worth losing the answer for. */
+	return text != NULL ? text : json_string("(not UTF-8)");
+}
+
+static json_t *
+time_of(uint64_t ms)
+{
+	char text[32];
+
+	if (ms == 0)
+		return json_null();
+	queue_time(ms, text);
+	return json_string(text);
+}
+
+static json_t *
+row_of(const struct queue_entry *e)
+{
+	char id[16];
+
+	queue_id_text(e->id, id);
+	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "id", id,
+	    "arrived", time_of(e->arrival), "size", (json_int_t)e->size, "next_try", time_of(e->next_try),
+	    "being_tried", e->next_try == 0, "recipients", (json_int_t)e->rcpts, "waiting", (json_int_t)e->waiting,
+	    "attempts", (json_int_t)e->attempts, "from", text_of(e->reverse_path), "login", text_of(e->login),
+	    "peer", text_of(e->peer), "tls", text_of(e->tls), "last", text_of(e->last));
+}
+
+static json_t *
+person_of(const struct queue_recipient *r)
+{
+	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o}", "to", text_of(r->path), "state", queue_class_name(r->class),
+	    "code", (json_int_t)r->code, "when", time_of(r->when), "host", text_of(r->host), "tls", text_of(r->tls),
+	    "text", text_of(r->text));
+}
+
+static json_t *
+persons_of(const struct queue_answer *a)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < a->persons; i++)
+		if (json_array_append_new(list, person_of(&a->person[i].recipient)) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+bool
+queue_print_json(struct queue_answer *a, bool detail)
+{
+	json_t *root = NULL;
+	bool good;
+
+	sort(a);
+	if (detail && a->rows == 1) {
+		root = row_of(&a->row[0].entry);
+		if (root != NULL && json_object_set_new(root, "to", persons_of(a)) != 0) {
+			json_decref(root);
+			root = NULL;
+		}
+	} else {
+		root = json_array();
+		for (size_t i = 0; root != NULL && i < a->rows; i++)
+			if (json_array_append_new(root, row_of(&a->row[i].entry)) != 0) {
+				json_decref(root);
+				root = NULL;
+			}
+	}
+	good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+	json_decref(root);
+	return good;
+}

@@ -1,0 +1,292 @@
+/*
+ * 4_spool: takes mail from 1_front, makes it durable, hands it to 5_relay until every recipient is settled.
+ *
+ * It reads octets from strangers but never looks at them, holds the mail, and may open files below the spool's directory and
+ * nothing else. Fronts may only ask what their session's phase allows (the table in 4_spool_front.c).
+ */
+#include <malloc.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "proc/4_spool.h"
+
+uint64_t
+keeper_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- the worker ---- */
+static void
+work_run(uv_work_t *work)
+{
+	struct keeper *k = work->data;
+
+	batch_run(k->batch);
+}
+
+static void
+work_done(uv_work_t *work, int status)
+{
+	struct keeper *k = work->data;
+
+	(void)status;
+	k->batch = NULL;
+	(void)spool_settle(&k->spool);
+	spool_tidy(&k->spool);
+	front_tell_all(k);
+	keeper_turn(k);
+}
+
+static void
+write_batch(struct keeper *k)
+{
+	k->batch = journal_begin(&k->spool.journal);
+	if (k->batch == NULL)
+		return;
+	k->resting = false;
+	/* Fails only without a callback, which is ours to give. */
+	(void)uv_queue_work(&k->child.loop, &k->work, work_run, work_done);
+}
+
+/* ---- turns and timers ---- */
+static void
+leave(struct keeper *k)
+{
+	k->opened = false;
+	front_close_all(k);
+	relay_close(k);
+	control_close(k);
+	(void)uv_check_stop(&k->turn);
+	(void)uv_timer_stop(&k->tick);
+	(void)uv_timer_stop(&k->lazy);
+	(void)uv_timer_stop(&k->due);
+	spool_close(&k->spool);
+	child_drained(&k->child);
+}
+
+/* Results that are on their way are waited for, then everything is synced. */
+static void
+go_on_draining(struct keeper *k)
+{
+	struct journal *j = &k->spool.journal;
+
+	if ((k->commits > 0 || k->tries_out > 0) && keeper_now() < k->drain_by)
+		return;
+	if (j->running)
+		return;
+	if (j->state == OK && !journal_idle(j)) {
+		journal_want_sync(j);
+		write_batch(k);
+		return;
+	}
+	leave(k);
+}
+
+static void
+on_due(uv_timer_t *timer)
+{
+	keeper_turn(timer->data);
+}
+
+static void
+arm_due(struct keeper *k)
+{
+	uint64_t when = schedule_when(&k->spool.schedule), now;
+
+	(void)uv_timer_stop(&k->due);
+	if (k->relay == NULL || k->draining || when == UINT64_MAX || channel_congested(k->relay))
+		return;
+	now = keeper_now();
+	/* What is further away the tick will see. */
+	if (when > now && when - now < KEEPER_TICK_MS)
+		(void)uv_timer_start(&k->due, on_due, when - now, 0);
+}
+
+static void
+on_lazy(uv_timer_t *timer)
+{
+	struct keeper *k = timer->data;
+
+	journal_want_sync(&k->spool.journal);
+	if (k->spool.journal.state == OK)
+		write_batch(k);
+	keeper_turn(k);
+}
+
+void
+keeper_turn(struct keeper *k)
+{
+	struct journal *j = &k->spool.journal;
+
+	if (!k->opened)
+		return;
+	if (!k->draining)
+		relay_pump(k);
+	if (journal_pressing(j))
+		write_batch(k);
+	if (!j->running && j->state == OK && !journal_idle(j) && !uv_is_active((uv_handle_t *)&k->lazy))
+		(void)uv_timer_start(&k->lazy, on_lazy, KEEPER_LAZY_MS, 0);
+	front_pause_all(k, journal_crowded(j));
+	arm_due(k);
+	if (k->draining)
+		go_on_draining(k);
+}
+
+static void
+on_turn(uv_check_t *turn)
+{
+	keeper_turn(turn->data);
+}
+
+static void
+rest(struct keeper *k)
+{
+	if (k->resting || !journal_idle(&k->spool.journal) || k->commits > 0)
+		return;
+	journal_rest(&k->spool.journal);
+	(void)malloc_trim(0);
+	k->resting = true;
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+	struct keeper *k = timer->data;
+
+	(void)spool_look(&k->spool);
+	spool_tidy(&k->spool);
+	plan_sweep(&k->spool, keeper_now());
+	/* A batch that found no room tries again. */
+	if (k->spool.journal.state == FAIL_DISK_FULL)
+		write_batch(k);
+	front_tell_all(k);
+	rest(k);
+	keeper_turn(k);
+}
+
+/* ---- what the spool tells ---- */
+static void
+on_committed(void *arg, void *who, uint64_t id, uint32_t slot, enum fail f)
+{
+	front_committed(arg, who, id, slot, f);
+}
+
+static void
+on_gone(void *arg, uint64_t segment)
+{
+	relay_segment_gone(arg, segment);
+}
+
+static const struct spool_handler spool_handler = { on_committed, on_gone };
+
+/* ---- what the master tells ---- */
+static struct schedule_conf
+schedule_of(const struct conf *c)
+{
+	struct schedule_conf s = { .retry_first = c->retry_first * UINT64_C(1000), .retry_max = c->retry_max * UINT64_C(1000) };
+	bool single = c->relay.kind != CONF_RELAY_MX;
+	uint64_t running = (uint64_t)c->relay_connections * 4;
+
+	s.running = running > KEEPER_TRIES ? KEEPER_TRIES : running < 16 ? 16 : (uint32_t)running;
+	s.window = c->relay_concurrency * 4 > s.running ? s.running : c->relay_concurrency * 4;
+	if (single)
+		s.window = s.running;
+	if (s.window < 1)
+		s.window = 1;
+	if (s.retry_first < 1000)
+		s.retry_first = 1000;
+	if (s.retry_max < s.retry_first)
+		s.retry_max = s.retry_first;
+	s.hold_max = single ? s.retry_first : 5 * s.retry_first;
+	return s;
+}
+
+static void
+on_go(void *arg)
+{
+	struct keeper *k = arg;
+	const struct conf *c = &k->child.conf;
+	struct spool_conf sc = { .directory = c->spool_dir.p, .disk = &disk_linux, .segment_size = c->segment_size,
+		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX };
+
+	if (!spool_open(&k->spool, &sc, &spool_handler, k, keeper_now()))
+		exit(74);
+	k->opened = true;
+	k->told = spool_state(&k->spool);
+	(void)uv_check_start(&k->turn, on_turn);
+	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
+	front_go_all(k);
+	child_ready(&k->child);
+	keeper_turn(k);
+}
+
+static void
+on_reload(void *arg)
+{
+	struct keeper *k = arg;
+	struct schedule_conf s = schedule_of(&k->child.conf);
+
+	/* Directory, segment size and the kind of relay stay as they were until the next start. */
+	k->spool.conf.free_min = k->child.conf.spool_free_min;
+	spool_configure(&k->spool, &s);
+	keeper_turn(k);
+}
+
+static void
+on_drain(void *arg)
+{
+	struct keeper *k = arg;
+
+	k->draining = true;
+	k->drain_by = keeper_now() + KEEPER_DRAIN_MS;
+	keeper_turn(k);
+}
+
+static void
+on_peer(void *arg, enum role role, uint32_t slot, int fd)
+{
+	if (role == ROLE_FRONT)
+		front_open(arg, slot, fd);
+	else if (role == ROLE_RELAY)
+		relay_open(arg, fd);
+	else
+		(void)close(fd);
+}
+
+static void
+on_listen(void *arg, const struct master_listen *m, int fd)
+{
+	if (m->service == MASTER_LISTEN_CONTROL)
+		control_listen(arg, fd);
+	else
+		(void)close(fd);
+}
+
+static const struct child_handler child_handler = {
+	.listen = on_listen,
+	.peer = on_peer,
+	.go = on_go,
+	.reload = on_reload,
+	.drain = on_drain,
+};
+
+int
+spool_main(uint32_t slot)
+{
+	static struct keeper k;
+	int status;
+
+	k.control_fd = -1;
+	k.ids.slot = KEEPER_ID_SLOT;
+	k.tries_free = SCHEDULE_NONE;
+	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;
+	status = child_run(&k.child, ROLE_SPOOL, slot, &child_handler, &k);
+	/* The master is gone, or we are drained; whatever a worker still writes is finished by the end of the process. */
+	return status;
+}

@@ -1,0 +1,146 @@
+/*
+ * proc/4_spool.h - private to 4_spool*.c: who talks to the spool, and what of it is where.
+ *
+ *	4_spool.c           the process: its peers, its timers, its worker
+ *	4_spool_front.c     fronts bring drafts and wait for commits
+ *	4_spool_relay.c     messages go to 5_relay as tries
+ *	4_spool_result.c    what happened to them
+ *	4_spool_notice.c    notifications to senders
+ *	4_spool_control.c   `postern queue`
+ *
+ * Everything lives in one thread but the batch that is being written.
+ */
+#ifndef POSTERN_PROC_4_SPOOL_H
+#define POSTERN_PROC_4_SPOOL_H
+
+#include "base/queue_id.h"
+#include "mail/dsn.h"
+#include "mail/path.h"
+#include "proc/child.h"
+#include "smtp/client.h"
+#include "spool/draft.h"
+
+enum {
+	KEEPER_FRONTS = 256,            /* slots */
+	KEEPER_SESSION_BUCKETS = 1024,  /* of each front */
+	KEEPER_CONTROLS = 16,           /* connections of `postern queue` at once */
+	KEEPER_TRIES = 16384,           /* at once, at most */
+	KEEPER_TRY_KEPT = 4096,         /* octets of a finished try that are kept for the next one */
+	KEEPER_LIST_MOST = 500,         /* entries of one answer */
+	KEEPER_LIST_LOOK = 4000,        /* messages looked at for one answer */
+	KEEPER_LAZY_MS = 50,            /* a result is synced within */
+	KEEPER_TICK_MS = 1000,
+	KEEPER_DRAIN_MS = 5000,         /* tries that run get so long when we are told to finish */
+	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
+};
+
+struct front_session;
+struct keeper;
+
+struct front {
+	struct keeper *keeper;
+	struct channel *channel;
+	uint32_t slot;
+	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
+};
+
+/* A recipient of a running try. Offsets are into try.text; 0: none yet. */
+struct try_rcpt {
+	uint32_t number;
+	uint32_t rcpt_at;               /* struct spool_rcpt */
+	uint32_t result_at;             /* struct relay_result */
+	bool recorded;                  /* its RESULT is in the log already */
+};
+
+enum try_phase { TRY_FREE, TRY_OUT };
+
+struct try {
+	uint64_t id;
+	uint32_t slot, job;
+	uint32_t rcpts, rcpts_max, cursor;
+	uint32_t next;                  /* free ones */
+	uint16_t generation;
+	uint8_t state;                  /* enum try_phase */
+	bool dropped;                   /* the operator dropped the message meanwhile */
+	struct try_rcpt *rcpt;
+	struct buf text;
+};
+
+struct control {
+	struct channel *channel;
+};
+
+struct keeper {
+	struct child child;
+	struct spool spool;
+	bool opened, draining, paused;
+	enum fail told;                 /* newest state that fronts were told */
+	struct front *front[KEEPER_FRONTS];
+	struct front_session *spare;
+	uint32_t commits;               /* waiting for their answer */
+	struct channel *relay;
+	struct try *try;
+	uint32_t tries, tries_max, tries_free, tries_out;
+	struct control control[KEEPER_CONTROLS];
+	int control_fd;
+	uv_poll_t control_poll;
+	uv_check_t turn;
+	uv_timer_t tick, lazy, due, drain_limit;
+	uv_work_t work;
+	struct batch *batch;            /* being written by the worker */
+	uint64_t drain_by;
+	struct queue_id_maker ids;
+	bool resting;                   /* memory was given back since anything happened */
+};
+
+/* ms since 1970 */
+uint64_t keeper_now(void);
+/* Start what can be started: a batch, tries, timers. After anything that may have changed something. */
+void keeper_turn(struct keeper *);
+
+/* 4_spool_front.c */
+void front_open(struct keeper *, uint32_t slot, int fd);
+/* The spool is open: those who were there before may speak. */
+void front_go_all(struct keeper *);
+/* Tell a state that has changed. */
+void front_tell_all(struct keeper *);
+/* Answer everybody who waits for this commit. */
+void front_committed(struct keeper *, void *session, uint64_t id, uint32_t slot, enum fail);
+/* Let fronts go on, or hold them back while too much is gathered. */
+void front_pause_all(struct keeper *, bool paused);
+void front_close_all(struct keeper *);
+
+/* 4_spool_relay.c */
+void relay_open(struct keeper *, int fd);
+void relay_close(struct keeper *);
+void relay_segment_gone(struct keeper *, uint64_t number);
+/* Hand out whatever is due. */
+void relay_pump(struct keeper *);
+/* The message is being dropped: its tries end without a word. */
+void relay_forget(struct keeper *, uint32_t slot);
+void try_free(struct keeper *, struct try *);
+
+/* 4_spool_result.c */
+void try_result(struct keeper *, struct try *, struct try_rcpt *, const struct relay_result *);
+void try_end(struct keeper *, struct try *);
+/* One of the try's recipients as it was sent, and its result; false: it has none. */
+void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
+bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);
+
+/* 4_spool_notice.c */
+/* What a notice says of one recipient of a try. */
+struct notice_row {
+	struct spool_rcpt rcpt;
+	struct relay_result result;
+	enum dsn_action action;
+	struct span status;             /* empty: as in result */
+	uint64_t retry_until;
+};
+/* Write a notice about rows (1 to DSN_RECIPIENTS_MAX of one action) of the message in slot to its sender. False: it could not be. */
+bool notice_write(struct keeper *, uint32_t slot, const struct notice_row *, size_t rows);
+
+/* 4_spool_control.c */
+void control_listen(struct keeper *, int fd);
+void control_close(struct keeper *);
+
+#endif

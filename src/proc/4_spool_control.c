@@ -1,0 +1,317 @@
+/* `postern queue` asks over a local socket. Who may connect is a matter of the socket's mode; what it may ask is the table below. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "proc/4_spool.h"
+
+/* ---- describing a message ---- */
+/* When its next job is due; 0 while one of them runs. */
+static uint64_t
+next_try(const struct spool *s, const struct entry *e)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t j = e->job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling) {
+		const struct job *job = &s->schedule.job[j];
+		uint64_t held = s->schedule.destination[job->destination].held;
+		uint64_t due = job->state == JOB_RUNNING ? 0 : job->due > held ? job->due : held;
+
+		next = due < next ? due : next;
+	}
+	return next == UINT64_MAX ? 0 : next;
+}
+
+/* The newest outcome of all recipients; text holds it. */
+static void
+newest(struct spool *s, uint32_t slot, const struct message_record *m, uint8_t text[OUTCOME_TEXT], struct outcome *o)
+{
+	struct span rest = m->recipients;
+	struct recipient r, best;
+	struct entry *e = &s->index.entry[slot];
+	uint64_t place = 0;
+	uint32_t number = 0;
+
+	memset(&best, 0, sizeof best);
+	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
+		uint64_t last = *entry_last(e, i) & ~(uint64_t)LAST_FLAGS;
+
+		if (i == 0 || last > place || (last == 0 && place == 0 && r.last.when > best.last.when)) {
+			best = r;
+			place = last;
+			number = i;
+		}
+	}
+	spool_outcome(s, slot, number, &best, text, o);
+}
+
+static void
+send_entry(struct keeper *k, struct channel *c, uint32_t session, uint32_t slot, const struct message_record *m)
+{
+	const struct entry *e = &k->spool.index.entry[slot];
+	struct outcome o;
+	uint8_t text[OUTCOME_TEXT];
+	struct queue_entry out = { .id = m->id, .arrival = m->arrival, .size = m->size, .next_try = next_try(&k->spool, e),
+		.rcpts = e->rcpts, .waiting = e->waiting, .attempts = e->attempts, .reverse_path = m->reverse_path,
+		.login = m->login, .peer = m->peer, .tls = m->tls };
+
+	newest(&k->spool, slot, m, text, &o);
+	out.last = o.text;
+	(void)channel_send(c, QUEUE_ENTRY, session, queue_entry_layout, &out);
+}
+
+static void
+send_recipients(struct keeper *k, struct channel *c, uint32_t session, uint32_t slot, const struct message_record *m)
+{
+	struct span rest = m->recipients;
+	struct recipient r;
+	struct outcome o;
+	uint8_t text[OUTCOME_TEXT];
+
+	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
+		struct queue_recipient out = { .number = i, .path = r.path };
+
+		spool_outcome(&k->spool, slot, i, &r, text, &o);
+		out.class = o.class;
+		out.code = o.code;
+		out.when = o.when;
+		out.host = o.host;
+		out.tls = o.tls;
+		out.text = o.text;
+		(void)channel_send(c, QUEUE_RECIPIENT, session, queue_recipient_layout, &out);
+	}
+}
+
+static void
+send_end(struct channel *c, uint32_t session, enum fail fail, uint32_t count, uint64_t next, struct span words)
+{
+	struct queue_end out = { (uint32_t)fail, count, next, words };
+
+	(void)channel_send(c, QUEUE_END, session, queue_end_layout, &out);
+}
+
+/* ---- what may be asked; false: the asker is broken ---- */
+static bool
+mentions(const struct message_record *m, struct span address)
+{
+	struct span rest = m->recipients;
+	struct recipient r;
+
+	if (address.len == 0 || span_same(m->reverse_path, address))
+		return true;
+	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++)
+		if (span_same(r.path, address) || span_same(recipient_domain(r.path), address))
+			return true;
+	return false;
+}
+
+static bool
+on_list(struct keeper *k, struct channel *c, const struct frame *f)
+{
+	const struct index *x = &k->spool.index;
+	struct queue_list q;
+	struct message_record m;
+	uint64_t content_at;
+	uint32_t sent = 0, looked = 0, slot;
+
+	if (!fields_parse(queue_list_layout, f->body, &q))
+		return false;
+	if (q.most == 0 || q.most > KEEPER_LIST_MOST)
+		q.most = KEEPER_LIST_MOST;
+	for (slot = q.after < x->used ? (uint32_t)q.after : x->used; slot < x->used && sent < q.most
+	    && looked < KEEPER_LIST_LOOK; slot++) {
+		if (!spool_ready(&k->spool, slot))
+			continue;
+		looked++;
+		if (!spool_envelope(&k->spool, slot, &m, &content_at) || !mentions(&m, q.address))
+			continue;
+		send_entry(k, c, f->session, slot, &m);
+		sent++;
+	}
+	send_end(c, f->session, OK, sent, slot < x->used ? slot : 0, (struct span){ NULL, 0 });
+	return true;
+}
+
+static uint32_t
+find(struct keeper *k, struct channel *c, const struct frame *f, const struct queue_which *q)
+{
+	uint32_t slot = index_find(&k->spool.index, q->id);
+
+	if (slot != INDEX_NONE && spool_ready(&k->spool, slot))
+		return slot;
+	send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("no such message is waiting"));
+	return INDEX_NONE;
+}
+
+static bool
+on_show(struct keeper *k, struct channel *c, const struct frame *f)
+{
+	struct queue_which q;
+	struct message_record m;
+	uint64_t content_at;
+	uint32_t slot;
+
+	if (!fields_parse(queue_which_layout, f->body, &q))
+		return false;
+	slot = find(k, c, f, &q);
+	if (slot == INDEX_NONE)
+		return true;
+	if (!spool_envelope(&k->spool, slot, &m, &content_at)) {
+		send_end(c, f->session, FAIL_LOCAL, 0, 0, SPAN("its record cannot be read; see the log"));
+		return true;
+	}
+	send_entry(k, c, f->session, slot, &m);
+	send_recipients(k, c, f->session, slot, &m);
+	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
+	return true;
+}
+
+static bool
+on_retry(struct keeper *k, struct channel *c, const struct frame *f)
+{
+	struct queue_which q;
+	uint32_t slot, count = 1;
+
+	if (!fields_parse(queue_which_layout, f->body, &q))
+		return false;
+	if (q.id == 0) {
+		spool_hurry_all(&k->spool, keeper_now());
+		count = k->spool.index.count;
+	} else {
+		slot = find(k, c, f, &q);
+		if (slot == INDEX_NONE)
+			return true;
+		spool_hurry(&k->spool, slot, keeper_now());
+	}
+	send_end(c, f->session, OK, count, 0, (struct span){ NULL, 0 });
+	return true;
+}
+
+static bool
+on_drop(struct keeper *k, struct channel *c, const struct frame *f)
+{
+	struct queue_which q;
+	struct log_line l;
+	uint32_t slot;
+
+	if (!fields_parse(queue_which_layout, f->body, &q))
+		return false;
+	slot = find(k, c, f, &q);
+	if (slot == INDEX_NONE)
+		return true;
+	if (k->spool.journal.state == FAIL_DOUBT) {
+		send_end(c, f->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
+		return true;
+	}
+	relay_forget(k, slot);
+	spool_finish(&k->spool, slot);
+	log_begin(&l, LOG_NOTE, "dropped");
+	log_id(&l, "id", q.id);
+	log_end(&l);
+	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
+	return true;
+}
+
+static const struct control_call {
+	uint16_t type;
+	bool (*run)(struct keeper *, struct channel *, const struct frame *);
+} calls[] = {
+	{ QUEUE_LIST, on_list },
+	{ QUEUE_SHOW, on_show },
+	{ QUEUE_RETRY, on_retry },
+	{ QUEUE_DROP, on_drop },
+};
+
+/* ---- connections ---- */
+static void
+control_forget(struct keeper *k, const struct channel *c)
+{
+	for (size_t i = 0; i < KEEPER_CONTROLS; i++)
+		if (k->control[i].channel == c)
+			k->control[i].channel = NULL;
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	struct keeper *k = arg;
+	bool good = false;
+
+	for (size_t i = 0; k->opened && f->fd == -1 && i < sizeof calls / sizeof calls[0]; i++)
+		if (calls[i].type == f->type)
+			good = calls[i].run(k, c, f);
+	if (good)
+		return;
+	if (f->fd != -1)
+		(void)close(f->fd);
+	channel_close(c);
+	control_forget(k, c);
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	control_forget(arg, c);
+}
+
+static void
+control_accept(struct keeper *k, int fd)
+{
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+
+	for (size_t i = 0; i < KEEPER_CONTROLS; i++)
+		if (k->control[i].channel == NULL) {
+			k->control[i].channel = channel_open(&k->child.loop, fd, &handler, k);
+			return;
+		}
+	/* Sixteen at once are all busy: this one sees its connection end. */
+	(void)close(fd);
+}
+
+static void
+on_connection(uv_poll_t *poll, int status, int events)
+{
+	struct keeper *k = poll->data;
+	int fd;
+
+	(void)events;
+	if (status < 0)
+		return;
+	fd = accept4(k->control_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1)
+		control_accept(k, fd);
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		log_fail("control", "accept", errno);
+}
+
+void
+control_listen(struct keeper *k, int fd)
+{
+	/* One socket for all our life; a second offer is the same one. */
+	if (k->control_fd != -1 || uv_poll_init(&k->child.loop, &k->control_poll, fd) != 0) {
+		(void)close(fd);
+		return;
+	}
+	k->control_fd = fd;
+	k->control_poll.data = k;
+	(void)uv_poll_start(&k->control_poll, UV_READABLE, on_connection);
+}
+
+void
+control_close(struct keeper *k)
+{
+	for (size_t i = 0; i < KEEPER_CONTROLS; i++) {
+		if (k->control[i].channel == NULL)
+			continue;
+		channel_flush(k->control[i].channel);
+		channel_close(k->control[i].channel);
+		k->control[i].channel = NULL;
+	}
+	if (k->control_fd == -1)
+		return;
+	(void)uv_poll_stop(&k->control_poll);
+	(void)close(k->control_fd);
+	k->control_fd = -1;
+}

@@ -1,0 +1,393 @@
+/* Fronts bring drafts. What a session may ask next is a column of the table below; a front that asks anything else is ended. */
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "proc/4_spool.h"
+
+/*
+ * FREE        the session has no draft
+ * MAIL        a draft without recipients
+ * RCPT        at least one recipient, no content
+ * BODY        content has begun
+ * COMMITTING  the journal has it; the answer is owed
+ *
+ * A draft that could not be had (draft NULL, fail says why) goes through the same phases and hears of it at COMMIT.
+ */
+enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_RCPT, SESSION_BODY, SESSION_COMMITTING };
+
+struct front_session {
+	struct front *front;            /* NULL: nobody wants the answer any more */
+	struct front_session *next;     /* in the bucket, or spare */
+	struct draft *draft;
+	uint32_t number;
+	enum fail fail;
+	uint8_t state;                  /* enum session_phase */
+};
+
+#define BIT(phase) (1u << (phase))
+
+/* ---- sessions ---- */
+static struct front_session **
+bucket_of(struct front *f, uint32_t number)
+{
+	return &f->bucket[number % KEEPER_SESSION_BUCKETS];
+}
+
+static struct front_session *
+session_find(struct front *f, uint32_t number)
+{
+	struct front_session *s = *bucket_of(f, number);
+
+	while (s != NULL && s->number != number)
+		s = s->next;
+	return s;
+}
+
+static void
+session_enter(struct front_session *s, enum session_phase next)
+{
+	static const unsigned edges[] = {
+		[SESSION_FREE] = BIT(SESSION_MAIL),
+		[SESSION_MAIL] = BIT(SESSION_RCPT) | BIT(SESSION_FREE),
+		[SESSION_RCPT] = BIT(SESSION_RCPT) | BIT(SESSION_BODY) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_BODY] = BIT(SESSION_BODY) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_COMMITTING] = BIT(SESSION_FREE),
+	};
+
+	assert(edges[s->state] & BIT(next));
+	s->state = (uint8_t)next;
+}
+
+static struct front_session *
+session_take(struct keeper *k, struct front *f, uint32_t number)
+{
+	struct front_session *s = k->spare, **at = bucket_of(f, number);
+
+	if (s != NULL)
+		k->spare = s->next;
+	else if ((s = malloc(sizeof *s)) == NULL)
+		return NULL;
+	*s = (struct front_session){ .front = f, .next = *at, .number = number };
+	*at = s;
+	return s;
+}
+
+/* Out of the front's table; the answer, if one is owed, finds nobody. */
+static void
+session_detach(struct front_session *s)
+{
+	struct front_session **at = bucket_of(s->front, s->number);
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	s->front = NULL;
+}
+
+static void
+session_give(struct keeper *k, struct front_session *s)
+{
+	if (s->front != NULL)
+		session_detach(s);
+	if (s->draft != NULL)
+		draft_abort(&k->spool, s->draft);
+	s->draft = NULL;
+	session_enter(s, SESSION_FREE);
+	s->next = k->spare;
+	k->spare = s;
+}
+
+/* The front is gone or it says ABORT: a draft goes, a commit stays. */
+static void
+session_leave(struct keeper *k, struct front_session *s)
+{
+	if (s->state == SESSION_COMMITTING)
+		session_detach(s);
+	else
+		session_give(k, s);
+}
+
+/* ---- what fronts say; false: it is broken ---- */
+static bool
+on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
+{
+	struct spool_mail m;
+	struct message_record r;
+
+	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & MAIL_DSN))
+		return false;
+	s = session_take(k, f, frame->session);
+	if (s == NULL)
+		return false;
+	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival, .flags = m.flags, .ret = m.ret,
+		.reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
+		.envid = m.envid, .auth = m.auth };
+	s->fail = spool_state(&k->spool);
+	if (s->fail == OK && m.size > k->spool.room)
+		s->fail = FAIL_DISK_FULL;
+	if (s->fail == OK)
+		s->fail = draft_begin(&k->spool, &r, false, &s->draft);
+	session_enter(s, SESSION_MAIL);
+	return true;
+}
+
+static bool
+on_rcpt(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
+{
+	struct spool_rcpt r;
+
+	(void)f;
+	if (!fields_parse(spool_rcpt_layout, frame->body, &r) || recipient_domain(r.path).len > DOMAIN_MAX)
+		return false;
+	if (s->draft != NULL)
+		draft_rcpt(&k->spool, s->draft, r.path, r.notify, r.orcpt);
+	session_enter(s, SESSION_RCPT);
+	return true;
+}
+
+static bool
+on_body(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
+{
+	(void)f;
+	if (s->draft != NULL)
+		draft_body(&k->spool, s->draft, frame->body);
+	session_enter(s, SESSION_BODY);
+	return true;
+}
+
+static void
+answer(struct front_session *s, enum fail f)
+{
+	struct spool_committed m = { (uint32_t)f };
+
+	if (s->front != NULL)
+		(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
+}
+
+static bool
+on_commit(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
+{
+	struct spool_commit m;
+	struct draft *d = s->draft;
+	enum fail fail = s->fail;
+
+	(void)f;
+	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_DSN))
+		return false;
+	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts))
+		return false;
+	s->draft = NULL;
+	session_enter(s, SESSION_COMMITTING);
+	if (d != NULL)
+		fail = draft_commit(&k->spool, d, m.flags, s);
+	if (fail == OK) {
+		k->commits++;
+		return true;
+	}
+	answer(s, fail);
+	session_give(k, s);
+	return true;
+}
+
+static bool
+on_abort(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
+{
+	(void)f;
+	if (s != NULL)
+		session_leave(k, s);
+	return span_done(frame->body);
+}
+
+static const struct front_call {
+	uint16_t type;
+	unsigned legal;                 /* phases in which it may be said */
+	bool (*run)(struct keeper *, struct front *, struct front_session *, const struct frame *);
+} calls[] = {
+	{ SPOOL_MAIL, BIT(SESSION_FREE), on_mail },
+	{ SPOOL_RCPT, BIT(SESSION_MAIL) | BIT(SESSION_RCPT), on_rcpt },
+	{ SPOOL_BODY, BIT(SESSION_RCPT) | BIT(SESSION_BODY), on_body },
+	{ SPOOL_COMMIT, BIT(SESSION_RCPT) | BIT(SESSION_BODY), on_commit },
+	{ SPOOL_ABORT, ~0u, on_abort },
+};
+
+static bool
+take_message(struct keeper *k, struct front *f, const struct frame *frame)
+{
+	struct front_session *s = session_find(f, frame->session);
+	unsigned phase = BIT(s == NULL ? SESSION_FREE : s->state);
+
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		if (calls[i].type == frame->type)
+			return frame->fd == -1 && (calls[i].legal & phase) && calls[i].run(k, f, s, frame);
+	return false;
+}
+
+/* ---- fronts ---- */
+static void
+front_gone(struct front *f)
+{
+	for (size_t i = 0; i < KEEPER_SESSION_BUCKETS; i++)
+		while (f->bucket[i] != NULL)
+			session_leave(f->keeper, f->bucket[i]);
+	f->keeper->front[f->slot] = NULL;
+	free(f);
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *frame)
+{
+	struct front *f = arg;
+	struct log_line l;
+
+	if (take_message(f->keeper, f, frame))
+		return;
+	log_begin(&l, LOG_FAULT, "front-broken");
+	log_u64(&l, "slot", f->slot);
+	log_u64(&l, "type", frame->type);
+	log_u64(&l, "session", frame->session);
+	log_text(&l, "why", "it sent what the order does not allow");
+	log_end(&l);
+	if (frame->fd != -1)
+		(void)close(frame->fd);
+	channel_close(c);
+	front_gone(f);
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	(void)c;
+	front_gone(arg);
+}
+
+static void
+front_tell(struct keeper *k, struct front *f)
+{
+	struct spool_state m = { (uint32_t)spool_state(&k->spool), k->spool.room };
+
+	(void)channel_send(f->channel, SPOOL_STATE, 0, spool_state_layout, &m);
+}
+
+void
+front_open(struct keeper *k, uint32_t slot, int fd)
+{
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	struct front *f = slot < KEEPER_FRONTS ? calloc(1, sizeof *f) : NULL;
+
+	if (f == NULL) {
+		(void)close(fd);
+		return;
+	}
+	if (k->front[slot] != NULL) {
+		channel_close(k->front[slot]->channel);
+		front_gone(k->front[slot]);
+	}
+	f->keeper = k;
+	f->slot = slot;
+	f->channel = channel_open(&k->child.loop, fd, &handler, f);
+	if (f->channel == NULL) {
+		free(f);
+		return;
+	}
+	k->front[slot] = f;
+	/* Before GO there is no spool to give anything to. */
+	if (k->opened)
+		front_tell(k, f);
+	else
+		channel_pause(f->channel, true);
+}
+
+void
+front_go_all(struct keeper *k)
+{
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		if (k->front[i] != NULL) {
+			channel_pause(k->front[i]->channel, false);
+			front_tell(k, k->front[i]);
+		}
+}
+
+void
+front_tell_all(struct keeper *k)
+{
+	enum fail now = spool_state(&k->spool);
+	struct log_line l;
+
+	if (now == k->told)
+		return;
+	log_begin(&l, now == OK ? LOG_NOTE : LOG_WARN, "spool-state");
+	log_text(&l, "state", fail_row(now)->text);
+	log_u64(&l, "room", k->spool.room);
+	log_end(&l);
+	k->told = now;
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		if (k->front[i] != NULL)
+			front_tell(k, k->front[i]);
+}
+
+void
+front_pause_all(struct keeper *k, bool paused)
+{
+	if (paused == k->paused)
+		return;
+	k->paused = paused;
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		if (k->front[i] != NULL)
+			channel_pause(k->front[i]->channel, paused);
+}
+
+void
+front_close_all(struct keeper *k)
+{
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		if (k->front[i] != NULL) {
+			channel_flush(k->front[i]->channel);
+			channel_close(k->front[i]->channel);
+			front_gone(k->front[i]);
+		}
+	while (k->spare != NULL) {
+		struct front_session *s = k->spare;
+
+		k->spare = s->next;
+		free(s);
+	}
+}
+
+/* ---- commits ---- */
+static void
+log_accepted(struct keeper *k, uint32_t slot)
+{
+	struct message_record m;
+	uint64_t content_at;
+	struct log_line l;
+
+	if (!spool_envelope(&k->spool, slot, &m, &content_at))
+		return;
+	log_begin(&l, LOG_NOTE, "accepted");
+	log_id(&l, "id", m.id);
+	log_span(&l, "login", m.login);
+	log_span(&l, "from", m.reverse_path);
+	log_u64(&l, "rcpts", m.rcpts);
+	log_u64(&l, "size", m.size);
+	log_span(&l, "tls", m.tls);
+	log_span(&l, "peer", m.peer);
+	log_end(&l);
+}
+
+void
+front_committed(struct keeper *k, void *who, uint64_t id, uint32_t slot, enum fail f)
+{
+	struct front_session *s = who;
+
+	(void)id;
+	if (f == OK)
+		log_accepted(k, slot);
+	/* A notice of our own has no session. */
+	if (s == NULL)
+		return;
+	k->commits--;
+	answer(s, f);
+	session_give(k, s);
+}

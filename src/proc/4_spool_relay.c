@@ -1,0 +1,367 @@
+/* Messages go to 5_relay as tries: what to send, where its octets lie, for whom. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "proc/4_spool.h"
+
+/* ---- the table of tries; a session number is its place and its generation ---- */
+enum { TRY_INDEX_BITS = 16 };
+
+static uint32_t
+session_of(const struct keeper *k, const struct try *t)
+{
+	return (uint32_t)t->generation << TRY_INDEX_BITS | (uint32_t)(t - k->try);
+}
+
+static struct try *
+try_find(struct keeper *k, uint32_t session)
+{
+	uint32_t index = session & ((1u << TRY_INDEX_BITS) - 1);
+	struct try *t = index < k->tries ? &k->try[index] : NULL;
+
+	return t != NULL && t->state == TRY_OUT && t->generation == session >> TRY_INDEX_BITS ? t : NULL;
+}
+
+static void
+try_enter(struct try *t, enum try_phase next)
+{
+	assert(t->state != next);
+	t->state = (uint8_t)next;
+}
+
+static bool
+more_tries(struct keeper *k)
+{
+	uint32_t more = k->tries_max == 0 ? 64 : k->tries_max * 2;
+	struct try *bigger;
+
+	if (k->tries < k->tries_max)
+		return true;
+	if (more > KEEPER_TRIES)
+		return false;
+	bigger = reallocarray(k->try, more, sizeof *bigger);
+	if (bigger == NULL)
+		return false;
+	k->try = bigger;
+	k->tries_max = more;
+	return true;
+}
+
+static struct try *
+try_begin(struct keeper *k)
+{
+	struct try *t;
+
+	if (k->tries_free != SCHEDULE_NONE) {
+		t = &k->try[k->tries_free];
+		k->tries_free = t->next;
+	} else if (more_tries(k)) {
+		t = &k->try[k->tries++];
+		*t = (struct try){ .state = TRY_FREE };
+	} else
+		return NULL;
+	t->generation++;
+	t->rcpts = t->cursor = 0;
+	t->dropped = false;
+	try_enter(t, TRY_OUT);
+	/* Offset 0 means "none yet". */
+	t->text.len = buf_grow(&t->text, 1, KEEPER_TRY_KEPT) ? 1 : 0;
+	k->tries_out++;
+	return t;
+}
+
+void
+try_free(struct keeper *k, struct try *t)
+{
+	if (t->text.max > KEEPER_TRY_KEPT) {
+		free(t->text.p);
+		t->text = (struct buf){ NULL, 0, 0 };
+	}
+	if (t->rcpts_max > KEEPER_TRY_KEPT / sizeof *t->rcpt) {
+		free(t->rcpt);
+		t->rcpt = NULL;
+		t->rcpts_max = 0;
+	}
+	try_enter(t, TRY_FREE);
+	t->next = k->tries_free;
+	k->tries_free = (uint32_t)(t - k->try);
+	k->tries_out--;
+}
+
+/* ---- making a try ---- */
+static bool
+add_rcpt(struct try *t, uint32_t number, const struct recipient *r)
+{
+	struct spool_rcpt m = { number, r->path, r->notify, r->orcpt };
+	uint32_t at = (uint32_t)t->text.len;
+
+	if (t->rcpts == t->rcpts_max) {
+		uint32_t more = t->rcpts_max == 0 ? 4 : t->rcpts_max * 2;
+		struct try_rcpt *bigger = reallocarray(t->rcpt, more, sizeof *bigger);
+
+		if (bigger == NULL)
+			return false;
+		t->rcpt = bigger;
+		t->rcpts_max = more;
+	}
+	if (!buf_grow(&t->text, r->path.len + r->orcpt.len + 16, RECORD_PAYLOAD_MAX)
+	    || !fields_format(spool_rcpt_layout, &m, &t->text))
+		return false;
+	t->rcpt[t->rcpts++] = (struct try_rcpt){ .number = number, .rcpt_at = at };
+	return true;
+}
+
+static bool
+add_rcpts(struct keeper *k, struct try *t, const struct message_record *m)
+{
+	struct span rest = m->recipients;
+	struct recipient r;
+
+	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++)
+		if (spool_concerns(&k->spool, t->job, i, r.path) && !add_rcpt(t, i, &r))
+			return false;
+	return true;
+}
+
+/* 5_relay gets each segment's descriptor once, before the first try that needs it. */
+static bool
+show_segment(struct keeper *k, uint64_t number)
+{
+	struct segment *s = journal_segment(&k->spool.journal, number);
+	struct relay_segment m = { number };
+
+	if (s == NULL || (!s->told && journal_reader(&k->spool.journal, s) == -1))
+		return false;
+	if (!s->told)
+		s->told = channel_send_fd(k->relay, RELAY_SEGMENT, 0, relay_segment_layout, &m, s->reader);
+	return s->told;
+}
+
+static bool
+show_segments(struct keeper *k, struct span extents)
+{
+	struct extent e;
+
+	while (extent_take(&extents, &e))
+		if (!show_segment(k, e.segment))
+			return false;
+	return true;
+}
+
+static void
+send_rcpts(struct keeper *k, const struct try *t)
+{
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		uint32_t at = t->rcpt[i].rcpt_at;
+		size_t end = i + 1 < t->rcpts ? t->rcpt[i + 1].rcpt_at : t->text.len;
+
+		(void)channel_send_octets(k->relay, RELAY_RCPT, session_of(k, t), (struct span){ t->text.p + at, end - at });
+	}
+}
+
+enum sent { SENT, SENT_NOBODY, SENT_NOT };
+
+static enum sent
+send_try(struct keeper *k, struct try *t)
+{
+	const struct job *j = &k->spool.schedule.job[t->job];
+	struct message_record m;
+	struct relay_try out;
+	uint8_t one[RECORD_EXTENT_OCTETS];
+	struct buf inline_extent = BUF_OVER(one);
+	uint64_t content_at;
+
+	if (!spool_envelope(&k->spool, t->slot, &m, &content_at) || !add_rcpts(k, t, &m))
+		return SENT_NOT;
+	if (t->rcpts == 0)
+		return SENT_NOBODY;
+	if (m.extents.len == 0 && m.size > 0) {
+		struct extent e = { PLACE_SEGMENT(content_at), PLACE_OFFSET(content_at), (uint32_t)m.size };
+
+		(void)extent_format(&e, &inline_extent);
+		m.extents = buf_span(&inline_extent);
+	}
+	if (!show_segments(k, m.extents))
+		return SENT_NOT;
+	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
+		.flags = m.flags, .ret = m.ret, .destination = k->spool.schedule.destination[j->destination].name,
+		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents };
+	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
+		return SENT_NOT;
+	send_rcpts(k, t);
+	return SENT;
+}
+
+/* What cannot be tried for a reason of our own comes back later, without counting. */
+static void
+try_job(struct keeper *k, uint32_t job, uint64_t now)
+{
+	uint32_t slot = k->spool.schedule.job[job].message;
+	struct try *t = try_begin(k);
+	enum sent sent = SENT_NOT;
+
+	if (t != NULL) {
+		t->job = job;
+		t->slot = slot;
+		t->id = k->spool.index.entry[slot].id;
+		sent = t->text.len > 0 ? send_try(k, t) : SENT_NOT;
+		if (sent == SENT)
+			return;
+		try_free(k, t);
+	}
+	if (sent == SENT_NOBODY) {
+		/* The relay died after it had reported everybody. */
+		spool_job_done(&k->spool, job, TRY_VOID, now);
+		if (k->spool.index.entry[slot].waiting == 0)
+			spool_finish(&k->spool, slot);
+		return;
+	}
+	schedule_again(&k->spool.schedule, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
+}
+
+void
+relay_pump(struct keeper *k)
+{
+	uint64_t now = keeper_now();
+
+	/* What happens to a message while nothing can be written would be forgotten at a restart: duplicates. */
+	while (k->relay != NULL && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal)
+	    && !channel_congested(k->relay)) {
+		uint32_t job = schedule_next(&k->spool.schedule, now);
+
+		if (job == SCHEDULE_NONE)
+			return;
+		try_job(k, job, now);
+	}
+}
+
+/* ---- what 5_relay says ---- */
+static struct try_rcpt *
+rcpt_find(struct try *t, uint32_t number)
+{
+	/* Results come mostly in the order of the recipients. */
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		struct try_rcpt *r = &t->rcpt[(t->cursor + i) % t->rcpts];
+
+		if (r->number == number) {
+			t->cursor = (uint32_t)(r - t->rcpt) + 1;
+			return r;
+		}
+	}
+	return NULL;
+}
+
+static bool
+take_message(struct keeper *k, const struct frame *f)
+{
+	struct try *t = try_find(k, f->session);
+	struct relay_result m;
+	struct try_rcpt *r;
+
+	if (t == NULL || f->fd != -1)
+		return false;
+	switch (f->type) {
+	case RELAY_RESULT:
+		if (!fields_parse(relay_result_layout, f->body, &m) || m.class > SMTP_CLASS_NEVER)
+			return false;
+		r = rcpt_find(t, m.number);
+		if (r == NULL || r->result_at != 0)
+			return false;
+		try_result(k, t, r, &m);
+		return true;
+	case RELAY_DONE:
+		if (!span_done(f->body))
+			return false;
+		try_end(k, t);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Its tries have not happened; whoever was served and not reported is served again. */
+static void
+relay_lost(struct keeper *k)
+{
+	uint64_t now = keeper_now();
+
+	k->relay = NULL;
+	for (uint32_t i = 0; i < k->tries; i++) {
+		struct try *t = &k->try[i];
+
+		if (t->state != TRY_OUT)
+			continue;
+		if (!t->dropped)
+			schedule_again(&k->spool.schedule, t->job, now, TRY_VOID, now);
+		try_free(k, t);
+	}
+	for (size_t i = 0; i < k->spool.journal.segments; i++)
+		k->spool.journal.segment[i]->told = false;
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	struct keeper *k = arg;
+
+	if (!k->opened || take_message(k, f))
+		return;
+	log_say(LOG_FAULT, "relay-broken", "it sent what the order does not allow");
+	if (f->fd != -1)
+		(void)close(f->fd);
+	channel_close(c);
+	relay_lost(k);
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	(void)c;
+	relay_lost(arg);
+}
+
+static void
+on_drained(void *arg, struct channel *c)
+{
+	(void)c;
+	keeper_turn(arg);
+}
+
+void
+relay_open(struct keeper *k, int fd)
+{
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed, .drained = on_drained };
+
+	relay_close(k);
+	k->relay = channel_open(&k->child.loop, fd, &handler, k);
+	keeper_turn(k);
+}
+
+void
+relay_close(struct keeper *k)
+{
+	if (k->relay == NULL)
+		return;
+	channel_close(k->relay);
+	relay_lost(k);
+}
+
+void
+relay_segment_gone(struct keeper *k, uint64_t number)
+{
+	struct relay_segment m = { number };
+
+	if (k->relay != NULL)
+		(void)channel_send(k->relay, RELAY_SEGMENT_GONE, 0, relay_segment_layout, &m);
+}
+
+void
+relay_forget(struct keeper *k, uint32_t slot)
+{
+	for (uint32_t i = 0; i < k->tries; i++)
+		if (k->try[i].state == TRY_OUT && k->try[i].slot == slot)
+			k->try[i].dropped = true;
+}

@@ -1,0 +1,307 @@
+/*
+ * What happened to the recipients of a try, into the log file and the log. Order matters: first the notices, then the results that
+ * they are about, so that no crash leaves a result without its notice.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/log.h"
+#include "proc/4_spool.h"
+
+enum { EXPIRED_TEXT = 480 };
+
+void
+try_rcpt_read(const struct try *t, const struct try_rcpt *r, struct spool_rcpt *m)
+{
+	struct span rest = { t->text.p + r->rcpt_at, t->text.len - r->rcpt_at };
+
+	if (!fields_take(spool_rcpt_layout, &rest, m))
+		*m = (struct spool_rcpt){ .number = r->number };
+}
+
+bool
+try_result_read(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
+{
+	struct span rest = { t->text.p + r->result_at, t->text.len - r->result_at };
+
+	return r->result_at != 0 && fields_take(relay_result_layout, &rest, m);
+}
+
+/* ---- one result ---- */
+static void
+log_result(const struct keeper *k, const struct try *t, const struct try_rcpt *r, const struct relay_result *m)
+{
+	static const char *const event[] = { "delivered", "deferred", "failed" };
+	static const enum log_level level[] = { LOG_NOTE, LOG_NOTE, LOG_WARN };
+	uint64_t arrival = t->dropped ? m->when : k->spool.index.entry[t->slot].arrival;
+	struct spool_rcpt rcpt;
+	struct log_line l;
+
+	try_rcpt_read(t, r, &rcpt);
+	log_begin(&l, level[m->class], event[m->class]);
+	log_id(&l, "id", t->id);
+	log_span(&l, "to", rcpt.path);
+	log_span(&l, "host", m->host);
+	log_u64(&l, "code", m->code);
+	log_span(&l, "status", m->enhanced);
+	log_span(&l, "text", m->text);
+	log_span(&l, "tls", m->tls);
+	log_u64(&l, "delay", m->when > arrival ? m->when - arrival : 0);
+	log_end(&l);
+}
+
+static struct outcome
+outcome_of(const struct keeper *k, const struct try *t, const struct relay_result *m)
+{
+	struct outcome o = { .class = m->class, .code = m->code, .when = m->when, .enhanced = m->enhanced, .host = m->host,
+		.tls = m->tls, .text = m->text };
+
+	o.attempt = k->spool.schedule.job[t->job].attempts + 1;
+	o.flags = m->dsn ? OUTCOME_DSN : 0;
+	if (k->spool.index.entry[t->slot].flags & ENTRY_TOLD)
+		o.flags |= OUTCOME_TOLD;
+	return o;
+}
+
+static void
+record(struct keeper *k, struct try *t, struct try_rcpt *r, const struct relay_result *m)
+{
+	struct outcome o = outcome_of(k, t, m);
+
+	spool_result(&k->spool, t->slot, r->number, &o);
+	r->recorded = true;
+}
+
+void
+try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct relay_result *m)
+{
+	struct spool_rcpt rcpt;
+	size_t at = t->text.len;
+
+	log_result(k, t, r, m);
+	if (t->dropped)
+		return;
+	try_rcpt_read(t, r, &rcpt);
+	/* One of many that is served and of whom nobody needs to hear: a crash should not serve him again. */
+	if (m->class == SMTP_CLASS_DELIVERED && t->rcpts > 1 && !(rcpt.notify & SMTP_NOTIFY_SUCCESS)) {
+		record(k, t, r, m);
+		r->result_at = 1;
+		return;
+	}
+	if (buf_grow(&t->text, 64 + m->enhanced.len + m->host.len + m->tls.len + m->text.len, RECORD_PAYLOAD_MAX)
+	    && fields_format(relay_result_layout, m, &t->text))
+		r->result_at = (uint32_t)at;
+}
+
+/* ---- the end of a try ---- */
+/* A recipient without a word counts as "later". */
+static void
+result_or_later(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
+{
+	if (!try_result_read(t, r, m))
+		*m = (struct relay_result){ .number = r->number, .class = SMTP_CLASS_LATER, .when = keeper_now(),
+			.enhanced = SPAN_INIT("4.4.2"), .text = SPAN_INIT("the try ended without an answer") };
+}
+
+/* Was somebody reached who answered for recipients? Until MAIL a session speaks only for its host. */
+static enum try_end
+end_of(const struct try *t)
+{
+	struct relay_result m;
+
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		if (t->rcpt[i].recorded)
+			return TRY_ANSWERED;
+		result_or_later(t, &t->rcpt[i], &m);
+		if (m.class != SMTP_CLASS_LATER || (m.code != 0 && m.stage >= SMTP_STAGE_MAIL))
+			return TRY_ANSWERED;
+	}
+	return TRY_FAILED;
+}
+
+/* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */
+static void
+make_expired(struct relay_result *m, uint8_t text[EXPIRED_TEXT])
+{
+	struct buf b = { text, 0, EXPIRED_TEXT };
+
+	(void)buf_put_text(&b, "given up after many tries; the last one: ");
+	(void)buf_put(&b, span_head(m->text, buf_room(&b)));
+	m->class = SMTP_CLASS_NEVER;
+	m->code = 0;
+	m->enhanced = SPAN("5.4.7");
+	m->text = buf_span(&b);
+}
+
+struct ending {
+	struct keeper *keeper;
+	struct try *try;
+	uint64_t now, expiry;
+	bool expired;           /* its time is over */
+	bool delayed;           /* a delay notice is due */
+	bool noticed;           /* the sender may be written to at all */
+	uint32_t later;         /* recipients that wait on */
+};
+
+/* Does the sender want to hear this of this recipient (RFC 3461 5.2)? */
+static bool
+notice_wanted(const struct ending *e, const struct spool_rcpt *rcpt, const struct relay_result *m, enum dsn_action *action)
+{
+	switch (m->class) {
+	case SMTP_CLASS_DELIVERED:
+		*action = e->keeper->child.conf.relay.kind == CONF_RELAY_MAILDIR ? DSN_DELIVERED : DSN_RELAYED;
+		return (rcpt->notify & SMTP_NOTIFY_SUCCESS) && (*action == DSN_DELIVERED || !m->dsn);
+	case SMTP_CLASS_NEVER:
+		*action = DSN_FAILED;
+		return rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_FAILURE);
+	default:
+		*action = DSN_DELAYED;
+		return e->delayed && (rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_DELAY));
+	}
+}
+
+/* One notice for all recipients of the try with the same end (5321-55), a hundred at a time. */
+static bool
+write_notices(struct ending *e, enum dsn_action action)
+{
+	static struct notice_row rows[DSN_RECIPIENTS_MAX];
+	static uint8_t text[DSN_RECIPIENTS_MAX][EXPIRED_TEXT];
+	struct try *t = e->try;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		struct notice_row *row = &rows[n];
+
+		if (t->rcpt[i].recorded)
+			continue;
+		try_rcpt_read(t, &t->rcpt[i], &row->rcpt);
+		result_or_later(t, &t->rcpt[i], &row->result);
+		if (e->expired && row->result.class == SMTP_CLASS_LATER)
+			make_expired(&row->result, text[n]);
+		if (!notice_wanted(e, &row->rcpt, &row->result, &row->action) || row->action != action)
+			continue;
+		row->retry_until = e->expiry;
+		if (++n == DSN_RECIPIENTS_MAX) {
+			if (!notice_write(e->keeper, t->slot, rows, n))
+				return false;
+			n = 0;
+		}
+	}
+	return n == 0 || notice_write(e->keeper, t->slot, rows, n);
+}
+
+static bool
+write_all_notices(struct ending *e)
+{
+	static const enum dsn_action actions[] = { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED };
+
+	if (!e->noticed)
+		return true;
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+		if (!write_notices(e, actions[i]))
+			return false;
+	if (e->delayed)
+		e->keeper->spool.index.entry[e->try->slot].flags |= ENTRY_TOLD;
+	return true;
+}
+
+static void
+log_expired(const struct try *t, const struct try_rcpt *r)
+{
+	struct spool_rcpt rcpt;
+	struct log_line l;
+
+	try_rcpt_read(t, r, &rcpt);
+	log_begin(&l, LOG_WARN, "expired");
+	log_id(&l, "id", t->id);
+	log_span(&l, "to", rcpt.path);
+	log_end(&l);
+}
+
+/* How many recipients are still to be tried when this try is over. */
+static uint32_t
+left_after(const struct ending *e)
+{
+	const struct try *t = e->try;
+	uint32_t left = e->keeper->spool.index.entry[t->slot].waiting;
+	struct relay_result m;
+
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		if (t->rcpt[i].recorded)
+			continue;
+		result_or_later(t, &t->rcpt[i], &m);
+		if (m.class != SMTP_CLASS_LATER || e->expired)
+			left--;
+	}
+	return left;
+}
+
+static void
+record_results(struct ending *e)
+{
+	static uint8_t text[EXPIRED_TEXT];
+	struct relay_result m;
+
+	for (uint32_t i = 0; i < e->try->rcpts; i++) {
+		struct try_rcpt *r = &e->try->rcpt[i];
+
+		if (r->recorded)
+			continue;
+		result_or_later(e->try, r, &m);
+		if (e->expired && m.class == SMTP_CLASS_LATER)
+			make_expired(&m, text);
+		e->later += m.class == SMTP_CLASS_LATER;
+		record(e->keeper, e->try, r, &m);
+	}
+}
+
+static void
+settle(struct ending *e)
+{
+	struct spool *s = &e->keeper->spool;
+	struct try *t = e->try;
+	enum try_end end = end_of(t);
+
+	/* When it is all over DONE says everything that a restart must know. */
+	if (left_after(e) == 0) {
+		spool_job_done(s, t->job, end, e->now);
+		spool_finish(s, t->slot);
+		return;
+	}
+	record_results(e);
+	if (e->later > 0)
+		(void)spool_job_later(s, t->job, end, e->expiry, e->now);
+	else
+		spool_job_done(s, t->job, end, e->now);
+}
+
+void
+try_end(struct keeper *k, struct try *t)
+{
+	struct ending e = { .keeper = k, .try = t, .now = keeper_now() };
+	const struct entry *entry = &k->spool.index.entry[t->slot];
+	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
+
+	if (t->dropped) {
+		try_free(k, t);
+		return;
+	}
+	e.expiry = entry->arrival + k->child.conf.expire * UINT64_C(1000);
+	e.expired = e.now >= e.expiry;
+	e.delayed = delay > 0 && !(entry->flags & ENTRY_TOLD) && !e.expired && e.now >= entry->arrival + delay;
+	e.noticed = !(entry->flags & ENTRY_NOTICE);
+	if (k->spool.journal.state == FAIL_DOUBT || !write_all_notices(&e))
+		/* Without its notice nothing may be final. It is tried again, if this process may still try anything. */
+		schedule_again(&k->spool.schedule, t->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
+	else {
+		struct relay_result m;
+
+		for (uint32_t i = 0; e.expired && i < t->rcpts; i++) {
+			result_or_later(t, &t->rcpt[i], &m);
+			if (!t->rcpt[i].recorded && m.class == SMTP_CLASS_LATER)
+				log_expired(t, &t->rcpt[i]);
+		}
+		settle(&e);
+	}
+	try_free(k, t);
+}
