@@ -2,6 +2,7 @@
  * run_dialog - plays conversations against the server's half, purely: no socket, no process, no clock.
  *
  * usage: run_dialog FILE...
+ *        run_dialog -s FOLDER FILE...     write what the client says as seeds for fuzz/server.c
  *
  * Each file is played whole, octet by octet and in random pieces. Its expectations must hold in every way, and the three
  * streams (replies, questions, stored messages) must be the same in all of them. README.md has the format.
@@ -17,6 +18,7 @@ enum {
 	GROUP_MAX = 4 << 20,
 	FILE_MAX = 1 << 20,
 	PATTERN_MAX = 65536,
+	SEED_MAX = 32768,
 	WAYS = 5,
 	STAR = 256,             /* in a pattern: any octets */
 };
@@ -36,6 +38,8 @@ struct play {
 	bool begun, bad;
 	uint8_t *group;
 	size_t group_len;
+	uint8_t *said;                  /* all that went out, for a seed */
+	size_t said_len;
 	size_t reply_at, last_at;       /* replies already matched; where the last S began */
 	uint8_t words[TALK_REFUSALS_MAX][2][256];
 	char why[512];
@@ -256,6 +260,10 @@ send_group(struct play *p)
 	if (p->group_len > 0 && p->reply_at < p->talk.replies.len)
 		complain(p, "a reply that nobody expected: %.*s", (int)(p->talk.replies.len - p->reply_at),
 		    (char *)p->talk.replies.p + p->reply_at);
+	if (p->said != NULL && p->group_len < GROUP_MAX - p->said_len) {
+		memcpy(p->said + p->said_len, p->group, p->group_len);
+		p->said_len += p->group_len;
+	}
 	while (at < p->group_len) {
 		size_t n = piece(p), left = p->group_len - at;
 
@@ -568,11 +576,12 @@ line_play(struct play *p, const char *text)
 static bool
 play(struct play *p, const char *path, const char *text, unsigned way)
 {
-	uint8_t *group = p->group;
+	uint8_t *group = p->group, *said = p->said;
 	const char *end;
 
 	memset(p, 0, sizeof *p);
 	p->group = group;
+	p->said = said;
 	p->path = path;
 	p->way = way;
 	p->seed = way;
@@ -604,8 +613,28 @@ names_an_id(const char *text)
 	return ids != NULL && strcspn(ids + 7, "-\n") < strcspn(ids + 7, "\n");
 }
 
+/* The first octet is what fuzz/server.c takes as its settings. */
+static void
+write_seed(const struct play *p, const char *folder)
+{
+	const char *name = strrchr(p->path, '/');
+	char path[4096];
+	FILE *f;
+
+	name = name == NULL ? p->path : name + 1;
+	(void)snprintf(path, sizeof path, "%s/%.*s", folder, (int)strcspn(name, "."), name);
+	f = fopen(path, "wb");
+	if (f == NULL) {
+		perror(path);
+		return;
+	}
+	(void)fputc(p->setup.tls ? 0 : p->setup.starttls ? 1 : 2, f);
+	(void)fwrite(p->said, 1, p->said_len, f);
+	(void)fclose(f);
+}
+
 static bool
-play_file(const char *path)
+play_file(const char *path, const char *seeds)
 {
 	static char text[FILE_MAX];
 	static struct play first, other;
@@ -626,6 +655,7 @@ play_file(const char *path)
 		return true;
 	if (first.group == NULL) {
 		first.group = malloc(GROUP_MAX);
+		first.said = malloc(GROUP_MAX);
 		other.group = malloc(GROUP_MAX);
 	}
 	good = play(&first, path, text, 0);
@@ -640,16 +670,19 @@ play_file(const char *path)
 		talk_end(&other.talk);
 	}
 	talk_end(&first.talk);
+	if (seeds != NULL && good && first.said_len < SEED_MAX)
+		write_seed(&first, seeds);
 	return good;
 }
 
 int
 main(int argc, char **argv)
 {
+	const char *seeds = argc > 2 && strcmp(argv[1], "-s") == 0 ? argv[2] : NULL;
 	unsigned passed = 0, failed = 0;
 
-	for (int i = 1; i < argc; i++) {
-		if (play_file(argv[i]))
+	for (int i = seeds == NULL ? 1 : 3; i < argc; i++) {
+		if (play_file(argv[i], seeds))
 			passed++;
 		else
 			failed++;
