@@ -77,7 +77,7 @@ struct send {
 	struct conf_text ca;            /* empty: the system's */
 	char password_command[1024];
 	struct secret password;
-	char from[512], domain[256], host[256];         /* reverse-path; for addresses without one; our own name or literal */
+	char from[512], domain[256], host[256];         /* author and reverse-path; for addresses without one; our name */
 	struct send_rcpt *rcpts;
 	uint32_t rcpt_count, rcpt_room;
 	struct send_message message;

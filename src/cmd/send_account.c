@@ -267,7 +267,7 @@ set_host(struct send *s)
 		s->host[0] = '\0';
 }
 
-/* The reverse-path: what was asked for, else the account's, else the login if it is an address, else user@here. */
+/* The author, and the reverse-path unless that is null: what was asked for, else the account's, else the login if it is an address, else user@here. */
 static bool
 set_from(struct send *s, const char *from)
 {
@@ -277,8 +277,6 @@ set_from(struct send *s, const char *from)
 	struct mailbox m;
 	enum path_error e;
 
-	if (s->options.null_sender)
-		return true;
 	if (span_take_byte(&left, '<') && left.len > 0)
 		left.len--;
 	if (left.len > 0)
@@ -314,9 +312,5 @@ send_account(struct send *s)
 		return send_fail(s, EX_CONFIG, "ca: the file's name is too long");
 	(void)snprintf(s->ca.p, sizeof s->ca.p, "%s", ca);
 	set_host(s);
-	if (!set_from(s, o->from != NULL ? o->from : t.from))
-		return false;
-	if (s->domain[0] == '\0')
-		(void)snprintf(s->domain, sizeof s->domain, "%s", s->host[0] != '\0' ? s->host : "localhost");
-	return true;
+	return set_from(s, o->from != NULL && !o->null_sender ? o->from : t.from);
 }

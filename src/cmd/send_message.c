@@ -17,7 +17,6 @@ struct work {
 	struct compose compose;
 	int in;
 	size_t at, len;                 /* of chunk */
-	char from[600];
 	struct buf out;
 	uint8_t chunk[64 * 1024];
 	uint8_t header[COMPOSE_HEADER_ROOM], out_octets[COMPOSE_OUT_ROOM];
@@ -228,11 +227,7 @@ prepare(struct work *w, struct send *s)
 	w->send = s;
 	w->in = -1;
 	w->out = (struct buf){ w->out_octets, 0, sizeof w->out_octets };
-	if (s->from[0] != '\0')
-		(void)snprintf(w->from, sizeof w->from, "%s", s->from);
-	else
-		(void)snprintf(w->from, sizeof w->from, "mailer-daemon@%s", s->domain);
-	w->facts = (struct compose_facts){ .from = span_of(w->from), .name = span_of(s->options.name),
+	w->facts = (struct compose_facts){ .from = span_of(s->from), .name = span_of(s->options.name),
 		.domain = span_of(s->domain), .env = { clock_now, random_octets, NULL }, .dot_ends = s->options.dot_ends };
 	compose_init(&w->compose, &w->facts, (struct buf){ w->header, 0, sizeof w->header });
 }

@@ -70,7 +70,7 @@ static const char *
 stage_words(enum smtp_stage stage)
 {
 	static const char *const words[] = {
-		[SMTP_STAGE_GREETING] = "when connected", [SMTP_STAGE_EHLO] = "to EHLO", [SMTP_STAGE_STARTTLS] = "to STARTTLS",
+		[SMTP_STAGE_GREETING] = "the connection", [SMTP_STAGE_EHLO] = "to EHLO", [SMTP_STAGE_STARTTLS] = "to STARTTLS",
 		[SMTP_STAGE_AUTH] = "to AUTH", [SMTP_STAGE_MAIL] = "to MAIL FROM", [SMTP_STAGE_RCPT] = "to RCPT TO",
 		[SMTP_STAGE_DATA] = "to DATA", [SMTP_STAGE_CONTENT] = "to the message", [SMTP_STAGE_RSET] = "to RSET",
 		[SMTP_STAGE_QUIT] = "to QUIT",
@@ -112,6 +112,6 @@ send_outcome(struct send *s, const struct smtp_outcome *o, const char *address)
 	if (o->code == 0)
 		(void)send_fail(s, status_of(o), "%s: %s", address == NULL ? s->server.host.p : address, text);
 	else
-		(void)send_fail(s, status_of(o), "%s: %s answered %s: %u %s%s", address == NULL ? "session" : address,
-		    s->server.host.p, stage_words(o->stage), o->code, text, advice(o));
+		(void)send_fail(s, status_of(o), "%s%s%s answered %s: %u %s%s", address == NULL ? "" : address,
+		    address == NULL ? "" : ": ", s->server.host.p, stage_words(o->stage), o->code, text, advice(o));
 }

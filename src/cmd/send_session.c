@@ -242,10 +242,16 @@ fill_batch(struct session *s)
 			s->batch[s->batch_count++] = i;
 }
 
+static const char *
+reverse_path(const struct send *send)
+{
+	return send->options.null_sender ? "" : send->from;
+}
+
 static bool
 needs_utf8(const struct session *s)
 {
-	if (s->send->message.utf8 || !send_is_ascii(s->send->from))
+	if (s->send->message.utf8 || !send_is_ascii(reverse_path(s->send)))
 		return true;
 	for (uint32_t i = 0; i < s->batch_count; i++)
 		if (!send_is_ascii(s->send->rcpts[s->batch[i]].address))
@@ -267,7 +273,7 @@ static enum smtp_client_want
 want_ready(struct session *s)
 {
 	struct send *send = s->send;
-	struct smtp_client_mail mail = { .reverse_path = span_of(send->from), .size = send->message.size,
+	struct smtp_client_mail mail = { .reverse_path = span_of(reverse_path(send)), .size = send->message.size,
 		.eightbit = send->message.eightbit, .ret = send->options.ret, .envid = span_of(s->envid) };
 
 	if (!server_is_proved(s))
