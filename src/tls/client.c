@@ -147,6 +147,8 @@ tls_client_new(const char *ca_file, struct buf *why)
 	}
 	if (!trust_load(c->context, ca_file, why))
 		goto bad;
+	/* Record by record, so that poll announces whatever is still to come and no driver needs to ask tls_buffered(). */
+	SSL_CTX_set_read_ahead(c->context, 0);
 	SSL_CTX_set_session_cache_mode(c->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(c->context, on_session);
 	ERR_clear_error();

@@ -104,7 +104,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 			return -1;
 		memcpy(name, s->key[0].name, TICKET_NAME);
 	} else {
-		while (which < 2 && memcmp(name, s->key[which].name, TICKET_NAME) != 0)
+		while (which < 2 && !span_eq((struct span){ name, TICKET_NAME }, (struct span){ s->key[which].name, TICKET_NAME }))
 			which++;
 		if (which == 2)
 			return 0;
@@ -173,7 +173,8 @@ context_new(void)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+	    SSL_OP_CLEANSE_PLAINTEXT);          /* passwords pass through the record buffer */
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);         /* 8314-21 */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ctx, TLS_TICKET_SECONDS);

@@ -21,7 +21,7 @@ enum tls_step {
 	TLS_FAILED,     /* see tls_why() */
 };
 
-/* Carry the handshake on. */
+/* Carry the handshake on. At TLS_DONE application data may already have come with it: look at tls_buffered(), or read. */
 enum tls_step tls_handshake(struct tls_session *);
 /* Read onto the end of in, at most its room. TLS_DONE: at least one octet came. */
 enum tls_step tls_read(struct tls_session *, struct buf *in);

@@ -1,0 +1,301 @@
+/*
+ * 1_front - TLS and SMTP with strangers. One loop, no worker, no file.
+ *
+ * Reads from strangers: everything they send. Holds: the TLS keys of its sessions, and a password for as long as it takes
+ * to pass it on. May not: see queued mail, credentials, or say 250 to a message for which 4_spool has not said durable.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "proc/1_front.h"
+
+enum {
+	HANDSHAKE_MS = 30 * 1000,       /* requirements F2 */
+	US_MS = 110 * 1000,             /* 6409-12: an answer in less than two minutes */
+	GOODBYE_MS = 5 * 1000,
+	DRAIN_MS = 30 * 1000,
+	SWEEP_MS = 1000,
+};
+
+struct front front;
+
+/* ---- time ---- */
+
+static void
+expire(struct front_session *s)
+{
+	switch (s->queue) {
+	case QUEUE_HANDSHAKE:
+		if (s->phase == PHASE_NEW)
+			words_misused(s, "nothing came, not even a TLS handshake",
+			    "a client that waits for a greeting here needs SSL/TLS as its connection security");
+		session_drop(s, NULL);
+		break;
+	case QUEUE_CLIENT:
+		talk_end(s, FAIL_TIMEOUT);
+		break;
+	case QUEUE_US:
+		/* A late answer must never be taken for the next one's: the session ends here. */
+		log_say(LOG_WARN, "no-answer", "auth or spool took too long");
+		talk_end(s, FAIL_SHUTDOWN);
+		break;
+	case QUEUE_GOODBYE:
+	case QUEUE_MAX:
+		session_drop(s, NULL);
+		break;
+	}
+}
+
+static uint64_t
+allowed(const struct front_session *s)
+{
+	static const uint64_t ms[QUEUE_MAX] = {
+		[QUEUE_HANDSHAKE] = HANDSHAKE_MS, [QUEUE_US] = US_MS, [QUEUE_GOODBYE] = GOODBYE_MS,
+	};
+
+	return s->queue == QUEUE_CLIENT ? smtp_server_patience(&s->smtp) : ms[s->queue];
+}
+
+static void
+resume_accepting(void)
+{
+	if (front.accept_again == 0 || uv_now(&front.child.loop) < front.accept_again || front.draining)
+		return;
+	front.accept_again = 0;
+	for (uint32_t i = 0; i < front.listeners; i++)
+		(void)uv_poll_start(&front.listener[i].poll, UV_READABLE, wire_accept);
+}
+
+static void
+on_sweep(uv_timer_t *timer)
+{
+	uint64_t now = uv_now(timer->loop);
+	struct front_session *s;
+
+	for (size_t q = 0; q < QUEUE_MAX; q++)
+		while ((s = front.queue[q].oldest) != NULL && now - s->since >= allowed(s))
+			expire(s);
+	resume_accepting();
+}
+
+/* ---- what the master gives ---- */
+
+static void
+listener_start(struct front_listener *l)
+{
+	int on = 1;
+
+	/* Accepted sockets inherit it. */
+	(void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	l->poll.data = l;
+	if (uv_poll_init(&front.child.loop, &l->poll, l->fd) != 0 ||
+	    uv_poll_start(&l->poll, UV_READABLE, wire_accept) != 0)
+		log_say(LOG_FAULT, "listen", "a listening socket cannot be polled");
+}
+
+static void
+on_listen(void *arg, const struct master_listen *m, int fd)
+{
+	struct front_listener *l = &front.listener[front.listeners];
+
+	(void)arg;
+	if (front.listeners == FRONT_LISTEN_MAX || front.draining) {
+		(void)close(fd);
+		return;
+	}
+	front.listeners++;
+	l->fd = fd;
+	l->implicit = m->service == CONF_SUBMISSIONS;
+	if (front.going)
+		listener_start(l);
+}
+
+static void
+replace_auth(int fd)
+{
+	channel_close(front.auth);
+	auth_lost();
+	front.auth_epoch++;
+	front.auth = channel_open(&front.child.loop, fd, &front_auth_handler, NULL);
+}
+
+static void
+replace_spool(int fd)
+{
+	channel_close(front.spool);
+	spool_lost();
+	front.spool_epoch++;
+	/* Until it has told its state, nobody knows whether it can take anything. */
+	front.spool_fail = FAIL_BUSY;
+	front.spool = channel_open(&front.child.loop, fd, &front_spool_handler, NULL);
+}
+
+static void
+on_peer(void *arg, enum role role, uint32_t slot, int fd)
+{
+	(void)arg;
+	(void)slot;
+	if (role == ROLE_AUTH)
+		replace_auth(fd);
+	else if (role == ROLE_SPOOL)
+		replace_spool(fd);
+	else
+		(void)close(fd);
+}
+
+static void
+on_certificate(void *arg, const struct master_certificate *m)
+{
+	char text[400];
+	struct buf why = BUF_OVER(text);
+
+	(void)arg;
+	if (m->index == 0) {
+		tls_server_free(front.staged);
+		front.staged = tls_server_new();
+		front.staged_certificates = 0;
+	}
+	if (front.staged != NULL && tls_server_add(front.staged, m->chain, m->key, &why))
+		front.staged_certificates++;
+	else
+		log_say(LOG_WARN, "certificate-refused", front.staged != NULL ? text : "out of memory");
+}
+
+static void
+on_ticket_keys(void *arg, struct span keys)
+{
+	(void)arg;
+	if (keys.len != TLS_TICKET_KEYS)
+		return;
+	memcpy(front.ticket_keys, keys.p, TLS_TICKET_KEYS);
+	front.has_ticket_keys = true;
+	if (front.tls != NULL)
+		tls_server_ticket_keys(front.tls, front.ticket_keys);
+}
+
+/* What is staged counts from here on, for sessions that begin from here on. */
+static void
+take_staged(void)
+{
+	struct front_conf *c = conf_new(&front.child.conf);
+
+	if (c != NULL) {
+		conf_release(front.conf);
+		front.conf = c;
+	}
+	if (front.staged_certificates > 0) {
+		tls_server_free(front.tls);
+		front.tls = front.staged;
+		front.certificates = front.staged_certificates;
+	} else {
+		tls_server_free(front.staged);
+	}
+	front.staged = NULL;
+	front.staged_certificates = 0;
+	if (front.has_ticket_keys && front.tls != NULL)
+		tls_server_ticket_keys(front.tls, front.ticket_keys);
+}
+
+static void
+on_go(void *arg)
+{
+	(void)arg;
+	take_staged();
+	if (front.conf == NULL) {
+		log_say(LOG_FAULT, "start", "out of memory");
+		uv_stop(&front.child.loop);
+		return;
+	}
+	if (front.certificates == 0)
+		log_say(LOG_WARN, "no-certificate", "no TLS: nobody can authenticate, and implicit TLS connections are closed");
+	(void)uv_timer_init(&front.child.loop, &front.sweep);
+	(void)uv_timer_start(&front.sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+	(void)uv_timer_init(&front.child.loop, &front.deadline);
+	(void)uv_idle_init(&front.child.loop, &front.idle);
+	front.going = true;
+	for (uint32_t i = 0; i < front.listeners; i++)
+		listener_start(&front.listener[i]);
+	child_ready(&front.child);
+}
+
+static void
+on_reload(void *arg)
+{
+	(void)arg;
+	take_staged();
+}
+
+/* ---- draining ---- */
+
+static void
+drain_one(struct front_session *s)
+{
+	if (s->phase == PHASE_NEW || s->phase == PHASE_HANDSHAKE)
+		session_drop(s, NULL);
+	else if (talk_is_idle(s))
+		talk_end(s, FAIL_SHUTDOWN);
+}
+
+static void
+end_one(struct front_session *s)
+{
+	talk_end(s, FAIL_SHUTDOWN);
+	session_drop(s, NULL);
+}
+
+static void
+on_deadline(uv_timer_t *timer)
+{
+	(void)timer;
+	session_each(end_one);
+}
+
+static void
+on_drain(void *arg)
+{
+	(void)arg;
+	for (uint32_t i = 0; i < front.listeners; i++) {
+		uv_close((uv_handle_t *)&front.listener[i].poll, NULL);
+		(void)close(front.listener[i].fd);
+	}
+	front.listeners = 0;
+	if (front.sessions == 0) {
+		front.draining = true;
+		child_drained(&front.child);
+		return;
+	}
+	(void)uv_timer_start(&front.deadline, on_deadline, DRAIN_MS, 0);
+	/* From here on the last one to leave ends the process. */
+	front.draining = true;
+	session_each(drain_one);
+}
+
+int
+front_main(uint32_t slot)
+{
+	static const struct child_handler handler = {
+		.listen = on_listen,
+		.peer = on_peer,
+		.certificate = on_certificate,
+		.ticket_keys = on_ticket_keys,
+		.go = on_go,
+		.reload = on_reload,
+		.drain = on_drain,
+	};
+	static uint8_t in[FRONT_INPUT], out[FRONT_OUTPUT];
+	int status;
+
+	front.in = BUF_OVER(in);
+	front.io.out = BUF_OVER(out);
+	front.ids.slot = (uint8_t)slot;
+	front.spool_fail = FAIL_BUSY;
+	status = child_run(&front.child, ROLE_FRONT, slot, &handler, NULL);
+	wipe(front.ticket_keys, sizeof front.ticket_keys);
+	wipe(in, sizeof in);
+	return status;
+}

@@ -1,0 +1,259 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/secret.h"
+#include "proc/1_front.h"
+
+enum { RESPONSE_MAX = SMTP_AUTH_LINE_MAX / 4 * 3 };
+
+/* Is 3_auth there, and the one that knows this session, if any does? */
+static bool
+knows_us(const struct front_session *s)
+{
+	return front.auth != NULL && s->auth_epoch == front.auth_epoch;
+}
+
+/* ---- questions ---- */
+
+static void
+send_start(struct front_session *s, struct span response)
+{
+	uint8_t octets[64];
+	struct buf binding = BUF_OVER(octets);
+	struct auth_start m = {
+		.mechanism = s->smtp.ask.mechanism,
+		.has_initial = s->smtp.ask.has_octets,
+		.initial = response,
+		.peer = words_peer(s),
+	};
+
+	m.binding_type = (uint32_t)tls_binding(s->tls, &binding);
+	m.binding = buf_span(&binding);
+	s->mechanism = (uint8_t)s->smtp.ask.mechanism;
+	s->auth_epoch = front.auth_epoch;
+	(void)channel_send(front.auth, AUTH_START, s->id, auth_start_layout, &m);
+}
+
+/* What the channel gathered was a secret: have it sent, then write over the place where it stood. */
+static void
+scrub_channel(size_t len)
+{
+	struct buf b;
+
+	channel_flush(front.auth);
+	b = channel_reserve(front.auth, len);
+	if (b.p != NULL)
+		wipe(b.p, len);
+}
+
+bool
+auth_ask_proof(struct front_session *s, struct smtp_answer *a)
+{
+	static uint8_t octets[RESPONSE_MAX];
+	struct buf response = BUF_OVER(octets);
+	bool start = s->smtp.ask.kind == SMTP_ASK_AUTH_START;
+
+	a->auth = SMTP_AUTH_FAILED;
+	a->verdict.fail = FAIL_AUTH_BACKEND;
+	if (front.auth == NULL || (!start && !knows_us(s)))
+		return true;
+	if (!base64_parse(s->smtp.ask.octets, &response)) {
+		a->verdict.fail = FAIL_BASE64;
+		if (!start)
+			auth_cancel(s);
+		return true;
+	}
+	if (start)
+		send_start(s, buf_span(&response));
+	else
+		(void)channel_send_octets(front.auth, AUTH_NEXT, s->id, buf_span(&response));
+	scrub_channel(response.len + 512);
+	wipe(octets, response.len);
+	s->waiting = WAIT_PROOF;
+	return false;
+}
+
+void
+auth_cancel(struct front_session *s)
+{
+	if (knows_us(s))
+		(void)channel_send_octets(front.auth, AUTH_CANCEL, s->id, (struct span){ NULL, 0 });
+}
+
+bool
+auth_ask_sender(struct front_session *s, struct smtp_answer *a)
+{
+	a->verdict.fail = spool_admits(s->smtp.ask.size);
+	if (a->verdict.fail != OK)
+		return true;
+	if (front.auth == NULL) {
+		a->verdict.fail = FAIL_AUTH_BACKEND;
+		return true;
+	}
+	if (!knows_us(s)) {
+		/* The 3_auth that saw the proof is gone. The client has to prove itself again, on a new connection. */
+		(void)smtp_server_end(&s->smtp, FAIL_SHUTDOWN);
+		return false;
+	}
+	/* The input is not kept while we wait; what SPOOL_MAIL needs of it is. */
+	s->draft->declared = s->smtp.ask.size;
+	s->draft->ret = s->smtp.ask.ret;
+	s->draft->envid_len = (uint16_t)span_head(s->smtp.ask.envid, FRONT_ENVID_MAX).len;
+	s->draft->auth_len = (uint16_t)span_head(s->smtp.ask.auth, FRONT_MAIL_AUTH_MAX).len;
+	if (s->draft->envid_len > 0)
+		memcpy(s->draft->envid, s->smtp.ask.envid.p, s->draft->envid_len);
+	if (s->draft->auth_len > 0)
+		memcpy(s->draft->auth, s->smtp.ask.auth.p, s->draft->auth_len);
+	(void)channel_send_octets(front.auth, AUTH_SENDER, s->id, s->smtp.ask.path.whole);
+	s->waiting = WAIT_SENDER;
+	return false;
+}
+
+/* One address after the other; the first no is the answer. */
+bool
+auth_ask_author(struct front_session *s, struct smtp_answer *a)
+{
+	struct mailbox author;
+
+	switch (address_next(&s->draft->authors, &author)) {
+	case ADDRESS_END:
+		return true;
+	case ADDRESS_BAD:
+		a->verdict = (struct verdict){ FAIL_CONTENT, SPAN("an address in From is malformed") };
+		return true;
+	case ADDRESS_ONE:
+		break;
+	}
+	if (!knows_us(s)) {
+		a->verdict.fail = FAIL_BUSY;
+		return true;
+	}
+	(void)channel_send_octets(front.auth, AUTH_AUTHOR, s->id, author.whole);
+	s->waiting = WAIT_AUTHOR;
+	return false;
+}
+
+void
+auth_forget(struct front_session *s)
+{
+	if (knows_us(s))
+		(void)channel_send_octets(front.auth, AUTH_END, s->id, (struct span){ NULL, 0 });
+	s->auth_epoch = 0;
+}
+
+/* ---- answers ---- */
+
+static char *
+copy_of(struct span text)
+{
+	char *p = calloc(1, text.len + 1);
+
+	if (p != NULL && text.len > 0)
+		memcpy(p, text.p, text.len);
+	return p;
+}
+
+static bool
+on_challenge(struct front_session *s, struct span body)
+{
+	if (s->waiting == WAIT_PROOF)
+		talk_answer(s, &(struct smtp_answer){ .auth = SMTP_AUTH_CHALLENGE, .challenge = body });
+	return true;
+}
+
+static bool
+on_result(struct front_session *s, struct span body)
+{
+	struct auth_result r;
+	struct smtp_answer a = { .auth = SMTP_AUTH_FAILED };
+
+	if (!fields_parse(auth_result_layout, body, &r) || r.fail >= FAIL_MAX)
+		return false;
+	if (s->waiting != WAIT_PROOF)
+		return true;
+	a.verdict = (struct verdict){ (enum fail)r.fail, r.words };
+	if (r.fail == OK && (s->login = copy_of(r.login)) == NULL)
+		a.verdict = (struct verdict){ FAIL_AUTH_BACKEND, { NULL, 0 } };
+	if (a.verdict.fail == OK) {
+		a.auth = SMTP_AUTH_DONE;
+		words_proved(s);
+	} else {
+		words_not_proved(s, a.verdict.fail, r.login);
+	}
+	talk_answer(s, &a);
+	return true;
+}
+
+static bool
+on_verdict(struct front_session *s, struct span body)
+{
+	struct auth_verdict v;
+	struct smtp_answer a = { .verdict = { OK, { NULL, 0 } } };
+
+	if (!fields_parse(auth_verdict_layout, body, &v) || v.fail >= FAIL_MAX)
+		return false;
+	if (s->waiting != WAIT_SENDER && s->waiting != WAIT_AUTHOR)
+		return true;
+	a.verdict = (struct verdict){ (enum fail)v.fail, v.words };
+	if (a.verdict.fail == OK && s->waiting == WAIT_SENDER)
+		a.verdict.fail = spool_open_draft(s);
+	else if (a.verdict.fail == OK && !auth_ask_author(s, &a))
+		return true;            /* the next one has been asked about */
+	talk_answer(s, &a);
+	return true;
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	struct front_session *s = session_find(f->session);
+	bool good = f->fd == -1;
+
+	(void)arg;
+	if (good && s == NULL)
+		return;                 /* it ended while the answer was under way */
+	if (good && f->type == AUTH_CHALLENGE)
+		good = on_challenge(s, f->body);
+	else if (good && f->type == AUTH_RESULT)
+		good = on_result(s, f->body);
+	else if (good && f->type == AUTH_VERDICT)
+		good = on_verdict(s, f->body);
+	else
+		good = false;
+	if (good)
+		return;
+	log_say(LOG_FAULT, "peer-broken", "auth said what it may not say");
+	channel_close(c);
+	auth_lost();
+}
+
+/* ---- the other end ---- */
+
+static void
+without_auth(struct front_session *s)
+{
+	struct smtp_answer a = { .auth = SMTP_AUTH_FAILED, .verdict = { FAIL_AUTH_BACKEND, { NULL, 0 } } };
+
+	if (s->waiting == WAIT_AUTHOR)
+		a.verdict.fail = FAIL_BUSY;
+	if (s->waiting == WAIT_PROOF || s->waiting == WAIT_SENDER || s->waiting == WAIT_AUTHOR)
+		talk_answer(s, &a);
+}
+
+void
+auth_lost(void)
+{
+	front.auth = NULL;
+	session_each(without_auth);
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	(void)arg;
+	(void)c;
+	auth_lost();
+}
+
+const struct channel_handler front_auth_handler = { .message = on_message, .closed = on_closed };

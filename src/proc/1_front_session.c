@@ -1,0 +1,262 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proc/1_front.h"
+
+/* ---- settings ---- */
+
+static uint64_t
+now_ms(void *arg)
+{
+	struct timespec t;
+
+	(void)arg;
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void
+random_octets(void *arg, uint8_t *p, size_t n)
+{
+	(void)arg;
+	while (n > 0) {
+		ssize_t got = getrandom(p, n < 256 ? n : 256, 0);
+
+		if (got < 0)
+			continue;       /* only a signal can do that here */
+		p += got;
+		n -= (size_t)got;
+	}
+}
+
+struct front_conf *
+conf_new(const struct conf *from)
+{
+	struct front_conf *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->refs = 1;
+	c->hostname = from->hostname;
+	c->plain = (struct smtp_server_conf){
+		.hostname = span_of(c->hostname.p),
+		.size_max = from->size_max,
+		.rcpt_max = from->rcpt_max,
+		.mechanisms = SMTP_AUTH_PLAIN | SMTP_AUTH_SCRAM_SHA_256 | (from->auth_login ? SMTP_AUTH_LOGIN : 0u),
+		.env = { now_ms, random_octets, NULL },
+	};
+	c->binding = c->plain;
+	c->binding.mechanisms |= SMTP_AUTH_SCRAM_SHA_256_PLUS;
+	return c;
+}
+
+void
+conf_release(struct front_conf *c)
+{
+	if (c != NULL && --c->refs == 0)
+		free(c);
+}
+
+/* ---- lists ---- */
+
+static void
+unqueue(struct front_session *s)
+{
+	if (s->queue == QUEUE_MAX)
+		return;
+	if (s->older != NULL)
+		s->older->newer = s->newer;
+	else
+		front.queue[s->queue].oldest = s->newer;
+	if (s->newer != NULL)
+		s->newer->older = s->older;
+	else
+		front.queue[s->queue].newest = s->older;
+	s->older = s->newer = NULL;
+	s->queue = QUEUE_MAX;
+}
+
+void
+session_queue(struct front_session *s, enum front_queue queue)
+{
+	unqueue(s);
+	s->queue = queue;
+	s->since = uv_now(&front.child.loop);
+	s->older = front.queue[queue].newest;
+	if (s->older != NULL)
+		s->older->newer = s;
+	else
+		front.queue[queue].oldest = s;
+	front.queue[queue].newest = s;
+}
+
+/* ---- places ---- */
+
+static bool
+more_sessions(void)
+{
+	struct front_session *slab = calloc(FRONT_SLAB, sizeof *slab);
+
+	if (slab == NULL || front.slots + FRONT_SLAB > FRONT_SLOTS) {
+		free(slab);
+		return false;
+	}
+	for (size_t i = FRONT_SLAB; i-- > 0;) {
+		front.slot[front.slots + i] = &slab[i];
+		slab[i].id = front.slots + (uint32_t)i;
+		slab[i].phase = PHASE_GONE;
+		slab[i].newer = front.free_sessions;
+		front.free_sessions = &slab[i];
+	}
+	front.slots += FRONT_SLAB;
+	return true;
+}
+
+/* A place, with an id that no stale answer can mean: the generation above the slot changes with each use. */
+static struct front_session *
+session_take(void)
+{
+	struct front_session *s;
+	uint32_t id;
+
+	if (front.free_sessions == NULL && !more_sessions())
+		return NULL;
+	s = front.free_sessions;
+	front.free_sessions = s->newer;
+	id = s->id + FRONT_SLOTS;
+	memset(s, 0, sizeof *s);
+	s->id = id;
+	s->queue = QUEUE_MAX;
+	return s;
+}
+
+static void
+session_give(uv_handle_t *poll)
+{
+	struct front_session *s = poll->data;
+
+	s->newer = front.free_sessions;
+	front.free_sessions = s;
+}
+
+struct front_session *
+session_find(uint32_t id)
+{
+	struct front_session *s = (id & (FRONT_SLOTS - 1)) < front.slots ? front.slot[id & (FRONT_SLOTS - 1)] : NULL;
+
+	return s != NULL && s->id == id && s->phase != PHASE_GONE ? s : NULL;
+}
+
+void
+session_each(void (*f)(struct front_session *))
+{
+	for (uint32_t i = 0; i < front.slots; i++)
+		if (front.slot[i]->phase != PHASE_GONE)
+			f(front.slot[i]);
+}
+
+struct front_draft *
+draft_take(void)
+{
+	struct front_draft *d = front.free_drafts;
+
+	if (d == NULL) {
+		d = calloc(FRONT_SLAB, sizeof *d);
+		if (d == NULL)
+			return NULL;
+		for (size_t i = 1; i < FRONT_SLAB; i++)
+			draft_give(&d[i]);
+	} else {
+		front.free_drafts = d->next_free;
+	}
+	d->queue_id = d->sent = 0;
+	return d;
+}
+
+void
+draft_give(struct front_draft *d)
+{
+	if (d == NULL)
+		return;
+	d->next_free = front.free_drafts;
+	front.free_drafts = d;
+}
+
+/* ---- life ---- */
+
+/*
+ * The legal ways: NEW and HANDSHAKE lead to TALK, and TALK back to HANDSHAKE once (STARTTLS); TALK to GOODBYE and LINGER;
+ * everything to GONE.
+ */
+void
+phase_enter(struct front_session *s, enum front_phase next)
+{
+	static const unsigned from[] = {
+		[PHASE_NEW] = 1u << PHASE_GONE,
+		[PHASE_HANDSHAKE] = 1u << PHASE_NEW | 1u << PHASE_TALK,
+		[PHASE_TALK] = 1u << PHASE_HANDSHAKE | 1u << PHASE_NEW,
+		[PHASE_GOODBYE] = 1u << PHASE_TALK,
+		[PHASE_LINGER] = 1u << PHASE_GOODBYE,
+		[PHASE_GONE] = ~(1u << PHASE_GONE),
+	};
+
+	assert((from[next] >> s->phase & 1) != 0);
+	s->phase = next;
+}
+
+struct front_session *
+session_open(int fd, bool implicit, const char *peer)
+{
+	struct front_session *s = session_take();
+
+	if (s == NULL || uv_poll_init(&front.child.loop, &s->poll, fd) != 0) {
+		if (s != NULL) {
+			s->phase = PHASE_GONE;
+			s->newer = front.free_sessions;
+			front.free_sessions = s;
+		}
+		return NULL;
+	}
+	s->poll.data = s;
+	s->fd = fd;
+	s->implicit = implicit;
+	s->conf = front.conf;
+	s->conf->refs++;
+	memcpy(s->peer, peer, strlen(peer) + 1);
+	front.sessions++;
+	session_queue(s, QUEUE_HANDSHAKE);
+	return s;
+}
+
+void
+session_drop(struct front_session *s, const char *why)
+{
+	if (s->phase == PHASE_GONE)
+		return;
+	if (why != NULL)
+		words_ended(s, why);
+	spool_abort(s);
+	auth_forget(s);
+	phase_enter(s, PHASE_GONE);
+	unqueue(s);
+	s->waiting = WAIT_NOTHING;
+	draft_give(s->draft);
+	s->draft = NULL;
+	tls_free(s->tls);
+	s->tls = NULL;
+	wire_forget(&s->in, true);
+	wire_forget(&s->out, false);
+	free(s->login);
+	s->login = NULL;
+	conf_release(s->conf);
+	s->conf = NULL;
+	uv_close((uv_handle_t *)&s->poll, session_give);
+	(void)close(s->fd);
+	front.sessions--;
+	if (front.draining && front.sessions == 0)
+		child_drained(&front.child);
+}

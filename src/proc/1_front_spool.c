@@ -1,0 +1,228 @@
+#include "proc/1_front.h"
+
+static bool
+has_draft(const struct front_session *s)
+{
+	return front.spool != NULL && s->draft_epoch != 0 && s->draft_epoch == front.spool_epoch;
+}
+
+enum fail
+spool_admits(uint64_t declared)
+{
+	if (front.spool == NULL)
+		return FAIL_BUSY;
+	if (front.spool_fail != OK)
+		return front.spool_fail;
+	return declared > front.spool_room ? FAIL_DISK_FULL : OK;
+}
+
+static struct span
+tls_text(const struct front_session *s, struct buf *out)
+{
+	struct tls_facts f;
+
+	tls_facts(s->tls, &f);
+	(void)buf_put_text(out, f.version);
+	(void)buf_put_byte(out, ' ');
+	(void)buf_put_text(out, f.cipher);
+	(void)buf_put_byte(out, ' ');
+	(void)buf_put_text(out, f.group);
+	return buf_span(out);
+}
+
+enum fail
+spool_open_draft(struct front_session *s)
+{
+	const struct env *env = &s->conf->plain.env;
+	struct front_draft *d = s->draft;
+	uint8_t text[128];
+	struct buf tls = BUF_OVER(text);
+	struct spool_mail m = {
+		.arrival = env->now(env->arg),
+		.reverse_path = { d->mail.reverse_path, d->mail.reverse_path_len },
+		.login = span_of(s->login),
+		.peer = words_peer(s),
+		.helo = { s->smtp.helo, s->smtp.helo_len },
+		.flags = (d->mail.body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (d->mail.utf8 ? MAIL_UTF8 : 0u),
+		.ret = (uint32_t)d->ret,
+		.envid = { d->envid, d->envid_len },
+		.auth = { d->auth, d->auth_len },
+		.size = d->declared,
+	};
+	enum fail f = spool_admits(d->declared);
+
+	if (f != OK)
+		return f;
+	m.queue_id = d->queue_id = queue_id_next(&front.ids, m.arrival);
+	m.tls = tls_text(s, &tls);
+	d->sent = 0;
+	if (!channel_send(front.spool, SPOOL_MAIL, s->id, spool_mail_layout, &m))
+		return FAIL_LOCAL;
+	s->draft_epoch = front.spool_epoch;
+	return OK;
+}
+
+enum fail
+spool_add_recipient(struct front_session *s)
+{
+	const struct smtp_ask *ask = &s->smtp.ask;
+	struct spool_rcpt m = { s->draft->mail.rcpts, ask->path.whole, ask->notify, ask->orcpt };
+
+	if (!has_draft(s) || !channel_send(front.spool, SPOOL_RCPT, s->id, spool_rcpt_layout, &m))
+		return FAIL_LOCAL;
+	return OK;
+}
+
+/* ---- content ---- */
+
+void
+spool_lend_content(struct front_session *s)
+{
+	static uint8_t nowhere[SMTP_CONTENT_ROOM * 2];
+
+	front.io.content = (struct buf){ NULL, 0, 0 };
+	if (s->draft == NULL)
+		return;
+	if (has_draft(s))
+		front.io.content = channel_reserve(front.spool, FRONT_CONTENT);
+	/* The content of a draft whose spool is gone is read and thrown away: its end will be answered 451. */
+	if (front.io.content.p == NULL)
+		front.io.content = BUF_OVER(nowhere);
+}
+
+void
+spool_take_content(struct front_session *s)
+{
+	struct buf content = front.io.content;
+
+	front.io.content = (struct buf){ NULL, 0, 0 };
+	if (content.len == 0 || content.max != FRONT_CONTENT || !has_draft(s))
+		return;
+	s->draft->sent += content.len;
+	channel_commit(front.spool, SPOOL_BODY, s->id, content);
+}
+
+bool
+spool_congested(const struct front_session *s)
+{
+	return has_draft(s) && channel_congested(front.spool);
+}
+
+/* ---- the end of a draft ---- */
+
+bool
+spool_ask_commit(struct front_session *s, struct smtp_answer *a)
+{
+	const struct smtp_mail *mail = &s->draft->mail;
+	struct spool_commit m = {
+		.size = s->draft->sent,
+		.rcpts = mail->rcpts,
+		.flags = (mail->eightbit || mail->body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (mail->utf8 ? MAIL_UTF8 : 0u),
+	};
+
+	a->verdict.fail = FAIL_LOCAL;
+	if (!has_draft(s) || !channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m))
+		return true;
+	s->draft_epoch = 0;             /* whatever comes of it, there is nothing left to abort */
+	s->waiting = WAIT_COMMIT;
+	return false;
+}
+
+void
+spool_abort(struct front_session *s)
+{
+	if (has_draft(s))
+		(void)channel_send_octets(front.spool, SPOOL_ABORT, s->id, (struct span){ NULL, 0 });
+	s->draft_epoch = 0;
+}
+
+/* ---- answers ---- */
+
+/* The only place from which a session hears that its message is durable. */
+static bool
+on_committed(struct front_session *s, struct span body)
+{
+	struct spool_committed c;
+	struct smtp_answer a = { .verdict = { FAIL_LOCAL, { NULL, 0 } } };
+
+	if (!fields_parse(spool_committed_layout, body, &c) || c.fail >= FAIL_MAX)
+		return false;
+	if (s == NULL || s->waiting != WAIT_COMMIT)
+		return true;
+	a.verdict.fail = (enum fail)c.fail;
+	if (c.fail == OK)
+		s->accepted++;
+	talk_answer(s, &a);
+	return true;
+}
+
+static bool
+on_state(struct span body)
+{
+	struct spool_state st;
+
+	if (!fields_parse(spool_state_layout, body, &st) || st.fail >= FAIL_MAX)
+		return false;
+	front.spool_fail = (enum fail)st.fail;
+	front.spool_room = st.room;
+	return true;
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	bool good = false;
+
+	(void)arg;
+	if (f->fd == -1 && f->type == SPOOL_COMMITTED)
+		good = on_committed(session_find(f->session), f->body);
+	else if (f->fd == -1 && f->type == SPOOL_STATE)
+		good = on_state(f->body);
+	if (good)
+		return;
+	log_say(LOG_FAULT, "peer-broken", "spool said what it may not say");
+	channel_close(c);
+	spool_lost();
+}
+
+static void
+without_spool(struct front_session *s)
+{
+	if (s->waiting == WAIT_COMMIT)
+		talk_answer(s, &(struct smtp_answer){ .verdict = { FAIL_LOCAL, { NULL, 0 } } });
+	else if (s->stalled)
+		talk_go_on(s);
+}
+
+void
+spool_lost(void)
+{
+	front.spool = NULL;
+	front.spool_fail = FAIL_BUSY;
+	session_each(without_spool);
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	(void)arg;
+	(void)c;
+	spool_lost();
+}
+
+static void
+go_on_if_stalled(struct front_session *s)
+{
+	if (s->stalled)
+		talk_go_on(s);
+}
+
+static void
+on_drained(void *arg, struct channel *c)
+{
+	(void)arg;
+	(void)c;
+	session_each(go_on_if_stalled);
+}
+
+const struct channel_handler front_spool_handler = { .message = on_message, .closed = on_closed, .drained = on_drained };
