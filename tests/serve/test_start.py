@@ -85,7 +85,7 @@ def test_low_port_says_what_to_do(make_server):
 
 
 WRONG = [
-    ('hostnme = "x"\n', 5, "hostnme"),
+    ('hostnme = "x"\n', 6, "hostnme"),
     ("\n\n# here\nexpire = 5\n", 9, "expire"),
     ('size-max = "50 MB"\n', 6, "size-max"),
     ('relay = "smtp://user@smtp.example.net"\n', 5, "relay"),
