@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 enum setting {
-	LISTENER = 3,           /* 0 submissions, 1 submission, 2 and 3 clear */
+	LISTENER = 3,           /* 0 submissions, 1 submission, 2 clear, 3 local */
 	LOGGED_IN = 4,
 	SMALL = 8,              /* a low limit for size and recipients */
 	STRICT = 16,            /* From, and one recipient, are denied */
@@ -43,7 +43,7 @@ play(struct talk *t, uint8_t settings, struct span said, size_t piece, size_t ou
 	struct talk_setup setup = {
 		.size_max = settings & SMALL ? 300 : 1 << 20, .rcpt_max = settings & SMALL ? 3 : 100,
 		.mechanisms = SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN | SMTP_AUTH_SCRAM_SHA_256,
-		.tls = listener == 0, .starttls = listener == 1,
+		.tls = listener == 0, .starttls = listener == 1, .local = listener == 3,
 	};
 	static struct talk_rules rules;
 

@@ -42,8 +42,12 @@ hello(struct smtp_server *s, struct span name, bool esmtp)
 static void
 hello_done(struct smtp_server *s)
 {
-	if (s->state == SMTP_OPENED)
+	if (s->state == SMTP_OPENED && s->facts.local) {
+		s->authenticated = true;
+		server_enter(s, SMTP_READY);
+	} else if (s->state == SMTP_OPENED) {
 		server_enter(s, SMTP_GREETED);
+	}
 	server_forget_mail(s);
 	server_idle(s);
 }

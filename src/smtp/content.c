@@ -169,7 +169,7 @@ content_begin(struct smtp_server *s)
 		.now = env->now(env->arg),
 		.esmtp = s->esmtp,
 		.tls = s->facts.tls,
-		.auth = s->authenticated,
+		.auth = s->authenticated && !s->facts.local,
 		.utf8 = m->utf8,
 	};
 

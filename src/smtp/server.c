@@ -4,7 +4,7 @@
  *	OPENED          greeted; nobody has said hello, nobody has proved anything; after STARTTLS we are here again
  *	GREETED         EHLO or HELO said, nothing proved
  *	PROVING         EHLO said, inside an AUTH exchange, over TLS
- *	READY           somebody has proved who they are; no transaction
+ *	READY           somebody has proved who they are, or is local and has said hello; no transaction
  *	MAIL            memory is lent, the driver has a draft; no recipient yet
  *	RCPT            the same with at least one recipient
  *	BODY            the same; content is coming, by DATA or by BDAT
@@ -17,7 +17,7 @@
 #include "smtp/server_room.h"
 
 static const unsigned edges[SMTP_STATE_MAX] = {
-	[SMTP_OPENED]  = BIT(SMTP_GREETED),
+	[SMTP_OPENED]  = BIT(SMTP_GREETED) | BIT(SMTP_READY),
 	[SMTP_GREETED] = BIT(SMTP_GREETED) | BIT(SMTP_OPENED) | BIT(SMTP_PROVING),
 	[SMTP_PROVING] = BIT(SMTP_GREETED) | BIT(SMTP_READY),
 	[SMTP_READY]   = BIT(SMTP_MAIL),
@@ -233,7 +233,7 @@ enum smtp_want
 smtp_server_begin(struct smtp_server *s, const struct smtp_server_conf *conf, struct smtp_io *io,
     struct smtp_session_facts facts)
 {
-	assert(conf->size_max > 0 && conf->rcpt_max > 0 && !(facts.tls && facts.starttls));
+	assert(conf->size_max > 0 && conf->rcpt_max > 0 && facts.tls + facts.starttls + facts.local <= 1);
 	memset(s, 0, sizeof *s);
 	s->conf = conf;
 	s->io = io;

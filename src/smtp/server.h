@@ -75,6 +75,7 @@ struct smtp_session_facts {             /* what the driver knows of one session 
 	struct span cipher, group;      /* of the TLS session, empty before it; must outlive the session */
 	bool tls;                       /* implicit TLS is up */
 	bool starttls;                  /* this listener offers STARTTLS, TLS is not up */
+	bool local;                     /* a pipe to a user whom the system knows (sendmail -bs): hello is proof enough, no AUTH */
 };
 
 struct smtp_io {

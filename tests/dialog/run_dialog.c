@@ -467,8 +467,9 @@ set_listener(struct play *p, const char *text)
 {
 	p->setup.tls = strcmp(text, "submissions") == 0;
 	p->setup.starttls = strcmp(text, "submission") == 0;
-	if (!p->setup.tls && !p->setup.starttls && strcmp(text, "clear") != 0)
-		complain(p, "listener submissions, submission or clear");
+	p->setup.local = strcmp(text, "local") == 0;
+	if (!p->setup.tls && !p->setup.starttls && !p->setup.local && strcmp(text, "clear") != 0)
+		complain(p, "listener submissions, submission, clear or local");
 }
 
 static void
@@ -628,7 +629,7 @@ write_seed(const struct play *p, const char *folder)
 		perror(path);
 		return;
 	}
-	(void)fputc(p->setup.tls ? 0 : p->setup.starttls ? 1 : 2, f);
+	(void)fputc(p->setup.tls ? 0 : p->setup.starttls ? 1 : p->setup.local ? 3 : 2, f);
 	(void)fwrite(p->said, 1, p->said_len, f);
 	(void)fclose(f);
 }

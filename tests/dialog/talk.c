@@ -405,7 +405,7 @@ void
 talk_begin(struct talk *t, const struct talk_setup *setup, const struct talk_rules *rules)
 {
 	struct smtp_session_facts facts = {
-		.peer = SPAN("[192.0.2.7]"), .tls = setup->tls, .starttls = setup->starttls,
+		.peer = SPAN("[192.0.2.7]"), .tls = setup->tls, .starttls = setup->starttls, .local = setup->local,
 	};
 
 	memset(t, 0, sizeof *t);

@@ -61,7 +61,7 @@ struct talk {
 struct talk_setup {
 	uint64_t size_max;
 	uint32_t rcpt_max, mechanisms;
-	bool tls, starttls;
+	bool tls, starttls, local;
 };
 
 /* Octets live in the talk; it may be begun again and again. */
