@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` shows Postern at work, `make check` builds it three ways and passes all tests.
 SECONDS_EACH ?= 60
 ROUNDS ?= 50
+PREFIX ?= /usr/local
 
 all: build
 
@@ -43,7 +44,7 @@ soak: build
 
 install:
 	@tools/need build
-	@tools/build release
+	@PREFIX='$(PREFIX)' tools/build release
 	@DESTDIR='$(DESTDIR)' meson install -C build/release --no-rebuild
 
 clean:

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import make_certificate, postern
+from conftest import ROOT, make_certificate, postern
 
 
 def write(tmp_path, text):
@@ -86,3 +86,11 @@ def test_missing_file_and_unknown_option(tmp_path):
     assert postern("check", "--frobnicate").returncode == 64
     assert postern("check", "--config").returncode == 64
     assert postern("check", "--set", "hostnme=a.b").returncode == 78
+
+
+def test_every_key_is_in_the_manual(tmp_path):
+    done = postern("check", "--state", tmp_path, "--explain")
+    manual = (ROOT / "docs" / "man" / "postern.conf.5").read_text()
+    keys = {line.lstrip("# ").split()[0] for line in done.stdout.splitlines() if re.match(r"(# )?[a-z-]+ (=|\+=|\{|  )", line)}
+    assert len(keys) > 25
+    assert not {key for key in keys if f".It Cm {key}\n" not in manual}
