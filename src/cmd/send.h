@@ -118,8 +118,9 @@ bool send_password(struct send *);
 
 /* send_message.c: read the input, add the recipients of -t, keep the message. */
 bool send_message_read(struct send *);
-/* The same from a descriptor that holds a message with CRLF line ends already (sendmail -bs). */
+/* An unlinked file for a message, or -1 with errno. */
 int send_message_file(void);
+extern const struct env send_env;
 
 /* send_session.c: hand the message over. */
 bool send_submit(struct send *);

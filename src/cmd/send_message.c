@@ -46,6 +46,8 @@ random_octets(void *arg, uint8_t *p, size_t n)
 	}
 }
 
+const struct env send_env = { clock_now, random_octets, NULL };
+
 int
 send_message_file(void)
 {
@@ -228,7 +230,7 @@ prepare(struct work *w, struct send *s)
 	w->in = -1;
 	w->out = (struct buf){ w->out_octets, 0, sizeof w->out_octets };
 	w->facts = (struct compose_facts){ .from = span_of(s->from), .name = span_of(s->options.name),
-		.domain = span_of(s->domain), .env = { clock_now, random_octets, NULL }, .dot_ends = s->options.dot_ends };
+		.domain = span_of(s->domain), .env = send_env, .dot_ends = s->options.dot_ends };
 	compose_init(&w->compose, &w->facts, (struct buf){ w->header, 0, sizeof w->header });
 }
 
