@@ -52,6 +52,7 @@ int
 send_message_file(void)
 {
 	const char *folder = getenv("TMPDIR");
+	unsigned long long name;
 	char path[4096];
 	int fd;
 
@@ -61,9 +62,10 @@ send_message_file(void)
 	if (fd != -1)
 		return fd;
 	/* A file system without O_TMPFILE. */
-	if ((size_t)snprintf(path, sizeof path, "%s/postern-XXXXXX", folder) >= sizeof path)
+	random_octets(NULL, (uint8_t *)&name, sizeof name);
+	if ((size_t)snprintf(path, sizeof path, "%s/postern-%016llx", folder, name) >= sizeof path)
 		return -1;
-	fd = mkostemp(path, O_CLOEXEC);
+	fd = open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
 	if (fd != -1)
 		(void)unlink(path);
 	return fd;
