@@ -122,8 +122,9 @@ try_grants(struct span in)
 		insist(text[i] >= 32 && text[i] < 127);
 	if (f == OK && !span_done(in))
 		insist(mailbox_parse(in, &m) == PATH_OK && sender_granted(grants, &m));
-	/* Whoever may use everything may use this too. */
+	/* Whoever may use everything may use this too, and who may be named in the envelope may be named as the author. */
 	words.len = 0;
+	insist(f != OK || span_done(in) || sender_check(grants, in, SENDER_AUTHOR, &words) == OK);
 	insist(f != OK || sender_check(SPAN("*"), in, SENDER_REVERSE_PATH, &words) == OK);
 }
 

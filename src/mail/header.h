@@ -47,7 +47,7 @@ void header_init(struct header_scan *, bool utf8_ok);
 
 /*
  * Give the next line without its CRLF. True when the line is to be kept (write it, with CRLF). The empty line that ends the
- * section is kept too, but first call header_missing(). A line that does not begin a field when one must (no colon) is an
+ * section is kept too, but first write what header_lacks_date() and header_lacks_message_id() miss. A line that does not begin a field when one must (no colon) is an
  * error that is remembered in fail; feeding may go on, the message will be refused at its end.
  */
 bool header_line(struct header_scan *, struct span line);

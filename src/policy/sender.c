@@ -141,6 +141,17 @@ deny(struct span grants, enum sender_use use, struct buf *words)
 	return use == SENDER_AUTHOR ? FAIL_AUTHOR_DENIED : FAIL_SENDER_DENIED;
 }
 
+/* An author comes as the header wrote him, perhaps with comments or spaces around the '@' (RFC 5322 4.4). */
+static bool
+address_parse(struct span address, enum sender_use use, struct mailbox *out)
+{
+	struct mailbox second;
+
+	if (use == SENDER_REVERSE_PATH)
+		return mailbox_parse(address, out) == PATH_OK;
+	return address_next(&address, out) == ADDRESS_ONE && address_next(&address, &second) == ADDRESS_END;
+}
+
 enum fail
 sender_check(struct span grants, struct span address, enum sender_use use, struct buf *words)
 {
@@ -148,7 +159,7 @@ sender_check(struct span grants, struct span address, enum sender_use use, struc
 
 	if (span_done(address) && use == SENDER_REVERSE_PATH)
 		return OK;
-	if (mailbox_parse(address, &m) != PATH_OK) {
+	if (!address_parse(address, use, &m)) {
 		(void)buf_put_text(words, "malformed sender address");
 		return FAIL_SENDER_SYNTAX;
 	}

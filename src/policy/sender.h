@@ -25,7 +25,7 @@ enum {
 
 enum sender_use {
 	SENDER_REVERSE_PATH,            /* MAIL FROM */
-	SENDER_AUTHOR,                  /* an address of the From field */
+	SENDER_AUTHOR,                  /* one address of the From field, as address_next() found it (mailbox.whole) */
 };
 
 /* Would the pattern ever match anything? For what writes grants. */

@@ -93,6 +93,30 @@ an_author_is_never_empty(void **state)
 	assert_int_equal(sender_check(SPAN("a@example.org"), SPAN("a+b@example.org"), SENDER_AUTHOR, &words), OK);
 }
 
+/* 5322-10: obs- forms are read; whoever stands beside the granted one is seen. */
+static void
+an_author_may_have_comments(void **state)
+{
+	static const struct { const char *address; enum fail fail; } authors[] = {
+		{ "a (me) @ example . org", FAIL_AUTHOR_DENIED },
+		{ "a (me) @ (here) example.org", OK },
+		{ "a@example.org (Alice)", OK },
+		{ "a@example.org, b@example.net", FAIL_SENDER_SYNTAX },
+		{ "b@example.net, a@example.org", FAIL_SENDER_SYNTAX },
+		{ "a@example.org b", FAIL_SENDER_SYNTAX },
+		{ "(unfinished a@example.org", FAIL_SENDER_SYNTAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(authors); i++) {
+		uint8_t room[SENDER_WORDS_MAX];
+		struct buf words = BUF_OVER(room);
+
+		if (sender_check(SPAN("a@example.org"), span_of(authors[i].address), SENDER_AUTHOR, &words) != authors[i].fail)
+			fail_msg("%s", authors[i].address);
+	}
+}
+
 static const struct { const char *grants, *words; } texts[] = {
 	{ "alice@example.org", "not an address of yours: this login may use alice@example.org" },
 	{ "alice@example.org @example.net  *@example.com",
@@ -163,6 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_granted_or_not),
 		cmocka_unit_test(an_author_is_never_empty),
+		cmocka_unit_test(an_author_may_have_comments),
 		cmocka_unit_test(words_name_what_is_allowed),
 		cmocka_unit_test(words_stay_within_their_room),
 		cmocka_unit_test(grants_are_checked_where_they_are_written),
