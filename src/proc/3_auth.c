@@ -1,0 +1,277 @@
+/*
+ * 3_auth - who proves what, and who may send as whom.
+ *
+ * Reads from strangers  length-framed, order-checked requests of the fronts.
+ * Secrets it holds      credential verifiers; a password for as long as it is being checked.
+ * May                   read the users file and the passwd-file, write STATE/last-used and STATE/fake-salts, hash on worker threads.
+ *
+ * Hashing never runs on the loop. Nothing here asks the network.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "proc/3_auth.h"
+#include "proc/child.h"
+
+/* ---- fronts ---- */
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *frame)
+{
+	(void)c;
+	front_message(arg, frame);
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	struct front *f = arg;
+
+	(void)c;
+	f->channel = NULL;
+	front_end(f);
+	for (f = f->auth->fronts; f != NULL; f = f->next)
+		if (f->channel != NULL)
+			return;
+	f = arg;
+	if (f->auth->idle != NULL)
+		f->auth->idle(f->auth->arg);
+}
+
+/* The front of this slot, a new one if there is none yet. They are few and stay as long as the process. */
+static struct front *
+front_of(struct auth *a, uint32_t slot)
+{
+	struct front *f;
+
+	for (f = a->fronts; f != NULL; f = f->next)
+		if (f->slot == slot)
+			return f;
+	f = calloc(1, sizeof *f);
+	if (f == NULL)
+		return NULL;
+	f->auth = a;
+	f->slot = slot;
+	f->next = a->fronts;
+	a->fronts = f;
+	return f;
+}
+
+void
+auth_add_front(struct auth *a, uint32_t slot, int fd)
+{
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	struct front *f = front_of(a, slot);
+
+	if (f != NULL) {
+		front_end(f);   /* the one before it is gone */
+		f->channel = channel_open(a->loop, fd, &handler, f);
+		if (f->channel != NULL)
+			return;
+	}
+	log_say(LOG_FAULT, "peer", "no memory for a front's channel");
+	(void)close(fd);
+}
+
+/* ---- last uses ---- */
+
+static void
+write_uses(uv_work_t *work)
+{
+	struct auth *a = work->data;
+
+	if (!used_write(a->accounts.used_file, a->note_text))
+		log_fail("last-used", "cannot write the last uses", errno);
+}
+
+static void
+uses_written(uv_work_t *work, int status)
+{
+	struct auth *a = work->data;
+
+	(void)status;
+	free((void *)(uintptr_t)a->note_text.p);
+	a->note_text = (struct span){ NULL, 0 };
+	a->writing = false;
+}
+
+static void
+on_note(uv_timer_t *timer)
+{
+	struct auth *a = timer->data;
+
+	if (a->writing || !a->accounts.used->changed)
+		return;
+	a->note_text.p = (const uint8_t *)used_format(a->accounts.used, &a->note_text.len);
+	if (a->note_text.p == NULL)
+		return;
+	a->writing = true;
+	(void)uv_queue_work(a->loop, &a->write, write_uses, uses_written);
+}
+
+void
+auth_note_use(struct auth *a, struct span login, struct span peer)
+{
+	used_note(a->accounts.used, login, (uint64_t)time(NULL), peer);
+	if (!uv_is_active((uv_handle_t *)&a->note))
+		(void)uv_timer_start(&a->note, on_note, AUTH_NOTE_MS, 0);
+}
+
+/* At the end there is time for the disk. */
+static void
+write_uses_now(struct auth *a)
+{
+	size_t len;
+	char *text;
+
+	if (a->accounts.used == NULL || !a->accounts.used->changed)
+		return;
+	text = used_format(a->accounts.used, &len);
+	if (text == NULL || !used_write(a->accounts.used_file, (struct span){ (const uint8_t *)text, len }))
+		log_fail("last-used", "cannot write the last uses", errno);
+	free(text);
+}
+
+/* ---- life ---- */
+
+static void
+take_settings(struct auth *a, const struct conf *conf)
+{
+	a->sessions_max = conf->sessions_max;
+	a->offer_login = conf->auth_login;
+}
+
+struct auth *
+auth_open(uv_loop_t *loop, const struct conf *conf)
+{
+	struct auth *a = calloc(1, sizeof *a);
+
+	if (a == NULL || !accounts_open(&a->accounts, conf)) {
+		free(a);
+		return NULL;
+	}
+	a->loop = loop;
+	a->pause_ms = AUTH_PAUSE_MS;
+	take_settings(a, conf);
+	hasher_init(&a->hasher, loop);
+	(void)uv_timer_init(loop, &a->note);
+	a->note.data = a->write.data = a;
+	return a;
+}
+
+void
+auth_configure(struct auth *a, const struct conf *conf)
+{
+	take_settings(a, conf);
+	accounts_configure(&a->accounts, conf);
+}
+
+static void
+let_go(uv_handle_t *note)
+{
+	struct auth *a = note->data;
+	struct front *f, *next;
+
+	for (f = a->fronts; f != NULL; f = next) {
+		next = f->next;
+		free(f);
+	}
+	accounts_close(&a->accounts);
+	free(a);
+}
+
+void
+auth_close(struct auth *a)
+{
+	for (struct front *f = a->fronts; f != NULL; f = f->next)
+		front_end(f);
+	/* Attempts still with a worker point to the accounts no more, but to us. */
+	while (a->attempts > 0 || a->writing)
+		(void)uv_run(a->loop, UV_RUN_ONCE);
+	write_uses_now(a);
+	uv_close((uv_handle_t *)&a->note, let_go);
+}
+
+/* ---- what 0_master says ---- */
+
+enum { PENDING_MAX = 64 };
+
+static struct {
+	struct child child;
+	struct auth *auth;
+	struct { uint32_t slot; int fd; } pending[PENDING_MAX];
+	size_t pendings;
+	bool draining;
+} me;
+
+static void
+on_peer(void *arg, enum role role, uint32_t slot, int fd)
+{
+	(void)arg;
+	if (role == ROLE_FRONT && me.auth != NULL) {
+		auth_add_front(me.auth, slot, fd);
+	} else if (role == ROLE_FRONT && me.pendings < PENDING_MAX) {
+		me.pending[me.pendings].slot = slot;
+		me.pending[me.pendings++].fd = fd;
+	} else {
+		log_say(LOG_FAULT, "peer", "a peer that 3_auth has no business with");
+		(void)close(fd);
+	}
+}
+
+static void
+on_idle(void *arg)
+{
+	(void)arg;
+	if (!me.draining)
+		return;
+	write_uses_now(me.auth);
+	child_drained(&me.child);
+}
+
+static void
+on_go(void *arg)
+{
+	(void)arg;
+	me.auth = auth_open(&me.child.loop, &me.child.conf);
+	if (me.auth == NULL) {
+		log_say(LOG_FAULT, "start", "out of memory or of randomness");
+		uv_stop(&me.child.loop);
+		return;
+	}
+	me.auth->idle = on_idle;
+	for (size_t i = 0; i < me.pendings; i++)
+		auth_add_front(me.auth, me.pending[i].slot, me.pending[i].fd);
+	me.pendings = 0;
+	child_ready(&me.child);
+}
+
+static void
+on_reload(void *arg)
+{
+	(void)arg;
+	auth_configure(me.auth, &me.child.conf);
+}
+
+/* The fronts finish first, and what they finish may need us. */
+static void
+on_drain(void *arg)
+{
+	me.draining = true;
+	for (struct front *f = me.auth->fronts; f != NULL; f = f->next)
+		if (f->channel != NULL)
+			return;
+	on_idle(arg);
+}
+
+int
+auth_main(uint32_t slot)
+{
+	static const struct child_handler handler = { .peer = on_peer, .go = on_go, .reload = on_reload, .drain = on_drain };
+
+	return child_run(&me.child, ROLE_AUTH, slot, &handler, NULL);
+}

@@ -1,0 +1,171 @@
+/*
+ * proc/3_auth.h - what the files of 3_auth share; nobody else includes it but its test.
+ *
+ * A session of a front is in one of four phases. FRESH: nothing is known. PROVING: we wait for the front. WAITING: the front waits for
+ * us. PROVED: login is set. The phase is ours, whatever the front believes (rule 22 of the craft).
+ */
+#ifndef POSTERN_PROC_3_AUTH_H
+#define POSTERN_PROC_3_AUTH_H
+
+#include <uv.h>
+
+#include "base/fail.h"
+#include "conf/conf.h"
+#include "proc/peers.h"
+#include "sasl/server.h"
+#include "sasl/used.h"
+#include "sasl/users.h"
+
+enum {
+	AUTH_FAILURES_MAX = 3,          /* of one session; then nothing is checked any more (RFC 4954 9: not fewer) */
+	AUTH_PAUSE_MS = 1000,           /* a refusal is said so long after the question: 1, 2, 4, 8 s with the session's failures */
+	AUTH_PAUSES_MAX = 3,            /* doublings */
+	AUTH_EXPENSIVE_WAITING_MAX = 64,        /* human passwords waiting for a worker; beyond it 454 */
+	AUTH_CHEAP_MAX = 256,           /* sender keys with the workers */
+	AUTH_RECALLED = 4096,           /* sender keys that need not be hashed again; a power of two */
+	AUTH_RECALL_WAYS = 4,
+	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
+	AUTH_NOTE_MS = 60000,           /* between two writes of the last uses */
+	AUTH_PATH_MAX = 512,
+};
+
+enum phase { PHASE_FRESH, PHASE_PROVING, PHASE_WAITING, PHASE_PROVED };
+
+struct attempt;
+
+/* An idle authenticated session costs this and its login: under 100 octets. */
+struct session {
+	struct session *next;           /* in the bucket */
+	struct attempt *attempt;        /* PROVING and WAITING only */
+	char *login;                    /* PROVED only; "alice" or "alice/laptop" */
+	uint32_t id;
+	uint8_t phase;
+	uint8_t failures;
+};
+
+struct front {
+	struct front *next;
+	struct auth *auth;
+	struct channel *channel;        /* NULL: it is gone */
+	struct session **bucket;
+	size_t buckets, count;
+	uint32_t slot;
+};
+
+/* ---- accounts: who there is (3_auth_accounts.c) ---- */
+
+struct file_identity { uint64_t inode, size; int64_t modified[2], changed[2]; bool present; };
+
+/* Keyed hashes of (login, key, verifier) that were found right: see 3_auth_recall.c for why that is safe. */
+struct recall {
+	uint8_t key[VERIFIER_HASH];
+	uint8_t digest[AUTH_RECALLED][VERIFIER_HASH];
+	unsigned turn;
+};
+
+struct accounts {
+	struct users *users;
+	struct used *used;
+	struct recall recall;
+	struct file_identity users_seen, passwd_seen;
+	uint64_t looked;                /* ms of the loop's clock */
+	uint8_t fake_key[VERIFIER_HASH];
+	char users_file[AUTH_PATH_MAX], passwd_file[AUTH_PATH_MAX], used_file[AUTH_PATH_MAX], hostname[256];
+};
+
+enum standing { STANDING_GOOD, STANDING_UNKNOWN, STANDING_REVOKED, STANDING_EXPIRED };
+
+/* What a login and a password are to be checked against. Always something: an unknown login costs what a known one does. */
+struct candidate {
+	enum { CHECK_KEY, CHECK_PASSWORD, CHECK_CRYPT } check;
+	bool fake;                      /* nothing will match */
+	struct verifier verifier;
+	char crypt[400];
+	char login[SASL_LOGIN_MAX + 1]; /* canonical; as said when it is a fake */
+	char key[40];                   /* CHECK_KEY: the canonical text to check, else what was said */
+};
+
+bool accounts_open(struct accounts *, const struct conf *);
+void accounts_close(struct accounts *);
+/* Other files, other host name; what is in force stays when they cannot be read. */
+void accounts_configure(struct accounts *, const struct conf *);
+/* Look whether a file has changed, at most once a second of now_ms. */
+void accounts_refresh(struct accounts *, uint64_t now_ms);
+void accounts_for_password(const struct accounts *, struct span login, struct span password, struct candidate *);
+void accounts_for_scram(const struct accounts *, struct span login, struct candidate *);
+/* How a canonical login stands now; user and key (NULL for a password) are set when it is known. */
+enum standing accounts_standing(const struct accounts *, struct span login, const struct user **, const struct user_key **);
+const char *standing_words(enum standing);
+
+bool recall_has(const struct recall *, const struct candidate *);
+void recall_keep(struct recall *, const struct candidate *);
+void recall_clear(struct recall *);
+
+/* ---- hashing on worker threads (3_auth_hash.c) ---- */
+
+struct hash_job {
+	uv_work_t work;
+	struct hash_job *next;          /* waiting */
+	struct hasher *hasher;
+	const struct candidate *candidate;
+	struct span secret;
+	void (*done)(struct hash_job *);        /* on the loop's thread */
+	bool matched, expensive;
+};
+
+/* Human passwords run on a few threads at a time and wait in a line of their own, so that sender keys never stand behind them. */
+struct hasher {
+	uv_loop_t *loop;
+	struct hash_job *first, *last;
+	unsigned running, waiting, cheap, most;
+};
+
+void hasher_init(struct hasher *, uv_loop_t *);
+/* False: too many wait already. candidate and secret must stay until done. */
+bool hasher_begin(struct hasher *, struct hash_job *);
+
+/* ---- the process (3_auth.c) ---- */
+
+struct auth {
+	uv_loop_t *loop;
+	struct accounts accounts;
+	struct hasher hasher;
+	struct front *fronts;
+	uv_timer_t note;                /* until the last uses are written */
+	uv_work_t write;
+	struct span note_text;          /* being written */
+	uint32_t sessions_max;          /* of one front */
+	uint32_t pause_ms;
+	size_t attempts;                /* not yet freed */
+	bool offer_login;
+	bool writing;
+	void (*idle)(void *arg);        /* no front is left; may be NULL */
+	void *arg;
+};
+
+struct auth *auth_open(uv_loop_t *, const struct conf *);
+void auth_configure(struct auth *, const struct conf *);
+void auth_add_front(struct auth *, uint32_t slot, int fd);
+/* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
+void auth_close(struct auth *);
+void auth_note_use(struct auth *, struct span login, struct span peer);
+
+/* ---- sessions and calls (3_auth_calls.c) ---- */
+
+struct session *front_find(const struct front *, uint32_t id);
+/* The front said what no honest one could say now. */
+void front_broken(struct front *, uint16_t type, const char *why);
+/* All its sessions end with it. */
+void front_end(struct front *);
+void front_message(struct front *, const struct frame *);
+/* The only writer of the phase. */
+void phase_enter(struct session *, enum phase);
+
+/* ---- one attempt to prove something (3_auth_attempt.c) ---- */
+
+void attempt_begin(struct front *, struct session *, const struct auth_start *);
+void attempt_next(struct front *, struct session *, struct span response);
+/* The session ends or cancels: whatever still runs for it is thrown away when it is done. */
+void attempt_abandon(struct session *);
+
+#endif

@@ -1,0 +1,334 @@
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+
+#include "base/secret.h"
+#include "os/log.h"
+#include "proc/3_auth.h"
+#include "sasl/key.h"
+
+/* ---- the files ---- */
+
+static void
+put_text(char *out, size_t room, struct span text)
+{
+	struct buf b = { (uint8_t *)out, 0, room - 1 };
+
+	(void)buf_put(&b, span_head(text, room - 1));
+	out[b.len] = 0;
+}
+
+static struct file_identity
+identify(const char *path)
+{
+	struct file_identity id;
+	struct stat st;
+
+	memset(&id, 0, sizeof id);
+	if (path[0] == 0 || stat(path, &st) == -1)
+		return id;
+	id.present = true;
+	id.inode = st.st_ino;
+	id.size = (uint64_t)st.st_size;
+	id.modified[0] = st.st_mtim.tv_sec;
+	id.modified[1] = st.st_mtim.tv_nsec;
+	id.changed[0] = st.st_ctim.tv_sec;
+	id.changed[1] = st.st_ctim.tv_nsec;
+	return id;
+}
+
+static bool
+same_file(const struct file_identity *a, const struct file_identity *b)
+{
+	return a->present == b->present && a->inode == b->inode && a->size == b->size
+	    && memcmp(a->modified, b->modified, sizeof a->modified) == 0 && memcmp(a->changed, b->changed, sizeof a->changed) == 0;
+}
+
+static void
+damaged(void *arg, const char *file, uint32_t line, const char *why)
+{
+	struct log_line l;
+
+	(void)arg;
+	log_begin(&l, LOG_WARN, "users-damaged");
+	log_text(&l, "file", file);
+	log_u64(&l, "line", line);
+	log_text(&l, "reason", why);
+	log_end(&l);
+}
+
+static void
+say_loaded(const struct accounts *a)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_NOTE, "users");
+	log_text(&l, "file", a->users_file);
+	log_u64(&l, "principals", users_count(a->users));
+	log_end(&l);
+}
+
+static void
+load(struct accounts *a)
+{
+	struct users_source source = { a->users_file, a->passwd_file, span_of(a->hostname) };
+	struct users_trouble trouble = { damaged, NULL };
+	/* What they were before they were read: a change in between is seen at the next look. */
+	struct file_identity users_id = identify(a->users_file), passwd_id = identify(a->passwd_file);
+	struct users *fresh = users_load(&source, &trouble);
+
+	a->users_seen = users_id;
+	a->passwd_seen = passwd_id;
+	recall_clear(&a->recall);
+	if (fresh == NULL) {
+		log_fail("users", "cannot read the accounts; what was in force stays", errno);
+		return;
+	}
+	users_free(a->users);
+	a->users = fresh;
+	say_loaded(a);
+}
+
+void
+accounts_refresh(struct accounts *a, uint64_t now_ms)
+{
+	struct file_identity users_id, passwd_id;
+
+	if (now_ms - a->looked < AUTH_LOOK_MS)
+		return;
+	a->looked = now_ms;
+	users_id = identify(a->users_file);
+	passwd_id = identify(a->passwd_file);
+	if (!same_file(&users_id, &a->users_seen) || !same_file(&passwd_id, &a->passwd_seen))
+		load(a);
+}
+
+/* The key of the fake salts outlives a restart, so that a fake salt is as lasting as a real one (scram-7). */
+static void
+open_fake_key(struct accounts *a, const char *state_dir)
+{
+	char path[AUTH_PATH_MAX + 32];
+	int fd;
+
+	(void)snprintf(path, sizeof path, "%s/fake-salts", state_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd != -1 && read(fd, a->fake_key, sizeof a->fake_key) == (ssize_t)sizeof a->fake_key) {
+		close(fd);
+		return;
+	}
+	if (fd != -1)
+		close(fd);
+	if (RAND_bytes(a->fake_key, sizeof a->fake_key) != 1)
+		log_say(LOG_FAULT, "users", "no randomness");
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1 || write(fd, a->fake_key, sizeof a->fake_key) != (ssize_t)sizeof a->fake_key)
+		log_fail("users", "cannot keep the key of fake salts; unknown logins get new ones at each start", errno);
+	if (fd != -1)
+		close(fd);
+}
+
+static void
+take_settings(struct accounts *a, const struct conf *conf)
+{
+	put_text(a->users_file, sizeof a->users_file, span_of(conf->users_file.p));
+	put_text(a->passwd_file, sizeof a->passwd_file, span_of(conf->passwd_file.p));
+	put_text(a->hostname, sizeof a->hostname, span_of(conf->hostname.p));
+	(void)snprintf(a->used_file, sizeof a->used_file, "%s/last-used", conf->state_dir.p);
+}
+
+bool
+accounts_open(struct accounts *a, const struct conf *conf)
+{
+	memset(a, 0, sizeof *a);
+	take_settings(a, conf);
+	open_fake_key(a, conf->state_dir.p);
+	a->used = used_load(a->used_file);
+	if (a->used == NULL || RAND_bytes(a->recall.key, sizeof a->recall.key) != 1)
+		return false;
+	load(a);
+	if (a->users != NULL)
+		return true;
+	/* Nobody may send until the files can be read, but whoever asks gets an answer, and the log says why. */
+	a->users = users_load(&(struct users_source){ "", NULL, { NULL, 0 } }, NULL);
+	return a->users != NULL;
+}
+
+void
+accounts_configure(struct accounts *a, const struct conf *conf)
+{
+	take_settings(a, conf);
+	load(a);
+}
+
+void
+accounts_close(struct accounts *a)
+{
+	users_free(a->users);
+	used_free(a->used);
+	wipe(a, sizeof *a);
+}
+
+/* ---- who is meant ---- */
+
+static void
+put_login(struct candidate *c, struct span name, struct span device)
+{
+	struct buf b = { (uint8_t *)c->login, 0, sizeof c->login - 1 };
+
+	(void)buf_put(&b, span_head(name, buf_room(&b)));
+	if (device.len > 0)
+		(void)(buf_put_byte(&b, '/') && buf_put(&b, span_head(device, buf_room(&b))));
+	c->login[b.len] = 0;
+}
+
+static void
+use_key(struct candidate *c, const struct user *user, const struct user_key *key)
+{
+	c->check = CHECK_KEY;
+	c->verifier = key->verifier;
+	put_login(c, user->name, key->device);
+}
+
+static void
+use_password(struct candidate *c, const struct user *user)
+{
+	c->check = user->crypt.len > 0 ? CHECK_CRYPT : CHECK_PASSWORD;
+	c->verifier = user->verifier;
+	put_text(c->crypt, sizeof c->crypt, user->crypt);
+	put_login(c, user->name, (struct span){ NULL, 0 });
+}
+
+static bool
+has_password(const struct user *user)
+{
+	return user->crypt.len > 0 || user->verifier.iterations > 0;
+}
+
+static void
+use_fake(const struct accounts *a, struct candidate *c, struct span login, bool cheap)
+{
+	c->fake = true;
+	c->check = cheap ? CHECK_KEY : CHECK_PASSWORD;
+	verifier_fake(&c->verifier, a->fake_key, login, cheap ? VERIFIER_KEY_ITERATIONS : VERIFIER_PASSWORD_ITERATIONS);
+	put_login(c, login, (struct span){ NULL, 0 });
+}
+
+/* A device in the login names the key; without one the key's own first characters do; else it is the password. What stands for an
+ * unknown login costs what the known one would have. */
+void
+accounts_for_password(const struct accounts *a, struct span login, struct span password, struct candidate *c)
+{
+	struct span device;
+	const struct user *user = users_find(a->users, login, &device);
+	const struct user_key *key = NULL;
+	bool key_shaped;
+
+	memset(c, 0, sizeof *c);
+	key_shaped = sender_key_parse(password, c->key);
+	if (!key_shaped)
+		memset(c->key, 0, sizeof c->key);
+	if (user != NULL && device.len > 0)
+		key = users_key(a->users, user, device);
+	else if (user != NULL && key_shaped)
+		key = users_key_by_id(a->users, user, (struct span){ (const uint8_t *)c->key, SENDER_KEY_ID });
+	if (key != NULL)
+		use_key(c, user, key);
+	else if (user != NULL && device.len == 0 && has_password(user))
+		use_password(c, user);
+	else
+		use_fake(a, c, login, key_shaped || device.len > 0);
+}
+
+/* The only key in force of a principal without a password: there is nothing else that the name alone could mean. */
+static const struct user_key *
+sole_key(const struct accounts *a, const struct user *user)
+{
+	const struct user_key *sole = NULL;
+
+	for (const struct user_key *k = users_first_key(a->users, user); k != NULL; k = users_next_key(a->users, k)) {
+		if (k->revoked != 0)
+			continue;
+		if (sole != NULL)
+			return NULL;
+		sole = k;
+	}
+	return sole;
+}
+
+/* The iteration count is shown before anything is proved. A name alone may have that of a password or that of its only key, so an
+ * unknown name is given either, always the same. */
+static bool
+fake_as_key(const struct accounts *a, struct span login, bool has_device)
+{
+	struct span parts[] = { SPAN("count"), login };
+	uint8_t hash[VERIFIER_HASH];
+
+	keyed_hash(a->fake_key, parts, 2, hash);
+	return has_device || (hash[0] & 1) != 0;
+}
+
+void
+accounts_for_scram(const struct accounts *a, struct span login, struct candidate *c)
+{
+	struct span device;
+	const struct user *user = users_find(a->users, login, &device);
+	const struct user_key *key = NULL;
+
+	memset(c, 0, sizeof *c);
+	if (user != NULL && device.len > 0)
+		key = users_key(a->users, user, device);
+	else if (user != NULL && !has_password(user))
+		key = sole_key(a, user);
+	if (key != NULL)
+		use_key(c, user, key);
+	else if (user != NULL && device.len == 0 && user->verifier.iterations > 0)
+		use_password(c, user);
+	else
+		use_fake(a, c, login, fake_as_key(a, login, device.len > 0));
+}
+
+/* ---- how a login stands now ---- */
+
+enum standing
+accounts_standing(const struct accounts *a, struct span login, const struct user **user, const struct user_key **key)
+{
+	struct span name = login, device = { NULL, 0 };
+	size_t slash = span_find(login, '/');
+
+	*key = NULL;
+	if (slash < login.len) {
+		name = span_head(login, slash);
+		device = (struct span){ login.p + slash + 1, login.len - slash - 1 };
+	}
+	*user = users_named(a->users, name);
+	if (*user == NULL)
+		return STANDING_UNKNOWN;
+	if ((*user)->revoked != 0)
+		return STANDING_REVOKED;
+	if (device.len == 0)
+		return has_password(*user) ? STANDING_GOOD : STANDING_UNKNOWN;
+	*key = users_key(a->users, *user, device);
+	if (*key == NULL)
+		return STANDING_UNKNOWN;
+	if ((*key)->revoked != 0)
+		return STANDING_REVOKED;
+	return user_key_expired(*key, (uint64_t)time(NULL)) ? STANDING_EXPIRED : STANDING_GOOD;
+}
+
+const char *
+standing_words(enum standing s)
+{
+	static const char *const words[] = {
+		[STANDING_GOOD] = "in force", [STANDING_UNKNOWN] = "no longer known", [STANDING_REVOKED] = "revoked",
+		[STANDING_EXPIRED] = "expired",
+	};
+
+	return words[s];
+}

@@ -1,0 +1,297 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "os/log.h"
+#include "proc/3_auth.h"
+
+/*
+ * From AUTH_START to the result. While session is set, the attempt is the session's; afterwards it only waits for a worker or a
+ * handle to let go of it.
+ */
+struct attempt {
+	struct auth *auth;
+	struct front *front;
+	struct session *session;        /* NULL: abandoned */
+	struct sasl_server sasl;
+	struct candidate candidate;
+	struct hash_job job;
+	uv_timer_t timer;
+	uint64_t asked;                 /* ms of the loop's clock, when the message came that we are answering */
+	enum fail fail;                 /* to be said when the timer ends */
+	bool begun;                     /* sasl is */
+	bool working;
+	char peer[64];
+};
+
+static struct span
+login_said(const struct attempt *a)
+{
+	return (struct span){ a->sasl.login.p, a->sasl.login.len };
+}
+
+static void
+closed(uv_handle_t *timer)
+{
+	struct attempt *a = timer->data;
+
+	a->auth->attempts--;
+	wipe(a, sizeof *a);
+	free(a);
+}
+
+/* Once nobody holds it: no session, no worker. */
+static void
+release(struct attempt *a)
+{
+	if (a->session != NULL || a->working || uv_is_closing((uv_handle_t *)&a->timer))
+		return;
+	if (a->begun)
+		sasl_server_end(&a->sasl);
+	wipe(&a->candidate, sizeof a->candidate);
+	uv_close((uv_handle_t *)&a->timer, closed);
+}
+
+static void
+part(struct attempt *a, enum phase phase)
+{
+	struct session *s = a->session;
+
+	s->attempt = NULL;
+	a->session = NULL;
+	phase_enter(s, phase);
+	release(a);
+}
+
+void
+attempt_abandon(struct session *s)
+{
+	if (s->attempt != NULL)
+		part(s->attempt, PHASE_FRESH);
+}
+
+static void
+say(const struct attempt *a, enum log_level level, struct span login, const char *result, const char *reason)
+{
+	const char *mechanism = sasl_mechanism_name(a->sasl.mechanism);
+	struct log_line l;
+
+	log_begin(&l, level, "auth");
+	log_text(&l, "result", result);
+	log_span(&l, "login", span_head(login, 128));
+	log_text(&l, "mech", mechanism != NULL ? mechanism : "none");
+	log_text(&l, "peer", a->peer);
+	if (reason != NULL)
+		log_text(&l, "reason", reason);
+	log_u64(&l, "front", a->front->slot);
+	log_u64(&l, "session", a->session->id);
+	log_end(&l);
+}
+
+static void
+send_result(const struct attempt *a, enum fail fail, struct span login)
+{
+	struct auth_result r = { (uint32_t)fail, { NULL, 0 }, login };
+
+	(void)channel_send(a->front->channel, AUTH_RESULT, a->session->id, auth_result_layout, &r);
+}
+
+static void
+on_pause(uv_timer_t *timer)
+{
+	struct attempt *a = timer->data;
+
+	if (a->session == NULL)
+		return;
+	send_result(a, a->fail, (struct span){ NULL, 0 });
+	part(a, PHASE_FRESH);
+}
+
+/*
+ * Every refusal of one session's nth failure is said the same time after its question, whatever we did in between, so that the
+ * time tells nothing about why. When the workers were slower than that, it is rounded up to the next beat.
+ */
+static void
+answer_later(struct attempt *a, enum fail fail)
+{
+	unsigned doublings = a->session->failures < AUTH_PAUSES_MAX ? a->session->failures : AUTH_PAUSES_MAX;
+	uint64_t beat = (uint64_t)a->auth->pause_ms << doublings;
+	uint64_t spent = uv_now(a->auth->loop) - a->asked;
+
+	a->fail = fail;
+	phase_enter(a->session, PHASE_WAITING);
+	(void)uv_timer_start(&a->timer, on_pause, beat - spent % beat, 0);
+}
+
+/* The peer's: one more failure of this session. */
+static void
+refuse(struct attempt *a, enum fail fail, const char *reason)
+{
+	say(a, LOG_NOTE, a->begun ? login_said(a) : (struct span){ NULL, 0 }, "fail", reason);
+	answer_later(a, fail);
+	if (a->session->failures < UINT8_MAX)
+		a->session->failures++;
+}
+
+/* Ours: no failure is counted (4954-31), and it is not told apart from one by its time. */
+static void
+cannot(struct attempt *a, const char *reason)
+{
+	say(a, LOG_WARN, a->begun ? login_said(a) : (struct span){ NULL, 0 }, "cannot", reason);
+	answer_later(a, FAIL_AUTH_BACKEND);
+}
+
+/* The secret was right. What the account says now decides. */
+static void
+matched(struct attempt *a)
+{
+	struct span login = span_of(a->candidate.login);
+	const struct user *user;
+	const struct user_key *key;
+	enum standing standing = accounts_standing(&a->auth->accounts, login, &user, &key);
+
+	if (standing != STANDING_GOOD) {
+		refuse(a, standing == STANDING_UNKNOWN ? FAIL_CREDENTIALS : FAIL_DISABLED, standing_words(standing));
+		return;
+	}
+	a->session->login = strdup(a->candidate.login);
+	if (a->session->login == NULL) {
+		cannot(a, "out of memory");
+		return;
+	}
+	recall_keep(&a->auth->accounts.recall, &a->candidate);
+	auth_note_use(a->auth, login, span_of(a->peer));
+	say(a, LOG_NOTE, login, "ok", NULL);
+	send_result(a, OK, login);
+	part(a, PHASE_PROVED);
+}
+
+static void
+hashed(struct hash_job *job)
+{
+	struct attempt *a = (struct attempt *)((char *)job - offsetof(struct attempt, job));
+
+	a->working = false;
+	if (a->session == NULL)
+		release(a);
+	else if (job->matched)
+		matched(a);
+	else
+		refuse(a, FAIL_CREDENTIALS, a->candidate.fake ? "no such login" : "wrong secret");
+}
+
+static void
+check_password(struct attempt *a)
+{
+	struct candidate *c = &a->candidate;
+	struct span said = { a->sasl.password.p, a->sasl.password.len };
+
+	accounts_for_password(&a->auth->accounts, login_said(a), said, c);
+	if (recall_has(&a->auth->accounts.recall, c)) {
+		matched(a);
+		return;
+	}
+	a->job.candidate = c;
+	a->job.secret = c->check == CHECK_KEY && c->key[0] != 0 ? span_of(c->key) : said;
+	a->job.done = hashed;
+	a->working = hasher_begin(&a->auth->hasher, &a->job);
+	if (a->working)
+		phase_enter(a->session, PHASE_WAITING);
+	else
+		cannot(a, "too many logins wait for a worker");
+}
+
+static void
+verifier_of(void *arg, struct span login, struct verifier *out)
+{
+	struct attempt *a = arg;
+
+	accounts_for_scram(&a->auth->accounts, login, &a->candidate);
+	*out = a->candidate.verifier;
+}
+
+/* SCRAM: GNU SASL says only that the proof was wrong; the operator may know whose it was. */
+static const char *
+why_refused(const struct attempt *a)
+{
+	if (a->sasl.has_verifier && strcmp(a->sasl.why, "GSASL_AUTHENTICATION_ERROR") == 0)
+		return a->candidate.fake ? "no such login" : "wrong secret";
+	return a->sasl.why;
+}
+
+static void
+step(struct attempt *a, bool has_input, struct span input)
+{
+	uint8_t room[6144];
+	struct buf out = BUF_OVER(room);
+
+	a->asked = uv_now(a->auth->loop);
+	switch (sasl_server_step(&a->sasl, has_input, input, &out)) {
+	case SASL_CHALLENGE:
+		phase_enter(a->session, PHASE_PROVING);
+		(void)channel_send_octets(a->front->channel, AUTH_CHALLENGE, a->session->id, buf_span(&out));
+		break;
+	case SASL_PASSWORD:
+		check_password(a);
+		break;
+	case SASL_PROVED:
+		matched(a);
+		break;
+	case SASL_REFUSED:
+		refuse(a, FAIL_CREDENTIALS, why_refused(a));
+		break;
+	}
+}
+
+static struct attempt *
+make(struct front *f, struct session *s, const struct auth_start *start)
+{
+	struct attempt *a = calloc(1, sizeof *a);
+	struct buf peer;
+
+	if (a == NULL)
+		return NULL;
+	peer = (struct buf){ (uint8_t *)a->peer, 0, sizeof a->peer - 1 };
+	(void)buf_put(&peer, span_head(start->peer, sizeof a->peer - 1));
+	a->auth = f->auth;
+	a->front = f;
+	a->session = s;
+	a->asked = uv_now(f->auth->loop);
+	(void)uv_timer_init(f->auth->loop, &a->timer);
+	a->timer.data = a;
+	s->attempt = a;
+	f->auth->attempts++;
+	return a;
+}
+
+void
+attempt_begin(struct front *f, struct session *s, const struct auth_start *start)
+{
+	struct attempt *a = make(f, s, start);
+	enum smtp_mechanism mechanism = (enum smtp_mechanism)start->mechanism;
+	struct auth_result busy = { FAIL_AUTH_BACKEND, { NULL, 0 }, { NULL, 0 } };
+
+	if (a == NULL) {
+		(void)channel_send(f->channel, AUTH_RESULT, s->id, auth_result_layout, &busy);
+		return;
+	}
+	a->sasl.mechanism = mechanism;
+	if (s->failures >= AUTH_FAILURES_MAX) {
+		refuse(a, FAIL_CREDENTIALS, "too many failures in this session");
+	} else if (mechanism == SMTP_AUTH_LOGIN && !f->auth->offer_login) {
+		refuse(a, FAIL_MECHANISM, "LOGIN is not offered");
+	} else {
+		a->begun = sasl_server_begin(&a->sasl, mechanism, (int)start->binding_type, start->binding, verifier_of, a);
+		if (a->begun)
+			step(a, start->has_initial != 0, start->initial);
+		else
+			cannot(a, "GNU SASL cannot begin");
+	}
+}
+
+void
+attempt_next(struct front *f, struct session *s, struct span response)
+{
+	(void)f;
+	step(s->attempt, true, response);
+}

@@ -1,0 +1,578 @@
+/* 3_auth with a front of our own at the other end of its channel: order, time, verdicts, lock-out. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "os/log.h"
+#include "proc/3_auth.h"
+#include "sasl/client.h"
+#include "sasl/users_edit.h"
+
+enum { PAUSE_MS = 300 };        /* longer than a password's hash, so that the beat is what one sees */
+
+/* The last frame that came back. */
+struct seen {
+	bool closed;
+	unsigned frames, busy, refused;
+	uint16_t type;
+	uint32_t session;
+	uint8_t body[10000];
+	size_t len;
+};
+
+struct fixture {
+	uv_loop_t loop;
+	struct auth *auth;
+	struct channel *front;
+	struct seen seen;
+	struct conf conf;
+	char dir[64];
+	char key[SENDER_KEY_ROOM], shop[SENDER_KEY_ROOM], old[SENDER_KEY_ROOM];
+};
+
+static struct auth_result
+result(struct fixture *x)
+{
+	struct auth_result r;
+
+	assert_false(x->seen.closed);
+	assert_int_equal(x->seen.type, AUTH_RESULT);
+	assert_true(fields_parse(auth_result_layout, (struct span){ x->seen.body, x->seen.len }, &r));
+	return r;
+}
+
+static void
+on_message(void *arg, struct channel *c, const struct frame *f)
+{
+	struct fixture *x = arg;
+
+	(void)c;
+	x->seen.frames++;
+	x->seen.type = f->type;
+	x->seen.session = f->session;
+	x->seen.len = f->body.len;
+	assert_true(f->body.len <= sizeof x->seen.body);
+	memcpy(x->seen.body, f->body.p, f->body.len);
+	if (f->type == AUTH_RESULT) {
+		x->seen.busy += result(x).fail == FAIL_AUTH_BACKEND;
+		x->seen.refused += result(x).fail == FAIL_CREDENTIALS;
+	}
+}
+
+static void
+on_closed(void *arg, struct channel *c)
+{
+	struct fixture *x = arg;
+
+	(void)c;
+	x->seen.closed = true;
+	x->front = NULL;
+}
+
+static uint64_t
+ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Run until one more frame has come or the channel has closed; how long it took. */
+static uint64_t
+wait_frame(struct fixture *x)
+{
+	unsigned before = x->seen.frames;
+	uint64_t start = ms();
+
+	while (x->seen.frames == before && !x->seen.closed && ms() - start < 10000)
+		(void)uv_run(&x->loop, UV_RUN_ONCE);
+	return ms() - start;
+}
+
+static void
+spin(struct fixture *x, unsigned turns)
+{
+	while (turns-- > 0)
+		(void)uv_run(&x->loop, UV_RUN_NOWAIT);
+}
+
+static struct buf why = { (uint8_t[300]){ 0 }, 0, 300 };
+
+static void
+people(struct fixture *x)
+{
+	static const char *const alice[] = { "alice@example.org", "@alice.example" }, *const bob[] = { "bob@example.org" };
+	static const char *const from[] = { "shop@alice.example" };
+	struct users_key_options limited = { from, 1, 0 }, expired = { NULL, 0, 1000 };
+	const char *file = x->conf.users_file.p;
+
+	assert_true(users_add_principal(file, "alice", alice, 2, &why));
+	assert_true(users_set_password(file, "alice", SPAN("correct horse"), &why));
+	assert_true(users_add_key(file, "alice", "laptop", NULL, x->key, &why));
+	assert_true(users_add_key(file, "alice", "shop", &limited, x->shop, &why));
+	assert_true(users_add_key(file, "alice", "old", &expired, x->old, &why));
+	assert_true(users_add_principal(file, "bob", bob, 1, &why));
+}
+
+static void
+connect_front(struct fixture *x)
+{
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	int fd[2];
+
+	assert_true(channel_pair(fd));
+	auth_add_front(x->auth, 0, fd[0]);
+	memset(&x->seen, 0, sizeof x->seen);
+	x->front = channel_open(&x->loop, fd[1], &handler, x);
+	assert_non_null(x->front);
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *x = calloc(1, sizeof *x);
+	struct log_conf quiet = { .fd = 2, .most = LOG_FAULT };
+
+	log_open(&quiet, "auth");
+	(void)snprintf(x->dir, sizeof x->dir, "/tmp/postern-auth-XXXXXX");
+	assert_non_null(mkdtemp(x->dir));
+	conf_defaults(&x->conf);
+	(void)snprintf(x->conf.state_dir.p, sizeof x->conf.state_dir.p, "%s", x->dir);
+	(void)snprintf(x->conf.users_file.p, sizeof x->conf.users_file.p, "%s/users", x->dir);
+	(void)snprintf(x->conf.hostname.p, sizeof x->conf.hostname.p, "mail.example.org");
+	x->conf.auth_login = true;
+	people(x);
+	assert_int_equal(uv_loop_init(&x->loop), 0);
+	x->auth = auth_open(&x->loop, &x->conf);
+	assert_non_null(x->auth);
+	x->auth->pause_ms = PAUSE_MS;
+	connect_front(x);
+	*state = x;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *x = *state;
+	static const char *const files[] = { "users", "users.lock", "last-used", "fake-salts", "passwd" };
+	char path[128];
+
+	channel_close(x->front);
+	auth_close(x->auth);
+	(void)uv_run(&x->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&x->loop), 0);
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", x->dir, files[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(x->dir), 0);
+	free(x);
+	return 0;
+}
+
+static void
+start(struct fixture *x, uint32_t session, enum smtp_mechanism m, bool has, struct span initial)
+{
+	struct auth_start s = { m, has, initial, SPAN("192.0.2.7"), 0, SPAN("") };
+
+	assert_true(channel_send(x->front, AUTH_START, session, auth_start_layout, &s));
+}
+
+static void
+plain(struct fixture *x, uint32_t session, const char *login, const char *password)
+{
+	uint8_t said[700];
+	struct buf b = BUF_OVER(said);
+
+	assert_true(buf_put_byte(&b, 0) && buf_put_text(&b, login) && buf_put_byte(&b, 0) && buf_put_text(&b, password));
+	start(x, session, SMTP_AUTH_PLAIN, true, buf_span(&b));
+}
+
+static void
+proves(struct fixture *x, uint32_t session, const char *login, const char *password, const char *as)
+{
+	struct auth_result r;
+
+	plain(x, session, login, password);
+	(void)wait_frame(x);
+	r = result(x);
+	assert_int_equal(r.fail, OK);
+	assert_int_equal(x->seen.session, session);
+	if (!span_eq(r.login, span_of(as)))
+		fail_msg("%s: login %.*s", login, (int)r.login.len, r.login.p);
+}
+
+static enum fail
+fails(struct fixture *x, uint32_t session, const char *login, const char *password, uint64_t *took)
+{
+	plain(x, session, login, password);
+	*took = wait_frame(x);
+	return (enum fail)result(x).fail;
+}
+
+static struct auth_verdict
+ask(struct fixture *x, uint32_t session, enum message type, const char *address)
+{
+	struct auth_verdict v;
+
+	assert_true(channel_send_octets(x->front, (uint16_t)type, session, span_of(address)));
+	(void)wait_frame(x);
+	assert_int_equal(x->seen.type, AUTH_VERDICT);
+	assert_true(fields_parse(auth_verdict_layout, (struct span){ x->seen.body, x->seen.len }, &v));
+	return v;
+}
+
+/* ---- proofs ---- */
+
+static void
+every_name_of_a_login(void **state)
+{
+	struct fixture *x = *state;
+	char typed[64];
+
+	proves(x, 1, "alice", "correct horse", "alice");
+	proves(x, 2, "Alice", "correct horse", "alice");
+	proves(x, 3, "alice@example.org", "correct horse", "alice");
+	proves(x, 4, "alice/laptop", x->key, "alice/laptop");
+	proves(x, 5, "alice", x->key, "alice/laptop");
+	proves(x, 6, "alice", x->shop, "alice/shop");
+	proves(x, 7, "alice@example.org/laptop", x->key, "alice/laptop");
+	/* As a person types it from paper. */
+	for (size_t i = 0, n = 0; i <= SENDER_KEY_TEXT; i++)
+		if (x->key[i] != '-')
+			typed[n++] = (char)(x->key[i] >= 'a' && x->key[i] <= 'z' ? x->key[i] - 32 : x->key[i]);
+	proves(x, 8, "alice", typed, "alice/laptop");
+}
+
+static void
+recalled_keys_still_need_the_key(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t took;
+	char wrong[SENDER_KEY_ROOM];
+
+	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
+	proves(x, 2, "alice/laptop", x->key, "alice/laptop");
+	memcpy(wrong, x->key, sizeof wrong);
+	wrong[SENDER_KEY_TEXT - 1] = wrong[SENDER_KEY_TEXT - 1] == '0' ? '1' : '0';
+	assert_int_equal(fails(x, 3, "alice/laptop", wrong, &took), FAIL_CREDENTIALS);
+	assert_int_equal(fails(x, 4, "alice/laptop", "no key at all", &took), FAIL_CREDENTIALS);
+	assert_int_equal(fails(x, 5, "alice/shop", x->key, &took), FAIL_CREDENTIALS);
+	assert_int_equal(fails(x, 6, "bob", x->key, &took), FAIL_CREDENTIALS);
+}
+
+static void
+scram(struct fixture *x, uint32_t session, const char *login, const char *password, bool good, const char *as)
+{
+	struct sasl_client_facts f = { span_of(login), span_of(password), SMTP_AUTH_SCRAM_SHA_256, true, 0, SPAN("") };
+	uint8_t room[6144];
+	struct buf out = BUF_OVER(room);
+	enum smtp_mechanism m;
+	bool has;
+	struct sasl_client *c = sasl_client_begin(&f, &m, &out, &has, &why);
+
+	assert_non_null(c);
+	start(x, session, m, true, buf_span(&out));
+	for (;;) {
+		(void)wait_frame(x);
+		if (x->seen.type != AUTH_CHALLENGE)
+			break;
+		out.len = 0;
+		assert_true(sasl_client_step(c, (struct span){ x->seen.body, x->seen.len }, &out, &why));
+		assert_true(channel_send_octets(x->front, AUTH_NEXT, session, buf_span(&out)));
+	}
+	assert_int_equal(result(x).fail == OK, good);
+	assert_int_equal(sasl_client_proved(c), good);
+	if (good)
+		assert_true(span_eq(result(x).login, span_of(as)));
+	sasl_client_end(c);
+}
+
+static void
+scram_by_password_and_by_key(void **state)
+{
+	struct fixture *x = *state;
+	char key[SENDER_KEY_ROOM];
+	uint64_t took;
+
+	scram(x, 1, "alice", "correct horse", true, "alice");
+	scram(x, 2, "alice/laptop", x->key, true, "alice/laptop");
+	scram(x, 3, "alice/laptop", x->shop, false, NULL);
+	scram(x, 4, "nobody", "correct horse", false, NULL);
+	/* What SCRAM proved is no short cut for PLAIN, which shows another secret. */
+	assert_int_equal(fails(x, 5, "alice/laptop", "anything", &took), FAIL_CREDENTIALS);
+	/* A name alone means the only key of who has no password. */
+	assert_true(users_add_key(x->conf.users_file.p, "bob", "cron", NULL, key, &why));
+	x->auth->accounts.looked = 0;
+	scram(x, 6, "bob", key, true, "bob/cron");
+}
+
+static void
+imported_hashes(void **state)
+{
+	struct fixture *x = *state;
+	FILE *f;
+
+	(void)snprintf(x->conf.passwd_file.p, sizeof x->conf.passwd_file.p, "%s/passwd", x->dir);
+	f = fopen(x->conf.passwd_file.p, "w");
+	assert_non_null(f);
+	/* crypt(3)'s own example: "Hello world!" */
+	fputs("carol:{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
+	    ":1000:1000::/home/carol\n", f);
+	assert_int_equal(fclose(f), 0);
+	auth_configure(x->auth, &x->conf);
+	proves(x, 1, "carol", "Hello world!", "carol");
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "carol@mail.example.org").fail, OK);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "carol@example.org").fail, OK);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "alice@example.org").fail, FAIL_SENDER_DENIED);
+	scram(x, 2, "carol", "Hello world!", false, NULL);
+}
+
+/* ---- time ---- */
+
+/* A busy machine may miss the first beat, but an answer between two of them would tell how long the hash took. */
+static bool
+on_the_beat(uint64_t took, uint64_t beat)
+{
+	return took + 2 >= beat && (took + 2) % beat < beat / 2;
+}
+
+static void
+unknown_and_wrong_take_the_same_time(void **state)
+{
+	struct fixture *x = *state;
+	static const char *const logins[] = { "alice", "nobody", "alice/laptop", "alice/nothing", "bob", "nobody@example.org" };
+	uint64_t took;
+
+	/* 6409-19, scram-7: reply and time are the same whatever is wrong. */
+	for (uint32_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+		assert_int_equal(fails(x, i + 1, logins[i], "wrong", &took), FAIL_CREDENTIALS);
+		if (!on_the_beat(took, PAUSE_MS))
+			fail_msg("%s: %u ms", logins[i], (unsigned)took);
+		assert_int_equal(result(x).words.len, 0);
+		assert_int_equal(result(x).login.len, 0);
+	}
+}
+
+static void
+failures_slow_down_and_lock_out(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t took;
+
+	/* 4954-34: three may be tried; each one later than the one before. */
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(fails(x, 9, "alice", "wrong", &took), FAIL_CREDENTIALS);
+		if (!on_the_beat(took, (uint64_t)PAUSE_MS << i))
+			fail_msg("failure %u: %u ms", i, (unsigned)took);
+	}
+	/* Then not even the right one. */
+	assert_int_equal(fails(x, 9, "alice", "correct horse", &took), FAIL_CREDENTIALS);
+	/* Another session is another matter, and a success is said at once. */
+	plain(x, 10, "alice", x->key);
+	assert_true(wait_frame(x) < PAUSE_MS / 2);
+	assert_int_equal(result(x).fail, OK);
+}
+
+static void
+too_many_passwords_wait(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t begun = ms();
+	enum { LOGINS = AUTH_EXPENSIVE_WAITING_MAX + 10 };
+
+	for (uint32_t i = 0; i < LOGINS; i++)
+		plain(x, 100 + i, "alice", "wrong");
+	while (x->seen.frames < LOGINS && ms() - begun < 30000)
+		(void)uv_run(&x->loop, UV_RUN_ONCE);
+	assert_int_equal(x->seen.busy + x->seen.refused, LOGINS);
+	assert_true(x->seen.busy > 0 && x->seen.refused >= AUTH_EXPENSIVE_WAITING_MAX);
+}
+
+/* ---- order ---- */
+
+static void
+expect_end(struct fixture *x)
+{
+	(void)wait_frame(x);
+	assert_true(x->seen.closed);
+	assert_null(x->auth->fronts->channel);
+	connect_front(x);
+}
+
+static void
+broken_fronts_are_ended(void **state)
+{
+	struct fixture *x = *state;
+	static const enum message first[] = { AUTH_NEXT, AUTH_CANCEL, AUTH_SENDER, AUTH_AUTHOR, SPOOL_MAIL, AUTH_RESULT, MASTER_GO };
+	uint8_t big[400] = { 'x' };
+
+	for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+		assert_true(channel_send_octets(x->front, (uint16_t)first[i], 1, SPAN("")));
+		expect_end(x);
+	}
+	/* START twice, while the first one waits. */
+	plain(x, 1, "alice", "wrong");
+	plain(x, 1, "alice", "wrong");
+	expect_end(x);
+	/* NEXT while we owe the answer. */
+	plain(x, 1, "alice", "wrong");
+	assert_true(channel_send_octets(x->front, AUTH_NEXT, 1, SPAN("x")));
+	expect_end(x);
+	/* SENDER while proving. */
+	start(x, 1, SMTP_AUTH_PLAIN, false, SPAN(""));
+	(void)wait_frame(x);
+	assert_int_equal(x->seen.type, AUTH_CHALLENGE);
+	assert_true(channel_send_octets(x->front, AUTH_SENDER, 1, SPAN("alice@example.org")));
+	expect_end(x);
+	/* START again once proved. */
+	proves(x, 1, "alice", x->key, "alice/laptop");
+	plain(x, 1, "alice", x->key);
+	expect_end(x);
+	/* Too long, malformed, unknown mechanism. */
+	proves(x, 1, "alice", x->key, "alice/laptop");
+	assert_true(channel_send_octets(x->front, AUTH_SENDER, 1, (struct span){ big, sizeof big }));
+	expect_end(x);
+	assert_true(channel_send_octets(x->front, AUTH_START, 1, SPAN("garbage")));
+	expect_end(x);
+	start(x, 1, (enum smtp_mechanism)3, false, SPAN(""));
+	expect_end(x);
+}
+
+static void
+more_sessions_than_allowed(void **state)
+{
+	struct fixture *x = *state;
+
+	x->auth->sessions_max = 2;
+	proves(x, 1, "alice", x->key, "alice/laptop");
+	proves(x, 2, "alice", x->key, "alice/laptop");
+	assert_true(channel_send_octets(x->front, AUTH_END, 1, SPAN("")));
+	proves(x, 3, "alice", x->key, "alice/laptop");
+	plain(x, 4, "alice", x->key);
+	expect_end(x);
+}
+
+static void
+cancel_and_end(void **state)
+{
+	struct fixture *x = *state;
+
+	start(x, 1, SMTP_AUTH_LOGIN, false, SPAN(""));
+	(void)wait_frame(x);
+	assert_true(span_eq((struct span){ x->seen.body, x->seen.len }, SPAN("Username:")));
+	assert_true(channel_send_octets(x->front, AUTH_CANCEL, 1, SPAN("")));
+	proves(x, 1, "alice", x->key, "alice/laptop");
+	/* The end comes while a worker is hashing: nothing is said any more. */
+	plain(x, 2, "alice", "correct horse");
+	spin(x, 3);
+	assert_true(channel_send_octets(x->front, AUTH_END, 2, SPAN("")));
+	assert_true(channel_send_octets(x->front, AUTH_END, 77, SPAN("")));
+	proves(x, 3, "alice", "correct horse", "alice");
+	assert_null(front_find(x->auth->fronts, 2));
+	assert_int_equal(x->auth->fronts->count, 2);
+}
+
+/* ---- who may send as whom ---- */
+
+static void
+addresses_of_a_principal(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_verdict v;
+
+	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "alice@example.org").fail, OK);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "alice+tag@EXAMPLE.org").fail, OK);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "anything@alice.example").fail, OK);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "").fail, OK);          /* 6409-4 */
+	v = ask(x, 1, AUTH_SENDER, "bob@example.org");
+	assert_int_equal(v.fail, FAIL_SENDER_DENIED);
+	assert_true(v.words.len > 0);
+	assert_int_equal(ask(x, 1, AUTH_AUTHOR, "bob@example.org").fail, FAIL_AUTHOR_DENIED);
+	assert_int_equal(ask(x, 1, AUTH_AUTHOR, "alice@example.org").fail, OK);
+	/* A key's own list is narrower. */
+	proves(x, 2, "alice", x->shop, "alice/shop");
+	assert_int_equal(ask(x, 2, AUTH_SENDER, "shop@alice.example").fail, OK);
+	assert_int_equal(ask(x, 2, AUTH_SENDER, "alice@example.org").fail, FAIL_SENDER_DENIED);
+}
+
+static void
+expired_and_revoked(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_verdict v;
+	uint64_t took;
+
+	/* 5248-1: only after correct credentials is more said. */
+	assert_int_equal(fails(x, 1, "alice", x->old, &took), FAIL_DISABLED);
+	assert_int_equal(fails(x, 1, "alice/old", "wrong", &took), FAIL_CREDENTIALS);
+	proves(x, 2, "alice", x->key, "alice/laptop");
+	proves(x, 3, "alice", "correct horse", "alice");
+	assert_true(users_revoke(x->conf.users_file.p, "alice", "laptop", &why));
+	x->auth->accounts.looked = 0;
+	v = ask(x, 2, AUTH_SENDER, "alice@example.org");
+	assert_int_equal(v.fail, FAIL_SENDER_DENIED);
+	assert_true(span_eq(v.words, SPAN("the login alice/laptop is revoked")));
+	assert_int_equal(ask(x, 3, AUTH_SENDER, "alice@example.org").fail, OK);
+	assert_int_equal(fails(x, 4, "alice/laptop", x->key, &took), FAIL_DISABLED);
+	assert_true(users_revoke(x->conf.users_file.p, "alice", NULL, &why));
+	x->auth->accounts.looked = 0;
+	assert_int_equal(ask(x, 3, AUTH_SENDER, "alice@example.org").fail, FAIL_SENDER_DENIED);
+	assert_int_equal(ask(x, 3, AUTH_AUTHOR, "alice@example.org").fail, FAIL_AUTHOR_DENIED);
+}
+
+static void
+uses_are_noted(void **state)
+{
+	struct fixture *x = *state;
+	struct used *used;
+	const struct used_entry *e;
+	size_t len;
+	char *text;
+
+	proves(x, 1, "alice", x->key, "alice/laptop");
+	text = used_format(x->auth->accounts.used, &len);
+	assert_true(used_write(x->auth->accounts.used_file, (struct span){ (const uint8_t *)text, len }));
+	free(text);
+	used = used_load(x->auth->accounts.used_file);
+	e = used_find(used, SPAN("alice/laptop"));
+	assert_non_null(e);
+	assert_true(e->when + 10 > (uint64_t)time(NULL));
+	assert_string_equal(e->peer, "192.0.2.7");
+	assert_null(used_find(used, SPAN("alice")));
+	used_free(used);
+}
+
+static void
+an_idle_session_is_small(void **state)
+{
+	(void)state;
+	assert_true(sizeof(struct session) <= 40);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
+		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
+		TEST(too_many_passwords_wait), TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
+		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
+		cmocka_unit_test(an_idle_session_is_small),
+	};
+
+	(void)alarm(240);       /* a frame that never comes must not hold the build */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
