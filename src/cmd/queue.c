@@ -1,11 +1,11 @@
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <errno.h>
 #include <unistd.h>
 
+#include "base/fail.h"
 #include "base/queue_id.h"
 #include "cmd/commands.h"
 #include "cmd/queue.h"

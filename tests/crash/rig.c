@@ -1,0 +1,264 @@
+#include "rig.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/log.h"
+
+static void
+on_committed(void *arg, void *who, uint64_t id, uint32_t slot, enum fail f)
+{
+	struct rig *r = arg;
+
+	(void)slot;
+	assert_ptr_equal(who, &r->message[id - 1]);
+	assert_false(r->message[id - 1].answered);
+	r->message[id - 1].answered = true;
+	r->message[id - 1].answer = f;
+	r->committed += f == OK;
+}
+
+static void
+on_gone(void *arg, uint64_t segment)
+{
+	struct rig *r = arg;
+
+	(void)segment;
+	r->gone++;
+}
+
+static const struct spool_handler handler = { on_committed, on_gone };
+
+void
+rig_begin(struct rig *r)
+{
+	static bool quiet;
+
+	if (!quiet) {
+		struct log_conf lc = { .fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .most = LOG_NOTE };
+
+		log_open(&lc, "test");
+		quiet = true;
+	}
+	memset(r, 0, sizeof *r);
+	disk_fault_reset();
+	disk_fault_forget();
+	r->segment_size = 256 * 1024;
+	(void)snprintf(r->directory, sizeof r->directory, "crash-XXXXXX");
+	assert_non_null(mkdtemp(r->directory));
+}
+
+static void
+remove_all(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		char name[512];
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		(void)snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+		if (unlink(name) != 0)
+			remove_all(name);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	(void)rmdir(path);
+}
+
+void
+rig_end(struct rig *r)
+{
+	remove_all(r->directory);
+}
+
+bool
+rig_open(struct rig *r)
+{
+	struct spool_conf conf = { .directory = r->directory, .disk = &disk_faulty, .segment_size = r->segment_size,
+		.free_min = 1024 * 1024,
+		.schedule = { .retry_first = 60000, .retry_max = 3600000, .hold_max = 300000, .window = 100, .running = 1000 } };
+
+	return spool_open(&r->spool, &conf, &handler, r, 1);
+}
+
+void
+rig_crash(struct rig *r)
+{
+	if (r->spool.journal.running)
+		r->spool.journal.running = false;
+	spool_close(&r->spool);
+	/* Whoever was not answered when it died never will be. */
+	disk_fault_reset();
+}
+
+/* Content that is different for each message and each place in it. */
+static void
+fill(uint8_t *p, uint32_t id, size_t from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t at = from + i;
+
+		p[i] = (uint8_t)("0123456789abcdefghijklmnopqrstuvwxyz"[(at * 7 + at / 997 + id * 13) % 36]);
+	}
+}
+
+void
+rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
+{
+	static uint8_t piece[20000];
+	struct rig_message *m = &r->message[id - 1];
+	struct message_record mail = { .id = id, .arrival = id, .reverse_path = SPAN_INIT("alice@example.org"),
+		.login = SPAN_INIT("alice"), .peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
+	struct draft *d;
+	enum fail f = draft_begin(&r->spool, &mail, false, &d);
+
+	assert_int_equal(f, OK);
+	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size };
+	for (uint32_t i = 0; i < rcpts; i++) {
+		char path[64];
+		int n = snprintf(path, sizeof path, "r%u@d%u.example", i, i % 7);
+
+		draft_rcpt(&r->spool, d, (struct span){ (uint8_t *)path, (size_t)n }, 0, (struct span){ NULL, 0 });
+	}
+	for (size_t at = 0; at < size; at += sizeof piece) {
+		size_t n = size - at < sizeof piece ? size - at : sizeof piece;
+
+		fill(piece, id, at, n);
+		draft_body(&r->spool, d, (struct span){ piece, n });
+		if (r->eager ? journal_pressing(&r->spool.journal) : r->spool.journal.gather->mem.len >= JOURNAL_KEPT)
+			(void)rig_batch(r);
+	}
+	f = draft_commit(&r->spool, d, 0, m);
+	if (f != OK) {
+		m->answered = true;
+		m->answer = f;
+	}
+}
+
+enum fail
+rig_batch(struct rig *r)
+{
+	struct batch *b = journal_begin(&r->spool.journal);
+
+	if (b == NULL)
+		return spool_state(&r->spool);
+	batch_run(b);
+	if (disk_fault.stopped)
+		return FAIL_DOUBT;
+	return spool_settle(&r->spool);
+}
+
+void
+rig_sync(struct rig *r)
+{
+	for (unsigned i = 0; i < 200 && !disk_fault.stopped && r->spool.journal.state == OK; i++) {
+		spool_tidy(&r->spool);
+		if (journal_idle(&r->spool.journal))
+			return;
+		journal_want_sync(&r->spool.journal);
+		if (rig_batch(r) != OK)
+			return;
+	}
+}
+
+void
+rig_done(struct rig *r, uint32_t id)
+{
+	uint32_t slot = index_find(&r->spool.index, id);
+
+	assert_int_not_equal(slot, INDEX_NONE);
+	r->message[id - 1].done = true;
+	spool_finish(&r->spool, slot);
+}
+
+bool
+rig_has(struct rig *r, uint32_t id)
+{
+	static uint8_t want[16 * 1024 * 1024], have[16 * 1024 * 1024];
+	const struct rig_message *known = &r->message[id - 1];
+	uint32_t slot = index_find(&r->spool.index, id);
+	struct message_record m;
+	uint64_t content_at;
+
+	if (slot == INDEX_NONE)
+		return false;
+	assert_true(known->sent);
+	assert_true(spool_envelope(&r->spool, slot, &m, &content_at));
+	assert_int_equal(m.size, known->size);
+	assert_int_equal(m.rcpts, known->rcpts);
+	assert_true(span_eq(m.login, SPAN("alice")));
+	assert_true(spool_content(&r->spool, &m, content_at, 0, have, known->size));
+	fill(want, id, 0, known->size);
+	assert_memory_equal(have, want, known->size);
+	return true;
+}
+
+void
+rig_verify(struct rig *r)
+{
+	uint32_t there = 0;
+
+	for (uint32_t id = 1; id <= RIG_MESSAGES; id++) {
+		const struct rig_message *m = &r->message[id - 1];
+		bool has = rig_has(r, id);
+
+		there += has;
+		if (m->answered && m->answer == OK && !m->done && !has)
+			fail_msg("message %u was acknowledged and is missing", id);
+	}
+	assert_int_equal(there, r->spool.index.count);
+	schedule_check(&r->spool.schedule);
+}
+
+long
+rig_segment(const struct rig *r, uint64_t number)
+{
+	char name[SEGMENT_NAME], path[128];
+	struct stat st;
+
+	segment_name(number, name);
+	(void)snprintf(path, sizeof path, "%s/%s", r->directory, name);
+	return stat(path, &st) == 0 ? (long)st.st_size : -1;
+}
+
+void
+rig_newest(const struct rig *r, char path[128])
+{
+	char name[SEGMENT_NAME];
+
+	for (uint64_t n = 10000; n > 0; n--)
+		if (rig_segment(r, n) > 0) {
+			segment_name(n, name);
+			(void)snprintf(path, 128, "%s/%s", r->directory, name);
+			return;
+		}
+	fail_msg("there is no segment");
+}
+
+unsigned
+rig_damaged_files(const struct rig *r)
+{
+	char path[128];
+	unsigned n = 0;
+	struct dirent *e;
+	DIR *d;
+
+	(void)snprintf(path, sizeof path, "%s/damaged", r->directory);
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	if (d != NULL)
+		(void)closedir(d);
+	return n;
+}

@@ -1,0 +1,53 @@
+/*
+ * tests/crash/rig.h - a spool on a scratch folder, driven by hand: deliver messages, look at them, crash, open again.
+ */
+#ifndef POSTERN_TESTS_CRASH_RIG_H
+#define POSTERN_TESTS_CRASH_RIG_H
+
+#include "disk_fault.h"
+#include "spool/draft.h"
+
+enum { RIG_MESSAGES = 4096 };
+
+/* What the client of each message knows. The id is the index + 1. */
+struct rig_message {
+	bool sent, answered, done;
+	enum fail answer;
+	uint32_t rcpts;
+	size_t size;
+};
+
+struct rig {
+	struct spool spool;
+	struct rig_message message[RIG_MESSAGES];
+	uint32_t committed, gone;
+	uint64_t segment_size;
+	bool eager;             /* a batch as soon as somebody waits, also between two pieces of a big message */
+	char directory[64];
+};
+
+void rig_begin(struct rig *);
+void rig_end(struct rig *);
+/* Opens the spool; false when it would not. */
+bool rig_open(struct rig *);
+/* Leaves it as a killed process would. */
+void rig_crash(struct rig *);
+/* Commit a message of this size for so many recipients of d0.example, d1.example, ...; content can be told by id. */
+void rig_submit(struct rig *, uint32_t id, size_t size, uint32_t rcpts);
+/* One batch, run here and now. */
+enum fail rig_batch(struct rig *);
+/* Until nothing is left to write; stops when the spool stops working. */
+void rig_sync(struct rig *);
+/* Finish a message: DONE. */
+void rig_done(struct rig *, uint32_t id);
+/* Is the message there, whole? Fails the test when it is there and not whole. */
+bool rig_has(struct rig *, uint32_t id);
+/* Nothing is there that was never sent; what was answered with OK and not done is there. */
+void rig_verify(struct rig *);
+/* Size of a segment's file, -1 when there is none. */
+long rig_segment(const struct rig *, uint64_t number);
+/* Path of the newest segment. */
+void rig_newest(const struct rig *, char path[128]);
+unsigned rig_damaged_files(const struct rig *);
+
+#endif

@@ -1,0 +1,250 @@
+/* A disk that says no: full, failing, and what is told to whom. */
+#include "rig.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/* A sync that failed: nobody is told yes, now or later, until the disk has been read again. */
+static void
+failed_fdatasync_is_doubt(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	rig_submit(&r, 1, 4000, 1);
+	rig_sync(&r);
+	disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_FDATASYNC, .at = 1, .error = EIO, .once = true };
+	rig_submit(&r, 2, 4000, 1);
+	rig_submit(&r, 3, 200000, 1);
+	assert_int_equal(rig_batch(&r), FAIL_DOUBT);
+	assert_int_equal(r.message[1].answer, FAIL_DOUBT);
+	assert_int_equal(r.message[2].answer, FAIL_DOUBT);
+	assert_int_equal(spool_state(&r.spool), FAIL_DOUBT);
+	/* The disk works again, and nobody believes it. */
+	rig_submit(&r, 4, 4000, 1);
+	assert_int_equal(r.message[3].answer, FAIL_DOUBT);
+	assert_null(journal_begin(&r.spool.journal));
+	assert_int_equal(spool_state(&r.spool), FAIL_DOUBT);
+	rig_crash(&r);
+	assert_true(rig_open(&r));
+	assert_int_equal(spool_state(&r.spool), OK);
+	rig_verify(&r);
+	assert_true(rig_has(&r, 1));
+	assert_false(rig_has(&r, 4));
+	rig_crash(&r);
+	rig_end(&r);
+}
+
+static void
+every_error_of_a_commit(enum fault_call call, int error, enum fail want)
+{
+	static struct rig r;
+
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = call, .at = 1, .error = error };
+	rig_submit(&r, 1, 4000, 1);
+	rig_sync(&r);
+	assert_true(r.message[0].answered);
+	assert_int_equal(r.message[0].answer, want);
+	assert_int_equal(spool_state(&r.spool), want);
+	rig_submit(&r, 2, 4000, 1);
+	assert_int_equal(r.message[1].answer, want);
+	rig_crash(&r);
+	assert_true(rig_open(&r));
+	rig_verify(&r);
+	rig_crash(&r);
+	rig_end(&r);
+}
+
+static void
+errors_have_their_meaning(void **state)
+{
+	(void)state;
+	every_error_of_a_commit(CALL_OPEN, EMFILE, FAIL_DISK_FULL);
+	every_error_of_a_commit(CALL_OPEN, ENOSPC, FAIL_DISK_FULL);
+	every_error_of_a_commit(CALL_OPEN, EIO, FAIL_DOUBT);
+	every_error_of_a_commit(CALL_PWRITE, ENOSPC, FAIL_DISK_FULL);
+	every_error_of_a_commit(CALL_PWRITE, EDQUOT, FAIL_DISK_FULL);
+	every_error_of_a_commit(CALL_PWRITE, EIO, FAIL_DOUBT);
+	every_error_of_a_commit(CALL_FDATASYNC, ENOSPC, FAIL_DOUBT);
+	every_error_of_a_commit(CALL_FSYNC, EIO, FAIL_DOUBT);
+}
+
+/* Full: refused with nothing lost; what was refused is not there after a restart either; ends by itself. */
+static void
+full_disk(void **state)
+{
+	static struct rig r;
+	struct outcome later = { .class = OUTCOME_LATER, .attempt = 1, .when = 5, .text = SPAN_INIT("not now") };
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	rig_submit(&r, 1, 4000, 1);
+	rig_submit(&r, 2, 4000, 2);
+	rig_sync(&r);
+	disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_PWRITE, .at = 1, .error = ENOSPC };
+	/* Of one batch: a DONE and a RESULT, which must not be lost, and a commit and chunks, which may be refused. */
+	rig_done(&r, 1);
+	spool_result(&r.spool, index_find(&r.spool.index, 2), 1, &later);
+	rig_submit(&r, 3, 4000, 1);
+	rig_submit(&r, 4, 200000, 1);
+	assert_int_equal(rig_batch(&r), FAIL_DISK_FULL);
+	assert_int_equal(r.message[2].answer, FAIL_DISK_FULL);
+	assert_int_equal(r.message[3].answer, FAIL_DISK_FULL);
+	assert_int_equal(spool_state(&r.spool), FAIL_DISK_FULL);
+	rig_submit(&r, 5, 4000, 1);
+	assert_int_equal(r.message[4].answer, FAIL_DISK_FULL);
+	assert_int_equal(rig_batch(&r), FAIL_DISK_FULL);
+	/* Room again. */
+	disk_fault_reset();
+	assert_int_equal(rig_batch(&r), OK);
+	assert_int_equal(spool_state(&r.spool), OK);
+	rig_submit(&r, 6, 4000, 1);
+	rig_sync(&r);
+	assert_int_equal(r.message[5].answer, OK);
+	rig_crash(&r);
+	assert_true(rig_open(&r));
+	rig_verify(&r);
+	assert_false(rig_has(&r, 1));
+	assert_true(rig_has(&r, 2));
+	assert_false(rig_has(&r, 3));
+	assert_false(rig_has(&r, 4));
+	assert_int_equal(r.spool.index.entry[index_find(&r.spool.index, 2)].attempts, 1);
+	assert_int_equal(rig_damaged_files(&r), 0);
+	rig_crash(&r);
+	rig_end(&r);
+}
+
+/* A draft that had chunks in the refused batch may not be committed when the disk has room again. */
+static void
+full_disk_under_a_draft(void **state)
+{
+	static struct rig r;
+	static uint8_t octets[100000];
+	struct message_record mail = { .id = 1, .reverse_path = SPAN_INIT("a@example.org") };
+	struct draft *d;
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	assert_int_equal(draft_begin(&r.spool, &mail, false, &d), OK);
+	draft_rcpt(&r.spool, d, SPAN("b@example.org"), 0, (struct span){ NULL, 0 });
+	draft_body(&r.spool, d, (struct span){ octets, sizeof octets });
+	disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_PWRITE, .at = 1, .error = ENOSPC, .once = true };
+	assert_int_equal(rig_batch(&r), FAIL_DISK_FULL);
+	assert_int_equal(rig_batch(&r), OK);
+	draft_body(&r.spool, d, (struct span){ octets, sizeof octets });
+	assert_int_equal(draft_commit(&r.spool, d, 0, &r.message[0]), FAIL_DISK_FULL);
+	rig_sync(&r);
+	rig_crash(&r);
+	rig_end(&r);
+}
+
+/* Killed while the disk was full: what was refused stays refused. */
+static void
+full_disk_and_killed(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	for (int partial = 0; partial < 2; partial++) {
+		rig_begin(&r);
+		assert_true(rig_open(&r));
+		rig_submit(&r, 1, 4000, 1);
+		rig_sync(&r);
+		/* The sync of the directory, or the second write, is where it ends. */
+		disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_PWRITE, .at = 1 + (unsigned)partial, .error = ENOSPC };
+		rig_submit(&r, 2, 60000, 1);
+		for (uint32_t id = 3; id < 8; id++)
+			rig_submit(&r, id, 60000, 1);
+		assert_int_equal(rig_batch(&r), FAIL_DISK_FULL);
+		rig_crash(&r);
+		assert_true(rig_open(&r));
+		for (uint32_t id = 2; id < 8; id++) {
+			assert_int_equal(r.message[id - 1].answer, FAIL_DISK_FULL);
+			assert_false(rig_has(&r, id));
+		}
+		rig_verify(&r);
+		rig_crash(&r);
+		rig_end(&r);
+	}
+}
+
+/* Less than spool_free_min: known before anybody sends a message. */
+static void
+low_disk_is_seen_before(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	disk_fault.room = 1000;
+	assert_true(spool_look(&r.spool));
+	assert_int_equal(spool_state(&r.spool), FAIL_DISK_FULL);
+	assert_int_equal(r.spool.room, 0);
+	rig_submit(&r, 1, 4000, 1);
+	assert_int_equal(r.message[0].answer, FAIL_DISK_FULL);
+	disk_fault.room = 100 * 1024 * 1024;
+	assert_true(spool_look(&r.spool));
+	assert_int_equal(spool_state(&r.spool), OK);
+	rig_submit(&r, 2, 4000, 1);
+	rig_sync(&r);
+	assert_int_equal(r.message[1].answer, OK);
+	rig_crash(&r);
+	rig_end(&r);
+}
+
+/* Every write of a life fails once with ENOSPC: nothing that was acknowledged is lost, nothing refused comes back. */
+static void
+full_at_every_write(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	for (unsigned at = 1; at < 25; at++) {
+		rig_begin(&r);
+		assert_true(rig_open(&r));
+		disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_PWRITE, .at = at, .error = ENOSPC, .once = true };
+		for (uint32_t id = 1; id < 40; id++) {
+			rig_submit(&r, id, id % 7 == 0 ? 100000 : 20000, 1);
+			rig_sync(&r);
+			if (r.spool.journal.state == FAIL_DISK_FULL)
+				(void)rig_batch(&r);
+			if (id % 3 == 0 && r.message[id - 1].answer == OK)
+				rig_done(&r, id);
+		}
+		rig_sync(&r);
+		rig_crash(&r);
+		assert_true(rig_open(&r));
+		rig_verify(&r);
+		for (uint32_t id = 1; id < 40; id++)
+			if (r.message[id - 1].answer != OK || r.message[id - 1].done)
+				assert_false(rig_has(&r, id));
+		rig_crash(&r);
+		rig_end(&r);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(failed_fdatasync_is_doubt),
+		cmocka_unit_test(errors_have_their_meaning),
+		cmocka_unit_test(full_disk),
+		cmocka_unit_test(full_disk_under_a_draft),
+		cmocka_unit_test(full_disk_and_killed),
+		cmocka_unit_test(low_disk_is_seen_before),
+		cmocka_unit_test(full_at_every_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
