@@ -79,13 +79,16 @@ take_rcpts(struct send *s, int argc, char **argv)
 /* ---- postern send ---- */
 
 enum { OPT_TO = 256, OPT_FROM, OPT_SERVER, OPT_USER, OPT_FILE, OPT_CA, OPT_PASSWORD_COMMAND, OPT_ACCOUNT, OPT_ACCOUNTS, OPT_NAME,
-	OPT_HELO, OPT_NOTIFY, OPT_RET, OPT_ENVID, OPT_TIMEOUT, OPT_VERBOSE, OPT_QUIET, OPT_HELP };
+	OPT_HELO, OPT_NOTIFY, OPT_RET, OPT_ENVID, OPT_TIMEOUT,
+	OPT_PASSWORD };
 
 static const struct option long_options[] = {
 	{ "to", required_argument, NULL, OPT_TO }, { "from", required_argument, NULL, OPT_FROM },
 	{ "server", required_argument, NULL, OPT_SERVER }, { "user", required_argument, NULL, OPT_USER },
 	{ "file", required_argument, NULL, OPT_FILE }, { "ca", required_argument, NULL, OPT_CA },
 	{ "password-command", required_argument, NULL, OPT_PASSWORD_COMMAND },
+	/* So that getopt's abbreviations do not run a password as a command. */
+	{ "password", required_argument, NULL, OPT_PASSWORD },
 	{ "account", required_argument, NULL, OPT_ACCOUNT }, { "accounts", required_argument, NULL, OPT_ACCOUNTS },
 	{ "name", required_argument, NULL, OPT_NAME }, { "helo", required_argument, NULL, OPT_HELO },
 	{ "notify", required_argument, NULL, OPT_NOTIFY }, { "ret", required_argument, NULL, OPT_RET },
@@ -135,6 +138,8 @@ take_long(struct send *s, int c)
 	switch (c) {
 	case OPT_TO: return send_add_rcpt(s, optarg);
 	case OPT_FROM: take_from(s, optarg); return true;
+	case OPT_PASSWORD:
+		return send_fail(s, EX_USAGE, "everybody on this machine can see a command line: use --password-command");
 	case OPT_NOTIFY: return take_notify(s, optarg);
 	case OPT_RET: return take_ret(s, optarg);
 	case OPT_TIMEOUT: return take_seconds(s, optarg);
