@@ -182,7 +182,7 @@ master_on_end(struct master *m, struct worker *w)
 	}
 	log_end_of(w);
 	/* One that cannot even begin will not do better the next time: its words are in the log, the operator reads them. */
-	if (!w->was_ready && w->exit_signal == 0) {
+	if (!w->was_ready && (w->exit_signal == 0 || w->backoff >= BACKOFF_HOPELESS_MS)) {
 		drain(m, w->exit_status > 0 ? (int)w->exit_status : EXIT_SOFTWARE);
 		return;
 	}

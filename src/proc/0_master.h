@@ -20,6 +20,7 @@ enum {
 	KEY_MAX = 64 * 1024,
 	BACKOFF_FIRST_MS = 100,
 	BACKOFF_MAX_MS = 10000,
+	BACKOFF_HOPELESS_MS = 1600,             /* a child that was never ready and has failed this often will not be */
 	BACKOFF_FORGIVEN_MS = 30000,            /* a child that lived this long starts again at once */
 	WATCH_MS = 5000,                        /* between two looks at the certificate files */
 	DAY_MS = 24 * 3600 * 1000,

@@ -219,6 +219,10 @@ on_go(void *arg)
 		exit(74);
 	k->opened = true;
 	k->told = spool_state(&k->spool);
+	(void)uv_check_init(&k->child.loop, &k->turn);
+	(void)uv_timer_init(&k->child.loop, &k->tick);
+	(void)uv_timer_init(&k->child.loop, &k->lazy);
+	(void)uv_timer_init(&k->child.loop, &k->due);
 	(void)uv_check_start(&k->turn, on_turn);
 	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
 	front_go_all(k);
