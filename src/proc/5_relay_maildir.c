@@ -177,13 +177,13 @@ deliver(struct job *j, struct delivery *d)
 	return error;
 }
 
-/* A directory below at, made when it is missing. */
+/* A directory below at, made when it is missing; another job may make it at the same time. */
 static int
 directory_open(int at, const char *name)
 {
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd != -1 || errno != ENOENT || mkdirat(at, name, 0700) != 0)
+	if (fd != -1 || errno != ENOENT || (mkdirat(at, name, 0700) != 0 && errno != EEXIST))
 		return fd;
 	return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
