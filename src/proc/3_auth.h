@@ -159,7 +159,7 @@ void front_broken(struct front *, uint16_t type, const char *why);
 void front_end(struct front *);
 void front_message(struct front *, const struct frame *);
 /* The only writer of the phase. */
-void phase_enter(struct session *, enum phase);
+void attempt_phase_enter(struct session *, enum phase);
 
 /* ---- one attempt to prove something (3_auth_attempt.c) ---- */
 

@@ -59,7 +59,7 @@ part(struct attempt *a, enum phase phase)
 
 	s->attempt = NULL;
 	a->session = NULL;
-	phase_enter(s, phase);
+	attempt_phase_enter(s, phase);
 	release(a);
 }
 
@@ -119,7 +119,7 @@ answer_later(struct attempt *a, enum fail fail)
 	uint64_t spent = uv_now(a->auth->loop) - a->asked;
 
 	a->fail = fail;
-	phase_enter(a->session, PHASE_WAITING);
+	attempt_phase_enter(a->session, PHASE_WAITING);
 	(void)uv_timer_start(&a->timer, on_pause, beat - spent % beat, 0);
 }
 
@@ -196,7 +196,7 @@ check_password(struct attempt *a)
 	a->job.done = hashed;
 	a->working = hasher_begin(&a->auth->hasher, &a->job);
 	if (a->working)
-		phase_enter(a->session, PHASE_WAITING);
+		attempt_phase_enter(a->session, PHASE_WAITING);
 	else
 		cannot(a, "too many logins wait for a worker");
 }
@@ -228,7 +228,7 @@ step(struct attempt *a, bool has_input, struct span input)
 	a->asked = uv_now(a->auth->loop);
 	switch (sasl_server_step(&a->sasl, has_input, input, &out)) {
 	case SASL_CHALLENGE:
-		phase_enter(a->session, PHASE_PROVING);
+		attempt_phase_enter(a->session, PHASE_PROVING);
 		(void)channel_send_octets(a->front->channel, AUTH_CHALLENGE, a->session->id, buf_span(&out));
 		break;
 	case SASL_PASSWORD:

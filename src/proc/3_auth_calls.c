@@ -10,7 +10,7 @@
 #define BIT(phase) (1U << (phase))
 
 void
-phase_enter(struct session *s, enum phase phase)
+attempt_phase_enter(struct session *s, enum phase phase)
 {
 	assert(phase != PHASE_PROVED || s->login != NULL);
 	assert((phase == PHASE_PROVING || phase == PHASE_WAITING) == (s->attempt != NULL));
