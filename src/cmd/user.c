@@ -1,0 +1,260 @@
+#include "cmd/user.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/commands.h"
+
+enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_REFUSED = 65, EXIT_CONFIG = 78 };
+
+static const char usage[] =
+    "usage: postern user add NAME --address ADDRESS [--address ADDRESS]... [--password]\n"
+    "       postern user grant NAME --address ADDRESS [--address ADDRESS]...\n"
+    "       postern user key NAME DEVICE [--from ADDRESS]... [--expires 90d|2027-01-31]\n"
+    "       postern user password NAME\n"
+    "       postern user revoke NAME[/DEVICE]\n"
+    "       postern user import PASSWD-FILE [--hostname HOST]\n"
+    "       postern user list [--json]\n"
+    "       all: [--users FILE] [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
+    "\n"
+    "ADDRESS is alice@example.org (with alice+anything@example.org), or @example.org for all of a domain.\n"
+    "`key` prints a new sender key once: log in as NAME/DEVICE, or as NAME, with the key as the password.\n"
+    "A password is asked for on the terminal, or is the first line of the standard input.\n"
+    "A running server takes every change within a second, and drops nobody.\n"
+    "Exit status 0: done; 64: not understood; 65: refused, and nothing has changed; 78: the configuration is wrong.\n";
+
+/* ---- verbs ---- */
+
+static bool
+set_password(const struct user_command *c, const char *name, struct buf *why)
+{
+	struct secret password;
+	bool done = user_ask_password(name, &password, why)
+	    && users_set_password(c->users_file, name, (struct span){ password.p, password.len }, why);
+
+	secret_wipe(&password);
+	return done;
+}
+
+static bool
+do_add(const struct user_command *c, struct buf *why)
+{
+	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why))
+		return false;
+	if (c->password)
+		return set_password(c, c->word[0], why);
+	(void)fprintf(stderr, "%s is known. `postern user key %s DEVICE` makes a sender key, `postern user password %s` sets a password.\n",
+	    c->word[0], c->word[0], c->word[0]);
+	return true;
+}
+
+static bool
+do_grant(const struct user_command *c, struct buf *why)
+{
+	if (c->addresses > 0)
+		return users_add_addresses(c->users_file, c->word[0], c->address, c->addresses, why);
+	return buf_put_text(why, "which address? --address ADDRESS") && buf_terminate(why) && false;
+}
+
+static bool
+do_key(const struct user_command *c, struct buf *why)
+{
+	struct users_key_options options = { c->from, c->froms, 0 };
+	char key[SENDER_KEY_ROOM];
+	bool done;
+
+	if (c->expires != NULL && !user_expiry(c->expires, (uint64_t)time(NULL), &options.expires))
+		return buf_put_text(why, "--expires: neither a time to come like 90d, 12h, 8w, nor a date like 2027-01-31")
+		    && buf_terminate(why) && false;
+	done = users_add_key(c->users_file, c->word[0], c->word[1], &options, key, why);
+	if (done) {
+		/* The key alone on standard output, so that a script can take it. */
+		(void)fprintf(stderr, "Sender key of %s/%s. It is shown this once; log in as %s/%s (or as %s) with it as the password:\n",
+		    c->word[0], c->word[1], c->word[0], c->word[1], c->word[0]);
+		(void)printf("%s\n", key);
+		done = fflush(stdout) == 0 || (buf_put_text(why, "the key is made but could not be shown; revoke it")
+		    && buf_terminate(why) && false);
+	}
+	wipe(key, sizeof key);
+	return done;
+}
+
+static bool
+do_password(const struct user_command *c, struct buf *why)
+{
+	return set_password(c, c->word[0], why);
+}
+
+static bool
+do_revoke(const struct user_command *c, struct buf *why)
+{
+	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
+	char *slash;
+
+	if (snprintf(name, sizeof name, "%s", c->word[0]) >= (int)sizeof name)
+		return buf_put_text(why, "the name is too long") && buf_terminate(why) && false;
+	slash = strchr(name, '/');
+	if (slash != NULL)
+		*slash = 0;
+	return users_revoke(c->users_file, name, slash != NULL ? slash + 1 : NULL, why);
+}
+
+static void
+tell_damaged(void *arg, const char *file, uint32_t line, const char *why)
+{
+	(void)arg;
+	(void)fprintf(stderr, "%s:%u: left out: %s\n", file, line, why);
+}
+
+static bool
+do_import(const struct user_command *c, struct buf *why)
+{
+	const char *host = c->hostname != NULL ? c->hostname : c->settings.conf.hostname.p;
+	struct users_import i = { .passwd_file = c->word[0], .hostname = span_of(host), .damaged = tell_damaged };
+
+	if (!users_import(c->users_file, &i, why))
+		return false;
+	(void)fprintf(stderr, "%u taken, %u known already, %u left out.\n"
+	    "A login with an @ may send as itself; others as LOGIN@%s and, where that has a parent domain, LOGIN@ the parent.\n",
+	    i.taken, i.known, i.skipped, host);
+	return true;
+}
+
+static const struct verb {
+	const char *name;
+	size_t words;
+	bool (*run)(const struct user_command *, struct buf *why);
+} verbs[] = {
+	{ "add", 1, do_add },
+	{ "grant", 1, do_grant },
+	{ "key", 2, do_key },
+	{ "password", 1, do_password },
+	{ "revoke", 1, do_revoke },
+	{ "import", 1, do_import },
+	{ "list", 0, user_list },
+};
+
+/* ---- the command line ---- */
+
+static bool
+not_understood(struct buf *why, const char *words, const char *what)
+{
+	return buf_put_text(why, words) && buf_put_text(why, what) && buf_terminate(why) && false;
+}
+
+static bool
+append(const char **list, size_t *count, const char *value, struct buf *why)
+{
+	if (*count == USER_ADDRESSES_MAX)
+		return not_understood(why, "more than 64 addresses; grant a domain instead: ", value);
+	list[(*count)++] = value;
+	return true;
+}
+
+/* An option with a value behind it. */
+static bool
+take_value(struct user_command *c, const char *name, const char *value, struct buf *why)
+{
+	if (value == NULL)
+		return not_understood(why, "a value is missing behind ", name);
+	if (strcmp(name, "--address") == 0)
+		return append(c->address, &c->addresses, value, why);
+	if (strcmp(name, "--from") == 0)
+		return append(c->from, &c->froms, value, why);
+	if (strcmp(name, "--expires") == 0)
+		c->expires = value;
+	else if (strcmp(name, "--hostname") == 0)
+		c->hostname = value;
+	else if (strcmp(name, "--users") == 0)
+		c->users_file = value;
+	else
+		return not_understood(why, "not understood: ", name);
+	return true;
+}
+
+static bool
+take_word(struct user_command *c, int argc, char **argv, int *at, struct buf *why)
+{
+	const char *word = argv[*at];
+
+	if (strcmp(word, "--json") == 0)
+		c->json = true;
+	else if (strcmp(word, "--password") == 0)
+		c->password = true;
+	else if (strncmp(word, "--", 2) == 0)
+		return ++*at, take_value(c, word, *at < argc ? argv[*at] : NULL, why);
+	else if (word[0] == '-' || c->words == USER_WORDS_MAX)
+		return not_understood(why, "not understood: ", word);
+	else
+		c->word[c->words++] = word;
+	return true;
+}
+
+static bool
+take_arguments(struct user_command *c, int argc, char **argv, struct buf *why)
+{
+	for (int i = 2; i < argc; i++) {
+		switch (settings_option(&c->settings, argc, argv, &i, why)) {
+		case SETTINGS_TAKEN:
+			continue;
+		case SETTINGS_WRONG:
+			return false;
+		case SETTINGS_OTHER:
+			if (!take_word(c, argc, argv, &i, why))
+				return false;
+		}
+	}
+	return true;
+}
+
+static const struct verb *
+find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int
+run(struct user_command *c, const struct verb *verb, struct buf *why)
+{
+	if (!settings_read(&c->settings, why)) {
+		/* With --users the configuration is not needed, except to find the last uses. */
+		if (c->users_file == NULL || c->settings.config != NULL) {
+			(void)fprintf(stderr, "postern user: %s\n", (const char *)why->p);
+			return EXIT_CONFIG;
+		}
+	}
+	if (c->users_file == NULL)
+		c->users_file = c->settings.conf.users_file.p;
+	why->len = 0;
+	if (verb->run(c, why))
+		return EXIT_FINE;
+	(void)fprintf(stderr, "postern user %s: %s\n", verb->name, (const char *)why->p);
+	return EXIT_REFUSED;
+}
+
+int
+command_user(int argc, char **argv)
+{
+	static struct user_command command;
+	const struct verb *verb;
+	uint8_t words[1200] = { 0 };
+	struct buf why = BUF_OVER(words);
+
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+		(void)fputs(usage, stdout);
+		return EXIT_FINE;
+	}
+	verb = argc >= 2 ? find_verb(argv[1]) : NULL;
+	if (verb == NULL || !take_arguments(&command, argc, argv, &why) || command.words != verb->words) {
+		if (words[0] != 0)
+			(void)fprintf(stderr, "postern user: %s\n", (const char *)words);
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return run(&command, verb, &why);
+}

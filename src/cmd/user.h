@@ -1,0 +1,33 @@
+/*
+ * cmd/user.h - private to user*.c: what `postern user` was told.
+ */
+#ifndef POSTERN_CMD_USER_H
+#define POSTERN_CMD_USER_H
+
+#include "base/secret.h"
+#include "cmd/settings.h"
+#include "sasl/users_edit.h"
+
+enum { USER_ADDRESSES_MAX = 64, USER_WORDS_MAX = 2 };
+
+struct user_command {
+	struct settings settings;
+	const char *users_file;         /* --users, else the configuration's */
+	const char *word[USER_WORDS_MAX];
+	size_t words;
+	const char *address[USER_ADDRESSES_MAX];        /* --address */
+	size_t addresses;
+	const char *from[USER_ADDRESSES_MAX];           /* --from */
+	size_t froms;
+	const char *expires, *hostname;
+	bool password, json;
+};
+
+/* Ask on the terminal twice, or take the first line of what is piped in. False with words. */
+bool user_ask_password(const char *name, struct secret *, struct buf *why);
+/* "90d", "12h", "8w" from now, or "2027-01-31" (its end, UTC), in seconds since 1970. False: neither. */
+bool user_expiry(const char *text, uint64_t now, uint64_t *when);
+/* All principals with their keys, on stdout. False with words. */
+bool user_list(const struct user_command *, struct buf *why);
+
+#endif
