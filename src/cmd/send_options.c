@@ -79,8 +79,7 @@ take_rcpts(struct send *s, int argc, char **argv)
 /* ---- postern send ---- */
 
 enum { OPT_TO = 256, OPT_FROM, OPT_SERVER, OPT_USER, OPT_FILE, OPT_CA, OPT_PASSWORD_COMMAND, OPT_ACCOUNT, OPT_ACCOUNTS, OPT_NAME,
-	OPT_HELO, OPT_NOTIFY, OPT_RET, OPT_ENVID, OPT_TIMEOUT,
-	OPT_PASSWORD };
+	OPT_HELO, OPT_NOTIFY, OPT_RET, OPT_ENVID, OPT_TIMEOUT, OPT_PASSWORD };
 
 static const struct option long_options[] = {
 	{ "to", required_argument, NULL, OPT_TO }, { "from", required_argument, NULL, OPT_FROM },
@@ -209,7 +208,7 @@ take_letter(struct send *s, int c)
 	case 't': o->read_recipients = true; return true;
 	case 'V': o->envid = optarg; return true;
 	case 'v': o->verbose = true; return true;
-	case '?': return send_fail(s, EX_USAGE, "see sendmail(1)");
+	case '?': return send_fail(s, EX_USAGE, "see postern-send(1)");
 	default: return true;
 	}
 }
