@@ -219,6 +219,8 @@ extern const struct channel_handler front_spool_handler;
 /* Is there a point in asking who may send: OK, or why nothing can be taken now. */
 enum fail spool_admits(uint64_t declared);
 enum fail spool_open_draft(struct front_session *);
+/* Does the 4_spool of today have this session's draft? */
+bool spool_has_draft(const struct front_session *);
 enum fail spool_add_recipient(struct front_session *);
 /* Where the engine may put content, and where it goes. */
 void spool_lend_content(struct front_session *);

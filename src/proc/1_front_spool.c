@@ -1,7 +1,7 @@
 #include "proc/1_front.h"
 
-static bool
-has_draft(const struct front_session *s)
+bool
+spool_has_draft(const struct front_session *s)
 {
 	return front.spool != NULL && s->draft_epoch != 0 && s->draft_epoch == front.spool_epoch;
 }
@@ -68,7 +68,7 @@ spool_add_recipient(struct front_session *s)
 	const struct smtp_ask *ask = &s->smtp.ask;
 	struct spool_rcpt m = { s->draft->mail.rcpts, ask->path.whole, ask->notify, ask->orcpt };
 
-	if (!has_draft(s) || !channel_send(front.spool, SPOOL_RCPT, s->id, spool_rcpt_layout, &m))
+	if (!spool_has_draft(s) || !channel_send(front.spool, SPOOL_RCPT, s->id, spool_rcpt_layout, &m))
 		return FAIL_LOCAL;
 	return OK;
 }
@@ -83,7 +83,7 @@ spool_lend_content(struct front_session *s)
 	front.io.content = (struct buf){ NULL, 0, 0 };
 	if (s->draft == NULL)
 		return;
-	if (has_draft(s))
+	if (spool_has_draft(s))
 		front.io.content = channel_reserve(front.spool, FRONT_CONTENT);
 	/* The content of a draft whose spool is gone is read and thrown away: its end will be answered 451. */
 	if (front.io.content.p == NULL)
@@ -96,7 +96,7 @@ spool_take_content(struct front_session *s)
 	struct buf content = front.io.content;
 
 	front.io.content = (struct buf){ NULL, 0, 0 };
-	if (content.len == 0 || content.max != FRONT_CONTENT || !has_draft(s))
+	if (content.len == 0 || content.max != FRONT_CONTENT || !spool_has_draft(s))
 		return;
 	s->draft->sent += content.len;
 	channel_commit(front.spool, SPOOL_BODY, s->id, content);
@@ -105,7 +105,7 @@ spool_take_content(struct front_session *s)
 bool
 spool_congested(const struct front_session *s)
 {
-	return has_draft(s) && channel_congested(front.spool);
+	return spool_has_draft(s) && channel_congested(front.spool);
 }
 
 /* ---- the end of a draft ---- */
@@ -121,7 +121,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	};
 
 	a->verdict.fail = FAIL_LOCAL;
-	if (!has_draft(s) || !channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m))
+	if (!spool_has_draft(s) || !channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m))
 		return true;
 	s->draft_epoch = 0;             /* whatever comes of it, there is nothing left to abort */
 	s->waiting = WAIT_COMMIT;
@@ -131,7 +131,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 void
 spool_abort(struct front_session *s)
 {
-	if (has_draft(s))
+	if (spool_has_draft(s))
 		(void)channel_send_octets(front.spool, SPOOL_ABORT, s->id, (struct span){ NULL, 0 });
 	s->draft_epoch = 0;
 }

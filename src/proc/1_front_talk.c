@@ -81,7 +81,7 @@ ask(struct front_session *s, struct smtp_answer *a)
 		a->verdict.fail = spool_add_recipient(s);
 		return true;
 	case SMTP_ASK_DATA:
-		a->verdict.fail = s->draft_epoch == front.spool_epoch ? OK : FAIL_LOCAL;
+		a->verdict.fail = spool_has_draft(s) ? OK : FAIL_LOCAL;
 		a->queue_id = s->draft->queue_id;
 		return true;
 	case SMTP_ASK_AUTHOR:

@@ -1,0 +1,554 @@
+/* 1_front by itself: the real process between clients of ours and a master, a 3_auth and a 4_spool of ours. */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/base64.h"
+#include "front_bed.h"
+#include "proc/peers.h"
+
+static struct front_bed bed;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	setenv("FRONT_BED_KEEPS", "1", 1);
+	front_bed_make(&bed, "");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	front_bed_drop(&bed);
+	return 0;
+}
+
+static void
+assert_says(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		fail_msg("\"%s\" does not hold \"%s\"", text, part);
+}
+
+static void
+assert_silent_about(const char *text, const char *part)
+{
+	if (strstr(text, part) != NULL)
+		fail_msg("\"%s\" holds \"%s\"", text, part);
+}
+
+/* One of the peers has said this, or says it soon; what it and the other say besides is kept for later. */
+static void
+assert_said(char c)
+{
+	static unsigned kept[128];
+	struct pollfd p = { bed.said, POLLIN, 0 };
+	unsigned char got;
+
+	while (kept[(unsigned char)c] == 0) {
+		if (poll(&p, 1, 5000) != 1)
+			fail_msg("nobody said '%c'", c);
+		assert_int_equal(read(bed.said, &got, 1), 1);
+		kept[got & 127]++;
+	}
+	kept[(unsigned char)c]--;
+}
+
+/* What 4_spool stored last. */
+static char *
+stored(size_t *len)
+{
+	char head[32] = "";
+	char *p;
+
+	for (size_t i = 0; i < sizeof head - 1 && strchr(head, '\n') == NULL; i++)
+		assert_int_equal(read(bed.stored, head + i, 1), 1);
+	*len = (size_t)strtoull(head, NULL, 10);
+	p = calloc(1, *len + 1);
+	for (size_t at = 0; at < *len;) {
+		ssize_t n = read(bed.stored, p + at, *len - at);
+
+		assert_true(n > 0);
+		at += (size_t)n;
+	}
+	assert_said('c');
+	return p;
+}
+
+static void
+mail(struct client *c, const char *from)
+{
+	char line[200];
+
+	snprintf(line, sizeof line, "MAIL FROM:<%s>", from);
+	assert_int_equal(client_say(c, line), 250);
+	assert_int_equal(client_say(c, "RCPT TO:<bob@example.net>"), 250);
+}
+
+#define TEXT "From: user@example.org\r\nTo: bob@example.net\r\nSubject: hi\r\n\r\nhello\r\n.\r\n"
+
+static int
+send_text(struct client *c, const char *from)
+{
+	mail(c, from);
+	assert_int_equal(client_say(c, "DATA"), 354);
+	client_send(c, TEXT);
+	return client_reply(c, 10000);
+}
+
+static void
+quit(struct client *c)
+{
+	assert_int_equal(client_say(c, "QUIT"), 221);
+	assert_int_equal(client_reply(c, 5000), 0);     /* close_notify (8314-6) */
+	client_close(c);
+}
+
+/* 8314-1, 8314-2, 8314-15, 5321-47 */
+static void
+a_message_over_implicit_tls_is_stored_with_its_trace(void **state)
+{
+	struct client c;
+	size_t len;
+	char *text;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(send_text(&c, "user@example.org"), 250);
+	assert_says(c.text, "250 2.0.0 ");
+	text = stored(&len);
+	assert_says(text, "Received: from laptop.example ([127.0.0.1])");
+	assert_says(text, "with ESMTPSA");
+	assert_says(text, "tls TLS_AES_128_GCM_SHA256 group x25519");
+	assert_says(text, "Subject: hi\r\n");
+	assert_says(text, "\r\n\r\nhello\r\n");
+	free(text);
+	quit(&c);
+	assert_said('e');
+	assert_true(front_bed_logged(&bed, "authenticated"));
+	assert_true(front_bed_logged(&bed, "TLS_AES_128_GCM_SHA256"));
+}
+
+/* 3207-4, 3207-7, 3207-9: what was said before TLS was never said */
+static void
+starttls_forgets_what_was_said_before(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	assert_says(c.text, "STARTTLS");
+	assert_silent_about(c.text, "AUTH");
+	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 530);
+	client_send(&c, "STARTTLS\r\nEHLO injected\r\n");
+	assert_int_equal(client_reply(&c, 5000), 220);
+	client_shake(&c, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&c, 300), -1);
+	assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 503);
+	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	assert_says(c.text, "SCRAM-SHA-256-PLUS");
+	assert_silent_about(c.text, "STARTTLS");
+	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 235);
+	assert_int_equal(send_text(&c, "user@example.org"), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&c);
+	assert_said('e');
+}
+
+/* 8314-1: no plaintext octet leaves the implicit port; 6409-11: the log says what to change */
+static void
+plaintext_on_the_implicit_port_is_told_nothing(void **state)
+{
+	static const char *const sent[] = { "EHLO laptop\r\n", "GET / HTTP/1.0\r\n\r\n", "\x05\x01" };
+	static const char *const logged[] = { "plaintext SMTP on the submissions port", "HTTP on the submissions port", "something that is not TLS" };
+	struct client c;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		client_open(&c, bed.port_implicit);
+		client_send(&c, sent[i]);
+		assert_int_not_equal(client_reply(&c, 5000), -1);
+		assert_int_equal(c.text[0], 0);
+		client_close(&c);
+		assert_true(front_bed_logged(&bed, logged[i]));
+	}
+}
+
+static void
+tls_on_the_starttls_port_is_recognised(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	client_send_octets(&c, SPAN("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"));
+	assert_int_not_equal(client_reply(&c, 5000), -1);
+	client_close(&c);
+	assert_true(front_bed_logged(&bed, "TLS on the STARTTLS port"));
+}
+
+/* 4954-16, 4954-21 */
+static void
+a_wrong_password_is_refused_and_the_session_goes_on(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	client_shake(&c, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 530);
+	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAd3Jvbmc="), 535);
+	assert_int_equal(client_say(&c, "AUTH PLAIN"), 334);
+	assert_int_equal(client_say(&c, "*"), 501);
+	assert_int_equal(client_say(&c, "AUTH LOGIN"), 334);
+	assert_says(c.text, "334 VXNlcm5hbWU6");
+	assert_int_equal(client_say(&c, "AHVzZXIAc2VjcmV0"), 235);
+	quit(&c);
+	assert_said('e');
+	assert_true(front_bed_logged(&bed, "auth-refused"));
+}
+
+/* 9266: 3_auth is told the binding that the client has */
+static void
+the_channel_binding_reaches_3_auth(void **state)
+{
+	uint8_t octets[64], text[100];
+	struct buf binding = BUF_OVER(octets), want = BUF_OVER(text);
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	client_shake(&c, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	assert_int_equal(client_say(&c, "AUTH SCRAM-SHA-256-PLUS"), 334);
+	assert_int_equal(tls_binding(c.tls, &binding), TLS_BINDING_EXPORTER);
+	assert_true(base64_format(buf_span(&binding), &want) && buf_terminate(&want));
+	assert_says(c.text, (const char *)text);
+	client_close(&c);
+	assert_said('e');
+}
+
+/* 6409-13, 6409-15: the words of 3_auth reach the client */
+static void
+a_sender_or_author_that_is_not_theirs_is_refused(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(client_say(&c, "MAIL FROM:<denied@example.org>"), 550);
+	assert_says(c.text, "you may send as user@example.org only");
+	mail(&c, "user@example.org");
+	assert_int_equal(client_say(&c, "DATA"), 354);
+	assert_int_equal(client_say(&c, "From: a@example.org, evil@example.org\r\nSender: a@example.org\r\n\r\nx\r\n."), 550);
+	assert_said('a');
+	assert_int_equal(send_text(&c, "user@example.org"), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&c);
+	assert_said('e');
+}
+
+/* 1870: no room is told at MAIL, and at the end when it was found there */
+static void
+a_full_disk_is_told(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(send_text(&c, "full@example.org"), 452);
+	free(stored(&(size_t){ 0 }));
+	assert_int_equal(send_text(&c, "user@example.org"), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&c);
+	assert_said('e');
+}
+
+/* DESIGN 5: a 250 is never guessed */
+static void
+a_spool_that_dies_is_451_and_the_session_goes_on(void **state)
+{
+	struct client c, d;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	client_login(&d, &bed, "user");
+	mail(&d, "user@example.org");
+	assert_int_equal(send_text(&c, "crash@example.org"), 451);
+	assert_int_equal(waitpid(bed.spool, NULL, 0), bed.spool);
+	assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 451);
+	assert_int_equal(client_say(&d, "RCPT TO:<carol@example.net>"), 451);
+	assert_int_equal(client_say(&d, "DATA"), 451);
+	front_bed_spool(&bed);
+	assert_int_equal(client_say(&d, "DATA"), 451);          /* its draft was in the dead one */
+	assert_int_equal(client_say(&d, "RSET"), 250);
+	assert_int_equal(send_text(&d, "user@example.org"), 250);
+	free(stored(&(size_t){ 0 }));
+	assert_int_equal(send_text(&c, "user@example.org"), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&c);
+	quit(&d);
+	assert_said('e');
+	assert_said('e');
+}
+
+/* 4954-16: 454; who has proved something to a dead 3_auth proves it again on a new connection */
+static void
+an_auth_that_dies_is_454_and_the_session_goes_on(void **state)
+{
+	struct client c, d;
+
+	(void)state;
+	client_login(&d, &bed, "user");
+	client_open(&c, bed.port_implicit);
+	client_shake(&c, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	assert_int_equal(client_say(&c, "AUTH PLAIN AGdvbmUAc2VjcmV0"), 454);
+	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
+	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 454);
+	assert_int_equal(client_say(&d, "MAIL FROM:<user@example.org>"), 454);
+	front_bed_auth(&bed);
+	assert_int_equal(client_say(&c, "NOOP"), 250);
+	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 235);
+	assert_int_equal(client_say(&d, "MAIL FROM:<user@example.org>"), 421);
+	assert_int_equal(client_reply(&d, 5000), 0);
+	client_close(&d);
+	quit(&c);
+	assert_said('e');
+}
+
+/* 2920, 3030: everything in one go; all replies in order */
+static void
+pipelining_and_chunks_pass(void **state)
+{
+	static const char body[] = "From: user@example.org\r\n\r\nhello\r\n";
+	char all[1000];
+	struct client c;
+	size_t len;
+	char *text;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	snprintf(all, sizeof all, "NOOP\r\nMAIL FROM:<user@example.org>\r\nRCPT TO:<a@example.net>\r\nRCPT TO:<b@example.net>\r\n"
+	    "BDAT %zu\r\n%sBDAT 7 LAST\r\nagain\r\nNOOP\r\n", sizeof body - 1, body);
+	client_send(&c, all);
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(client_reply(&c, 5000), 250);
+	text = stored(&len);
+	assert_says(text, "hello\r\nagain\r\n");
+	free(text);
+	quit(&c);
+	assert_said('e');
+}
+
+/* Any size passes in any split, untouched, and nothing waits for ever when the peers are slower than we are. */
+static void
+a_big_message_arrives_octet_for_octet(void **state)
+{
+	enum { LINES = 60000 };
+	static char body[LINES * 20 + 200];
+	size_t n = 0, len;
+	struct client c;
+	char *text, *at;
+
+	(void)state;
+	n += (size_t)sprintf(body, "From: user@example.org\r\n\r\n");
+	for (unsigned i = 0; i < LINES; i++)
+		n += (size_t)sprintf(body + n, "%s%07u........\r\n", i % 5 == 0 ? ".." : "", i);
+	client_login(&c, &bed, "user");
+	mail(&c, "user@example.org");
+	assert_int_equal(client_say(&c, "DATA"), 354);
+	for (size_t i = 0, step = 1; i < n; i += step, step = step * 3 % 60013 + 1)
+		client_send_octets(&c, (struct span){ (uint8_t *)body + i, step < n - i ? step : n - i });
+	client_send(&c, ".\r\n");
+	text = stored(&len);
+	assert_int_equal(client_reply(&c, 10000), 250);
+	at = strstr(text, "\r\n\r\n");
+	assert_non_null(at);
+	at += 4;
+	for (unsigned i = 0; i < LINES; i++) {
+		char line[40];
+		int k = sprintf(line, "%s%07u........\r\n", i % 5 == 0 ? "." : "", i);
+
+		assert_memory_equal(at, line, (size_t)k);
+		at += k;
+	}
+	assert_int_equal(at - text, len);
+	free(text);
+	quit(&c);
+	assert_said('e');
+}
+
+/* A client that writes without reading gets all its replies when it reads at last. */
+static void
+who_does_not_read_loses_nothing(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	for (unsigned i = 0; i < 90; i++)
+		client_send(&c, "NOOP\r\n");
+	for (unsigned i = 0; i < 90; i++)
+		assert_int_equal(client_reply(&c, 5000), 250);
+	client_close(&c);
+}
+
+static void
+a_disconnect_aborts_the_draft(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	mail(&c, "user@example.org");
+	client_close(&c);
+	assert_said('a');
+	assert_said('e');
+	assert_true(front_bed_logged(&bed, "session-ended"));
+}
+
+/* A session that waits for a verdict for ever does not disturb others, and its end is clean. */
+static void
+a_silent_peer_holds_up_nobody_else(void **state)
+{
+	struct client c, d;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	client_login(&d, &bed, "user");
+	client_send(&c, "MAIL FROM:<nobody-answers@example.org>\r\nNOOP\r\n");
+	assert_int_equal(send_text(&d, "user@example.org"), 250);
+	free(stored(&(size_t){ 0 }));
+	assert_int_equal(client_reply(&c, 200), -1);
+	quit(&d);
+	assert_said('e');
+	assert_int_equal(kill(bed.auth, SIGKILL), 0);
+	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
+	assert_int_equal(client_reply(&c, 5000), 454);
+	assert_int_equal(client_reply(&c, 5000), 250);
+	client_close(&c);
+	front_bed_auth(&bed);
+}
+
+/* tls-4 */
+static void
+sessions_are_resumed(void **state)
+{
+	struct client c;
+	struct tls_facts f;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		client_login(&c, &bed, "user");
+		tls_facts(c.tls, &f);
+		quit(&c);
+		assert_said('e');
+	}
+	assert_true(f.resumed);
+}
+
+/* A reload drops nobody; new connections see the new certificate. */
+static void
+a_reload_drops_nobody(void **state)
+{
+	struct client c, d;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	front_bed_certificate(&bed, "new.example.org");
+	front_bed_tell(&bed, MASTER_RELOAD, SPAN(""), -1);
+	for (int i = 0; i < 50; i++) {
+		struct timespec nap = { 0, 20000000 };
+
+		nanosleep(&nap, NULL);
+		client_open(&d, bed.port_implicit);
+		d.tls = tls_connect(bed.tls, d.fd, "new.example.org", TLS_VERIFY);
+		for (enum tls_step step; (step = tls_handshake(d.tls)) == TLS_READ;)
+			poll(&(struct pollfd){ d.fd, POLLIN, 0 }, 1, 5000);
+		if (tls_verified(d.tls))
+			break;
+		client_close(&d);
+	}
+	assert_true(d.tls != NULL && tls_verified(d.tls));
+	assert_int_equal(client_reply(&d, 5000), 220);
+	client_close(&d);
+	assert_int_equal(send_text(&c, "user@example.org"), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&c);
+	assert_said('e');
+	front_bed_certificate(&bed, "mail.example.org");
+	front_bed_tell(&bed, MASTER_RELOAD, SPAN(""), -1);
+}
+
+/* SIGTERM: idle sessions hear 421, a transaction in progress is finished, then the process ends by itself. */
+static void
+draining_finishes_what_runs(void **state)
+{
+	struct client idle, busy;
+
+	(void)state;
+	client_login(&idle, &bed, "user");
+	client_login(&busy, &bed, "user");
+	mail(&busy, "user@example.org");
+	front_bed_tell(&bed, MASTER_DRAIN, SPAN(""), -1);
+	assert_int_equal(client_reply(&idle, 5000), 421);
+	assert_says(idle.text, "421 4.3.2");
+	client_close(&idle);
+	assert_int_equal(client_say(&busy, "DATA"), 354);
+	client_send(&busy, TEXT);
+	assert_int_equal(client_reply(&busy, 5000), 250);
+	free(stored(&(size_t){ 0 }));
+	assert_int_equal(client_reply(&busy, 5000), 421);
+	client_close(&busy);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_over_implicit_tls_is_stored_with_its_trace),
+		cmocka_unit_test(starttls_forgets_what_was_said_before),
+		cmocka_unit_test(plaintext_on_the_implicit_port_is_told_nothing),
+		cmocka_unit_test(tls_on_the_starttls_port_is_recognised),
+		cmocka_unit_test(a_wrong_password_is_refused_and_the_session_goes_on),
+		cmocka_unit_test(the_channel_binding_reaches_3_auth),
+		cmocka_unit_test(a_sender_or_author_that_is_not_theirs_is_refused),
+		cmocka_unit_test(a_full_disk_is_told),
+		cmocka_unit_test(a_spool_that_dies_is_451_and_the_session_goes_on),
+		cmocka_unit_test(an_auth_that_dies_is_454_and_the_session_goes_on),
+		cmocka_unit_test(pipelining_and_chunks_pass),
+		cmocka_unit_test(a_big_message_arrives_octet_for_octet),
+		cmocka_unit_test(who_does_not_read_loses_nothing),
+		cmocka_unit_test(a_disconnect_aborts_the_draft),
+		cmocka_unit_test(a_silent_peer_holds_up_nobody_else),
+		cmocka_unit_test(sessions_are_resumed),
+		cmocka_unit_test(a_reload_drops_nobody),
+		cmocka_unit_test(draining_finishes_what_runs),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
