@@ -17,7 +17,7 @@ disk_fault_reset(void)
 }
 
 /* ---- what a power cut would leave ---- */
-enum { FILES = 256, NAME = 64 };
+enum { FILES = 256, NAME = 64, PATH = 512 };
 
 static struct file {
 	char name[NAME];
@@ -95,11 +95,11 @@ void
 disk_fault_power_cut(const char *directory, unsigned percent)
 {
 	for (size_t i = 0; i < file_count; i++) {
-		char path[256], gone[256];
+		char path[PATH], gone[PATH];
 		struct stat st;
 
-		(void)snprintf(path, sizeof path, "%s/%s", directory, files[i].name);
-		(void)snprintf(gone, sizeof gone, "%s/%s.gone", directory, files[i].name);
+		(void)snprintf(path, sizeof path, "%s/%.63s", directory, files[i].name);
+		(void)snprintf(gone, sizeof gone, "%s/%.63s.gone", directory, files[i].name);
 		if (files[i].removed)
 			(void)rename(gone, path);
 		else if (!files[i].named)
