@@ -92,12 +92,11 @@ put_safe(struct buf *words, struct span s)
 		(void)buf_put_byte(words, ascii_is_graph(s.p[i]) ? s.p[i] : '?');
 }
 
+/* "*" is never among them: whoever has it is refused nothing. */
 static void
 put_grant(struct buf *words, struct span pattern)
 {
-	if (span_eq(pattern, SPAN("*"))) {
-		(void)buf_put_text(words, "every address");
-	} else if (span_take(&pattern, SPAN("*@")) || span_take_byte(&pattern, '@')) {
+	if (span_take(&pattern, SPAN("*@")) || span_take_byte(&pattern, '@')) {
 		(void)buf_put_text(words, "every address at ");
 		put_safe(words, pattern);
 	} else {

@@ -97,6 +97,17 @@ what_does_not_fit_leaves_out_alone(void **state)
 }
 
 static void
+the_size_is_known_before(void **state)
+{
+	struct letter l = { 1, SPAN_INIT("hi"), 2, { NULL, 0 } };
+
+	(void)state;
+	assert_int_equal(fields_size(letter_layout, &l), sizeof wire);
+	l.more = SPAN("abc");
+	assert_int_equal(fields_size(letter_layout, &l), sizeof wire + 3);
+}
+
+static void
 several_messages_are_taken_in_a_row(void **state)
 {
 	uint8_t two[2 * sizeof wire];
@@ -121,6 +132,7 @@ main(void)
 		cmocka_unit_test(every_shortening_and_any_trailer_is_refused),
 		cmocka_unit_test(ceilings_hold_in_both_directions),
 		cmocka_unit_test(what_does_not_fit_leaves_out_alone),
+		cmocka_unit_test(the_size_is_known_before),
 		cmocka_unit_test(several_messages_are_taken_in_a_row),
 	};
 

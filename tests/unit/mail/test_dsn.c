@@ -316,6 +316,23 @@ the_whole_comes_back_when_it_may(void **state)
 	says(made(&f, &bob, 1, original, 100), "text/rfc822-headers\r\n\r\n");
 }
 
+/* 3464-2: From is an address that a person answers. */
+static void
+the_postmaster_may_be_somebody_else(void **state)
+{
+	struct dsn_facts f = facts;
+	struct dsn_recipient r = bob;
+
+	(void)state;
+	f.postmaster = SPAN("help@example.org");
+	r.code = 0;
+	r.text = SPAN("");
+	says(made(&f, &r, 1, original, 100), "From: \"Mail system at mail.example.org\" <help@example.org>\r\n");
+	says_not(report, "Diagnostic-Code");
+	r.orcpt = SPAN("no type at all");
+	says_not(made(&f, &r, 1, original, 100), "Original-Recipient");
+}
+
 static void
 a_long_header_is_cut(void **state)
 {
@@ -373,6 +390,7 @@ main(void)
 		cmocka_unit_test(international_addresses_are_spelled_out),
 		cmocka_unit_test(the_header_comes_back_in_seven_bits),
 		cmocka_unit_test(the_whole_comes_back_when_it_may),
+		cmocka_unit_test(the_postmaster_may_be_somebody_else),
 		cmocka_unit_test(a_long_header_is_cut),
 		cmocka_unit_test(several_recipients_have_a_block_each),
 		cmocka_unit_test(pieces_are_all_or_nothing),
