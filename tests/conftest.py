@@ -172,7 +172,7 @@ class Server:
     def add_key(self, name="demo", address=None, device="first"):
         """A login with a sender key, for a server with a configuration; login and key are set."""
         address = address or f"@{self.hostname}"
-        done = postern("user", "add", *self.options, name, address)
+        done = postern("user", "add", *self.options, name, "--address", address)
         assert done.returncode == 0, done.stderr
         done = postern("user", "key", *self.options, name, device)
         assert done.returncode == 0, done.stderr
