@@ -33,11 +33,11 @@ relay_connection_enter(struct relay_connection *k, enum relay_connection_state s
 }
 
 static void
-log_reason(const struct relay_connection *k, const char *event, const char *why)
+log_reason(const struct relay_connection *k, enum log_level level, const char *event, const char *why)
 {
 	struct log_line l;
 
-	log_begin(&l, LOG_NOTE, event);
+	log_begin(&l, level, event);
 	log_text(&l, "host", k->reason.host);
 	if (k->to->domain[0] != 0)
 		log_text(&l, "domain", k->to->domain);
@@ -148,14 +148,14 @@ socket_begin(struct relay_connection *k, const struct mx_address *a)
 }
 
 static void
-refuse_connect(struct relay_connection *k, const char *why)
+refuse_connect(struct relay_connection *k, enum log_level level, const char *why)
 {
 	char text[160];
 
 	(void)snprintf(text, sizeof text, "cannot connect: %s", why);
 	k->reason.stage = SMTP_STAGE_GREETING;
 	relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.1", text);
-	log_reason(k, "connect-failed", why);
+	log_reason(k, level, "connect-failed", why);
 }
 
 /* Until a handshake says better; why there will be none when this address has failed one. */
@@ -195,7 +195,8 @@ address_begin(struct relay_connection *k)
 		k->deadline = relay_now(k->relay) + RELAY_CONNECT_MS;
 		if (socket_begin(k, a))
 			return true;
-		refuse_connect(k, strerror(errno));
+		/* That there is no route from here, mostly for want of IPv6, is no event. */
+		refuse_connect(k, LOG_FINE, strerror(errno));
 		socket_close(k);
 	}
 	return false;
@@ -319,12 +320,12 @@ tls_refused(struct relay_connection *k, const char *why)
 {
 	char text[480];
 
-	log_reason(k, "tls-failed", why);
+	log_reason(k, LOG_NOTE, "tls-failed", why);
 	if (k->policy.tls == SMTP_TLS_MAY) {
 		k->hosts->no_tls |= UINT64_C(1) << k->at;
 		k->step--;
 		(void)snprintf(k->reason.tls, sizeof k->reason.tls, "none (TLS failed: %.100s)", why);
-		log_reason(k, "reconnect-without-tls", "TLS is not required of this hop");
+		log_reason(k, LOG_NOTE, "reconnect-without-tls", "TLS is not required of this hop");
 	} else {
 		(void)snprintf(text, sizeof text, "TLS failed: %.440s", why);
 		k->reason.stage = SMTP_STAGE_STARTTLS;
@@ -380,7 +381,7 @@ connected(struct relay_connection *k)
 	if (getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
 	if (error != 0) {
-		refuse_connect(k, strerror(error));
+		refuse_connect(k, LOG_NOTE, strerror(error));
 		relay_connection_retry(k);
 		return;
 	}
@@ -410,6 +411,8 @@ on_event(uv_poll_t *poll, int status, int events)
 		break;
 	case RELAY_IDLE:
 		/* Whatever it is, a 421 or the end: this connection is of no further use. */
+		if (k->tls != NULL)
+			(void)tls_goodbye(k->tls);
 		relay_connection_drop(k);
 		break;
 	case RELAY_TALKING:
@@ -424,7 +427,7 @@ relay_connection_expire(struct relay_connection *k)
 {
 	switch (k->state) {
 	case RELAY_CONNECTING:
-		refuse_connect(k, "no answer in time");
+		refuse_connect(k, LOG_NOTE, "no answer in time");
 		relay_connection_retry(k);
 		break;
 	case RELAY_SHAKING:
