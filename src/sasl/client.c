@@ -1,10 +1,10 @@
 #include "sasl/client.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sasl/context.h"
+#include "sasl/prepare.h"
 
 enum {
 	ITERATIONS_MIN = 4096,          /* RFC 7677 4 */
@@ -65,24 +65,15 @@ choose(const struct sasl_client_facts *f, enum smtp_mechanism *chosen)
 	return false;
 }
 
-/* SASLprep of what the server will compare (4616-3, 4954-16); GNU SASL wants a NUL behind it and no NUL inside. */
+/* SASLprep of what the server will compare (4616-3, 4954-16). */
 static bool
 set_prepared(Gsasl_session *session, Gsasl_property which, struct span value)
 {
-	struct secret raw;
-	char *prepared = NULL;
-	bool done = false;
+	struct secret prepared;
+	bool done = sasl_prepare(PREPARE_QUERY, value, &prepared)
+	    && gsasl_property_set_raw(session, which, (const char *)prepared.p, prepared.len) == GSASL_OK;
 
-	if (value.len == 0 || value.len >= sizeof raw.p || memchr(value.p, 0, value.len) != NULL)
-		return false;
-	if (!secret_set(&raw, value))
-		return false;
-	raw.p[raw.len] = 0;
-	if (gsasl_saslprep((const char *)raw.p, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) == GSASL_OK && prepared[0] != 0)
-		done = gsasl_property_set(session, which, prepared) == GSASL_OK;
-	if (prepared != NULL)
-		sasl_free_output(prepared, strlen(prepared));
-	secret_wipe(&raw);
+	secret_wipe(&prepared);
 	return done;
 }
 

@@ -14,22 +14,37 @@ plain_ascii(struct span s)
 	return true;
 }
 
-/* GNU SASL wants a NUL behind it. */
+static bool
+prepare_as(int flags, const char *raw, struct secret *out)
+{
+	char *made = NULL;
+	bool done = gsasl_saslprep(raw, (Gsasl_saslprep_flags)flags, &made, NULL) == GSASL_OK && secret_set(out, span_of(made));
+
+	if (made != NULL)
+		sasl_free_output(made, strlen(made));
+	return done;
+}
+
+/*
+ * GNU SASL 2.2.0 takes its flag the wrong way round: with GSASL_ALLOW_UNASSIGNED it refuses what Unicode 3.2 has not assigned. So a
+ * text to be stored must pass both ways, and a question either: right whichever way the installed one has it.
+ */
 static bool
 prepare_unicode(enum prepare kind, struct span in, struct secret *out)
 {
 	struct secret raw;
-	char *made = NULL;
-	bool done = false;
+	bool done;
 
 	if (in.len >= sizeof raw.p || memchr(in.p, 0, in.len) != NULL || !secret_set(&raw, in))
 		return false;
 	raw.p[raw.len] = 0;
-	if (gsasl_saslprep((const char *)raw.p, kind == PREPARE_QUERY ? GSASL_ALLOW_UNASSIGNED : 0, &made, NULL) == GSASL_OK)
-		done = secret_set(out, span_of(made));
-	if (made != NULL)
-		sasl_free_output(made, strlen(made));
+	if (kind == PREPARE_STORED)
+		done = prepare_as(0, (const char *)raw.p, out) && prepare_as(GSASL_ALLOW_UNASSIGNED, (const char *)raw.p, out);
+	else
+		done = prepare_as(0, (const char *)raw.p, out) || prepare_as(GSASL_ALLOW_UNASSIGNED, (const char *)raw.p, out);
 	secret_wipe(&raw);
+	if (!done)
+		secret_wipe(out);
 	return done;
 }
 
