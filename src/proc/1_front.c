@@ -67,8 +67,10 @@ resume_accepting(void)
 	if (front.accept_again == 0 || uv_now(&front.child.loop) < front.accept_again || front.draining)
 		return;
 	front.accept_again = 0;
-	for (uint32_t i = 0; i < front.listeners; i++)
-		(void)uv_poll_start(&front.listener[i].poll, UV_READABLE, wire_accept);
+	for (uint32_t i = 0; i < FRONT_LISTEN_MAX; i++) {
+		if (front.listener[i].open)
+			(void)uv_poll_start(&front.listener[i].poll, UV_READABLE, wire_accept);
+	}
 }
 
 static void
@@ -99,16 +101,58 @@ listener_start(struct front_listener *l)
 }
 
 static void
+on_listener_closed(uv_handle_t *handle)
+{
+	struct front_listener *l = handle->data;
+
+	l->closing = false;
+}
+
+static void
+listener_close(struct front_listener *l)
+{
+	l->open = false;
+	l->closing = front.going;
+	if (front.going)
+		uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+	(void)close(l->fd);
+}
+
+/* What the new configuration no longer has. Sessions that came in there go on. */
+static void
+close_unwanted(void)
+{
+	const struct conf *c = &front.child.conf;
+
+	for (uint32_t i = 0; i < FRONT_LISTEN_MAX; i++) {
+		struct front_listener *l = &front.listener[i];
+		bool wanted = false;
+
+		for (uint32_t k = 0; k < c->listens; k++)
+			wanted = wanted || (c->listen[k].service == l->as.service && c->listen[k].port == l->as.port &&
+			                       strcmp(c->listen[k].address, l->as.address) == 0);
+		if (l->open && !wanted)
+			listener_close(l);
+	}
+}
+
+static void
 on_listen(void *arg, const struct master_listen *m, int fd)
 {
-	struct front_listener *l = &front.listener[front.listeners];
+	struct front_listener *l = front.listener;
 
 	(void)arg;
-	if (front.listeners == FRONT_LISTEN_MAX || front.draining) {
+	while (l < front.listener + FRONT_LISTEN_MAX && (l->open || l->closing))
+		l++;
+	if (l == front.listener + FRONT_LISTEN_MAX || front.draining || m->address.len >= sizeof(l->as.address)) {
 		(void)close(fd);
 		return;
 	}
-	front.listeners++;
+	memset(&l->as, 0, sizeof(l->as));
+	l->as.service = m->service == CONF_SUBMISSIONS ? CONF_SUBMISSIONS : CONF_SUBMISSION;
+	l->as.port = (uint16_t)m->port;
+	memcpy(l->as.address, m->address.p, m->address.len);
+	l->open = true;
 	l->fd = fd;
 	l->implicit = m->service == CONF_SUBMISSIONS;
 	if (front.going)
@@ -218,8 +262,10 @@ on_go(void *arg)
 	(void)uv_timer_init(&front.child.loop, &front.deadline);
 	(void)uv_idle_init(&front.child.loop, &front.idle);
 	front.going = true;
-	for (uint32_t i = 0; i < front.listeners; i++)
-		listener_start(&front.listener[i]);
+	for (uint32_t i = 0; i < FRONT_LISTEN_MAX; i++) {
+		if (front.listener[i].open)
+			listener_start(&front.listener[i]);
+	}
 	child_ready(&front.child);
 }
 
@@ -228,6 +274,7 @@ on_reload(void *arg)
 {
 	(void)arg;
 	take_staged();
+	close_unwanted();
 }
 
 /* ---- draining ---- */
@@ -259,11 +306,10 @@ static void
 on_drain(void *arg)
 {
 	(void)arg;
-	for (uint32_t i = 0; i < front.listeners; i++) {
-		uv_close((uv_handle_t *)&front.listener[i].poll, NULL);
-		(void)close(front.listener[i].fd);
+	for (uint32_t i = 0; i < FRONT_LISTEN_MAX; i++) {
+		if (front.listener[i].open)
+			listener_close(&front.listener[i]);
 	}
-	front.listeners = 0;
 	if (front.sessions == 0) {
 		front.draining = true;
 		child_drained(&front.child);

@@ -109,6 +109,9 @@ struct front_listener {
 	uv_poll_t poll;
 	int fd;
 	bool implicit;
+	bool open;                              /* the others mean something */
+	bool closing;                           /* not open any more, but libuv still has the handle */
+	struct conf_listen as;                  /* as the configuration has it */
 };
 
 struct front {
@@ -119,7 +122,6 @@ struct front {
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
 	bool has_ticket_keys, going, draining;
 	struct front_listener listener[FRONT_LISTEN_MAX];
-	uint32_t listeners;
 	uint64_t accept_again;                  /* uv_now() from which we accept again after running out of descriptors */
 	uv_timer_t sweep;
 	uv_idle_t idle;                         /* runs while a session has its again set */

@@ -157,10 +157,14 @@ carry(struct tls_session *from, struct tls_session *to, const char *text)
 {
 	uint8_t got[64];
 	struct buf in = BUF_OVER(got);
+	enum tls_step step = TLS_READ;
 	size_t n;
 
 	assert_int_equal(tls_write(from, span_of(text), &n), TLS_DONE);
-	assert_int_equal(tls_read(to, &in), TLS_DONE);
+	/* Tickets may come first, record by record. */
+	for (int i = 0; i < 5 && step == TLS_READ; i++)
+		step = tls_read(to, &in);
+	assert_int_equal(step, TLS_DONE);
 	assert_true(span_eq(buf_span(&in), span_of(text)));
 	assert_int_equal(tls_buffered(to), 0);
 }
