@@ -18,7 +18,7 @@ help:
 demo:
 	@tools/need build
 	@echo 'building build/gcc/postern'
-	@mkdir -p build && tools/build gcc > build/demo.log 2>&1 || { cat build/demo.log; exit 1; }
+	@mkdir -p build && tools/build gcc postern > build/demo.log 2>&1 || { cat build/demo.log; exit 1; }
 	@tools/demo build/gcc/postern
 
 check:
