@@ -46,9 +46,12 @@ work_done(uv_work_t *work, int status)
 static void
 write_batch(struct keeper *k)
 {
-	k->batch = journal_begin(&k->spool.journal);
-	if (k->batch == NULL)
+	struct batch *b = journal_begin(&k->spool.journal);
+
+	/* None while one is being written: k->batch is the worker's then. */
+	if (b == NULL)
 		return;
+	k->batch = b;
 	k->resting = false;
 	/* Fails only without a callback, which is ours to give. */
 	(void)uv_queue_work(&k->child.loop, &k->work, work_run, work_done);
