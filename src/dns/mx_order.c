@@ -3,6 +3,8 @@
 
 #include "dns/mx.h"
 
+enum { WIRE_NAME_MAX = 255 };   /* RFC 1035 2.3.4 */
+
 /* One label's octets onto name: letters, digits, hyphen; underscores are met in the field. */
 static bool
 label_take(struct span *wire, char *name, size_t *at)
@@ -29,6 +31,8 @@ mx_name_parse(struct span wire, char name[MX_NAME_MAX])
 {
 	size_t at = 0;
 
+	if (wire.len > WIRE_NAME_MAX)
+		return false;
 	while (wire.len > 0 && wire.p[0] != 0)
 		if (!label_take(&wire, name, &at))
 			return false;

@@ -25,9 +25,11 @@ relay_auth_start(struct relay_connection *k, enum smtp_client_want *want)
 	bool has_initial = false;
 
 	facts_for_sasl(k, &facts, &binding);
+	/* The engine asks again when the smart host did not like the mechanism (4954-32). */
+	sasl_client_end(k->sasl);
 	k->sasl = sasl_client_begin(&facts, &mechanism, &initial, &has_initial, &why);
 	if (k->sasl == NULL)
-		*want = smtp_client_lost(&k->smtp, SMTP_CLASS_LATER, span_of(why_text));
+		*want = smtp_client_auth_cancel(&k->smtp, span_of(why_text));
 	else
 		*want = smtp_client_auth_begin(&k->smtp, mechanism,
 		    has_initial ? (struct span){ initial_octets, initial.len } : (struct span){ NULL, 0 });

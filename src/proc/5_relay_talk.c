@@ -88,9 +88,9 @@ flush(struct relay_connection *k)
 	n = send_some(k, buf_span(&k->io.out));
 	if (n < 0)
 		return false;
-	if (k->sasl != NULL)
-		wipe(k->io.out.p, (size_t)n);
 	buf_drop(&k->io.out, (size_t)n);
+	if (k->sasl != NULL)
+		wipe(k->io.out.p + k->io.out.len, (size_t)n);
 	return true;
 }
 

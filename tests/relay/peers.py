@@ -3,7 +3,7 @@
 What goes over the channels is described in src/proc/peers.h and src/base/fields.h; frames in src/os/channel.h.
 Everything is on loopback and ends by itself: each wait has a time-out.
 """
-import array
+import base64
 import os
 import select
 import socket
@@ -313,9 +313,19 @@ class Talk:
         self.session.tls = self.s.version()
         self.file = self.s.makefile("rb")
 
+    def ask(self, challenge):
+        self.s.sendall(b"334 " + challenge.encode() + b"\r\n")
+        return base64.b64decode(self.line()).decode()
+
     def on_auth(self, line):
-        import base64
-        _, user, password = base64.b64decode(line.split(" ")[2]).decode().split("\0")
+        words, normal = line.split(" "), self.hop.scripted(line, None)
+        if normal is not None:
+            self.say(line, normal)
+            return
+        if words[1] == "LOGIN":
+            user, password = self.ask("VXNlcm5hbWU6"), self.ask("UGFzc3dvcmQ6")
+        else:
+            _, user, password = base64.b64decode(words[2]).decode().split("\0")
         if self.hop.users.get(user) != password:
             self.say(line, "535 5.7.8 no")
             return

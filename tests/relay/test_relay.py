@@ -307,6 +307,20 @@ def test_starttls_stripped_is_refused(world, authority):                # 8314-4
     assert r.cls == LATER and not hop.mails and not any("AUTH" in line for line in hop.sessions[0].lines)
 
 
+def test_another_mechanism_when_the_first_will_not_do(world, authority):        # 4954-32
+    hop = world.hop({"AUTH PLAIN": "504 5.5.4 not that one"}, implicit=authority.context("IP:127.0.0.1"),
+                    users={"alice": "secret"})
+    assert only(smart_tls(world, authority, "submissions", hop).deliver(RCPTS)).cls == DELIVERED
+    assert [line.split(" ")[1] for line in hop.sessions[0].lines if line.startswith("AUTH")] == ["PLAIN", "LOGIN"]
+
+
+def test_no_mechanism_that_will_do(world, authority):
+    hop = world.hop(implicit=authority.context("IP:127.0.0.1"))
+    hop.offers.append("AUTH GSSAPI")
+    r = only(smart_tls(world, authority, "submissions", hop).deliver(RCPTS))
+    assert (r.cls, r.stage) == (LATER, AUTH) and len(hop.sessions) == 1
+
+
 def test_wrong_password_keeps_the_mail(world, authority):
     hop = world.hop(implicit=authority.context("IP:127.0.0.1"), users={"alice": "other"})
     r = only(smart_tls(world, authority, "submissions", hop).deliver(RCPTS))
