@@ -1,0 +1,274 @@
+/* queue/schedule.h: who is tried when. 5321-68, 5321-70. */
+#include "queue/schedule.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { JOBS = 20000, DESTINATIONS = 300, BUCKETS = 64 };
+
+static struct job jobs[JOBS];
+static struct destination destinations[DESTINATIONS];
+static uint32_t buckets[BUCKETS];
+static char names[DESTINATIONS][24];
+static const struct schedule_conf usual = { .retry_first = 60000, .retry_max = 3 * 3600000, .hold_max = 300000, .window = 20,
+	.running = 500 };
+
+static void
+fresh(struct schedule *s, const struct schedule_conf *conf)
+{
+	schedule_init(s, conf, buckets, BUCKETS);
+	schedule_lend_jobs(s, jobs, JOBS);
+	schedule_lend_destinations(s, destinations, DESTINATIONS);
+}
+
+static uint32_t
+named(struct schedule *s, unsigned n)
+{
+	int len = snprintf(names[n], sizeof names[n], "d%u.example", n);
+	struct span name = { (uint8_t *)names[n], (size_t)len };
+	uint32_t i = schedule_find(s, name);
+
+	return i != SCHEDULE_NONE ? i : schedule_destination(s, name);
+}
+
+static void
+due_in_order(void **state)
+{
+	struct schedule s;
+	uint64_t last = 0;
+	struct schedule_conf wide = usual;
+
+	(void)state;
+	wide.window = wide.running = JOBS;
+	fresh(&s, &wide);
+	srand(1);
+	for (uint32_t i = 0; i < 5000; i++)
+		assert_int_not_equal(schedule_add(&s, named(&s, i % 50), i, 1000 + (uint64_t)(rand() % 100000), 0), SCHEDULE_NONE);
+	schedule_check(&s);
+	assert_int_equal(schedule_next(&s, 999), SCHEDULE_NONE);
+	for (uint32_t i = 0; i < 5000; i++) {
+		uint64_t when = schedule_when(&s);
+		uint32_t job = schedule_next(&s, when);
+
+		assert_true(when >= last);
+		assert_int_equal(s.job[job].due, when);
+		last = when;
+		if (i % 3 == 0)
+			schedule_finish(&s, job, TRY_ANSWERED, when);
+		if (i % 500 == 0)
+			schedule_check(&s);
+	}
+	assert_int_equal(schedule_when(&s), UINT64_MAX);
+	schedule_check(&s);
+}
+
+/* Ten thousand messages for a host that does not answer, and one for somebody else. */
+static void
+a_dead_destination_delays_nobody(void **state)
+{
+	struct schedule s;
+	uint32_t dead, running = 0, job;
+	bool other = false;
+
+	(void)state;
+	fresh(&s, &usual);
+	dead = named(&s, 0);
+	for (uint32_t i = 0; i < 10000; i++)
+		(void)schedule_add(&s, dead, i, 100, 0);
+	(void)schedule_add(&s, named(&s, 1), 10000, 200, 0);
+	while ((job = schedule_next(&s, 1000)) != SCHEDULE_NONE) {
+		other = other || s.job[job].destination != dead;
+		running++;
+	}
+	assert_true(other);
+	assert_int_equal(running, 21);
+	schedule_check(&s);
+}
+
+/* 5321-70: what fails teaches once, then one at a time knocks, later and later. */
+static void
+a_dead_destination_is_held_off(void **state)
+{
+	struct schedule s;
+	uint32_t d, out[20];
+	uint64_t now = 1000, held;
+
+	(void)state;
+	fresh(&s, &usual);
+	d = named(&s, 0);
+	for (uint32_t i = 0; i < 100; i++)
+		(void)schedule_add(&s, d, i, 1, 0);
+	for (unsigned i = 0; i < 20; i++)
+		out[i] = schedule_next(&s, now);
+	assert_int_equal(schedule_next(&s, now), SCHEDULE_NONE);
+	for (unsigned i = 0; i < 20; i++)
+		schedule_again(&s, out[i], now + 60000, TRY_FAILED, now);
+	assert_int_equal(s.destination[d].failures, 1);
+	held = s.destination[d].held;
+	assert_int_equal(held, now + 15000);
+	assert_int_equal(schedule_when(&s), held);
+	/* One knocks. */
+	now = held;
+	out[0] = schedule_next(&s, now);
+	assert_int_not_equal(out[0], SCHEDULE_NONE);
+	assert_int_equal(schedule_next(&s, now), SCHEDULE_NONE);
+	schedule_again(&s, out[0], now + 60000, TRY_FAILED, now);
+	assert_int_equal(s.destination[d].held, now + 30000);
+	now = s.destination[d].held;
+	out[0] = schedule_next(&s, now);
+	schedule_finish(&s, out[0], TRY_ANSWERED, now);
+	assert_int_equal(s.destination[d].held, 0);
+	assert_int_equal(s.destination[d].window, 2);
+	assert_int_not_equal(schedule_next(&s, now), SCHEDULE_NONE);
+	assert_int_not_equal(schedule_next(&s, now), SCHEDULE_NONE);
+	assert_int_equal(schedule_next(&s, now), SCHEDULE_NONE);
+	schedule_check(&s);
+}
+
+static void
+limits_in_all(void **state)
+{
+	struct schedule s;
+	uint32_t running = 0;
+
+	(void)state;
+	fresh(&s, &usual);
+	for (uint32_t i = 0; i < 6000; i++)
+		(void)schedule_add(&s, named(&s, i % 200), i, 1, 0);
+	while (schedule_next(&s, 10) != SCHEDULE_NONE)
+		running++;
+	assert_int_equal(running, 500);
+	assert_int_equal(schedule_when(&s), UINT64_MAX);
+}
+
+/* 5321-68: the first retry within retry_first, each later twice as late, never beyond retry_max, and not in step. */
+static void
+back_off(void **state)
+{
+	uint64_t last = 0;
+
+	(void)state;
+	for (uint32_t n = 1; n < 100; n++) {
+		uint64_t most = schedule_backoff(&usual, 1000, n, 0) - 1000, least = schedule_backoff(&usual, 1000, n, 1023) - 1000;
+
+		assert_true(most >= last);
+		assert_true(most <= usual.retry_max);
+		assert_true(least < most && least >= most - most / 8);
+		assert_true(n > 1 || most == usual.retry_first);
+		assert_true(n < 2 || most == usual.retry_max || most == 2 * last);
+		last = most;
+	}
+	assert_int_equal(last, usual.retry_max);
+}
+
+static void
+a_void_try_does_not_count(void **state)
+{
+	struct schedule s;
+	uint32_t job;
+
+	(void)state;
+	fresh(&s, &usual);
+	job = schedule_add(&s, named(&s, 0), 0, 1, 0);
+	assert_int_equal(schedule_next(&s, 5), job);
+	schedule_again(&s, job, 5, TRY_VOID, 5);
+	assert_int_equal(s.job[job].attempts, 0);
+	assert_int_equal(schedule_next(&s, 5), job);
+	schedule_again(&s, job, 5000, TRY_ANSWERED, 5);
+	assert_int_equal(s.job[job].attempts, 1);
+	assert_int_equal(schedule_next(&s, 5), SCHEDULE_NONE);
+	schedule_hurry(&s, job, 6);
+	assert_int_equal(schedule_next(&s, 6), job);
+	/* It runs: nothing to hurry. */
+	schedule_hurry(&s, job, 6);
+	schedule_remove(&s, job);
+	schedule_check(&s);
+}
+
+static void
+destinations_retire(void **state)
+{
+	struct schedule s;
+	uint32_t d, job;
+
+	(void)state;
+	fresh(&s, &usual);
+	d = named(&s, 0);
+	job = schedule_add(&s, d, 0, 1, 0);
+	assert_false(schedule_retire(&s, d, 1));
+	assert_int_equal(schedule_next(&s, 1), job);
+	assert_false(schedule_retire(&s, d, 1));
+	schedule_finish(&s, job, TRY_FAILED, 1);
+	/* What was learnt is kept while it means something. */
+	assert_false(schedule_retire(&s, d, 1));
+	assert_true(schedule_retire(&s, d, 1000000));
+	assert_int_equal(schedule_find(&s, SPAN("d0.example")), SCHEDULE_NONE);
+	assert_int_equal(named(&s, 1), d);
+	schedule_check(&s);
+}
+
+/* Anything in any order, against a plain list. */
+static void
+any_order(void **state)
+{
+	struct schedule s;
+	static uint32_t live[JOBS];
+	uint32_t count = 0;
+	uint64_t now = 1000;
+
+	(void)state;
+	fresh(&s, &usual);
+	srand(7);
+	for (unsigned step = 0; step < 30000; step++) {
+		uint32_t pick = count > 0 ? (uint32_t)rand() % count : 0, job = count > 0 ? live[pick] : 0;
+
+		now += (uint64_t)(rand() % 500);
+		switch (rand() % 6) {
+		case 0:
+		case 1:
+			live[count++] = schedule_add(&s, named(&s, (unsigned)rand() % 40), step, now + (uint64_t)(rand() % 9999), 0);
+			break;
+		case 2:
+			(void)schedule_next(&s, now);
+			break;
+		case 3:
+			if (count > 0 && s.job[job].state == JOB_RUNNING)
+				schedule_again(&s, job, now + (uint64_t)(rand() % 9999), (enum try_end)(rand() % 3), now);
+			break;
+		case 4:
+			if (count > 0 && rand() % 2 == 0) {
+				schedule_remove(&s, job);
+				live[pick] = live[--count];
+			}
+			break;
+		default:
+			if (count > 0)
+				schedule_hurry(&s, job, now);
+		}
+		if (step % 1000 == 0)
+			schedule_check(&s);
+	}
+	assert_int_equal(s.waiting + s.running, count);
+	schedule_check(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(due_in_order),
+		cmocka_unit_test(a_dead_destination_delays_nobody),
+		cmocka_unit_test(a_dead_destination_is_held_off),
+		cmocka_unit_test(limits_in_all),
+		cmocka_unit_test(back_off),
+		cmocka_unit_test(a_void_try_does_not_count),
+		cmocka_unit_test(destinations_retire),
+		cmocka_unit_test(any_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
