@@ -5,15 +5,13 @@
 
 #include "sasl/context.h"
 #include "sasl/prepare.h"
+#include "sasl/scram_client.h"
 
-enum {
-	ITERATIONS_MIN = 4096,          /* RFC 7677 4 */
-	ITERATIONS_MAX = 2000000,       /* about two seconds of hashing; more is an attack on us (scram-6) */
-	CLIENT_OUTPUT_MAX = 6144,
-};
+enum { CLIENT_OUTPUT_MAX = 6144 };
 
 struct sasl_client {
-	Gsasl_session *session;
+	Gsasl_session *session;         /* PLAIN, LOGIN */
+	struct scram_client scram;
 	enum smtp_mechanism mechanism;
 	unsigned steps;                 /* challenges answered */
 	bool finished;                  /* the mechanism has all it needs */
@@ -29,7 +27,7 @@ is_scram(enum smtp_mechanism m)
 }
 
 /* The words replace what is there, and always end in NUL. */
-static void
+static bool
 say(struct buf *why, const char *words, const char *detail)
 {
 	why->len = 0;
@@ -38,6 +36,7 @@ say(struct buf *why, const char *words, const char *detail)
 		why->len = why->max > 0 ? why->max - 1 : 0;
 		(void)buf_terminate(why);
 	}
+	return false;
 }
 
 /* Our order, never the server's (4422-3): first what proves the server to us and hides the password. */
@@ -65,18 +64,6 @@ choose(const struct sasl_client_facts *f, enum smtp_mechanism *chosen)
 	return false;
 }
 
-/* SASLprep of what the server will compare (4616-3, 4954-16). */
-static bool
-set_prepared(Gsasl_session *session, Gsasl_property which, struct span value)
-{
-	struct secret prepared;
-	bool done = sasl_prepare(PREPARE_QUERY, value, &prepared)
-	    && gsasl_property_set_raw(session, which, (const char *)prepared.p, prepared.len) == GSASL_OK;
-
-	secret_wipe(&prepared);
-	return done;
-}
-
 /* What GNU SASL made goes out; its copy is overwritten. */
 static bool
 take_output(char *output, size_t len, struct buf *out)
@@ -88,44 +75,71 @@ take_output(char *output, size_t len, struct buf *out)
 }
 
 static bool
-first_message(struct sasl_client *c, struct buf *initial, struct buf *why)
+gsasl_first(struct sasl_client *c, struct span user, struct span password, struct buf *initial, struct buf *why)
 {
+	Gsasl *context = sasl_context();
 	char *output = NULL;
 	size_t len = 0;
-	bool kept;
-	int rc = gsasl_step(c->session, NULL, 0, &output, &len);
+	int rc;
 
-	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE) {
-		say(why, "cannot begin the authentication", gsasl_strerror(rc));
-		return false;
-	}
-	c->finished = rc == GSASL_OK;
-	kept = secret_set(&c->initial, (struct span){ (const uint8_t *)output, len });
-	if (take_output(output, len, initial) && kept)
+	if (context == NULL || gsasl_client_start(context, sasl_mechanism_name(c->mechanism), &c->session) != GSASL_OK
+	    || gsasl_property_set_raw(c->session, GSASL_AUTHID, (const char *)user.p, user.len) != GSASL_OK
+	    || gsasl_property_set_raw(c->session, GSASL_PASSWORD, (const char *)password.p, password.len) != GSASL_OK)
+		return say(why, "GNU SASL cannot begin", sasl_mechanism_name(c->mechanism));
+	if (c->mechanism == SMTP_AUTH_LOGIN)
 		return true;
-	say(why, "the first message of the authentication is too long", NULL);
-	return false;
+	rc = gsasl_step(c->session, NULL, 0, &output, &len);
+	c->finished = rc == GSASL_OK;
+	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
+		return say(why, "cannot begin the authentication", gsasl_strerror(rc));
+	return take_output(output, len, initial) || say(why, "login name and password are too long", NULL);
+}
+
+/* A client that could bind says so also without -PLUS, so that a server that offered it notices (scram-9). */
+static enum scram_flag
+flag_of(const struct sasl_client *c, int binding_type)
+{
+	if (binding_type == SASL_BINDING_NONE)
+		return SCRAM_CANNOT_BIND;
+	if (c->mechanism != SMTP_AUTH_SCRAM_SHA_256_PLUS)
+		return SCRAM_COULD_BIND;
+	return binding_type == SASL_BINDING_EXPORTER ? SCRAM_BINDS_EXPORTER : SCRAM_BINDS_UNIQUE;
 }
 
 static bool
-begin(struct sasl_client *c, const struct sasl_client_facts *f, struct buf *initial, bool *has_initial, struct buf *why)
+scram_first(struct sasl_client *c, const struct sasl_client_facts *f, struct span user, struct span password, struct buf *initial,
+    struct buf *why)
 {
-	Gsasl *context = sasl_context();
+	uint8_t nonce[SCRAM_NONCE_MAX];
+	struct buf b = BUF_OVER(nonce);
 
-	if (context == NULL || gsasl_client_start(context, sasl_mechanism_name(c->mechanism), &c->session) != GSASL_OK) {
-		say(why, "GNU SASL cannot begin", sasl_mechanism_name(c->mechanism));
-		return false;
+	if (!scram_nonce(&b))
+		return say(why, "no randomness for a nonce", NULL);
+	return scram_client_first(&c->scram, flag_of(c, f->binding_type), f->binding, user, password, buf_span(&b), initial)
+	    || say(why, c->scram.why, NULL);
+}
+
+/* SASLprep of what the server will compare (4616-3, 4954-16). */
+static bool
+begin(struct sasl_client *c, const struct sasl_client_facts *f, struct buf *initial, struct buf *why)
+{
+	struct secret user, password = { .len = 0 };
+	size_t before = initial->len;
+	struct span u, p;
+	bool done = false;
+
+	if (!sasl_prepare(PREPARE_QUERY, f->user, &user) || !sasl_prepare(PREPARE_QUERY, f->password, &password)) {
+		(void)say(why, "login name or password is empty, too long, or has characters that SASLprep forbids", NULL);
+	} else {
+		u = (struct span){ user.p, user.len };
+		p = (struct span){ password.p, password.len };
+		done = is_scram(c->mechanism) ? scram_first(c, f, u, p, initial, why) : gsasl_first(c, u, p, initial, why);
 	}
-	if (!set_prepared(c->session, GSASL_AUTHID, f->user) || !set_prepared(c->session, GSASL_PASSWORD, f->password)) {
-		say(why, "login name or password is empty, too long, or has characters that SASLprep forbids", NULL);
-		return false;
-	}
-	if (c->mechanism == SMTP_AUTH_SCRAM_SHA_256_PLUS && !sasl_set_binding(c->session, f->binding_type, f->binding)) {
-		say(why, "channel binding is too long", NULL);
-		return false;
-	}
-	*has_initial = c->mechanism != SMTP_AUTH_LOGIN;
-	return !*has_initial || first_message(c, initial, why);
+	if (done && !secret_set(&c->initial, (struct span){ initial->p + before, initial->len - before }))
+		done = say(why, "login name and password are too long", NULL);
+	secret_wipe(&user);
+	secret_wipe(&password);
+	return done;
 }
 
 struct sasl_client *
@@ -136,85 +150,67 @@ sasl_client_begin(const struct sasl_client_facts *f, enum smtp_mechanism *chosen
 
 	*has_initial = false;
 	if (!choose(f, chosen)) {
-		say(why, f->tls ? "the server offers no authentication mechanism that we know"
+		(void)say(why, f->tls ? "the server offers no authentication mechanism that we know"
 		    : "the server offers no authentication mechanism that is safe without TLS", NULL);
 		return NULL;
 	}
 	c = calloc(1, sizeof *c);
 	if (c == NULL) {
-		say(why, "out of memory", NULL);
+		(void)say(why, "out of memory", NULL);
 		return NULL;
 	}
 	c->mechanism = *chosen;
-	if (begin(c, f, initial, has_initial, why))
+	*has_initial = c->mechanism != SMTP_AUTH_LOGIN;
+	if (begin(c, f, initial, why))
 		return c;
 	sasl_client_end(c);
 	return NULL;
 }
 
-/* Look at i= before GNU SASL starts to count to it: a server may name any number (scram-6). */
 static bool
-iterations_sane(struct span challenge, struct buf *why)
-{
-	struct span attribute;
-	uint64_t n = 0;
-
-	while (challenge.len > 0) {
-		attribute = span_take_until(&challenge, ',');
-		(void)span_take_byte(&challenge, ',');
-		if (!span_take(&attribute, SPAN("i=")))
-			continue;
-		if (span_take_u64(&attribute, &n) && span_done(attribute) && n >= ITERATIONS_MIN && n <= ITERATIONS_MAX)
-			return true;
-		break;
-	}
-	say(why, "the server's SCRAM iteration count is missing, below 4096 or unreasonably large", NULL);
-	return false;
-}
-
-static bool
-step(struct sasl_client *c, struct span challenge, struct buf *response, struct buf *why)
+gsasl_next(struct sasl_client *c, struct span challenge, struct buf *response, struct buf *why)
 {
 	char *output = NULL;
 	size_t len = 0;
-	int rc;
+	int rc = gsasl_step(c->session, (const char *)challenge.p, challenge.len, &output, &len);
 
-	if (is_scram(c->mechanism) && c->steps == 0 && !iterations_sane(challenge, why))
-		return false;
-	rc = gsasl_step(c->session, (const char *)challenge.p, challenge.len, &output, &len);
-	c->steps++;
-	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE) {
-		say(why, is_scram(c->mechanism) && c->steps > 1 ? "the server did not prove that it knows the password"
-		    : "the server's challenge is malformed", gsasl_strerror(rc));
-		return false;
-	}
+	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
+		return say(why, "the server's challenge is malformed", gsasl_strerror(rc));
 	c->finished = rc == GSASL_OK;
-	if (take_output(output, len, response))
-		return true;
-	say(why, "the response is too long", NULL);
-	return false;
+	return take_output(output, len, response) || say(why, "the response is too long", NULL);
+}
+
+static bool
+scram_next(struct sasl_client *c, struct span challenge, struct buf *response, struct buf *why)
+{
+	if (c->steps == 0)
+		return scram_client_final(&c->scram, challenge, response) || say(why, c->scram.why, NULL);
+	c->finished = scram_client_verify(&c->scram, challenge);
+	return c->finished || say(why, c->scram.why, NULL);
 }
 
 bool
 sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct buf *why)
 {
+	bool done;
+
 	if (c->failed)
-		return false;
+		return say(why, "the authentication has failed already", NULL);
 	/* The initial response was not sent, because the line would have been too long (4954-10): send it now. */
 	if (challenge.len == 0 && c->steps == 0 && c->initial.len > 0 && !c->resent) {
 		c->resent = true;
 		return buf_put(response, (struct span){ c->initial.p, c->initial.len });
 	}
-	if (c->finished) {
-		/* PLAIN has nothing left to say; SCRAM has said all and heard all. */
-		say(why, "the server asks for more than the mechanism has", NULL);
-		c->failed = true;
-		return false;
-	}
 	if (challenge.p == NULL)
 		challenge = SPAN("");
-	c->failed = !step(c, challenge, response, why);
-	return !c->failed;
+	/* PLAIN has nothing left to say; SCRAM has said all and heard all. */
+	if (c->finished)
+		done = say(why, "the server asks for more than the mechanism has", NULL);
+	else
+		done = is_scram(c->mechanism) ? scram_next(c, challenge, response, why) : gsasl_next(c, challenge, response, why);
+	c->steps++;
+	c->failed = !done;
+	return done;
 }
 
 bool
@@ -229,6 +225,7 @@ sasl_client_end(struct sasl_client *c)
 	if (c == NULL)
 		return;
 	sasl_finish(c->session);
+	scram_client_end(&c->scram);
 	secret_wipe(&c->initial);
 	free(c);
 }

@@ -78,6 +78,16 @@ take_lock(int fd)
 	return false;
 }
 
+/* A lock that root made must not shut out the directory's owner; when it cannot be given away it still locks. */
+static void
+give_to_owner(int fd, const char *dir)
+{
+	struct stat st;
+
+	if (geteuid() == 0 && stat(dir, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == -1)
+		errno = 0;
+}
+
 static bool
 lock(struct users_file *f, struct buf *why)
 {
@@ -97,6 +107,7 @@ lock(struct users_file *f, struct buf *why)
 		say_errno(why, "lock", path);
 		return false;
 	}
+	give_to_owner(f->lock, dir);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "sasl/client.h"
 #include "sasl/prepare.h"
+#include "sasl/scram_client.h"
 #include "sasl/server.h"
 
 static struct verifier pencil;
@@ -324,6 +325,88 @@ scram_firsts_that_are_refused(void **state)
 }
 
 static void
+stripped_plus_is_noticed(void **state)
+{
+	/* scram-9, scram-8: the client could bind and was shown no -PLUS; the server had offered it. */
+	struct talk t = { .user = SPAN("user"), .password = SPAN("pencil"), .offered = SMTP_AUTH_SCRAM_SHA_256,
+		.client_binding = SASL_BINDING_EXPORTER, .server_binding = SASL_BINDING_EXPORTER, .client_octets = OCTETS,
+		.server_octets = OCTETS };
+
+	(void)state;
+	talk(&t);
+	assert_int_equal(t.step, SASL_REFUSED);
+	assert_false(t.proved);
+	sasl_server_end(&t.server);
+	/* A server that cannot bind itself has offered nothing to strip. */
+	t.server_binding = SASL_BINDING_NONE;
+	talk(&t);
+	assert_int_equal(t.step, SASL_PROVED);
+	assert_true(t.proved);
+	sasl_server_end(&t.server);
+}
+
+static void
+names_with_commas_and_equals_signs(void **state)
+{
+	struct talk t = { .user = SPAN("a,b=c"), .password = SPAN("pencil"), .offered = SMTP_AUTH_SCRAM_SHA_256 };
+
+	(void)state;
+	talk(&t);       /* scram-2 */
+	assert_int_equal(t.step, SASL_PROVED);
+	assert_true(t.proved);
+	assert_true(span_eq((struct span){ t.server.login.p, t.server.login.len }, SPAN("a,b=c")));
+	sasl_server_end(&t.server);
+}
+
+/* RFC 7677 3, word for word. */
+static void
+client_says_what_the_rfc_says(void **state)
+{
+	static const char first[] = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+	struct scram_client c;
+	uint8_t room[1000];
+	struct buf out = BUF_OVER(room);
+
+	(void)state;
+	assert_true(scram_client_first(&c, SCRAM_CANNOT_BIND, SPAN(""), SPAN("user"), SPAN("pencil"), SPAN("rOprNGfwEbeRWgbNEkqO"), &out));
+	assert_true(span_eq(buf_span(&out), SPAN("n,,n=user,r=rOprNGfwEbeRWgbNEkqO")));
+	out.len = 0;
+	assert_true(scram_client_final(&c, span_of(first), &out));
+	assert_true(span_eq(buf_span(&out), SPAN("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+	    "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")));
+	assert_true(scram_client_verify(&c, SPAN("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")));
+	/* scram-5 */
+	assert_false(scram_client_verify(&c, SPAN("v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")));
+	assert_false(scram_client_verify(&c, SPAN("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95A==")));
+	assert_false(scram_client_verify(&c, SPAN("v=")));
+	assert_false(scram_client_verify(&c, SPAN("")));
+	assert_false(scram_client_verify(&c, SPAN("e=other-error")));
+	scram_client_end(&c);
+}
+
+static void
+success_without_the_signature_is_none(void **state)
+{
+	struct sasl_client_facts f = { SPAN("user"), SPAN("pencil"), SMTP_AUTH_SCRAM_SHA_256, true, 0, SPAN("") };
+	uint8_t a[600], w[200];
+	char first[200];
+	struct buf out = BUF_OVER(a), why = BUF_OVER(w);
+	enum smtp_mechanism m;
+	bool has;
+	struct sasl_client *c = sasl_client_begin(&f, &m, &out, &has, &why);
+
+	(void)state;
+	assert_non_null(c);
+	assert_true(buf_terminate(&out));
+	(void)snprintf(first, sizeof first, "%sMORE,s=QSXCR+Q6sek8bf92,i=4096,x=ignored", strstr((char *)a, "r="));
+	out.len = 0;
+	assert_true(sasl_client_step(c, span_of(first), &out, &why));
+	/* scram-5: 235 may come now, but who said it? */
+	assert_false(sasl_client_proved(c));
+	sasl_client_end(c);
+}
+
+static void
 downgrade_is_refused(void **state)
 {
 	uint8_t room[600];
@@ -426,6 +509,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scram_proves_both_sides),
 		cmocka_unit_test(scram_binds_the_channel),
+		cmocka_unit_test(stripped_plus_is_noticed),
+		cmocka_unit_test(names_with_commas_and_equals_signs),
+		cmocka_unit_test(client_says_what_the_rfc_says),
+		cmocka_unit_test(success_without_the_signature_is_none),
 		cmocka_unit_test(downgrade_is_refused),
 		cmocka_unit_test(wrong_and_unknown_look_alike),
 		cmocka_unit_test(fake_salt_is_stable),
