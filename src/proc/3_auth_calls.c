@@ -22,9 +22,11 @@ attempt_phase_enter(struct session *s, enum phase phase)
 static struct session **
 place_of(const struct front *f, uint32_t id)
 {
-	/* Fronts count their sessions or draw lots: a multiplication spreads both. */
-	struct session **at = &f->bucket[(id * UINT32_C(2654435761)) >> 7 & (f->buckets - 1)];
+	struct session **at;
+	uint32_t h = (id ^ id >> 16) * UINT32_C(2654435761);
 
+	/* Fronts put a slot into the low bits and a count into the high ones: both must reach the bucket's number. */
+	at = &f->bucket[(h ^ h >> 16) & (f->buckets - 1)];
 	while (*at != NULL && (*at)->id != id)
 		at = &(*at)->next;
 	return at;
