@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/secret.h"
+
 enum {
 	HEADER = 12,
 	FLAG_FD = 1,
@@ -32,7 +34,8 @@ struct channel {
 	int fd;
 	int events;
 	unsigned handles;               /* uv handles not yet closed */
-	bool closed, broken, paused, congested, dispatching;
+	bool closed, broken, paused, congested, dispatching, lazy;
+	bool out_secret;                /* out holds, or held since it last ran empty, octets to be wiped */
 	uint8_t *in;
 	size_t in_len, in_max;
 	uint8_t *out;
@@ -43,6 +46,12 @@ struct channel {
 	int arrived[FDS_MAX];
 	size_t arriveds;
 };
+
+static bool
+is_secret(const struct channel *c, uint32_t type)
+{
+	return c->handler->secret != NULL && c->handler->secret((uint16_t)type);
+}
 
 static size_t
 unsent(const struct channel *c)
@@ -59,6 +68,10 @@ release(uv_handle_t *handle)
 
 	if (--c->handles > 0)
 		return;
+	if (c->handler->secret != NULL) {
+		wipe(c->in, c->in_max);
+		wipe(c->out, c->out_max);
+	}
 	free(c->in);
 	free(c->out);
 	free(c);
@@ -110,6 +123,25 @@ doom(struct channel *c)
 	wake(c);
 }
 
+/* realloc(), but a channel that carries secrets leaves no copy behind. */
+static uint8_t *
+enlarge(const struct channel *c, uint8_t *old, size_t used, size_t max)
+{
+	uint8_t *bigger;
+
+	if (c->handler->secret == NULL)
+		return realloc(old, max);
+	bigger = malloc(max);
+	if (bigger == NULL)
+		return NULL;
+	if (used > 0) {
+		memcpy(bigger, old, used);
+		wipe(old, used);
+	}
+	free(old);
+	return bigger;
+}
+
 /* ---- receiving ---- */
 
 static bool
@@ -122,7 +154,7 @@ make_in_room(struct channel *c, size_t need)
 		return true;
 	while (max < need)
 		max *= 2;
-	bigger = realloc(c->in, max);
+	bigger = enlarge(c, c->in, c->in_len, max);
 	if (bigger == NULL)
 		return false;
 	c->in = bigger;
@@ -173,7 +205,22 @@ dispatch_one(struct channel *c, struct span in)
 	f.body = (struct span){ in.p + HEADER, length };
 	f.fd = type_flags >> 16 & FLAG_FD ? take_fd(c) : -1;
 	(c->handler->message != NULL ? c->handler->message : refuse_message)(c->arg, c, &f);
+	/* The span is const because handlers may not write; the octets are ours. */
+	if (!c->closed && is_secret(c, f.type))
+		wipe(c->in + (f.body.p - c->in), length);
 	return HEADER + length;
+}
+
+/* Move what is left to the front. A piece of a secret must not stay behind where it lay. */
+static void
+move_rest(struct channel *c, size_t done)
+{
+	size_t before = c->in_len;
+
+	c->in_len -= done;
+	memmove(c->in, c->in + done, c->in_len);
+	if (c->in_len >= HEADER && is_secret(c, u32_get(c->in + 4)))
+		wipe(c->in + c->in_len, before - c->in_len);
 }
 
 static void
@@ -188,10 +235,8 @@ dispatch(struct channel *c)
 	    && (n = dispatch_one(c, (struct span){ c->in + done, c->in_len - done })) > 0)
 		done += n;
 	c->dispatching = false;
-	if (done > 0 && !c->closed) {
-		memmove(c->in, c->in + done, c->in_len - done);
-		c->in_len -= done;
-	}
+	if (done > 0 && !c->closed)
+		move_rest(c, done);
 }
 
 static bool
@@ -302,6 +347,9 @@ tidy_out(struct channel *c)
 {
 	if (unsent(c) > 0)
 		return;
+	if (c->out_secret)
+		wipe(c->out, c->out_len);
+	c->out_secret = false;
 	c->out_start = c->out_len = 0;
 	if (c->out_max > OUT_KEPT) {
 		free(c->out);
@@ -373,6 +421,8 @@ make_out_room(struct channel *c, size_t n)
 		return true;
 	if (c->out_start > 0) {
 		memmove(c->out, c->out + c->out_start, unsent(c));
+		if (c->out_secret)
+			wipe(c->out + unsent(c), c->out_start);
 		c->out_len -= c->out_start;
 		c->out_start = 0;
 	}
@@ -382,7 +432,7 @@ make_out_room(struct channel *c, size_t n)
 		return false;
 	if (max == c->out_max)
 		return true;
-	bigger = realloc(c->out, max);
+	bigger = enlarge(c, c->out, c->out_len, max);
 	if (bigger == NULL)
 		return false;
 	c->out = bigger;
@@ -414,9 +464,11 @@ commit(struct channel *c, uint16_t type, uint16_t flags, uint32_t session, struc
 	u32_put(header + 4, (uint32_t)type | (uint32_t)flags << 16);
 	u32_put(header + 8, session);
 	c->out_len += HEADER + filled.len;
+	c->out_secret = c->out_secret || is_secret(c, type);
 	if (unsent(c) >= CHANNEL_CONGESTED)
 		c->congested = true;
-	wake(c);
+	if (!c->lazy || unsent(c) >= CHANNEL_LAZY_MAX)
+		wake(c);
 }
 
 void
@@ -477,6 +529,12 @@ channel_send_fd(struct channel *c, uint16_t type, uint32_t session, struct layou
 	c->departing[c->departings++] = (struct departing){ c->sent + unsent(c), copy };
 	commit(c, type, FLAG_FD, session, b);
 	return true;
+}
+
+void
+channel_lazy(struct channel *c, bool lazy)
+{
+	c->lazy = lazy;
 }
 
 bool

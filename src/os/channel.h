@@ -20,6 +20,7 @@ enum {
 	CHANNEL_BODY_MAX = 512 * 1024,          /* of one frame */
 	CHANNEL_CONGESTED = 1024 * 1024,        /* unsent octets from which channel_congested() says true */
 	CHANNEL_BACKLOG_MAX = 64 * 1024 * 1024,
+	CHANNEL_LAZY_MAX = 48 * 1024,
 };
 
 struct frame {
@@ -38,6 +39,8 @@ struct channel_handler {
 	void (*closed)(void *arg, struct channel *);
 	/* Optional: congestion is over. */
 	void (*drained)(void *arg, struct channel *);
+	/* Optional: frames of this type carry a secret. Their octets are wiped on this side as soon as they are sent or handled. */
+	bool (*secret)(uint16_t type);
 };
 
 /* Makes an end of a connected stream socket (AF_UNIX); fd becomes the channel's, nonblocking. NULL when memory is short. */
@@ -46,6 +49,10 @@ struct channel *channel_open(uv_loop_t *, int fd, const struct channel_handler *
 void channel_close(struct channel *);
 /* Write what is gathered without waiting for the end of the turn; may leave a rest. */
 void channel_flush(struct channel *);
+
+/* While lazy, what is sent waits for the next frame that is not, for CHANNEL_LAZY_MAX octets, or for channel_flush(): for what
+ * nobody waits for, so that it costs the other side no wake-up of its own. */
+void channel_lazy(struct channel *, bool lazy);
 
 /* Send a message described by its layout. False when it does not fit its own ceilings (a bug of the caller's). */
 bool channel_send(struct channel *, uint16_t type, uint32_t session, struct layout, const void *message);

@@ -266,7 +266,8 @@ spawn(struct worker *w, int fd)
 bool
 master_child_begin(struct worker *w)
 {
-	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed,
+		.secret = message_is_secret };
 	int fd[2], error = channel_pair(fd) ? 0 : uv_translate_sys_error(errno);
 
 	if (error != 0) {

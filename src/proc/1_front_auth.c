@@ -81,6 +81,40 @@ auth_cancel(struct front_session *s)
 		(void)channel_send_octets(front.auth, AUTH_CANCEL, s->id, (struct span){ NULL, 0 });
 }
 
+static char *
+copy_of(struct span text)
+{
+	char *p = calloc(1, text.len + 1);
+
+	if (p != NULL && text.len > 0)
+		memcpy(p, text.p, text.len);
+	return p;
+}
+
+static struct span
+reverse_path(const struct front_session *s)
+{
+	return (struct span){ s->draft->mail.reverse_path, s->draft->mail.reverse_path_len };
+}
+
+/* Message after message comes from the same address; asking each time would cost as much as the message. */
+static bool
+was_allowed(const struct front_session *s)
+{
+	return s->allowed != NULL && uv_now(&front.child.loop) - s->allowed_at < FRONT_ALLOWED_MS &&
+	    span_eq(span_of(s->allowed), reverse_path(s));
+}
+
+static void
+remember_allowed(struct front_session *s)
+{
+	s->allowed_at = uv_now(&front.child.loop);
+	if (s->allowed != NULL && span_eq(span_of(s->allowed), reverse_path(s)))
+		return;
+	free(s->allowed);
+	s->allowed = copy_of(reverse_path(s));
+}
+
 bool
 auth_ask_sender(struct front_session *s, struct smtp_answer *a)
 {
@@ -105,6 +139,10 @@ auth_ask_sender(struct front_session *s, struct smtp_answer *a)
 		memcpy(s->draft->envid, s->smtp.ask.envid.p, s->draft->envid_len);
 	if (s->draft->auth_len > 0)
 		memcpy(s->draft->auth, s->smtp.ask.auth.p, s->draft->auth_len);
+	if (was_allowed(s)) {
+		a->verdict.fail = spool_open_draft(s);
+		return true;
+	}
 	(void)channel_send_octets(front.auth, AUTH_SENDER, s->id, s->smtp.ask.path.whole);
 	s->waiting = WAIT_SENDER;
 	return false;
@@ -137,22 +175,16 @@ auth_ask_author(struct front_session *s, struct smtp_answer *a)
 void
 auth_forget(struct front_session *s)
 {
-	if (knows_us(s))
+	if (knows_us(s)) {
+		/* Nobody waits for it: it goes with the next question, or with the sweep. */
+		channel_lazy(front.auth, true);
 		(void)channel_send_octets(front.auth, AUTH_END, s->id, (struct span){ NULL, 0 });
+		channel_lazy(front.auth, false);
+	}
 	s->auth_epoch = 0;
 }
 
 /* ---- answers ---- */
-
-static char *
-copy_of(struct span text)
-{
-	char *p = calloc(1, text.len + 1);
-
-	if (p != NULL && text.len > 0)
-		memcpy(p, text.p, text.len);
-	return p;
-}
 
 static bool
 on_challenge(struct front_session *s, struct span body)
@@ -177,6 +209,7 @@ on_result(struct front_session *s, struct span body)
 		a.verdict = (struct verdict){ FAIL_AUTH_BACKEND, { NULL, 0 } };
 	if (a.verdict.fail == OK) {
 		a.auth = SMTP_AUTH_DONE;
+		tls_past_secrets(s->tls);
 		words_proved(s);
 	} else {
 		words_not_proved(s, a.verdict.fail, r.login);
@@ -196,10 +229,12 @@ on_verdict(struct front_session *s, struct span body)
 	if (s->waiting != WAIT_SENDER && s->waiting != WAIT_AUTHOR)
 		return true;
 	a.verdict = (struct verdict){ (enum fail)v.fail, v.words };
-	if (a.verdict.fail == OK && s->waiting == WAIT_SENDER)
+	if (a.verdict.fail == OK && s->waiting == WAIT_SENDER) {
+		remember_allowed(s);
 		a.verdict.fail = spool_open_draft(s);
-	else if (a.verdict.fail == OK && !auth_ask_author(s, &a))
+	} else if (a.verdict.fail == OK && !auth_ask_author(s, &a)) {
 		return true;            /* the next one has been asked about */
+	}
 	talk_answer(s, &a);
 	return true;
 }
@@ -256,4 +291,5 @@ on_closed(void *arg, struct channel *c)
 	auth_lost();
 }
 
-const struct channel_handler front_auth_handler = { .message = on_message, .closed = on_closed };
+const struct channel_handler front_auth_handler = { .message = on_message, .closed = on_closed,
+	.secret = message_is_secret };

@@ -64,7 +64,8 @@ front_of(struct auth *a, uint32_t slot)
 void
 auth_add_front(struct auth *a, uint32_t slot, int fd)
 {
-	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed,
+		.secret = message_is_secret };
 	struct front *f = front_of(a, slot);
 
 	if (f != NULL) {

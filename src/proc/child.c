@@ -201,7 +201,8 @@ on_master_gone(void *arg, struct channel *c)
 int
 child_run(struct child *child, enum role role, uint32_t slot, const struct child_handler *handler, void *arg)
 {
-	static const struct channel_handler master = { .message = on_message, .closed = on_master_gone };
+	static const struct channel_handler master = { .message = on_message, .closed = on_master_gone,
+		.secret = message_is_secret };
 	int error;
 
 	me.child = child;

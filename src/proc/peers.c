@@ -14,6 +14,21 @@ role_name(enum role role)
 	return names[role];
 }
 
+bool
+message_is_secret(uint16_t type)
+{
+	switch (type) {
+	case MASTER_CERTIFICATE:
+	case MASTER_TICKET_KEYS:
+	case MASTER_SECRET:
+	case AUTH_START:
+	case AUTH_NEXT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static const struct field master_certificate_fields[] = {
 	FIELD_OF_U32(struct master_certificate, index),
 	FIELD_OF_SPAN(struct master_certificate, chain, 256 * 1024),

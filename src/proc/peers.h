@@ -74,6 +74,9 @@ enum message {
 	QUEUE_END,              /* struct queue_end */
 };
 
+/* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */
+bool message_is_secret(uint16_t type);
+
 struct master_certificate { uint32_t index; struct span chain, key; };
 struct master_listen { uint32_t service; struct span address; uint32_t port; };    /* enum conf_service; 99: control socket */
 enum { MASTER_LISTEN_CONTROL = 99 };
