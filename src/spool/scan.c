@@ -44,6 +44,8 @@ window_room(struct window *w, size_t n)
 static const uint8_t *
 window_at(struct window *w, uint64_t at, size_t n)
 {
+	size_t ahead;
+
 	if (at > w->size || w->size - at < n)
 		return NULL;
 	if (at >= w->base && at - w->base <= w->mem.len && w->mem.len - (at - w->base) >= n)
@@ -53,7 +55,8 @@ window_at(struct window *w, uint64_t at, size_t n)
 	else
 		w->mem.len = 0;
 	w->base = at;
-	if (!window_room(w, n > WINDOW ? n : WINDOW))
+	ahead = w->size - at < WINDOW ? (size_t)(w->size - at) : WINDOW;
+	if (!window_room(w, n > ahead ? n : ahead))
 		return NULL;
 	while (w->mem.len < n) {
 		ssize_t got = pread(w->fd, w->mem.p + w->mem.len, w->mem.max - w->mem.len, (off_t)(at + w->mem.len));

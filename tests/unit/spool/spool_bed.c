@@ -1,0 +1,295 @@
+#include "spool_bed.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <signal.h>
+
+enum { HEADER = 12, WAIT_MS = 10000, FLAG_FD = 1 };
+
+static void
+send_frame(struct bed_end *e, uint16_t type, uint32_t session, struct span body, int fd)
+{
+	uint8_t header[HEADER];
+	struct iovec iov[2] = { { header, HEADER }, { (void *)(uintptr_t)body.p, body.len } };
+	union {
+		struct cmsghdr align;
+		uint8_t octets[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+	size_t total = HEADER + body.len, sent = 0;
+
+	u32_put(header, (uint32_t)body.len);
+	u32_put(header + 4, (uint32_t)type | (fd == -1 ? 0u : (uint32_t)FLAG_FD << 16));
+	u32_put(header + 8, session);
+	if (fd != -1) {
+		struct cmsghdr *c;
+
+		memset(&control, 0, sizeof control);
+		m.msg_control = &control;
+		m.msg_controllen = sizeof control.octets;
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof fd);
+	}
+	while (sent < total) {
+		ssize_t n = sendmsg(e->fd, &m, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		sent += (size_t)n;
+		m.msg_control = NULL;
+		m.msg_controllen = 0;
+		for (size_t i = 0, left = (size_t)n; i < 2; i++) {
+			size_t part = left < iov[i].iov_len ? left : iov[i].iov_len;
+
+			iov[i].iov_base = (uint8_t *)iov[i].iov_base + part;
+			iov[i].iov_len -= part;
+			left -= part;
+		}
+	}
+}
+
+void
+bed_send_octets(struct bed_end *e, uint16_t type, uint32_t session, struct span body)
+{
+	send_frame(e, type, session, body, -1);
+}
+
+void
+bed_send(struct bed_end *e, uint16_t type, uint32_t session, struct layout layout, const void *message)
+{
+	static uint8_t body[CHANNEL_BODY_MAX];
+	struct buf b = BUF_OVER(body);
+
+	assert_true(fields_format(layout, message, &b));
+	send_frame(e, type, session, buf_span(&b), -1);
+}
+
+static bool
+receive(struct bed_end *e, int ms)
+{
+	struct pollfd p = { .fd = e->fd, .events = POLLIN };
+	uint8_t control[CMSG_SPACE(8 * sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov;
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	ssize_t n;
+
+	if (e->fd == -1 || poll(&p, 1, ms) != 1)
+		return false;
+	if (e->max - e->len < 65536) {
+		e->max = e->max * 2 + 131072;
+		e->in = realloc(e->in, e->max);
+		assert_non_null(e->in);
+	}
+	iov = (struct iovec){ e->in + e->len, e->max - e->len };
+	n = recvmsg(e->fd, &m, MSG_CMSG_CLOEXEC);
+	if (n <= 0) {
+		(void)close(e->fd);
+		e->fd = -1;
+		return false;
+	}
+	e->len += (size_t)n;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) && e->fd_count < 16; i++)
+			memcpy(&e->fds[e->fd_count++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	return true;
+}
+
+bool
+bed_take(struct bed_end *e, struct bed_frame *f, int ms)
+{
+	static uint8_t body[CHANNEL_BODY_MAX];
+	size_t length;
+
+	while (e->len < HEADER || e->len - HEADER < u32_get(e->in))
+		if (!receive(e, ms))
+			return false;
+	length = u32_get(e->in);
+	assert_true(length <= sizeof body);
+	memcpy(body, e->in + HEADER, length);
+	f->type = (uint16_t)u32_get(e->in + 4);
+	f->session = u32_get(e->in + 8);
+	f->body = (struct span){ body, length };
+	f->fd = -1;
+	if (u32_get(e->in + 4) >> 16 & FLAG_FD) {
+		assert_true(e->fd_count > 0);
+		f->fd = e->fds[0];
+		memmove(e->fds, e->fds + 1, --e->fd_count * sizeof(int));
+	}
+	e->len -= HEADER + length;
+	memmove(e->in, e->in + HEADER + length, e->len);
+	return true;
+}
+
+void
+bed_want(struct bed_end *e, uint16_t type, struct bed_frame *f)
+{
+	for (;;) {
+		if (!bed_take(e, f, WAIT_MS))
+			fail_msg("no frame of type %u came", type);
+		if (f->type == type)
+			return;
+		if (f->fd != -1)
+			(void)close(f->fd);
+		if (f->type != SPOOL_STATE && f->type != RELAY_SEGMENT && f->type != RELAY_SEGMENT_GONE)
+			fail_msg("type %u came, %u was wanted", f->type, type);
+	}
+}
+
+bool
+bed_is_closed(struct bed_end *e, int ms)
+{
+	struct bed_frame f;
+
+	while (bed_take(e, &f, ms))
+		continue;
+	return e->fd == -1;
+}
+
+static void
+end_close(struct bed_end *e)
+{
+	if (e->fd != -1)
+		(void)close(e->fd);
+	for (size_t i = 0; i < e->fd_count; i++)
+		(void)close(e->fds[i]);
+	free(e->in);
+	*e = (struct bed_end){ .fd = -1 };
+}
+
+void
+bed_init(struct bed *b)
+{
+	char here[160];
+
+	memset(b, 0, sizeof *b);
+	b->master.fd = b->front.fd = b->relay.fd = -1;
+	(void)snprintf(b->directory, sizeof b->directory, "bed-XXXXXX");
+	assert_non_null(mkdtemp(b->directory));
+	conf_defaults(&b->conf);
+	(void)snprintf(b->conf.hostname.p, CONF_TEXT_MAX, "mail.example.org");
+	assert_non_null(getcwd(here, sizeof here));
+	(void)snprintf(b->conf.spool_dir.p, CONF_TEXT_MAX, "%s/%s/spool", here, b->directory);
+	(void)snprintf(b->conf.postmaster.p, CONF_TEXT_MAX, "postmaster@mail.example.org");
+	b->conf.relay.kind = CONF_RELAY_MX;
+	b->conf.retry_first = 1;
+	b->conf.spool_free_min = 1024 * 1024;
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+give_peer(struct bed *b, enum role role, struct bed_end *e)
+{
+	struct master_peer m = { role, 0 };
+	uint8_t octets[64];
+	struct buf body = BUF_OVER(octets);
+	int pair[2];
+
+	end_close(e);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_true(fields_format(master_peer_layout, &m, &body));
+	send_frame(&b->master, MASTER_PEER, 0, buf_span(&body), pair[1]);
+	(void)close(pair[1]);
+	e->fd = pair[0];
+}
+
+void
+bed_new_relay(struct bed *b)
+{
+	give_peer(b, ROLE_RELAY, &b->relay);
+}
+
+void
+bed_new_front(struct bed *b)
+{
+	give_peer(b, ROLE_FRONT, &b->front);
+}
+
+void
+bed_start(struct bed *b)
+{
+	static uint8_t text[64 * 1024];
+	struct buf conf = BUF_OVER(text);
+	struct bed_frame f;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	b->pid = fork();
+	assert_int_not_equal(b->pid, -1);
+	if (b->pid == 0) {
+		int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		if (getenv("BED_LOG") == NULL)
+			(void)dup2(quiet, STDERR_FILENO);
+		if (dup2(pair[1], PEERS_MASTER_FD) == -1)
+			_exit(99);
+		for (int fd = PEERS_MASTER_FD + 1; fd < 64; fd++)
+			(void)close(fd);
+		_exit(spool_main(0));
+	}
+	(void)close(pair[1]);
+	end_close(&b->master);
+	b->master.fd = pair[0];
+	assert_true(conf_format(&b->conf, &conf));
+	bed_send_octets(&b->master, MASTER_CONF, 0, buf_span(&conf));
+	bed_new_front(b);
+	bed_new_relay(b);
+	bed_send_octets(&b->master, MASTER_GO, 0, (struct span){ NULL, 0 });
+	bed_want(&b->master, CHILD_READY, &f);
+}
+
+void
+bed_kill(struct bed *b)
+{
+	int status;
+
+	(void)kill(b->pid, SIGKILL);
+	assert_int_equal(waitpid(b->pid, &status, 0), b->pid);
+	b->pid = 0;
+}
+
+int
+bed_drain(struct bed *b)
+{
+	struct bed_frame f;
+	int status;
+
+	bed_send_octets(&b->master, MASTER_DRAIN, 0, (struct span){ NULL, 0 });
+	bed_want(&b->master, CHILD_DRAINED, &f);
+	assert_int_equal(waitpid(b->pid, &status, 0), b->pid);
+	b->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+void
+bed_fini(struct bed *b)
+{
+	char command[3][160];
+
+	if (b->pid != 0)
+		bed_kill(b);
+	end_close(&b->master);
+	end_close(&b->front);
+	end_close(&b->relay);
+	for (unsigned n = 1; n < 100; n++) {
+		(void)snprintf(command[0], sizeof command[0], "%s/spool/%016x.log", b->directory, n);
+		(void)unlink(command[0]);
+	}
+	(void)snprintf(command[1], sizeof command[1], "%s/spool", b->directory);
+	(void)rmdir(command[1]);
+	(void)rmdir(b->directory);
+}

@@ -1,0 +1,551 @@
+/* proc/4_spool: the whole process, spoken to in its private messages. 5321-50..55, 3461-6, 3461-7, 3461-10, 3461-11. */
+#include "spool_bed.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "smtp/client.h"
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static struct spool_mail
+mail(uint64_t id, const char *from)
+{
+	return (struct spool_mail){ .queue_id = id, .arrival = now_ms(), .reverse_path = span_of(from), .login = SPAN_INIT("alice"),
+		.peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
+}
+
+static void
+say_rcpt(struct bed *b, uint32_t session, const char *to, uint32_t notify)
+{
+	struct spool_rcpt r = { .path = span_of(to), .notify = notify };
+
+	bed_send(&b->front, SPOOL_RCPT, session, spool_rcpt_layout, &r);
+}
+
+static const char content[] = "From: a@example.org\r\nSubject: x\r\n\r\nhello\r\n";
+
+/* MAIL, RCPT (comma-separated), BODY, COMMIT; not waiting for the answer. */
+static void
+say_message(struct bed *b, uint32_t session, uint64_t id, const char *from, const char *to, uint32_t notify)
+{
+	struct spool_mail m = mail(id, from);
+	struct spool_commit c = { .size = sizeof content - 1 };
+	struct span rest = span_of(to);
+
+	bed_send(&b->front, SPOOL_MAIL, session, spool_mail_layout, &m);
+	while (rest.len > 0) {
+		struct span one = span_take_until(&rest, ',');
+		struct spool_rcpt r = { .number = c.rcpts++, .path = one, .notify = notify };
+
+		(void)span_take_byte(&rest, ',');
+		bed_send(&b->front, SPOOL_RCPT, session, spool_rcpt_layout, &r);
+	}
+	bed_send_octets(&b->front, SPOOL_BODY, session, span_of(content));
+	bed_send(&b->front, SPOOL_COMMIT, session, spool_commit_layout, &c);
+}
+
+static enum fail
+answer(struct bed *b, uint32_t session)
+{
+	struct spool_committed c;
+	struct bed_frame f;
+
+	bed_want(&b->front, SPOOL_COMMITTED, &f);
+	assert_int_equal(f.session, session);
+	assert_true(fields_parse(spool_committed_layout, f.body, &c));
+	return (enum fail)c.fail;
+}
+
+struct try_seen {
+	uint32_t session;
+	uint64_t id, size;
+	uint32_t flags, attempt, rcpts;
+	uint8_t extents[200];
+	size_t extents_len;
+	char from[64], destination[64], to[8][64];
+	uint32_t number[8];
+};
+
+static void
+keep(char out[64], struct span s)
+{
+	assert_true(s.len < 64);
+	if (s.len > 0)
+		memcpy(out, s.p, s.len);
+	out[s.len] = '\0';
+}
+
+static int last_segment = -1;
+
+/* RELAY_TRY with its recipients; the newest segment's descriptor is kept. */
+static void
+want_try(struct bed *b, struct try_seen *t)
+{
+	struct relay_try m;
+	struct bed_frame f;
+
+	for (;;) {
+		assert_true(bed_take(&b->relay, &f, 10000));
+		if (f.type == RELAY_TRY)
+			break;
+		assert_true(f.type == RELAY_SEGMENT || f.type == RELAY_SEGMENT_GONE);
+		if (f.fd != -1) {
+			if (last_segment != -1)
+				(void)close(last_segment);
+			last_segment = f.fd;
+		}
+	}
+	assert_true(fields_parse(relay_try_layout, f.body, &m));
+	*t = (struct try_seen){ .session = f.session, .id = m.queue_id, .size = m.size, .flags = m.flags, .attempt = m.attempt,
+		.rcpts = m.rcpts, .extents_len = m.extents.len };
+	keep(t->from, m.reverse_path);
+	keep(t->destination, m.destination);
+	assert_true(m.extents.len <= sizeof t->extents);
+	memcpy(t->extents, m.extents.p, m.extents.len);
+	for (uint32_t i = 0; i < m.rcpts; i++) {
+		struct spool_rcpt r;
+
+		bed_want(&b->relay, RELAY_RCPT, &f);
+		assert_true(fields_parse(spool_rcpt_layout, f.body, &r));
+		if (i < 8) {
+			keep(t->to[i], r.path);
+			t->number[i] = r.number;
+		}
+	}
+}
+
+static void
+say_result(struct bed *b, const struct try_seen *t, uint32_t i, enum smtp_class class, uint32_t code)
+{
+	struct relay_result r = { .number = t->number[i], .class = class, .code = code, .stage = SMTP_STAGE_RCPT, .when = now_ms(),
+		.enhanced = class == SMTP_CLASS_NEVER ? SPAN("5.1.1") : class == SMTP_CLASS_LATER ? SPAN("4.2.0") : SPAN("2.0.0"),
+		.host = SPAN_INIT("mx.example.net [192.0.2.25]:25"), .tls = SPAN_INIT("none"), .text = SPAN_INIT("so it is") };
+
+	bed_send(&b->relay, RELAY_RESULT, t->session, relay_result_layout, &r);
+}
+
+static void
+say_done(struct bed *b, const struct try_seen *t)
+{
+	bed_send_octets(&b->relay, RELAY_DONE, t->session, (struct span){ NULL, 0 });
+}
+
+static void
+finish(struct bed *b, const struct try_seen *t, enum smtp_class class, uint32_t code)
+{
+	for (uint32_t i = 0; i < t->rcpts; i++)
+		say_result(b, t, i, class, code);
+	say_done(b, t);
+}
+
+/* The octets of the first extent. */
+static size_t
+read_content(const struct try_seen *t, char *p, size_t n)
+{
+	ssize_t got;
+
+	assert_int_equal(t->extents_len, RELAY_EXTENT);
+	got = pread(last_segment, p, u32_get(t->extents + 16) < n ? u32_get(t->extents + 16) : n, (off_t)u64_get(t->extents + 8));
+	assert_true(got >= 0);
+	return (size_t)got;
+}
+
+static void
+nothing_comes(struct bed *b, int ms)
+{
+	struct bed_frame f;
+
+	while (bed_take(&b->relay, &f, ms))
+		if (f.type == RELAY_TRY)
+			fail_msg("there was nothing to try");
+}
+
+static void
+in_and_out(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+	char text[256];
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net,y@example.com,z@EXAMPLE.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	/* One try for each destination, whatever the case of its letters. */
+	for (unsigned i = 0; i < 2; i++) {
+		want_try(&b, &t);
+		assert_int_equal(t.id, 100);
+		assert_int_equal(t.attempt, 1);
+		assert_int_equal(t.rcpts, strcmp(t.destination, "example.net") == 0 ? 2 : 1);
+		assert_int_equal(read_content(&t, text, sizeof text), sizeof content - 1);
+		assert_memory_equal(text, content, sizeof content - 1);
+		finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	}
+	assert_int_equal(bed_drain(&b), 0);
+	bed_start(&b);
+	nothing_comes(&b, 300);
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+/* 5321-50, 5321-55, 3461-7, 3461-11: one notice for both, from nobody, and only those whom NOTIFY allows. */
+static void
+permanent_failure(void **state)
+{
+	struct bed b;
+	struct try_seen t, n;
+	char text[4096];
+	size_t len;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net,y@example.net,z@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	say_result(&b, &t, 0, SMTP_CLASS_NEVER, 550);
+	say_result(&b, &t, 1, SMTP_CLASS_DELIVERED, 250);
+	say_result(&b, &t, 2, SMTP_CLASS_NEVER, 550);
+	say_done(&b, &t);
+	want_try(&b, &n);
+	assert_string_equal(n.from, "");
+	assert_string_equal(n.to[0], "a@example.org");
+	assert_true(n.flags & MAIL_DSN);
+	len = read_content(&n, text, sizeof text - 1);
+	text[len] = '\0';
+	assert_non_null(strstr(text, "x@example.net"));
+	assert_non_null(strstr(text, "z@example.net"));
+	assert_null(strstr(text, "Final-Recipient: rfc822; y@example.net"));
+	assert_non_null(strstr(text, "multipart/report"));
+	/* 5321-51, 5321-52: nobody is told that this one failed. */
+	finish(&b, &n, SMTP_CLASS_NEVER, 550);
+	nothing_comes(&b, 300);
+	/* NOTIFY=NEVER; and the empty reverse-path, 3461-10. */
+	say_message(&b, 2, 101, "a@example.org", "x@example.net", SMTP_NOTIFY_NEVER);
+	say_message(&b, 3, 102, "", "x@example.net", 0);
+	assert_int_equal(answer(&b, 2), OK);
+	assert_int_equal(answer(&b, 3), OK);
+	want_try(&b, &t);
+	want_try(&b, &n);
+	finish(&b, &t, SMTP_CLASS_NEVER, 550);
+	finish(&b, &n, SMTP_CLASS_NEVER, 550);
+	nothing_comes(&b, 300);
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+/* 3461-6: NOTIFY=SUCCESS to a next hop without DSN: "relayed". */
+static void
+relayed_notice(void **state)
+{
+	struct bed b;
+	struct try_seen t, n;
+	char text[4096];
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net", SMTP_NOTIFY_SUCCESS);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	want_try(&b, &n);
+	text[read_content(&n, text, sizeof text - 1)] = '\0';
+	assert_non_null(strstr(text, "Action: relayed"));
+	finish(&b, &n, SMTP_CLASS_DELIVERED, 250);
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+/* A recipient that must wait is tried again alone; its expiry gives 5.4.7. */
+static void
+later_and_expiry(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+	char text[4096];
+
+	(void)state;
+	bed_init(&b);
+	b.conf.expire = 3;
+	b.conf.retry_max = 1;
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net,y@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	assert_int_equal(t.rcpts, 2);
+	say_result(&b, &t, 1, SMTP_CLASS_DELIVERED, 250);
+	say_result(&b, &t, 0, SMTP_CLASS_LATER, 451);
+	say_done(&b, &t);
+	for (uint32_t attempt = 2; attempt < 20; attempt++) {
+		want_try(&b, &t);
+		if (t.flags & MAIL_DSN)
+			break;
+		assert_int_equal(t.attempt, attempt);
+		assert_int_equal(t.rcpts, 1);
+		assert_string_equal(t.to[0], "x@example.net");
+		finish(&b, &t, SMTP_CLASS_LATER, 451);
+	}
+	assert_true(t.flags & MAIL_DSN);
+	text[read_content(&t, text, sizeof text - 1)] = '\0';
+	assert_non_null(strstr(text, "5.4.7"));
+	assert_non_null(strstr(text, "so it is"));
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+static void
+relay_dies(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net,y@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	say_result(&b, &t, 0, SMTP_CLASS_DELIVERED, 250);
+	/* It must be read before the end is. */
+	(void)usleep(100000);
+	bed_new_relay(&b);
+	want_try(&b, &t);
+	assert_int_equal(t.attempt, 1);
+	assert_int_equal(t.rcpts, 1);
+	assert_string_equal(t.to[0], "y@example.net");
+	/* And once more, after everybody was reported. */
+	say_result(&b, &t, 0, SMTP_CLASS_DELIVERED, 250);
+	say_done(&b, &t);
+	assert_int_equal(bed_drain(&b), 0);
+	bed_start(&b);
+	nothing_comes(&b, 300);
+	bed_fini(&b);
+}
+
+/* Acknowledged, then killed: all of it is tried after the next start. */
+static void
+killed_after_the_answer(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+	bool seen[50] = { false };
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	for (uint32_t i = 0; i < 50; i++)
+		say_message(&b, i, 1000 + i, "a@example.org", "x@example.net", 0);
+	for (uint32_t i = 0; i < 50; i++)
+		assert_int_equal(answer(&b, i), OK);
+	bed_kill(&b);
+	bed_start(&b);
+	for (uint32_t i = 0; i < 50; i++) {
+		want_try(&b, &t);
+		assert_in_range(t.id, 1000, 1049);
+		assert_false(seen[t.id - 1000]);
+		seen[t.id - 1000] = true;
+		finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	}
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+/* What an honest front never says ends it, and drops its drafts; the others and the spool go on. */
+static void
+broken_fronts(void **state)
+{
+	struct spool_commit c = { .size = 5, .rcpts = 1 };
+	struct spool_rcpt r = { .path = SPAN_INIT("x@example.net") };
+	struct spool_mail m = mail(1, "a@example.org");
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	for (unsigned i = 0; i < 8; i++) {
+		struct spool_mail forged = m;
+
+		switch (i) {
+		case 0:         /* a recipient before MAIL */
+			bed_send(&b.front, SPOOL_RCPT, 1, spool_rcpt_layout, &r);
+			break;
+		case 1:         /* content before a recipient */
+			bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+			bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+			break;
+		case 2:         /* MAIL twice */
+			bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+			bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+			break;
+		case 3:         /* sizes that differ */
+			bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+			bed_send(&b.front, SPOOL_RCPT, 1, spool_rcpt_layout, &r);
+			bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hell"));
+			bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+			break;
+		case 4:         /* a recipient after content */
+			bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+			bed_send(&b.front, SPOOL_RCPT, 1, spool_rcpt_layout, &r);
+			bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+			bed_send(&b.front, SPOOL_RCPT, 1, spool_rcpt_layout, &r);
+			break;
+		case 5:         /* what only 5_relay may say */
+			bed_send_octets(&b.front, RELAY_DONE, 1, (struct span){ NULL, 0 });
+			break;
+		case 6:         /* mail that could never bounce */
+			forged.flags = MAIL_DSN;
+			bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &forged);
+			break;
+		default:        /* a body that does not parse */
+			bed_send_octets(&b.front, SPOOL_MAIL, 1, SPAN("hello"));
+		}
+		assert_true(bed_is_closed(&b.front, 2000));
+		bed_new_front(&b);
+		say_message(&b, 9, 500 + i, "a@example.org", "x@example.net", 0);
+		assert_int_equal(answer(&b, 9), OK);
+	}
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+static void
+broken_relays(void **state)
+{
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	for (unsigned i = 0; i < 4; i++) {
+		want_try(&b, &t);
+		if (i == 0) {           /* a try that is none */
+			t.session++;
+			say_done(&b, &t);
+		} else if (i == 1) {    /* a recipient that is none */
+			t.number[0] = 7;
+			say_result(&b, &t, 0, SMTP_CLASS_DELIVERED, 250);
+		} else if (i == 2) {    /* two results for one */
+			say_result(&b, &t, 0, SMTP_CLASS_LATER, 450);
+			say_result(&b, &t, 0, SMTP_CLASS_LATER, 450);
+		} else                  /* a class that is none */
+			say_result(&b, &t, 0, (enum smtp_class)3, 250);
+		assert_true(bed_is_closed(&b.relay, 2000));
+		bed_new_relay(&b);
+	}
+	want_try(&b, &t);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+/* The front says ABORT, or dies, at every phase; ids twice; sessions again. */
+static void
+aborts_and_ids(void **state)
+{
+	struct spool_mail m = mail(1, "a@example.org");
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	for (unsigned phase = 0; phase < 4; phase++) {
+		if (phase > 0)
+			bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+		if (phase > 1)
+			say_rcpt(&b, 1, "x@example.net", 0);
+		if (phase > 2)
+			bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+		bed_send_octets(&b.front, SPOOL_ABORT, 1, (struct span){ NULL, 0 });
+	}
+	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), FAIL_LOCAL);
+	want_try(&b, &t);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	/* Committed, and the front forgets to wait: the message stands. */
+	say_message(&b, 2, 101, "a@example.org", "x@example.net", 0);
+	bed_send_octets(&b.front, SPOOL_ABORT, 2, (struct span){ NULL, 0 });
+	say_message(&b, 2, 102, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 2), OK);
+	want_try(&b, &t);
+	want_try(&b, &t);
+	bed_fini(&b);
+}
+
+/* A big message goes through in chunks and comes back in extents. */
+static void
+big_message(void **state)
+{
+	static uint8_t piece[100000];
+	struct spool_mail m = mail(100, "a@example.org");
+	struct spool_commit c = { .size = sizeof piece * 8, .rcpts = 1 };
+	struct try_seen t;
+	struct bed b;
+	uint64_t total = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof piece; i++)
+		piece[i] = (uint8_t)('a' + i % 23);
+	bed_init(&b);
+	bed_start(&b);
+	bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+	say_rcpt(&b, 1, "x@example.net", 0);
+	for (unsigned i = 0; i < 8; i++)
+		bed_send_octets(&b.front, SPOOL_BODY, 1, (struct span){ piece, sizeof piece });
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	assert_int_equal(t.size, c.size);
+	for (size_t at = 0; at < t.extents_len; at += RELAY_EXTENT) {
+		static uint8_t have[CHANNEL_BODY_MAX];
+		uint32_t octets = u32_get(t.extents + at + 16);
+
+		assert_int_equal(pread(last_segment, have, octets, (off_t)u64_get(t.extents + at + 8)), octets);
+		for (uint32_t i = 0; i < octets; i++, total++)
+			assert_int_equal(have[i], piece[total % sizeof piece]);
+	}
+	assert_int_equal(total, c.size);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_and_out),
+		cmocka_unit_test(permanent_failure),
+		cmocka_unit_test(relayed_notice),
+		cmocka_unit_test(later_and_expiry),
+		cmocka_unit_test(relay_dies),
+		cmocka_unit_test(killed_after_the_answer),
+		cmocka_unit_test(broken_fronts),
+		cmocka_unit_test(broken_relays),
+		cmocka_unit_test(aborts_and_ids),
+		cmocka_unit_test(big_message),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
