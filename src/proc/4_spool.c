@@ -30,31 +30,53 @@ work_run(uv_work_t *work)
 	batch_run(k->batch);
 }
 
+/* Answers go out before new tries: somebody waits for them. */
+static void
+settle(struct keeper *k, uint64_t took)
+{
+	/* An eighth of the newest, so that one hiccup is forgotten soon. */
+	k->write_ns = k->write_ns - k->write_ns / 8 + took / 8;
+	k->batch = NULL;
+	(void)spool_settle(&k->spool);
+	front_flush_all(k);
+	spool_tidy(&k->spool);
+	front_tell_all(k);
+}
+
 static void
 work_done(uv_work_t *work, int status)
 {
 	struct keeper *k = work->data;
 
 	(void)status;
-	k->batch = NULL;
-	(void)spool_settle(&k->spool);
-	spool_tidy(&k->spool);
-	front_tell_all(k);
+	settle(k, uv_hrtime() - k->written_at);
 	keeper_turn(k);
 }
 
-static void
+/*
+ * Where the disk is quick, waiting for it here costs less than waking a worker and being woken by it, and what comes meanwhile
+ * gathers in the sockets. Where it is slow the worker waits, so that results and answers are not held up.
+ * True when the batch is written and settled.
+ */
+static bool
 write_batch(struct keeper *k)
 {
 	struct batch *b = journal_begin(&k->spool.journal);
 
 	/* None while one is being written: k->batch is the worker's then. */
 	if (b == NULL)
-		return;
+		return false;
 	k->batch = b;
 	k->resting = false;
+	k->written_at = uv_hrtime();
+	if (k->write_ns < KEEPER_QUICK_NS && b->mem.len < KEEPER_QUICK_OCTETS) {
+		batch_run(b);
+		settle(k, uv_hrtime() - k->written_at);
+		return true;
+	}
 	/* Fails only without a callback, which is ours to give. */
 	(void)uv_queue_work(&k->child.loop, &k->work, work_run, work_done);
+	return false;
 }
 
 /* ---- turns and timers ---- */
@@ -85,8 +107,8 @@ go_on_draining(struct keeper *k)
 		return;
 	if (j->state == OK && !journal_idle(j)) {
 		journal_want_sync(j);
-		write_batch(k);
-		return;
+		if (!write_batch(k) || !journal_idle(j))
+			return;
 	}
 	leave(k);
 }
@@ -118,7 +140,7 @@ on_lazy(uv_timer_t *timer)
 
 	journal_want_sync(&k->spool.journal);
 	if (k->spool.journal.state == OK)
-		write_batch(k);
+		(void)write_batch(k);
 	keeper_turn(k);
 }
 
@@ -129,10 +151,12 @@ keeper_turn(struct keeper *k)
 
 	if (!k->opened)
 		return;
-	if (!k->draining)
-		relay_pump(k);
-	if (journal_pressing(j))
-		write_batch(k);
+	for (unsigned i = 0; i < KEEPER_BATCHES; i++) {
+		if (!k->draining)
+			relay_pump(k);
+		if (!journal_pressing(j) || !write_batch(k))
+			break;
+	}
 	if (!j->running && j->state == OK && !journal_idle(j) && !uv_is_active((uv_handle_t *)&k->lazy))
 		(void)uv_timer_start(&k->lazy, on_lazy, KEEPER_LAZY_MS, 0);
 	front_pause_all(k, journal_crowded(j));

@@ -28,6 +28,9 @@ enum {
 	KEEPER_TRY_KEPT = 4096,         /* octets of a finished try that are kept for the next one */
 	KEEPER_LIST_MOST = 500,         /* entries of one answer */
 	KEEPER_LIST_LOOK = 4000,        /* messages looked at for one answer */
+	KEEPER_QUICK_NS = 1000000,      /* a disk that writes a batch in less is waited for in the loop */
+	KEEPER_QUICK_OCTETS = 512 * 1024,
+	KEEPER_BATCHES = 4,             /* of these in one turn of the loop */
 	KEEPER_LAZY_MS = 50,            /* a result is synced within */
 	KEEPER_TICK_MS = 1000,
 	KEEPER_DRAIN_MS = 5000,         /* tries that run get so long when we are told to finish */
@@ -88,6 +91,7 @@ struct keeper {
 	uv_timer_t tick, lazy, due, drain_limit;
 	uv_work_t work;
 	struct batch *batch;            /* being written by the worker */
+	uint64_t written_at, write_ns;  /* begin of the newest batch; how long one takes, in the mean */
 	uint64_t drain_by;
 	struct queue_id_maker ids;
 	bool resting;                   /* memory was given back since anything happened */
@@ -106,6 +110,8 @@ void front_go_all(struct keeper *);
 void front_tell_all(struct keeper *);
 /* Answer everybody who waits for this commit. */
 void front_committed(struct keeper *, void *session, uint64_t id, uint32_t slot, enum fail);
+/* Send what is gathered for them now. */
+void front_flush_all(struct keeper *);
 /* Let fronts go on, or hold them back while too much is gathered. */
 void front_pause_all(struct keeper *, bool paused);
 void front_close_all(struct keeper *);

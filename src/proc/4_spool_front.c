@@ -328,6 +328,14 @@ front_tell_all(struct keeper *k)
 }
 
 void
+front_flush_all(struct keeper *k)
+{
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		if (k->front[i] != NULL)
+			channel_flush(k->front[i]->channel);
+}
+
+void
 front_pause_all(struct keeper *k, bool paused)
 {
 	if (paused == k->paused)
