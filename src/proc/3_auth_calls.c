@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/secret.h"
 #include "os/log.h"
 #include "policy/sender.h"
 #include "proc/3_auth.h"
@@ -282,7 +281,5 @@ front_message(struct front *f, const struct frame *frame)
 		front_broken(f, frame->type, "unknown message");
 	} else {
 		serve(f, frame);
-		/* A password may have passed: the channel's buffer is not where it ends. */
-		wipe((uint8_t *)(uintptr_t)frame->body.p, frame->body.len);
 	}
 }

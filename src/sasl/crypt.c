@@ -68,10 +68,10 @@ crypt_check(struct span hash, struct span secret)
 	setting[hash.len] = 0;
 	memcpy(phrase, secret.p, secret.len);
 	phrase[secret.len] = 0;
-	made = crypt_r(phrase, setting, data);
+	/* Not crypt_r(): a sanitizer has one of its own, and the linker then leaves the library out. */
+	made = crypt_rn(phrase, setting, data, sizeof *data);
 	wipe(phrase, sizeof phrase);
-	/* A failure token begins with '*', which no hash that passed crypt_supported() does. */
-	same = made != NULL && made[0] != '*' && secret_equal(span_of(made), hash);
+	same = made != NULL && secret_equal(span_of(made), hash);
 done:
 	if (data != NULL)
 		wipe(data, sizeof *data);
