@@ -83,6 +83,11 @@ on_sweep(uv_timer_t *timer)
 		while ((s = front.queue[q].oldest) != NULL && now - s->since >= allowed(s))
 			expire(s);
 	resume_accepting();
+	/* What was sent lazily does not wait longer than this. */
+	if (front.auth != NULL)
+		channel_flush(front.auth);
+	if (front.spool != NULL)
+		channel_flush(front.spool);
 }
 
 /* ---- what the master gives ---- */
@@ -177,6 +182,8 @@ replace_spool(int fd)
 	/* Until it has told its state, nobody knows whether it can take anything. */
 	front.spool_fail = FAIL_BUSY;
 	front.spool = channel_open(&front.child.loop, fd, &front_spool_handler, NULL);
+	if (front.spool != NULL)
+		channel_lazy(front.spool, true);
 }
 
 static void

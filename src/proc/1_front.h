@@ -31,6 +31,7 @@ enum {
 	FRONT_ENVID_MAX = 100,
 	FRONT_MAIL_AUTH_MAX = 500,
 	FRONT_PEER_MAX = 64,
+	FRONT_ALLOWED_MS = 5000,        /* how long 3_auth's yes to a reverse-path holds in the same session */
 };
 
 /* Who keeps whom waiting; each has its own time and its own list, oldest first. */
@@ -90,6 +91,8 @@ struct front_session {
 	uint64_t since;                         /* uv_now() when it joined that list */
 	struct front_held in, out;
 	char *login;                            /* NUL-terminated; NULL before AUTH */
+	char *allowed;                          /* the reverse-path that 3_auth said yes to; NUL-terminated, or NULL */
+	uint64_t allowed_at;                    /* uv_now() of that */
 	uint32_t id;                            /* generation and slot */
 	uint32_t auth_epoch;                    /* of the 3_auth that knows us; 0: none does */
 	uint32_t draft_epoch;                   /* of the 4_spool that has our draft; 0: none has */

@@ -251,7 +251,8 @@ session_drop(struct front_session *s, const char *why)
 	wire_forget(&s->in, true);
 	wire_forget(&s->out, false);
 	free(s->login);
-	s->login = NULL;
+	free(s->allowed);
+	s->login = s->allowed = NULL;
 	conf_release(s->conf);
 	s->conf = NULL;
 	uv_close((uv_handle_t *)&s->poll, session_give);

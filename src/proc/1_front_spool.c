@@ -114,6 +114,7 @@ bool
 spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 {
 	const struct smtp_mail *mail = &s->draft->mail;
+	bool sent;
 	struct spool_commit m = {
 		.size = s->draft->sent,
 		.rcpts = mail->rcpts,
@@ -121,7 +122,13 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	};
 
 	a->verdict.fail = FAIL_LOCAL;
-	if (!spool_has_draft(s) || !channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m))
+	if (!spool_has_draft(s))
+		return true;
+	/* Everything of a draft but this waits for the next commit of anybody, or until it is much: see replace_spool(). */
+	channel_lazy(front.spool, false);
+	sent = channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m);
+	channel_lazy(front.spool, true);
+	if (!sent)
 		return true;
 	s->draft_epoch = 0;             /* whatever comes of it, there is nothing left to abort */
 	s->waiting = WAIT_COMMIT;

@@ -139,6 +139,12 @@ tls_read(struct tls_session *t, struct buf *in)
 	return step;
 }
 
+void
+tls_past_secrets(struct tls_session *t)
+{
+	SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 size_t
 tls_buffered(const struct tls_session *t)
 {

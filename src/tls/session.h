@@ -25,6 +25,8 @@ enum tls_step {
 enum tls_step tls_handshake(struct tls_session *);
 /* Read onto the end of in, at most its room. TLS_DONE: at least one octet came. */
 enum tls_step tls_read(struct tls_session *, struct buf *in);
+/* From here on no secrets are expected: what was read is no longer overwritten in the record buffer, which costs time. */
+void tls_past_secrets(struct tls_session *);
 /* Octets that are decrypted already and that no poll will announce. */
 size_t tls_buffered(const struct tls_session *);
 /* Write from the front of out; *written says how many went. TLS_DONE: all. */

@@ -360,23 +360,44 @@ tell_conf(struct front_bed *b, const char *lines)
 	front_bed_tell(b, MASTER_CONF, buf_span(&out), -1);
 }
 
-static uint16_t
-tell_listen(struct front_bed *b, uint32_t service)
+static int
+bind_somewhere(uint16_t *port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof a;
-	uint8_t body[100];
-	struct buf m = BUF_OVER(body);
-	struct master_listen l = { service, SPAN("127.0.0.1"), 0 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
 	assert_int_equal(listen(fd, 1024), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void
+tell_listen(struct front_bed *b, uint32_t service, int fd, uint16_t port)
+{
+	uint8_t body[100];
+	struct buf m = BUF_OVER(body);
+	struct master_listen l = { service, SPAN("127.0.0.1"), port };
+
 	assert_true(fields_format(master_listen_layout, &l, &m));
 	front_bed_tell(b, MASTER_LISTEN, buf_span(&m), fd);
 	close(fd);
-	return ntohs(a.sin_port);
+}
+
+/* The listeners are part of the configuration: a reload closes what is not in it. */
+static void
+tell_conf_and_listeners(struct front_bed *b, const char *conf)
+{
+	char lines[2000];
+	int implicit = bind_somewhere(&b->port_implicit), clear = bind_somewhere(&b->port_clear);
+
+	snprintf(lines, sizeof lines, "listen-submissions=127.0.0.1:%u\nlisten-submission=127.0.0.1:%u\n%s", b->port_implicit,
+	    b->port_clear, conf);
+	tell_conf(b, lines);
+	tell_listen(b, CONF_SUBMISSIONS, implicit, b->port_implicit);
+	tell_listen(b, CONF_SUBMISSION, clear, b->port_clear);
 }
 
 static void
@@ -432,12 +453,10 @@ front_bed_make(struct front_bed *b, const char *conf)
 	b->stored = fd[0], b->stored_in = fd[1];
 	fcntl(b->stored_in, F_SETPIPE_SZ, 1024 * 1024);
 	front_fork(b);
-	tell_conf(b, conf);
+	tell_conf_and_listeners(b, conf);
 	front_bed_certificate(b, "mail.example.org");
 	memset(keys, 7, sizeof keys);
 	front_bed_tell(b, MASTER_TICKET_KEYS, (struct span){ keys, sizeof keys }, -1);
-	b->port_implicit = tell_listen(b, CONF_SUBMISSIONS);
-	b->port_clear = tell_listen(b, CONF_SUBMISSION);
 	front_bed_auth(b);
 	front_bed_spool(b);
 	front_bed_tell(b, MASTER_GO, SPAN(""), -1);
@@ -471,7 +490,8 @@ front_bed_drop(struct front_bed *b)
 	close(b->stored_in);
 	tls_client_free(b->tls);
 	unlink(b->ca_file);
-	unlink(b->log_file);
+	if (getenv("FRONT_BED_LOG") == NULL)
+		unlink(b->log_file);
 }
 
 bool
@@ -504,7 +524,8 @@ client_open(struct client *c, uint16_t port)
 
 	memset(c, 0, sizeof *c);
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(c->fd, (struct sockaddr *)&a, sizeof a), 0);
+	if (connect(c->fd, (struct sockaddr *)&a, sizeof a) != 0)
+		fail_msg("connect to %u: %s", port, strerror(errno));
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -620,8 +641,10 @@ client_reply(struct client *c, int ms)
 int
 client_say(struct client *c, const char *line)
 {
-	client_send(c, line);
-	client_send(c, "\r\n");
+	char whole[1200];
+	int n = snprintf(whole, sizeof whole, "%s\r\n", line);
+
+	client_send_octets(c, (struct span){ (uint8_t *)whole, (size_t)n });
 	return client_reply(c, 10000);
 }
 
