@@ -35,18 +35,6 @@ send_start(struct front_session *s, struct span response)
 	(void)channel_send(front.auth, AUTH_START, s->id, auth_start_layout, &m);
 }
 
-/* What the channel gathered was a secret: have it sent, then write over the place where it stood. */
-static void
-scrub_channel(size_t len)
-{
-	struct buf b;
-
-	channel_flush(front.auth);
-	b = channel_reserve(front.auth, len);
-	if (b.p != NULL)
-		wipe(b.p, len);
-}
-
 bool
 auth_ask_proof(struct front_session *s, struct smtp_answer *a)
 {
@@ -68,7 +56,6 @@ auth_ask_proof(struct front_session *s, struct smtp_answer *a)
 		send_start(s, buf_span(&response));
 	else
 		(void)channel_send_octets(front.auth, AUTH_NEXT, s->id, buf_span(&response));
-	scrub_channel(response.len + 512);
 	wipe(octets, response.len);
 	s->waiting = WAIT_PROOF;
 	return false;
