@@ -18,7 +18,6 @@
 
 enum {
 	FRONT_LISTEN_MAX = 64,
-	FRONT_ACCEPTS = 16,             /* connections taken in one turn */
 	FRONT_READS = 8,                /* fillings of the input buffer in one turn */
 	FRONT_INPUT = 64 * 1024,
 	FRONT_COMMANDS = 16 * 1024,     /* of input at a time outside content: whoever pipelines more waits for us */

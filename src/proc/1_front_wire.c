@@ -441,23 +441,20 @@ wire_accept(uv_poll_t *poll, int status, int events)
 {
 	struct front_listener *l = poll->data;
 	struct sockaddr_storage from;
-	socklen_t len;
+	socklen_t len = sizeof from;
 	int fd;
 
 	(void)events;
-	for (unsigned i = 0; status == 0 && i < FRONT_ACCEPTS; i++) {
-		len = sizeof from;
-		fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1) {
-			welcome(fd, l->implicit, &from);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			/* Asking again at once would only burn time. */
-			log_fail("accept", "no more connections for a second", errno);
-			front.accept_again = uv_now(&front.child.loop) + 1000;
-			(void)uv_poll_stop(&l->poll);
-			return;
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			return;
-		}
+	if (status != 0)
+		return;
+	/* One in a turn: the other fronts wait at the same socket, and who is least busy comes back first. */
+	fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1) {
+		welcome(fd, l->implicit, &from);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		/* Asking again at once would only burn time. */
+		log_fail("accept", "no more connections for a second", errno);
+		front.accept_again = uv_now(&front.child.loop) + 1000;
+		(void)uv_poll_stop(&l->poll);
 	}
 }
