@@ -195,7 +195,9 @@ fault_pwrite(void *arg, int fd, const void *p, size_t n, off_t at)
 static int
 fault_fdatasync(void *arg, int fd)
 {
-	if (before(CALL_FDATASYNC) != STEP_DO || disk_linux.fdatasync(arg, fd) != 0)
+	(void)arg;
+	/* Nothing is really synced: the machine goes on, and the power cut is played from what is noted here. */
+	if (before(CALL_FDATASYNC) != STEP_DO)
 		return -1;
 	file_synced(fd);
 	return after(CALL_FDATASYNC, 0);
@@ -204,7 +206,8 @@ fault_fdatasync(void *arg, int fd)
 static int
 fault_fsync(void *arg, int fd)
 {
-	if (before(CALL_FSYNC) != STEP_DO || disk_linux.fsync(arg, fd) != 0)
+	(void)arg;
+	if (before(CALL_FSYNC) != STEP_DO)
 		return -1;
 	names_synced(fd);
 	return after(CALL_FSYNC, 0);

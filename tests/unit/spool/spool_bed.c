@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -160,8 +161,8 @@ bed_is_closed(struct bed_end *e, int ms)
 	return e->fd == -1;
 }
 
-static void
-end_close(struct bed_end *e)
+void
+bed_end_close(struct bed_end *e)
 {
 	if (e->fd != -1)
 		(void)close(e->fd);
@@ -199,7 +200,7 @@ give_peer(struct bed *b, enum role role, struct bed_end *e)
 	struct buf body = BUF_OVER(octets);
 	int pair[2];
 
-	end_close(e);
+	bed_end_close(e);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_true(fields_format(master_peer_layout, &m, &body));
 	send_frame(&b->master, MASTER_PEER, 0, buf_span(&body), pair[1]);
@@ -242,7 +243,7 @@ bed_start(struct bed *b)
 		_exit(spool_main(0));
 	}
 	(void)close(pair[1]);
-	end_close(&b->master);
+	bed_end_close(&b->master);
 	b->master.fd = pair[0];
 	assert_true(conf_format(&b->conf, &conf));
 	bed_send_octets(&b->master, MASTER_CONF, 0, buf_span(&conf));
@@ -250,6 +251,37 @@ bed_start(struct bed *b)
 	bed_new_relay(b);
 	bed_send_octets(&b->master, MASTER_GO, 0, (struct span){ NULL, 0 });
 	bed_want(&b->master, CHILD_READY, &f);
+}
+
+static struct sockaddr_un
+control_address(const struct bed *b)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	(void)snprintf(sun.sun_path, sizeof sun.sun_path, "%s/control", b->directory);
+	return sun;
+}
+
+void
+bed_control(struct bed *b, struct bed_end *e)
+{
+	struct sockaddr_un sun = control_address(b);
+	struct master_listen m = { .service = MASTER_LISTEN_CONTROL };
+	uint8_t octets[64];
+	struct buf body = BUF_OVER(octets);
+
+	if (!b->listening) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof sun), 0);
+		assert_int_equal(listen(fd, 8), 0);
+		assert_true(fields_format(master_listen_layout, &m, &body));
+		send_frame(&b->master, MASTER_LISTEN, 0, buf_span(&body), fd);
+		(void)close(fd);
+		b->listening = true;
+	}
+	*e = (struct bed_end){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	assert_int_equal(connect(e->fd, (struct sockaddr *)&sun, sizeof sun), 0);
 }
 
 void
@@ -278,17 +310,18 @@ bed_drain(struct bed *b)
 void
 bed_fini(struct bed *b)
 {
-	char command[3][160];
+	char command[2][160];
 
 	if (b->pid != 0)
 		bed_kill(b);
-	end_close(&b->master);
-	end_close(&b->front);
-	end_close(&b->relay);
+	bed_end_close(&b->master);
+	bed_end_close(&b->front);
+	bed_end_close(&b->relay);
 	for (unsigned n = 1; n < 100; n++) {
 		(void)snprintf(command[0], sizeof command[0], "%s/spool/%016x.log", b->directory, n);
 		(void)unlink(command[0]);
 	}
+	(void)unlink(control_address(b).sun_path);
 	(void)snprintf(command[1], sizeof command[1], "%s/spool", b->directory);
 	(void)rmdir(command[1]);
 	(void)rmdir(b->directory);

@@ -19,6 +19,7 @@ struct bed_end {
 struct bed {
 	pid_t pid;
 	struct bed_end master, front, relay;
+	bool listening;
 	struct conf conf;
 	char directory[64];
 };
@@ -37,6 +38,9 @@ void bed_start(struct bed *);
 /* New ends for the relay or the front, as the master does when one was restarted. */
 void bed_new_relay(struct bed *);
 void bed_new_front(struct bed *);
+/* A connection as `postern queue` makes it. */
+void bed_control(struct bed *, struct bed_end *);
+void bed_end_close(struct bed_end *);
 void bed_kill(struct bed *);
 /* DRAIN and wait; the exit status. */
 int bed_drain(struct bed *);

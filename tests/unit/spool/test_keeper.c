@@ -531,6 +531,79 @@ big_message(void **state)
 	bed_fini(&b);
 }
 
+static struct queue_end
+want_end(struct bed_end *c)
+{
+	struct queue_end e;
+	struct bed_frame f;
+
+	bed_want(c, QUEUE_END, &f);
+	assert_true(fields_parse(queue_end_layout, f.body, &e));
+	return e;
+}
+
+/* `postern queue`: list by address, show, retry, drop; what runs while it is dropped ends without a word. */
+static void
+operator_asks(void **state)
+{
+	struct queue_list list = { .address = SPAN_INIT("Example.NET") };
+	struct queue_which which = { 101 };
+	struct queue_entry entry;
+	struct queue_recipient person;
+	struct try_seen t, other;
+	struct bed_frame f;
+	struct bed_end c;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.retry_first = 600;
+	bed_start(&b);
+	bed_control(&b, &c);
+	say_message(&b, 1, 100, "a@example.org", "x@example.com", 0);
+	say_message(&b, 2, 101, "a@example.org", "x@example.net,y@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	assert_int_equal(answer(&b, 2), OK);
+	want_try(&b, &t);
+	want_try(&b, &other);
+	finish(&b, t.id == 101 ? &t : &other, SMTP_CLASS_LATER, 451);
+	(void)usleep(100000);
+	bed_send(&c, QUEUE_LIST, 1, queue_list_layout, &list);
+	bed_want(&c, QUEUE_ENTRY, &f);
+	assert_true(fields_parse(queue_entry_layout, f.body, &entry));
+	assert_int_equal(entry.id, 101);
+	assert_int_equal(entry.waiting, 2);
+	assert_int_equal(entry.attempts, 1);
+	assert_true(entry.next_try > now_ms());
+	assert_true(span_eq(entry.last, SPAN("so it is")));
+	assert_int_equal(want_end(&c).next, 0);
+	bed_send(&c, QUEUE_SHOW, 1, queue_which_layout, &which);
+	bed_want(&c, QUEUE_ENTRY, &f);
+	for (unsigned i = 0; i < 2; i++) {
+		bed_want(&c, QUEUE_RECIPIENT, &f);
+		assert_true(fields_parse(queue_recipient_layout, f.body, &person));
+		assert_int_equal(person.class, SMTP_CLASS_LATER);
+		assert_int_equal(person.code, 451);
+	}
+	assert_int_equal(want_end(&c).fail, OK);
+	bed_send(&c, QUEUE_RETRY, 1, queue_which_layout, &which);
+	assert_int_equal(want_end(&c).count, 1);
+	want_try(&b, &t);
+	assert_int_equal(t.id, 101);
+	assert_int_equal(t.attempt, 2);
+	bed_send(&c, QUEUE_DROP, 1, queue_which_layout, &which);
+	assert_int_equal(want_end(&c).fail, OK);
+	finish(&b, &t, SMTP_CLASS_NEVER, 550);
+	nothing_comes(&b, 200);
+	bed_send(&c, QUEUE_SHOW, 1, queue_which_layout, &which);
+	assert_int_equal(want_end(&c).fail, FAIL_ARGUMENT);
+	/* Nobody may say here what fronts say. */
+	bed_send_octets(&c, SPOOL_ABORT, 1, (struct span){ NULL, 0 });
+	assert_true(bed_is_closed(&c, 2000));
+	bed_end_close(&c);
+	bed_fini(&b);
+}
+
 int
 main(void)
 {
@@ -545,6 +618,7 @@ main(void)
 		cmocka_unit_test(broken_relays),
 		cmocka_unit_test(aborts_and_ids),
 		cmocka_unit_test(big_message),
+		cmocka_unit_test(operator_asks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
