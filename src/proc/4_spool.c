@@ -138,7 +138,10 @@ on_lazy(uv_timer_t *timer)
 {
 	struct keeper *k = timer->data;
 
-	journal_want_sync(&k->spool.journal);
+	if (++k->lazy_writes >= KEEPER_LAZY_WRITES) {
+		journal_want_sync(&k->spool.journal);
+		k->lazy_writes = 0;
+	}
 	if (k->spool.journal.state == OK)
 		(void)write_batch(k);
 	keeper_turn(k);

@@ -31,7 +31,8 @@ enum {
 	KEEPER_QUICK_NS = 1000000,      /* a disk that writes a batch in less is waited for in the loop */
 	KEEPER_QUICK_OCTETS = 512 * 1024,
 	KEEPER_BATCHES = 4,             /* of these in one turn of the loop */
-	KEEPER_LAZY_MS = 50,            /* a result is synced within */
+	KEEPER_LAZY_MS = 5,             /* a result is written within: what kills us then does not make us forget it */
+	KEEPER_LAZY_WRITES = 10,        /* and synced after so many times that: what kills the machine does */
 	KEEPER_TICK_MS = 1000,
 	KEEPER_DRAIN_MS = 5000,         /* tries that run get so long when we are told to finish */
 	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
@@ -94,6 +95,7 @@ struct keeper {
 	uint64_t written_at, write_ns;  /* begin of the newest batch; how long one takes, in the mean */
 	uint64_t drain_by;
 	struct queue_id_maker ids;
+	uint32_t lazy_writes;           /* since the last sync that nobody asked for */
 	bool resting;                   /* memory was given back since anything happened */
 };
 
