@@ -156,7 +156,7 @@ def play_line(talk, line):
 
 
 def files():
-    return sorted(FOLDER.glob("*.smtp"))
+    return sorted([*FOLDER.glob("*.smtp"), *FOLDER.parent.glob("regress/*/*.smtp")])
 
 
 @pytest.mark.parametrize("piece", [0, 5], ids=["whole", "pieces"])
