@@ -197,6 +197,9 @@ look_at_authors(struct header_scan *h)
 
 	while ((step = address_next(&rest, &author)) == ADDRESS_ONE) {
 		count++;
+		/* What no envelope could name is nobody's address, and is not to be asked about either. */
+		if (author.whole.len > HEADER_AUTHOR_MAX)
+			refuse(h, FAIL_CONTENT, h->from_line, "address in the From field longer than 254 octets");
 		if (!is_qualified(author.domain))
 			refuse(h, FAIL_SENDER_DOMAIN, h->from_line, "domain in the From field is not fully qualified");
 	}

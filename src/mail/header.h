@@ -5,8 +5,8 @@
  * Repairs   Date and Message-ID are added when missing; Bcc, Resent-Bcc and Return-Path are removed; nothing else is
  *           touched, no field is reordered (requirements 5322-7, 5322-9, 5321-43, 6409-25, 6409-26, 5321-45).
  * Refuses   a line that is no field and no continuation; a field name with foreign octets; a line over 998 octets; From
- *           missing, repeated, without an address, with an address whose domain is not fully qualified (6409-7), or with
- *           several and no Sender (5322-4); any of Sender, Reply-To, To, Cc, Message-ID, In-Reply-To, References, Subject,
+ *           missing, repeated, without an address, with an address over 254 octets or whose domain is not fully qualified
+ *           (6409-7), or with several and no Sender (5322-4); any of Sender, Reply-To, To, Cc, Message-ID, In-Reply-To, References, Subject,
  *           Date repeated (5322-3); more than 100 Received (5321-46); octets above 127 without SMTPUTF8, and such as are
  *           not UTF-8 with it (RFC 6532 3.2).
  * Owner     struct header_scan belongs to a transaction and ends with it. Fixed size, no allocation.
@@ -23,6 +23,7 @@ enum {
 	HEADER_LINE_MAX = 998,          /* RFC 5322 2.1.1, without CRLF */
 	HEADER_OCTETS_MAX = 256 * 1024, /* the whole section; ours */
 	HEADER_FROM_MAX = 1024,         /* the value of From that we keep to check its authors; ours */
+	HEADER_AUTHOR_MAX = PATH_MAX_OCTETS - 2,        /* one address of From, with what stands inside it; RFC 5321 4.5.3.1.3 */
 	RECEIVED_MAX = 100,             /* RFC 5321 6.3 */
 };
 
