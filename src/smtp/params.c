@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "mail/utf8.h"
 #include "smtp/server_room.h"
 
 enum {
@@ -176,7 +177,7 @@ unitext_valid(struct span s)
 	for (size_t i = 0; i < s.len; i++)
 		if ((!ascii_is_graph(s.p[i]) && s.p[i] < 128) || s.p[i] == '=')
 			return false;
-	return true;
+	return utf8_valid(s);
 }
 
 static bool
