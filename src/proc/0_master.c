@@ -151,6 +151,7 @@ master_on_ready(struct master *m, struct worker *w)
 	for (size_t i = 0; i < m->sockets; i++)
 		m->socket[i].fresh = false;
 	master_log_state(m, "ready");
+	master_log_endings(m);
 	if (m->setup->ready != NULL)
 		m->setup->ready(m->setup->arg);
 }
@@ -224,8 +225,11 @@ on_day(uv_timer_t *timer)
 {
 	struct master *m = timer->data;
 
-	if (m->phase == MASTER_RUNNING && m->setup->renew != NULL)
+	if (m->phase != MASTER_RUNNING)
+		return;
+	if (m->setup->renew != NULL)
 		m->setup->renew(m->setup->arg);
+	master_log_endings(m);
 }
 
 /* The previous key still opens the tickets it has sealed, for half a day (RFC 9325 3.4). */

@@ -24,6 +24,7 @@ enum {
 	BACKOFF_FORGIVEN_MS = 30000,            /* a child that lived this long starts again at once */
 	WATCH_MS = 5000,                        /* between two looks at the certificate files */
 	DAY_MS = 24 * 3600 * 1000,
+	ENDING_DAYS = 14,                       /* left to a certificate from which we warn, daily */
 	TICKETS_MS = DAY_MS / 2,
 };
 
@@ -135,6 +136,8 @@ void master_prove(struct master *);
 /* ---- 0_master_reload.c ---- */
 void master_reload(struct master *);
 void master_watch(struct master *);
+/* Warn of certificates that end soon. */
+void master_log_endings(struct master *);
 /* The log line that says what is in force. */
 void master_log_state(struct master *, const char *event);
 

@@ -68,6 +68,25 @@ master_log_state(struct master *m, const char *event)
 	log_end(&l);
 }
 
+void
+master_log_endings(struct master *m)
+{
+	uint64_t now = (uint64_t)time(NULL);
+
+	for (size_t i = 0; i < m->certificates.count; i++) {
+		const struct certificate *c = &m->certificates.list[i];
+		struct log_line l;
+
+		if (c->facts.not_after > now + ENDING_DAYS * UINT64_C(86400))
+			continue;
+		log_begin(&l, LOG_WARN, "certificate-ends");
+		log_text(&l, "chain", c->files.chain.p);
+		log_text(&l, "names", c->facts.names);
+		log_u64(&l, "days", c->facts.not_after > now ? (c->facts.not_after - now) / 86400 : 0);
+		log_end(&l);
+	}
+}
+
 /* ---- what cannot change while the server runs ---- */
 
 static void
@@ -97,6 +116,12 @@ keep_fixed(struct conf *next, const struct conf *now)
 	keep("control-socket", text_same(&next->control_socket, &now->control_socket));
 	keep("segment-size", next->segment_size == now->segment_size);
 	keep("fronts", next->fronts == now->fronts);
+	/* The spool shares out tries by destination for MX alone; what waits was shared out already. */
+	if ((next->relay.kind == CONF_RELAY_MX) != (now->relay.kind == CONF_RELAY_MX)) {
+		keep("relay", false);
+		next->relay = now->relay;
+		next->relay_credentials = now->relay_credentials;
+	}
 	next->state_dir = now->state_dir;
 	next->spool_dir = now->spool_dir;
 	next->control_socket = now->control_socket;

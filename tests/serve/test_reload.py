@@ -123,6 +123,13 @@ def test_what_dies_is_started_again(make_server, role):
     assert one.stop() == 0
 
 
+def test_certificate_that_ends_soon_is_warned_of(make_server, tmp_path):
+    chain, key = make_certificate(tmp_path, "mail.example.org", days=10)
+    one = make_server(config=f'certificate {{ chain = "{chain}" key = "{key}" }}\n').start()
+    assert one.await_event("certificate-ends")["days"] in ("9", "10")
+    assert one.stop() == 0
+
+
 def test_back_off_doubles(make_server):
     one = make_server().start()
     for count in range(1, 4):
