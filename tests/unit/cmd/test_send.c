@@ -254,6 +254,27 @@ test_password(void **state)
 	assert_int_equal(s.status, EX_CONFIG);
 }
 
+/* 5321-12: a name that is none, or that would be a command of its own, is not said to a server. */
+static void
+test_helo(void **state)
+{
+	static const char *const bad[] = { "a\r\nRSET", "two words", "a\n", "[192.0.2.1", "x..y" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		begin(NULL);
+		s.options.server = "a.example.org";
+		s.options.helo = bad[i];
+		assert_false(send_account(&s));
+		assert_int_equal(s.status, EX_USAGE);
+		(void)send_end(&s);
+	}
+	begin(NULL);
+	s.options.server = "a.example.org";
+	s.options.helo = "[IPv6:2001:db8::1]";
+	assert_true(send_account(&s));
+}
+
 static size_t
 read_back(char *out, size_t room)
 {
@@ -332,6 +353,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_password, begin, end),
 		cmocka_unit_test_setup_teardown(test_message, begin, end),
 		cmocka_unit_test_setup_teardown(test_message_wrong, begin, end),
+		cmocka_unit_test_setup_teardown(test_helo, begin, end),
 		cmocka_unit_test_setup_teardown(test_clean, begin, end),
 	};
 	int failed;
