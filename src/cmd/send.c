@@ -25,8 +25,7 @@ send_end(struct send *s)
 {
 	int status = s->status;
 
-	for (uint32_t i = 0; i < s->rcpt_count; i++)
-		free(s->rcpts[i].address);
+	send_forget_rcpts(s);
 	free(s->rcpts);
 	if (s->message.fd != -1)
 		(void)close(s->message.fd);

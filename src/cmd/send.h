@@ -32,6 +32,7 @@ enum {
 	SEND_MESSAGE_MAX = 1024 * 1024 * 1024,          /* octets of a message; the server's own limit is usually smaller */
 	SEND_CONNECT_SECONDS = 30,                      /* for one address, and for a TLS handshake */
 	SEND_WORDS_MAX = 2000,
+	SEND_ENVID_MAX = 100,                           /* octets of xtext; RFC 3461 5.4 */
 };
 
 enum send_mode { SEND_DELIVER, SEND_STDIO, SEND_LIST_QUEUE, SEND_VERIFY, SEND_NOTHING };
@@ -59,6 +60,8 @@ enum send_fate { SEND_WAITING, SEND_TAKEN, SEND_LATER, SEND_NEVER };
 
 struct send_rcpt {
 	char *address;                  /* NUL-terminated, ours */
+	char *orcpt;                    /* "type;xtext" as it was said to sendmail -bs, ours; NULL: the address is the original one */
+	uint32_t notify;                /* as it was said to sendmail -bs; 0: what the options say */
 	enum send_fate fate;
 };
 
@@ -77,6 +80,7 @@ struct send {
 	struct conf_text ca;            /* empty: the system's */
 	char password_command[1024];
 	struct secret password;
+	char envid[SEND_ENVID_MAX + 1]; /* xtext as it was said to sendmail -bs; empty: what the options say */
 	char from[512], domain[256], host[256];         /* author and reverse-path; for addresses without one; our name */
 	struct send_rcpt *rcpts;
 	uint32_t rcpt_count, rcpt_room;
@@ -106,6 +110,7 @@ bool send_notify_parse(const char *text, uint32_t *notify);
 
 /* send_rcpts.c: what stands on a command line is kept as it is; once the account is known it is taken apart and completed. */
 bool send_add_rcpt(struct send *, const char *address);
+void send_forget_rcpts(struct send *);
 bool send_settle_rcpts(struct send *);
 /* The address of a MAIL or RCPT can be sent to this server as it is. */
 bool send_is_ascii(const char *address);

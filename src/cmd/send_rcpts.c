@@ -41,6 +41,16 @@ make_room(struct send *s)
 	return true;
 }
 
+void
+send_forget_rcpts(struct send *s)
+{
+	for (uint32_t i = 0; i < s->rcpt_count; i++) {
+		free(s->rcpts[i].address);
+		free(s->rcpts[i].orcpt);
+	}
+	s->rcpt_count = 0;
+}
+
 bool
 send_add_rcpt(struct send *s, const char *address)
 {
@@ -53,7 +63,7 @@ send_add_rcpt(struct send *s, const char *address)
 	copy = strdup(address);
 	if (copy == NULL)
 		return send_fail(s, EX_OSERR, "out of memory");
-	s->rcpts[s->rcpt_count++] = (struct send_rcpt){ copy, SEND_WAITING };
+	s->rcpts[s->rcpt_count++] = (struct send_rcpt){ .address = copy, .fate = SEND_WAITING };
 	return true;
 }
 

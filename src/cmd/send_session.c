@@ -11,7 +11,7 @@
 #include "cmd/send_link.h"
 #include "sasl/client.h"
 
-enum { LAST_WORDS_MS = 1000, OUT_ROOM = 64 * 1024, IN_ROOM = 16 * 1024, RESPONSE_ROOM = 4096, ENVID_ROOM = 100, ORCPT_ROOM = 500 };
+enum { LAST_WORDS_MS = 1000, OUT_ROOM = 64 * 1024, IN_ROOM = 16 * 1024, RESPONSE_ROOM = 4096, ORCPT_ROOM = 500 };
 
 struct session {
 	struct send *send;
@@ -30,7 +30,7 @@ struct session {
 	uint32_t batch[SMTP_CLIENT_RCPTS_MAX];  /* index in send->rcpts of each recipient of the transaction */
 	uint32_t batch_count;
 	uint64_t content_at;
-	char envid[ENVID_ROOM + 1], host[256];
+	char envid[SEND_ENVID_MAX + 1], host[256];
 	uint8_t out_octets[OUT_ROOM], in_octets[IN_ROOM], content[OUT_ROOM], initial_octets[RESPONSE_ROOM];
 };
 
@@ -306,13 +306,15 @@ put_xtext(struct buf *out, struct span text)
 static enum smtp_client_want
 want_rcpt(struct session *s)
 {
-	const char *address = s->send->rcpts[s->batch[s->client.rcpt_wanted]].address;
-	struct smtp_client_rcpt rcpt = { .path = span_of(address), .notify = s->send->options.notify };
+	const struct send_rcpt *r = &s->send->rcpts[s->batch[s->client.rcpt_wanted]];
+	struct smtp_client_rcpt rcpt = { .path = span_of(r->address), .orcpt = span_of(r->orcpt),
+		.notify = r->notify != 0 ? r->notify : s->send->options.notify };
 	uint8_t octets[ORCPT_ROOM];
 	struct buf orcpt = BUF_OVER(octets);
 
 	/* 3461-4: the original recipient is the address as it is first submitted. */
-	if (rcpt.notify != 0 && send_is_ascii(address) && buf_put_text(&orcpt, "rfc822;") && put_xtext(&orcpt, rcpt.path))
+	if (r->orcpt == NULL && rcpt.notify != 0 && send_is_ascii(r->address) && buf_put_text(&orcpt, "rfc822;")
+	    && put_xtext(&orcpt, rcpt.path))
 		rcpt.orcpt = buf_span(&orcpt);
 	return smtp_client_rcpt(&s->client, &rcpt);
 }
@@ -434,7 +436,7 @@ name_ourselves(struct session *s)
 static bool
 prepare(struct session *s, struct send *send)
 {
-	struct buf envid = { (uint8_t *)s->envid, 0, ENVID_ROOM };
+	struct buf envid = { (uint8_t *)s->envid, 0, SEND_ENVID_MAX };
 
 	memset(s, 0, offsetof(struct session, out_octets));
 	s->send = send;
@@ -442,8 +444,10 @@ prepare(struct session *s, struct send *send)
 	s->io.out = (struct buf){ s->out_octets, 0, OUT_ROOM };
 	s->in = (struct buf){ s->in_octets, 0, IN_ROOM };
 	s->initial = (struct buf){ s->initial_octets, 0, RESPONSE_ROOM };
-	if (send->options.envid != NULL && !put_xtext(&envid, span_of(send->options.envid)))
-		return send_fail(send, EX_USAGE, "the envelope id is longer than %d octets", ENVID_ROOM);
+	if (send->envid[0] != '\0')
+		(void)buf_put_text(&envid, send->envid);
+	else if (send->options.envid != NULL && !put_xtext(&envid, span_of(send->options.envid)))
+		return send_fail(send, EX_USAGE, "the envelope id is longer than %d octets", SEND_ENVID_MAX);
 	s->envid[envid.len] = '\0';
 	return true;
 }

@@ -32,11 +32,11 @@ struct stdio {
 /* ---- one message ---- */
 
 static void
-copy_path(char *out, struct span path)
+copy_text(char *out, struct span text)
 {
-	if (path.len > 0)
-		memcpy(out, path.p, path.len);
-	out[path.len] = '\0';
+	if (text.len > 0)
+		memcpy(out, text.p, text.len);
+	out[text.len] = '\0';
 }
 
 static enum fail
@@ -45,15 +45,15 @@ begin_message(struct stdio *s)
 	struct send *send = s->send;
 	const struct smtp_ask *ask = &s->server.ask;
 
-	for (uint32_t i = 0; i < send->rcpt_count; i++)
-		free(send->rcpts[i].address);
-	send->rcpt_count = send->taken = 0;
+	send_forget_rcpts(send);
+	send->taken = 0;
 	send->message.size = 0;
 	send->message.utf8 = ask->utf8;
 	send->options.null_sender = ask->path.whole.len == 0;
 	send->options.ret = ask->ret;
 	send->options.notify = 0;
-	copy_path(send->from, ask->path.whole);
+	copy_text(send->from, ask->path.whole);
+	copy_text(send->envid, span_head(ask->envid, SEND_ENVID_MAX));
 	s->in_trace = s->line_start = true;
 	if (send->message.fd == -1)
 		send->message.fd = send_message_file();
@@ -64,11 +64,21 @@ static enum fail
 add_rcpt(struct stdio *s)
 {
 	const struct smtp_ask *ask = &s->server.ask;
+	uint32_t before = s->send->rcpt_count;
 	char address[PATH_MAX_OCTETS + 1];
+	struct send_rcpt *rcpt;
 
-	copy_path(address, ask->path.whole);
-	s->send->options.notify |= ask->notify;
-	return send_add_rcpt(s->send, address) ? OK : FAIL_BUSY;
+	copy_text(address, ask->path.whole);
+	if (!send_add_rcpt(s->send, address))
+		return FAIL_BUSY;
+	/* Named before: then the first time counts. */
+	if (s->send->rcpt_count == before)
+		return OK;
+	rcpt = &s->send->rcpts[before];
+	rcpt->notify = ask->notify;
+	if (ask->orcpt.len > 0)
+		rcpt->orcpt = strndup((const char *)ask->orcpt.p, ask->orcpt.len);
+	return OK;
 }
 
 static bool
