@@ -6,8 +6,8 @@
  *           touched, no field is reordered (requirements 5322-7, 5322-9, 5321-43, 6409-25, 6409-26, 5321-45).
  * Refuses   a line that is no field and no continuation; a field name with foreign octets; a line over 998 octets; From
  *           missing, repeated, without an address, with an address over 254 octets or whose domain is not fully qualified
- *           (6409-7), or with several and no Sender (5322-4); any of Sender, Reply-To, To, Cc, Message-ID, In-Reply-To, References, Subject,
- *           Date repeated (5322-3); more than 100 Received (5321-46); octets above 127 without SMTPUTF8, and such as are
+ *           (6409-7), or with several and no Sender (5322-4); any of Sender, Reply-To, To, Cc, Message-ID, In-Reply-To,
+ *           References, Subject, Date repeated (5322-3); more than 100 Received (5321-46); octets above 127 without SMTPUTF8, and such as are
  *           not UTF-8 with it (RFC 6532 3.2).
  * Owner     struct header_scan belongs to a transaction and ends with it. Fixed size, no allocation.
  * Blocks    never.
