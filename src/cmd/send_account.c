@@ -256,15 +256,18 @@ set_user(struct send *s, const char *user)
 }
 
 /* 5321-12: our name if it is one that others can know. send_session.c falls back on the address literal. */
-static void
+static bool
 set_host(struct send *s)
 {
 	const char *name = s->options.helo;
 
+	if (name != NULL && !domain_valid(span_of(name)) && !address_literal_valid(span_of(name)))
+		return send_fail(s, EX_USAGE, "--helo takes a host name or an address literal such as [192.0.2.1]");
 	if (name != NULL)
 		(void)snprintf(s->host, sizeof s->host, "%s", name);
 	else if (gethostname(s->host, sizeof s->host) != 0 || !host_is_qualified(span_of(s->host)))
 		s->host[0] = '\0';
+	return true;
 }
 
 /* The author, and the reverse-path unless that is null: what was asked for, else the account's, else the login if it is an address, else user@here. */
@@ -311,6 +314,5 @@ send_account(struct send *s)
 	if (strlen(ca) >= sizeof s->ca.p)
 		return send_fail(s, EX_CONFIG, "ca: the file's name is too long");
 	(void)snprintf(s->ca.p, sizeof s->ca.p, "%s", ca);
-	set_host(s);
-	return set_from(s, o->from != NULL && !o->null_sender ? o->from : t.from);
+	return set_host(s) && set_from(s, o->from != NULL && !o->null_sender ? o->from : t.from);
 }
