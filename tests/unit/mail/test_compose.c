@@ -246,6 +246,11 @@ eight_bits_are_noticed(void **state)
 	assert_true(composed(SPAN("A: \xc3\xb6\n\nc\n"), 9) && c.utf8 && !c.eightbit);
 	assert_true(composed(SPAN("A: b\n\n\xc3\xb6\n"), 9) && !c.utf8 && c.eightbit);
 	assert_true(composed(SPAN("gr\xc3\xbc\xc3\x9f" "e\n"), 9) && !c.utf8 && c.eightbit);
+	facts.from = SPAN("\xc3\xb6@example.org");
+	assert_true(composed(SPAN("A: b\n\nc\n"), 9) && c.utf8);
+	assert_true(composed(SPAN("From: bob@example.net\n\nc\n"), 9) && !c.utf8);
+	assert_true(composed(SPAN("hello\n"), 9) && c.utf8);
+	facts.from = SPAN("alice@example.org");
 }
 
 static void
