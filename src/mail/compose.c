@@ -346,6 +346,7 @@ put_from(struct compose *c, const char *field, struct buf *out)
 {
 	const struct compose_facts *f = c->facts;
 
+	c->utf8 |= !utf8_is_ascii(f->from);
 	return buf_put_text(out, field) && (span_done(f->name) || put_name(f->name, out)) && buf_put_byte(out, '<') &&
 	    buf_put(out, f->from) && buf_put_text(out, ">\r\n");
 }
