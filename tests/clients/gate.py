@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 import mailers
-from conftest import Server, eventually, make_certificate
+from postern_server import Server, eventually, make_certificate
 from letters import LOGIN, SENDER, letter
 
 TRACE = re.compile(rb"Return-Path: <(?P<path>[^>\n]*)>\n(?P<to>(?:Delivered-To: [^\n]+\n)+)Received: (?P<received>[^\n]+\n(?:[ \t][^\n]*\n)+)")

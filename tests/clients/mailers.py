@@ -16,7 +16,7 @@ import ssl
 import subprocess
 from urllib.parse import quote
 
-from conftest import POSTERN, ROOT
+from postern_server import POSTERN, ROOT
 from letters import ALL
 
 HERE = pathlib.Path(__file__).resolve().parent

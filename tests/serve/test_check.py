@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import ROOT, make_certificate, postern
+from postern_server import ROOT, make_certificate, postern
 
 
 def write(tmp_path, text):

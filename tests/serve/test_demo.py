@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 
-from conftest import POSTERN, ROOT
+from postern_server import POSTERN, ROOT
 
 
 def test_demo_shows_the_proof():

@@ -5,7 +5,7 @@ import socket
 import ssl
 
 import pytest
-from conftest import eventually, free_port, make_certificate
+from postern_server import eventually, free_port, make_certificate
 
 
 def greeted(server, port=None):

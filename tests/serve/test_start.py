@@ -7,7 +7,7 @@ import stat
 import time
 
 import pytest
-from conftest import eventually, make_certificate, postern
+from postern_server import eventually, make_certificate, postern
 
 
 def test_no_configuration_is_safe(server):
