@@ -1,0 +1,35 @@
+"""Many messages for one dead destination all come back in time (see WHY). 5321-55."""
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
+from postern_server import eventually     # noqa: E402
+from road import LETTER, QUICK, SENDER, Report, World, await_empty, client      # noqa: E402
+
+MANY = 40
+
+
+@pytest.fixture
+def world(make_server):
+    one = World(make_server)
+    yield one
+    one.close()
+
+
+def test_all_come_back(world):
+    dead, sink = world.hop("127.0.0.2"), world.hop("127.0.0.9")
+    dead.close()
+    world.names({"one.example": "127.0.0.2", "sender.example": "127.0.0.9"})
+    server = world.serve(QUICK + 'expire = "4 s"\ndelay-notice = "2 s"\n')
+    with client(server) as smtp:
+        for i in range(MANY):
+            smtp.sendmail(SENDER, [f"b{i}@one.example"], LETTER)
+    eventually(lambda: len(sink.mails) == 2 * MANY, "two notices about each", 20)
+    await_empty(server)
+    told = [Report(m) for m in sink.mails]
+    assert len({r.people[0]["Final-Recipient"] for r in told if r.people[0]["Action"] == "delayed"}) == MANY
+    over = [r for r in told if r.people[0]["Action"] == "failed"]
+    assert len({r.people[0]["Final-Recipient"] for r in over}) == MANY
+    assert all(r.people[0]["Status"] == "5.4.7" for r in over)

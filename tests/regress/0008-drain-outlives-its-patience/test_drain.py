@@ -1,0 +1,32 @@
+"""A next hop that never answers does not get 5_relay killed at the end, nor the rest lost (see WHY)."""
+import pathlib
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
+from postern_server import eventually     # noqa: E402
+from road import QUICK, World, await_empty, submit      # noqa: E402
+
+
+@pytest.fixture
+def world(make_server):
+    one = World(make_server)
+    yield one
+    one.close()
+
+
+def test_bounded(world):
+    stuck = world.hop("127.0.0.3", {"DOT": ["STALL"]})
+    world.names({"stuck.example": "127.0.0.3"})
+    server = world.serve(QUICK)
+    submit(server, "b@stuck.example")
+    eventually(lambda: any("DATA" in s.lines for s in stuck.sessions), "the middle of it")
+    begin = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begin < 15
+    assert not server.events("drain-cut") and not server.events("child-ended")
+    server.start()
+    server.await_event("delivered")
+    await_empty(server)
