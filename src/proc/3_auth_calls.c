@@ -262,9 +262,8 @@ serve(struct front *f, const struct frame *frame)
 		front_broken(f, frame->type, "out of order");
 	} else if (s == NULL && frame->type == AUTH_END) {
 		return;
-	} else if (s == NULL && f->count >= f->auth->sessions_max) {
-		front_broken(f, frame->type, "more sessions than it may have");
-	} else if (s == NULL && (s = add_session(f, frame->session)) == NULL) {
+	} else if (s == NULL && (f->count >= f->auth->sessions_max || (s = add_session(f, frame->session)) == NULL)) {
+		/* Too many is no proof of a broken front: it may have had them before a reload lowered sessions-max. */
 		(void)channel_send(f->channel, AUTH_RESULT, frame->session, auth_result_layout, &busy);
 	} else if (!call->answer(f, s, frame->body)) {
 		front_broken(f, frame->type, "malformed");
