@@ -38,13 +38,29 @@ set_password(const struct user_command *c, const char *name, struct buf *why)
 	return done;
 }
 
+/* The password comes first: when it is refused, nobody has been added. */
+static bool
+add_with_password(const struct user_command *c, struct buf *why)
+{
+	struct secret password;
+	struct span said = { password.p, 0 };
+	bool done = user_ask_password(c->word[0], &password, why);
+
+	said.len = password.len;
+	done = done && users_password_valid(said, why)
+	    && users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why)
+	    && users_set_password(c->users_file, c->word[0], said, why);
+	secret_wipe(&password);
+	return done;
+}
+
 static bool
 do_add(const struct user_command *c, struct buf *why)
 {
+	if (c->password)
+		return add_with_password(c, why);
 	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why))
 		return false;
-	if (c->password)
-		return set_password(c, c->word[0], why);
 	(void)fprintf(stderr, "%s is known. `postern user key %s DEVICE` makes a sender key, `postern user password %s` sets a password.\n",
 	    c->word[0], c->word[0], c->word[0]);
 	return true;
@@ -125,15 +141,21 @@ do_import(const struct user_command *c, struct buf *why)
 static const struct verb {
 	const char *name;
 	size_t words;
+	unsigned options;               /* enum user_option */
 	bool (*run)(const struct user_command *, struct buf *why);
 } verbs[] = {
-	{ "add", 1, do_add },
-	{ "grant", 1, do_grant },
-	{ "key", 2, do_key },
-	{ "password", 1, do_password },
-	{ "revoke", 1, do_revoke },
-	{ "import", 1, do_import },
-	{ "list", 0, user_list },
+	{ "add", 1, USER_ADDRESS | USER_PASSWORD, do_add },
+	{ "grant", 1, USER_ADDRESS, do_grant },
+	{ "key", 2, USER_FROM | USER_EXPIRES, do_key },
+	{ "password", 1, 0, do_password },
+	{ "revoke", 1, 0, do_revoke },
+	{ "import", 1, USER_HOSTNAME, do_import },
+	{ "list", 0, USER_JSON, user_list },
+};
+
+static const struct { const char *name; enum user_option option; } options[] = {
+	{ "--address", USER_ADDRESS }, { "--from", USER_FROM }, { "--expires", USER_EXPIRES }, { "--hostname", USER_HOSTNAME },
+	{ "--password", USER_PASSWORD }, { "--json", USER_JSON },
 };
 
 /* ---- the command line ---- */
@@ -150,6 +172,24 @@ append(const char **list, size_t *count, const char *value, struct buf *why)
 	if (*count == USER_ADDRESSES_MAX)
 		return not_understood(why, "more than 64 addresses; grant a domain instead: ", value);
 	list[(*count)++] = value;
+	return true;
+}
+
+static void
+note_given(struct user_command *c, const char *name)
+{
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		if (strcmp(options[i].name, name) == 0)
+			c->given |= options[i].option;
+}
+
+/* An option that changes nothing would be taken for one that does: `key --address` restricts no key. */
+static bool
+all_useful(const struct user_command *c, const struct verb *verb, struct buf *why)
+{
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		if (c->given & ~verb->options & options[i].option)
+			return buf_put_text(why, verb->name) && not_understood(why, " has no use for ", options[i].name);
 	return true;
 }
 
@@ -179,6 +219,7 @@ take_word(struct user_command *c, int argc, char **argv, int *at, struct buf *wh
 {
 	const char *word = argv[*at];
 
+	note_given(c, word);
 	if (strcmp(word, "--json") == 0)
 		c->json = true;
 	else if (strcmp(word, "--password") == 0)
@@ -250,7 +291,8 @@ command_user(int argc, char **argv)
 		return EXIT_FINE;
 	}
 	verb = argc >= 2 ? find_verb(argv[1]) : NULL;
-	if (verb == NULL || !take_arguments(&command, argc, argv, &why) || command.words != verb->words) {
+	if (verb == NULL || !take_arguments(&command, argc, argv, &why) || !all_useful(&command, verb, &why)
+	    || command.words != verb->words) {
 		if (words[0] != 0)
 			(void)fprintf(stderr, "postern user: %s\n", (const char *)words);
 		(void)fputs(usage, stderr);

@@ -10,6 +10,16 @@
 
 enum { USER_ADDRESSES_MAX = 64, USER_WORDS_MAX = 2 };
 
+/* Which options were given; each verb says which it has a use for. */
+enum user_option {
+	USER_ADDRESS = 1,
+	USER_FROM = 2,
+	USER_EXPIRES = 4,
+	USER_HOSTNAME = 8,
+	USER_PASSWORD = 16,
+	USER_JSON = 32,
+};
+
 struct user_command {
 	struct settings settings;
 	const char *users_file;         /* --users, else the configuration's */
@@ -20,6 +30,7 @@ struct user_command {
 	const char *from[USER_ADDRESSES_MAX];           /* --from */
 	size_t froms;
 	const char *expires, *hostname;
+	unsigned given;                 /* enum user_option */
 	bool password, json;
 };
 

@@ -184,25 +184,45 @@ users_add_addresses(const char *file, const char *name, const char *const *addre
 	return finish(&f, &p.line, why);
 }
 
+/* What is kept of it, in prepared; the caller wipes that. */
 static bool
-make_password(struct span password, struct verifier *v, struct buf *why)
+take_password(struct span password, struct secret *prepared, struct buf *why)
 {
-	struct secret prepared;
 	char key[SENDER_KEY_ROOM];
 	bool done = false;
 
 	if (password.len > 255)
 		users_say(why, "a password has at most 255 octets (RFC 4616 2)", NULL);
-	else if (!sasl_prepare(PREPARE_STORED, password, &prepared))
+	else if (!sasl_prepare(PREPARE_STORED, password, prepared))
 		users_say(why, "the password is empty or has characters that SASLprep forbids", NULL);
-	else if (sender_key_parse((struct span){ prepared.p, prepared.len }, key))
+	else if (sender_key_parse((struct span){ prepared->p, prepared->len }, key))
 		users_say(why, "this has the form of a sender key; choose another password", NULL);
-	else if (!verifier_make(v, (struct span){ prepared.p, prepared.len }, VERIFIER_PASSWORD_ITERATIONS))
-		users_say(why, "no randomness for a salt", NULL);
 	else
 		done = true;
-	secret_wipe(&prepared);
 	wipe(key, sizeof key);
+	return done;
+}
+
+bool
+users_password_valid(struct span password, struct buf *why)
+{
+	struct secret prepared = { .len = 0 };
+	bool valid = take_password(password, &prepared, why);
+
+	secret_wipe(&prepared);
+	return valid;
+}
+
+static bool
+make_password(struct span password, struct verifier *v, struct buf *why)
+{
+	struct secret prepared = { .len = 0 };
+	bool valid = take_password(password, &prepared, why);
+	bool done = valid && verifier_make(v, (struct span){ prepared.p, prepared.len }, VERIFIER_PASSWORD_ITERATIONS);
+
+	if (valid && !done)
+		users_say(why, "no randomness for a salt", NULL);
+	secret_wipe(&prepared);
 	return done;
 }
 

@@ -24,6 +24,8 @@ struct users_key_options {
 bool users_add_principal(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why);
 /* More addresses for a principal that exists. */
 bool users_add_addresses(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why);
+/* Could it be somebody's password? False with words. */
+bool users_password_valid(struct span password, struct buf *why);
 /* Set or replace the password (raw, as typed). */
 bool users_set_password(const char *file, const char *name, struct span password, struct buf *why);
 /* A new sender key, NUL-terminated in key. options may be NULL. */
