@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,8 @@ serve_role(const char *name, const char *slot)
 	}
 	if (!span_take_u64(&digits, &number) || !span_done(digits) || number > UINT8_MAX)
 		return EXIT_USAGE;
+	/* What the shell that started us had open is not for processes that talk to strangers. */
+	(void)close_range(strcmp(name, "spool") == 0 ? PEERS_LOCK_FD + 1 : PEERS_MASTER_FD + 1, ~0U, 0);
 	/* Sent to the whole group by service managers; the master tells us when to end. */
 	(void)signal(SIGTERM, SIG_IGN);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
@@ -186,6 +189,30 @@ on_ready(void *arg)
 
 /* ---- the command ---- */
 
+/* Whoever closed them must not find log lines in what gets their numbers. */
+static void
+fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+}
+
+/* It means "read again", from the first moment on: it waits until there is somebody to do so. */
+static void
+hold_hup(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int
 serve_master(struct serving *s)
 {
@@ -211,6 +238,8 @@ command_serve(int argc, char **argv)
 
 	if (argc == 5 && strcmp(argv[1], "--role") == 0 && strcmp(argv[3], "--slot") == 0)
 		return serve_role(argv[2], argv[4]);
+	hold_hup();
+	fill_standard_streams();
 	for (int i = 1; i < argc; i++) {
 		enum settings_taken taken = settings_option(&serving.settings, argc, argv, &i, &why);
 

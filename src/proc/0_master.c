@@ -154,6 +154,10 @@ master_on_ready(struct master *m, struct worker *w)
 	master_log_endings(m);
 	if (m->setup->ready != NULL)
 		m->setup->ready(m->setup->arg);
+	/* What changed since we read it would else be noticed by nobody. */
+	if (m->reload_wanted)
+		master_reload(m);
+	m->reload_wanted = false;
 }
 
 static void
@@ -200,8 +204,10 @@ on_hup(uv_signal_t *handle, int signal)
 	(void)signal;
 	if (m->phase == MASTER_RUNNING)
 		master_reload(m);
+	else if (m->phase == MASTER_STARTING)
+		m->reload_wanted = true;
 	else
-		log_say(LOG_WARN, "reload-refused", "not while starting or draining");
+		log_say(LOG_WARN, "reload-refused", "not while draining");
 }
 
 static void
@@ -303,6 +309,17 @@ front_count(const struct conf *conf)
 	return conf->fronts > 0 ? conf->fronts : cores > 0 ? (unsigned)cores : 1;
 }
 
+/* `postern serve` blocks it at once; what has come since then comes now. */
+static void
+allow_hup(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void
 run(struct master *m)
 {
@@ -310,6 +327,7 @@ run(struct master *m)
 	(void)prctl(PR_SET_NAME, "postern: master");
 	raise_descriptors();
 	signal_begin(m, &m->hup, on_hup, SIGHUP);
+	allow_hup();
 	signal_begin(m, &m->term, on_term, SIGTERM);
 	signal_begin(m, &m->interrupt, on_term, SIGINT);
 	timer_begin(m, &m->patience, NULL, 0);
@@ -332,6 +350,8 @@ master_run(const struct master_setup *setup)
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
 
+	/* The keys that pass through us belong in no core file. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	m.setup = setup;
 	m.conf = setup->conf;
 	m.lock_fd = m.control_fd = -1;

@@ -90,6 +90,7 @@ struct master {
 	struct certificates certificates;
 	struct file_mark refused;       /* of a certificate that changed into something unusable */
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
+	bool reload_wanted;             /* SIGHUP came while starting */
 	bool proving;                   /* a worker thread is looking at what we serve */
 	atomic_bool hurry;              /* it should come to an end */
 };

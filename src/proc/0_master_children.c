@@ -95,8 +95,8 @@ send_password(struct worker *w)
 
 	if (path[0] == '\0')
 		return;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd != -1 && fstat(fd, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
 		n = read(fd, password.p, sizeof(password.p));
 	if (n > 0) {
 		password.len = span_find((struct span){ password.p, (size_t)n }, '\n');
@@ -248,14 +248,15 @@ spawn(struct worker *w, int fd)
 	char title[48], slot[16];
 	char *args[] = { title, (char[]){ "serve" }, (char[]){ "--role" }, (char *)(uintptr_t)role_name(w->role),
 		(char[]){ "--slot" }, slot, NULL };
-	uv_stdio_container_t stdio[PEERS_MASTER_FD + 1] = {
+	uv_stdio_container_t stdio[PEERS_LOCK_FD + 1] = {
 		{ .flags = UV_IGNORE },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = fd },
+		{ .flags = UV_INHERIT_FD, .data.fd = w->master->lock_fd },
 	};
 	uv_process_options_t options = { .exit_cb = on_exit, .file = "/proc/self/exe", .args = args, .stdio = stdio,
-		.stdio_count = PEERS_MASTER_FD + 1 };
+		.stdio_count = w->role == ROLE_SPOOL ? PEERS_LOCK_FD + 1 : PEERS_MASTER_FD + 1 };
 
 	(void)snprintf(title, sizeof(title), "postern: %s %u", role_name(w->role), w->slot);
 	(void)snprintf(slot, sizeof(slot), "%u", w->slot);

@@ -3,18 +3,20 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/log.h"
 #include "proc/0_master.h"
 
-enum { BACKLOG = 1024, EXIT_OS = 71, EXIT_CONFIG = 78, EXIT_TEMPORARY = 75 };
+enum { BACKLOG = 1024, EXIT_OS = 71, EXIT_CONFIG = 78, EXIT_TEMPORARY = 75, LOCK_TRIES = 200, LOCK_PAUSE_MS = 50 };
 
 static bool
 refuse(struct buf *why, const char *words)
@@ -55,6 +57,23 @@ refuse_bind(struct buf *why, const char *address, uint16_t port, int error, int 
 	return refuse(why, words);
 }
 
+/* A client that has vanished without a word is given up after five minutes, as long as the protocol lets one be silent
+ * (RFC 5321 4.5.3.2.7). Accepted sockets inherit this, too. */
+static void
+keep_alive(int fd)
+{
+	static const struct { int level, name, value; } options[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 120 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 30 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 6 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 300 * 1000 },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(options[i].value));
+}
+
 static int
 listening_socket(const struct sockaddr *address, socklen_t len)
 {
@@ -65,6 +84,7 @@ listening_socket(const struct sockaddr *address, socklen_t len)
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* Accepted sockets inherit it, which saves a call for each. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	keep_alive(fd);
 	if (address->sa_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
@@ -154,30 +174,61 @@ master_listen(struct master *m, const struct conf *conf, struct buf *why, int *s
 	return true;
 }
 
+/* Is it more than what a server that was killed has left behind? A full backlog is somebody, too. */
+static bool
+somebody_listens(const struct sockaddr_un *sun)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool answered = fd != -1 && (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno == EAGAIN);
+
+	if (fd != -1)
+		(void)close(fd);
+	return answered;
+}
+
+static int
+control_socket(const struct sockaddr_un *sun, int *error)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	mode_t mask = umask(0177);
+
+	*error = fd == -1 || bind(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0 || listen(fd, 64) != 0 ? errno : 0;
+	(void)umask(mask);
+	if (*error == 0 || fd == -1)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static bool
+refuse_control(struct buf *why, const char *path, const char *reason)
+{
+	char words[CONF_TEXT_MAX + 200];
+
+	(void)snprintf(words, sizeof(words), "control-socket %s: %s", path, reason);
+	return refuse(why, words);
+}
+
 bool
 master_control_open(struct master *m, struct buf *why, int *status)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	const char *path = m->conf.control_socket.p;
-	char words[512];
 	struct stat st;
-	mode_t mask;
 	int error;
 
-	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%.107s", path);
-	/* A socket that somebody left behind; we hold the lock, so nobody listens on it. */
+	*status = EXIT_CONFIG;
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return refuse_control(why, path, "longer than the 107 octets that a socket's name may have");
+	memcpy(sun.sun_path, path, strlen(path));
+	*status = EXIT_TEMPORARY;
+	if (somebody_listens(&sun))
+		return refuse_control(why, path, "another server listens on it");
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)unlink(path);
-	m->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	mask = umask(0177);
-	error = m->control_fd == -1 || bind(m->control_fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 ||
-	        listen(m->control_fd, 64) != 0 ? errno : 0;
-	(void)umask(mask);
-	if (error == 0)
-		return true;
+	m->control_fd = control_socket(&sun, &error);
 	*status = EXIT_OS;
-	(void)snprintf(words, sizeof(words), "control-socket %s: %s", path, strerror(error));
-	return refuse(why, words);
+	return m->control_fd != -1 || refuse_control(why, path, strerror(error));
 }
 
 static void
@@ -190,11 +241,39 @@ write_pid(int fd)
 	(void)n;
 }
 
+static void
+read_pid(int fd, char text[32])
+{
+	ssize_t n = pread(fd, text, 31, 0);
+
+	text[n > 0 && text[n - 1] == '\n' ? n - 1 : 0] = '\0';
+}
+
+/* The spool of a server that was killed may still be in the middle of a write, and has the lock until that is over. */
+static bool
+take_lock(int fd, char holder[32])
+{
+	struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
+
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		struct span digits;
+		uint64_t pid;
+
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		read_pid(fd, holder);
+		digits = span_of(holder);
+		if (!span_take_u64(&digits, &pid) || pid == 0 || pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 bool
 master_lock(struct master *m, struct buf *why, int *status)
 {
 	char path[CONF_TEXT_MAX + 8], words[CONF_TEXT_MAX + 160], holder[32] = "";
-	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s/lock", m->conf.state_dir.p);
 	m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -203,12 +282,10 @@ master_lock(struct master *m, struct buf *why, int *status)
 		(void)snprintf(words, sizeof(words), "state-dir %s: %s", m->conf.state_dir.p, strerror(errno));
 		return refuse(why, words);
 	}
-	if (flock(m->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+	if (take_lock(m->lock_fd, holder)) {
 		write_pid(m->lock_fd);
 		return true;
 	}
-	n = pread(m->lock_fd, holder, sizeof(holder) - 1, 0);
-	holder[n > 0 && holder[n - 1] == '\n' ? n - 1 : 0] = '\0';
 	*status = EXIT_TEMPORARY;
 	(void)snprintf(words, sizeof(words), "another server (process %s) already works in %s", holder, m->conf.state_dir.p);
 	return refuse(why, words);

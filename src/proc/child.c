@@ -53,6 +53,14 @@ refuse(const char *why)
 	uv_stop(&me.child->loop);
 }
 
+void
+child_give_up(struct child *child, const char *why)
+{
+	log_say(LOG_FAULT, "given-up", why);
+	me.failed = true;
+	uv_stop(&child->loop);
+}
+
 static void
 take_staged(void)
 {
@@ -217,6 +225,8 @@ child_run(struct child *child, enum role role, uint32_t slot, const struct child
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Passwords, keys and mail belong in no core file. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	error = uv_loop_init(&child->loop);
 	if (error == 0)
 		child->master = channel_open(&child->loop, PEERS_MASTER_FD, &master, NULL);

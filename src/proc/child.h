@@ -42,6 +42,9 @@ void child_ready(struct child *);
 /* Nothing is left to do: tell the master and leave the loop. */
 void child_drained(struct child *);
 
+/* This process can be of no use any more: leave the loop with status 70, so that the master starts another. */
+void child_give_up(struct child *, const char *why);
+
 /* The entry points, one for each numbered file. */
 int front_main(uint32_t slot);
 int auth_main(uint32_t slot);

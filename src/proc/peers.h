@@ -1,7 +1,7 @@
 /*
  * proc/peers.h - who may say what to whom. Every private message of the program is described here and nowhere else.
  *
- * Each process is started with one descriptor (3): its channel to 0_master. Everything else arrives over it. The direction of
+ * Each process is started with one descriptor (3): its channel to 0_master; 4_spool with one more. Everything else arrives over it. The direction of
  * each message stands in its comment; `session` in the frame is the number the asking side chose, unique while it lives.
  * The layouts are in proc/peers.c. The answering side keeps its own copy of the order and ends a peer that breaks it.
  */
@@ -11,7 +11,8 @@
 #include "base/fields.h"
 #include "os/channel.h"
 
-enum { PEERS_MASTER_FD = 3 };
+/* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
+enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4 };
 
 enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MAX };
 /* "front", "auth", ... */

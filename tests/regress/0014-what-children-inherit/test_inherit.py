@@ -13,7 +13,13 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may look at the d
 
 
 def open_files(pid):
-    return {int(p.name): os.readlink(p) for p in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+    found = {}
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found[int(link.name)] = os.readlink(link)
+        except FileNotFoundError:
+            pass        # it was closed in between
+    return found
 
 
 @root
