@@ -4,7 +4,7 @@ import smtplib
 import ssl
 import subprocess
 
-from conftest import eventually
+from postern_server import eventually
 
 
 def s_client(server, *options):
