@@ -101,7 +101,7 @@ go_on_draining(struct keeper *k)
 {
 	struct journal *j = &k->spool.journal;
 
-	if ((k->commits > 0 || k->tries_out > 0) && keeper_now() < k->drain_by)
+	if ((k->commits > 0 || k->tries_out > 0) && uv_now(&k->child.loop) < k->drain_by)
 		return;
 	if (j->running)
 		return;
@@ -192,6 +192,8 @@ on_tick(uv_timer_t *timer)
 	(void)spool_look(&k->spool);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
+	if (!k->draining)
+		relay_overdue(k);
 	/* A batch that found no room tries again. */
 	if (k->spool.journal.state == FAIL_DISK_FULL)
 		write_batch(k);
@@ -278,7 +280,7 @@ on_drain(void *arg)
 	struct keeper *k = arg;
 
 	k->draining = true;
-	k->drain_by = keeper_now() + KEEPER_DRAIN_MS;
+	k->drain_by = uv_now(&k->child.loop) + KEEPER_DRAIN_MS;
 	keeper_turn(k);
 }
 

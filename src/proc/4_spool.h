@@ -34,7 +34,8 @@ enum {
 	KEEPER_LAZY_MS = 5,             /* a result is written within: what kills us then does not make us forget it */
 	KEEPER_LAZY_WRITES = 10,        /* and synced after so many times that: what kills the machine does */
 	KEEPER_TICK_MS = 1000,
-	KEEPER_DRAIN_MS = 5000,         /* tries that run get so long when we are told to finish */
+	KEEPER_OVERDUE_MOST = 256,      /* messages of dead destinations ended in one tick */
+	KEEPER_DRAIN_MS = 2000,         /* what runs gets so long when we are told to finish; less than the master's patience */
 	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
 };
 
@@ -93,7 +94,8 @@ struct keeper {
 	uv_work_t work;
 	struct batch *batch;            /* being written by the worker */
 	uint64_t written_at, write_ns;  /* begin of the newest batch; how long one takes, in the mean */
-	uint64_t drain_by;
+	uint64_t drain_by;              /* uv_now() */
+	uint32_t overdue;               /* next slot to look at */
 	struct queue_id_maker ids;
 	uint32_t lazy_writes;           /* since the last sync that nobody asked for */
 	bool resting;                   /* memory was given back since anything happened */
@@ -124,6 +126,8 @@ void relay_close(struct keeper *);
 void relay_segment_gone(struct keeper *, uint64_t number);
 /* Hand out whatever is due. */
 void relay_pump(struct keeper *);
+/* What waits for a dead destination hears of its delay and its end in time, though it is not its turn to be tried. */
+void relay_overdue(struct keeper *);
 /* The message is being dropped: its tries end without a word. */
 void relay_forget(struct keeper *, uint32_t slot);
 void try_free(struct keeper *, struct try *);
@@ -131,6 +135,8 @@ void try_free(struct keeper *, struct try *);
 /* 4_spool_result.c */
 void try_result(struct keeper *, struct try *, struct try_rcpt *, const struct relay_result *);
 void try_end(struct keeper *, struct try *);
+/* Is the message's time over, or its sender to be told of the delay? */
+bool try_overdue(const struct keeper *, const struct entry *, uint64_t now);
 /* One of the try's recipients as it was sent, and its result; false: it has none. */
 void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
 bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);

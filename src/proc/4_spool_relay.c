@@ -238,6 +238,86 @@ relay_pump(struct keeper *k)
 	}
 }
 
+/* ---- what is not tried, because nobody answers there ---- */
+/* The newest reason of one recipient, as if it had been said again; of one that was never tried, that of his neighbours. */
+static void
+say_unreached(struct keeper *k, struct try *t, uint32_t i, const struct recipient *r, uint64_t now)
+{
+	struct relay_result m = { .number = t->rcpt[i].number, .class = SMTP_CLASS_LATER, .when = now,
+		.enhanced = SPAN_INIT("4.4.1"), .text = SPAN_INIT("nobody answers at its next hop") };
+	uint8_t text[OUTCOME_TEXT];
+	struct outcome o;
+
+	spool_outcome(&k->spool, t->slot, t->rcpt[i].number, r, text, &o);
+	if (o.class == OUTCOME_LATER && o.text.len > 0) {
+		m.enhanced = o.enhanced;
+		m.host = o.host;
+		m.tls = o.tls;
+		m.text = o.text;
+	}
+	try_result(k, t, &t->rcpt[i], &m);
+}
+
+static bool
+say_all_unreached(struct keeper *k, struct try *t, uint64_t now)
+{
+	struct message_record m;
+	struct recipient r;
+	struct span rest;
+	uint64_t content_at;
+	uint32_t said = 0;
+
+	if (t->text.len == 0 || !spool_envelope(&k->spool, t->slot, &m, &content_at) || !add_rcpts(k, t, &m))
+		return false;
+	rest = m.recipients;
+	for (uint32_t i = 0; said < t->rcpts && recipient_take(&rest, &r); i++)
+		if (t->rcpt[said].number == i)
+			say_unreached(k, t, said++, &r, now);
+	return true;
+}
+
+static void
+end_unreached(struct keeper *k, uint32_t job, uint64_t now)
+{
+	struct try *t = try_begin(k);
+
+	if (t == NULL)
+		return;
+	schedule_take(&k->spool.schedule, job);
+	t->job = job;
+	t->slot = k->spool.schedule.job[job].message;
+	t->id = k->spool.index.entry[t->slot].id;
+	if (say_all_unreached(k, t, now) && t->rcpts > 0) {
+		try_end(k, t);
+		return;
+	}
+	schedule_again(&k->spool.schedule, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
+	try_free(k, t);
+}
+
+void
+relay_overdue(struct keeper *k)
+{
+	const struct index *x = &k->spool.index;
+	uint32_t ended = 0, looked = 0;
+	uint64_t now = keeper_now();
+
+	for (; looked < x->used && looked < SPOOL_LOOK_STEP && ended < KEEPER_OVERDUE_MOST
+	    && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal); looked++) {
+		uint32_t slot = k->overdue = k->overdue + 1 < x->used ? k->overdue + 1 : 0, job;
+
+		if (!spool_ready(&k->spool, slot) || !try_overdue(k, &x->entry[slot], now))
+			continue;
+		job = x->entry[slot].job;
+		while (job != SCHEDULE_NONE && !schedule_held(&k->spool.schedule, job, now))
+			job = k->spool.schedule.job[job].sibling;
+		if (job != SCHEDULE_NONE) {
+			end_unreached(k, job, now);
+			ended++;
+		}
+	}
+}
+
 /* ---- what 5_relay says ---- */
 static struct try_rcpt *
 rcpt_find(struct try *t, uint32_t number)
@@ -337,6 +417,8 @@ relay_open(struct keeper *k, int fd)
 
 	relay_close(k);
 	k->relay = channel_open(&k->child.loop, fd, &handler, k);
+	if (k->relay == NULL)
+		(void)close(fd);
 	keeper_turn(k);
 }
 

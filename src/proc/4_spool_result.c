@@ -275,20 +275,39 @@ settle(struct ending *e)
 		spool_job_done(s, t->job, end, e->now);
 }
 
+static uint64_t
+expiry_of(const struct keeper *k, const struct entry *entry)
+{
+	return entry->arrival + k->child.conf.expire * UINT64_C(1000);
+}
+
+static bool
+delay_due(const struct keeper *k, const struct entry *entry, uint64_t now)
+{
+	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
+
+	return delay > 0 && !(entry->flags & ENTRY_TOLD) && now >= entry->arrival + delay;
+}
+
+bool
+try_overdue(const struct keeper *k, const struct entry *entry, uint64_t now)
+{
+	return now >= expiry_of(k, entry) || (!(entry->flags & ENTRY_NOTICE) && delay_due(k, entry, now));
+}
+
 void
 try_end(struct keeper *k, struct try *t)
 {
 	struct ending e = { .keeper = k, .try = t, .now = keeper_now() };
 	const struct entry *entry = &k->spool.index.entry[t->slot];
-	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
 
 	if (t->dropped) {
 		try_free(k, t);
 		return;
 	}
-	e.expiry = entry->arrival + k->child.conf.expire * UINT64_C(1000);
+	e.expiry = expiry_of(k, entry);
 	e.expired = e.now >= e.expiry;
-	e.delayed = delay > 0 && !(entry->flags & ENTRY_TOLD) && !e.expired && e.now >= entry->arrival + delay;
+	e.delayed = !e.expired && delay_due(k, entry, e.now);
 	e.noticed = !(entry->flags & ENTRY_NOTICE);
 	if (k->spool.journal.state == FAIL_DOUBT || !write_all_notices(&e))
 		/* Without its notice nothing may be final. It is tried again, if this process may still try anything. */

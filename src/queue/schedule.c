@@ -211,6 +211,22 @@ schedule_next(struct schedule *s, uint64_t now)
 	return job;
 }
 
+bool
+schedule_held(const struct schedule *s, uint32_t job, uint64_t now)
+{
+	const struct job *j = &s->job[job];
+
+	return j->state == JOB_WAITING && j->due <= now && s->destination[j->destination].failures > 0
+	    && s->destination[j->destination].held > now;
+}
+
+void
+schedule_take(struct schedule *s, uint32_t job)
+{
+	assert(s->job[job].state == JOB_WAITING);
+	job_enter(s, job, JOB_RUNNING);
+}
+
 uint64_t
 schedule_when(const struct schedule *s)
 {

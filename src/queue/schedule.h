@@ -86,6 +86,10 @@ void schedule_remove(struct schedule *, uint32_t job);
 
 /* The next job to run now: it is RUNNING when this returns. SCHEDULE_NONE: nothing is due, or all windows are full. */
 uint32_t schedule_next(struct schedule *, uint64_t now);
+/* Is this WAITING job due, but its destination held because nobody answers there? */
+bool schedule_held(const struct schedule *, uint32_t job, uint64_t now);
+/* Make such a job RUNNING all the same, whatever its destination's window says. */
+void schedule_take(struct schedule *, uint32_t job);
 /* When schedule_next() may have something, UINT64_MAX: not before something else happens. */
 uint64_t schedule_when(const struct schedule *);
 
