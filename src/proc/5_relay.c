@@ -69,9 +69,22 @@ relay_clock_start(struct relay *r)
 
 /* ---- 4_spool ---- */
 
+/* The master makes channels only for processes that begin: without one for long, our end is the way to a new one. */
+static void
+on_alone(uv_timer_t *timer)
+{
+	struct relay *r = timer->data;
+
+	log_say(LOG_FAULT, "spool-gone", "no new channel to it came");
+	secret_wipe(&r->password);
+	exit(70);
+}
+
 static void
 forget_spool(struct relay *r)
 {
+	if (r->going && !r->draining)
+		uv_timer_start(&r->alone, on_alone, RELAY_ALONE_MS, 0);
 	r->spool = NULL;
 	r->epoch++;
 	if (r->receiving != NULL)
@@ -151,6 +164,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	r->spool = channel_open(&r->child.loop, fd, &spool, r);
 	if (r->spool == NULL)
 		(void)close(fd);
+	else if (r->going)
+		uv_timer_stop(&r->alone);
 }
 
 /* ---- configuration ---- */
@@ -224,9 +239,10 @@ on_go(void *arg)
 {
 	struct relay *r = arg;
 
-	r->clock.data = r->soon.data = r;
+	r->clock.data = r->soon.data = r->alone.data = r;
 	uv_timer_init(&r->child.loop, &r->clock);
 	uv_timer_init(&r->child.loop, &r->soon);
+	uv_timer_init(&r->child.loop, &r->alone);
 	configure(r);
 	r->going = true;
 	child_ready(&r->child);
@@ -251,6 +267,7 @@ on_drain(void *arg)
 	struct relay *r = arg;
 
 	r->draining = true;
+	uv_timer_stop(&r->alone);
 	r->drain_until = relay_now(r) + RELAY_DRAIN_MS;
 	relay_destinations_forget(r);
 	relay_connections_leave(r);

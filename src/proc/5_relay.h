@@ -32,7 +32,8 @@ enum {
 	RELAY_LEAVE_MS = 10 * 1000,     /* for the answer to QUIT */
 	RELAY_LEAVE_DRAINING_MS = 2 * 1000,
 	RELAY_AGE_MS = 300 * 1000,      /* a connection older than this takes no further message */
-	RELAY_DRAIN_MS = 30 * 1000,
+	RELAY_DRAIN_MS = 8 * 1000,      /* less than the master's patience */
+	RELAY_ALONE_MS = 5 * 1000,      /* without a channel to 4_spool */
 	RELAY_DOWN_MAX_MS = 300 * 1000,
 	RELAY_HOSTS_MS = 300 * 1000,    /* a DNS answer is kept at most this long */
 	RELAY_MAILDIR_JOBS = 4,
@@ -142,7 +143,7 @@ struct relay {
 	struct resolver *resolver;
 	struct relay_trust *trust;
 	struct secret password;
-	uv_timer_t clock, soon;
+	uv_timer_t clock, soon, alone;
 	uint64_t drain_until;
 	bool going, draining, drained;
 	uint32_t epoch;                         /* of the spool's channel: a job begun for an older one reports to nobody */
