@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 
-from conftest import POSTERN
+from postern_server import POSTERN
 
 OFFERS = b"250-here\r\n250-DSN\r\n250 PIPELINING\r\n"
 
