@@ -251,6 +251,16 @@ eight_bits_are_noticed(void **state)
 	assert_true(composed(SPAN("From: bob@example.net\n\nc\n"), 9) && !c.utf8);
 	assert_true(composed(SPAN("hello\n"), 9) && c.utf8);
 	facts.from = SPAN("alice@example.org");
+	/* 6531-5: a mailbox's domain may be international, and then so is what is made of it. */
+	facts.domain = SPAN("b\xc3\xbc" "cher.example");
+	assert_true(composed(SPAN("From: bob@example.net\nTo: root\nMessage-ID: <a@b.c>\n\nc\n"), 9) && c.utf8);
+	assert_true(composed(SPAN("From: bob@example.net\n\nc\n"), 9) && c.utf8);
+	assert_true(composed(SPAN("From: bob@example.net\nMessage-ID: <a@b.c>\n\nc\n"), 9) && !c.utf8);
+	facts.domain = SPAN("b\xc3" "cher.example");
+	assert_false(composed(SPAN("From: bob@example.net\n\nc\n"), 9));
+	facts.domain = SPAN("example.org\r\nBcc: x");
+	assert_false(composed(SPAN("From: bob@example.net\n\nc\n"), 9));
+	facts.domain = SPAN("example.org");
 }
 
 static void
