@@ -365,6 +365,7 @@ put_message_id(struct compose *c, const char *field, struct buf *out)
 	uint8_t octets[8], text[QUEUE_ID_LEN];
 	struct buf id = BUF_OVER(text);
 
+	c->utf8 |= !utf8_is_ascii(c->facts->domain);
 	env->random(env->arg, octets, sizeof octets);
 	(void)queue_id_format(queue_id_next(&maker, env->now(env->arg)), &id);
 	return buf_put_text(out, field) && message_id_format(buf_span(&id), u64_get(octets), c->facts->domain, out) &&
@@ -397,6 +398,7 @@ put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
 			continue;
 		if (!buf_put(out, span_head(left, upto)) || !buf_put_byte(out, '@') || !buf_put(out, c->facts->domain))
 			return false;
+		c->utf8 |= !utf8_is_ascii(c->facts->domain);
 		span_skip(&left, upto);
 	}
 	return buf_put(out, left);
@@ -431,6 +433,21 @@ out_is_full(struct compose *c, struct buf *out, size_t before)
 	return before == 0 ? refuse_at(c, c->at, "header field too long") : COMPOSE_MORE;
 }
 
+/* A domain of mailboxes: unlike a host's it may be international (RFC 6531 3.3). */
+static bool
+is_mail_domain(struct span domain)
+{
+	uint8_t text[DOMAIN_MAX + 2];
+	struct buf address = BUF_OVER(text);
+	struct mailbox m;
+	enum path_error e;
+
+	if (!buf_put_text(&address, "x@") || !buf_put(&address, domain))
+		return false;
+	e = mailbox_parse(buf_span(&address), &m);
+	return domain_valid(domain) || e == PATH_OK || (e == PATH_UNQUALIFIED && !span_done(m.domain));
+}
+
 /* What goes into a field of ours must not bring a field of its own. */
 static bool
 facts_in_order(const struct compose *c)
@@ -439,7 +456,7 @@ facts_in_order(const struct compose *c)
 	struct mailbox m;
 	enum path_error e = mailbox_parse(c->facts->from, &m);
 
-	if (!domain_valid(c->facts->domain) && !address_literal_valid(c->facts->domain))
+	if (!is_mail_domain(c->facts->domain))
 		return false;
 	return !needs_from || e == PATH_OK || e == PATH_UNQUALIFIED;
 }
