@@ -1,0 +1,121 @@
+"""After a login nobody finds the password in our memory, as text or in base64: in no process, on no path through AUTH."""
+import base64
+import os
+import pathlib
+import re
+import smtplib
+import socket
+import time
+
+import pytest
+from postern_server import postern
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read the memory of a process that is not dumpable")
+PASSWORD = "correct-Zebra-9715-battery-Quince-5530-harbour-Juniper-8846-lantern"
+WRONG = "mistaken-Walrus-4402-staple-Fjord-7719-pepper-Obsidian-3365-kettle"
+RUN, STEP = 12, 6       # any 17 octets in a row are found: free(3) overwrites the first 16 of what it gets
+
+
+def pieces(password):
+    """What of it would be a find: the text, and base64 of it at each of the three alignments, without the ends."""
+    raw = password.encode()
+    texts = [raw] + [base64.b64encode(b"\0" * shift + raw)[4:-4] for shift in range(3)]
+    return {text[at:at + RUN] for text in texts for at in range(0, len(text) - RUN + 1, STEP)}
+
+
+def finds(pid, wanted):
+    """Where one of the pieces lies in the memory of a process."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            m = re.match(r"([0-9a-f]+)-([0-9a-f]+) r(.)..\s\S+\s\S+\s\d+\s*(.*)", line)
+            if not m or m[3] != "w" or m[4] in ("[vvar]", "[vsyscall]"):
+                continue
+            start, end = int(m[1], 16), int(m[2], 16)
+            try:
+                memory.seek(start)
+                octets = memory.read(end - start)
+            except OSError:
+                continue
+            for piece in wanted:
+                at = octets.find(piece)
+                while at != -1:
+                    found.append(f"{start + at:x} in {m[4] or 'anonymous memory'}: {octets[max(0, at - 24):at + len(piece) + 8]!r}")
+                    at = octets.find(piece, at + 1)
+    return found
+
+
+def plain(password):
+    return base64.b64encode(b"\0alice\0" + password.encode()).decode()
+
+
+class Raw:
+    """A client that can write an AUTH line in pieces."""
+
+    def __init__(self, server):
+        self.tcp = socket.create_connection((server.host, server.submissions), 20)
+        self.tls = server.context().wrap_socket(self.tcp, server_hostname="localhost")
+        self.reply()
+        self.say("EHLO laptop.example.org")
+
+    def reply(self):
+        text = b""
+        while not re.search(rb"(^|\n)\d{3} [^\n]*\n$", text):
+            got = self.tls.recv(4096)
+            if not got:
+                break
+            text += got
+        return text.decode()
+
+    def say(self, line, pieces=1):
+        octets = (line + "\r\n").encode()
+        step = -(-len(octets) // pieces)
+        for at in range(0, len(octets), step):
+            self.tls.sendall(octets[at:at + step])
+            if pieces > 1:
+                time.sleep(0.05)
+        return self.reply()
+
+
+def every_path(one, password, good):
+    code = "235" if good else "535"
+    assert Raw(one).say("AUTH PLAIN " + plain(password)).startswith(code)
+    assert Raw(one).say("AUTH PLAIN " + plain(password), pieces=5).startswith(code)
+    c = Raw(one)
+    assert c.say("AUTH PLAIN").startswith("334")
+    assert c.say(plain(password)).startswith(code)
+    c = Raw(one)
+    assert c.say("AUTH LOGIN").startswith("334")
+    assert c.say(base64.b64encode(b"alice").decode()).startswith("334")
+    assert c.say(base64.b64encode(password.encode()).decode(), pieces=3).startswith(code)
+    # Broken base64, too long a line, a cancelled exchange, pipelined, and gone in the middle.
+    assert Raw(one).say("AUTH PLAIN " + plain(password) + "!").startswith("501")
+    assert Raw(one).say("AUTH PLAIN " + plain(password) * 300).startswith("5")
+    c = Raw(one)
+    c.tls.sendall(f"AUTH PLAIN {plain(password)}\r\nNOOP\r\nNOOP {password}\r\n".encode())
+    c.reply()
+    time.sleep(1.5)
+    c.tls.close()
+    c = Raw(one)
+    c.tls.sendall(f"AUTH PLAIN {plain(password)[:-4]}".encode())
+    time.sleep(0.1)
+    c.tls.close()
+    with smtplib.SMTP("localhost", one.submission, timeout=20) as clear:
+        clear.starttls(context=one.context())
+        clear.ehlo("laptop.example.org")
+        assert str(clear.docmd("AUTH", "PLAIN " + plain(password))[0]) == code
+
+
+@pytest.mark.parametrize("password,good", [(PASSWORD, True), (WRONG, False)], ids=["right", "wrong"])
+def test_no_password_stays(make_server, password, good):
+    one = make_server(config="fronts = 1\nauth-login = true\n").start()
+    done = postern("user", "add", *one.options, "alice", "--address", "@example.org", "--password", input=PASSWORD + "\n")
+    assert done.returncode == 0, done.stderr
+    time.sleep(1.1)
+    every_path(one, password, good)
+    time.sleep(0.3)
+    found = {name: finds(pid, pieces(password)) for name, pid in {"master": one.process.pid, **one.children()}.items()}
+    assert finds(one.children()["front:0"], {b"mail.example.org"}), "the search finds nothing at all"
+    assert not {name: places for name, places in found.items() if places}
+    assert one.stop() == 0
+    assert not any(p in one.log.read_bytes() for p in pieces(password))
