@@ -1,5 +1,5 @@
 // submit.js - one message through nodemailer, given as a JSON object on standard input:
-// host port service ca name login password mechanism from rcpts content (base64)
+// host port service ca name login password mechanism, and either from rcpts content (base64), or compose: a message's parts
 'use strict';
 const { createTransport } = require(process.env.NODEMAILER);
 const want = JSON.parse(require('fs').readFileSync(0, 'utf8'));
@@ -18,7 +18,9 @@ const transport = createTransport({
 	socketTimeout: 20000,
 });
 
-transport.sendMail({ envelope: { from: want.from, to: want.rcpts }, raw: Buffer.from(want.content, 'base64') })
+const mail = want.compose || { envelope: { from: want.from, to: want.rcpts }, raw: Buffer.from(want.content, 'base64') };
+
+transport.sendMail(mail)
 	.then((done) => console.log(done.response))
 	.catch((error) => {
 		console.error(`submit.js: ${error.code}: ${error.message}`);
