@@ -65,7 +65,7 @@ chunk_drop(struct smtp_server *s, struct verdict why)
 	s->discard = s->chunk;
 	s->later = (uint8_t)why.fail;
 	if (s->discard == 0)
-		server_refuse(s, why);
+		command_refuse_stray(s, why);
 }
 
 void
@@ -94,7 +94,7 @@ chunk_discard(struct smtp_server *s, struct span in)
 
 	s->discard -= n;
 	if (s->discard == 0)
-		server_refuse(s, because((enum fail)s->later, NULL));
+		command_refuse_stray(s, because((enum fail)s->later, NULL));
 	return n;
 }
 

@@ -334,17 +334,22 @@ cmd_unknown(struct smtp_server *s, struct span args)
 
 /* ---- the table ---- */
 
-/* What a client has sent ahead when its MAIL or all its recipients were refused is no nonsense (2920-3). */
-static void
-refuse_stray(struct smtp_server *s, struct span args, struct verdict why)
+void
+command_refuse_stray(struct smtp_server *s, struct verdict why)
 {
-	(void)args;
 	if ((why.fail == FAIL_ORDER || why.fail == FAIL_NO_RCPT) && s->authenticated && s->strays <= s->conf->rcpt_max) {
 		s->strays++;
 		reply_verdict(s, why);
 	} else {
 		server_refuse(s, why);
 	}
+}
+
+static void
+refuse_stray(struct smtp_server *s, struct span args, struct verdict why)
+{
+	(void)args;
+	command_refuse_stray(s, why);
 }
 
 static void

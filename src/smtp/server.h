@@ -196,7 +196,7 @@ struct smtp_server {
 	uint64_t discard;               /* octets of a refused BDAT still to swallow */
 	uint64_t chunk;                 /* octets of the BDAT in progress */
 	uint16_t errors, auth_failures, nothings;
-	uint32_t strays;                /* RCPT and DATA since a refused MAIL */
+	uint32_t strays;                /* RCPT, DATA and BDAT that came to nothing since MAIL */
 	uint8_t later;                  /* enum fail to answer when a long line or a refused BDAT has been swallowed */
 	uint8_t then;                   /* what follows STORE or ABORT; private */
 	bool esmtp;                     /* EHLO, not HELO */

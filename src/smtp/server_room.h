@@ -45,6 +45,8 @@ void server_forget_mail(struct smtp_server *);
 
 /* ---- commands.c ---- */
 void command_take(struct smtp_server *, struct span line);
+/* What a client has sent ahead when its MAIL, all its recipients or a chunk were refused is no nonsense (2920-3, 3030-3). */
+void command_refuse_stray(struct smtp_server *, struct verdict);
 /* The driver has lent memory for the MAIL that s->ask holds. */
 void mail_begin(struct smtp_server *);
 void sender_answered(struct smtp_server *, const struct smtp_answer *);
