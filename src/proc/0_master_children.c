@@ -10,6 +10,8 @@
 #include "os/log.h"
 #include "proc/0_master.h"
 
+enum { ENVIRONMENT_MAX = 256 };
+
 /* Which processes talk to which: both ends of a new channel are handed out whenever one of the two starts. */
 static const enum role talk[][2] = {
 	{ ROLE_FRONT, ROLE_AUTH },
@@ -242,6 +244,33 @@ on_exit(uv_process_t *process, int64_t exit_status, int signal)
 	uv_close((uv_handle_t *)process, on_ended);
 }
 
+/*
+ * Where passwords pass, two habits of the C library would leave copies behind. What is freed keeps its octets: GNU SASL frees its copies of
+ * a response as they are, so in 3_auth glibc overwrites what is freed; the thread's cache of freed pieces, which it does not
+ * overwrite, has to go for that. And the first call of each library function spills the vector registers, with what was last copied
+ * through them, to the stack: so all are looked up before anything begins. tests/serve/test_memory.py looks for what is left.
+ */
+static char **
+environment(const struct worker *w)
+{
+	static char bind_now[] = "LD_BIND_NOW=1", wipe_freed[] = "GLIBC_TUNABLES=glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
+	static char *list[ENVIRONMENT_MAX + 3];
+	size_t n = 0;
+
+	if (w->role != ROLE_AUTH && w->role != ROLE_FRONT)
+		return NULL;
+	for (size_t i = 0; environ[i] != NULL && n < ENVIRONMENT_MAX; i++) {
+		if (strncmp(environ[i], "LD_BIND_NOW=", 12) != 0 &&
+		    (w->role != ROLE_AUTH || strncmp(environ[i], "GLIBC_TUNABLES=", 15) != 0))
+			list[n++] = environ[i];
+	}
+	list[n++] = bind_now;
+	if (w->role == ROLE_AUTH)
+		list[n++] = wipe_freed;
+	list[n] = NULL;
+	return list;
+}
+
 static int
 spawn(struct worker *w, int fd)
 {
@@ -255,7 +284,8 @@ spawn(struct worker *w, int fd)
 		{ .flags = UV_INHERIT_FD, .data.fd = fd },
 		{ .flags = UV_INHERIT_FD, .data.fd = w->master->lock_fd },
 	};
-	uv_process_options_t options = { .exit_cb = on_exit, .file = "/proc/self/exe", .args = args, .stdio = stdio,
+	uv_process_options_t options = { .exit_cb = on_exit, .file = "/proc/self/exe", .args = args,
+		.env = environment(w), .stdio = stdio,
 		.stdio_count = w->role == ROLE_SPOOL ? PEERS_LOCK_FD + 1 : PEERS_MASTER_FD + 1 };
 
 	(void)snprintf(title, sizeof(title), "postern: %s %u", role_name(w->role), w->slot);
