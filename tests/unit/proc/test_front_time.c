@@ -1,0 +1,258 @@
+/*
+ * 1_front and time. The clock that the front looks at is ours: uv_now() is defined here and goes SPEED times as fast as the world, so
+ * that five minutes pass in five seconds. Nothing in the front knows.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "front_bed.h"
+#include "proc/peers.h"
+
+enum { SPEED = 60 };
+
+uint64_t
+uv_now(const uv_loop_t *loop)
+{
+	(void)loop;
+	return uv_hrtime() / 1000000 * SPEED;
+}
+
+static struct front_bed bed;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	front_bed_make(&bed, "");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	front_bed_drop(&bed);
+	return 0;
+}
+
+static void
+nap(unsigned ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+
+	(void)nanosleep(&t, NULL);
+}
+
+/* Seconds of the front's clock since start (of uv_now()). */
+static unsigned
+passed(uint64_t start)
+{
+	return (unsigned)((uv_now(NULL) - start) / 1000);
+}
+
+/* The front looks at its lists once a second of ours, and machines are busy. */
+static void
+assert_about(unsigned seconds, uint64_t start)
+{
+	unsigned now = passed(start);
+
+	if (now + 2 < seconds || now > seconds + 3 * SPEED)
+		fail_msg("%u s, not %u s", now, seconds);
+}
+
+static void
+assert_ends(int fd, int ms)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char octets[4096];
+
+	for (ssize_t n = 1; n > 0;) {
+		assert_int_equal(poll(&p, 1, ms), 1);
+		n = recv(fd, octets, sizeof octets, 0);
+	}
+}
+
+/* F2: 30 s for the handshake, however it is stretched */
+static void
+a_handshake_has_half_a_minute(void **state)
+{
+	static const uint8_t hello[] = { 0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3 };
+	struct client silent, slow;
+	uint64_t start = uv_now(NULL);
+	struct pollfd p;
+
+	(void)state;
+	client_open(&silent, bed.port_implicit);
+	client_open(&slow, bed.port_implicit);
+	p = (struct pollfd){ slow.fd, POLLIN, 0 };
+	for (size_t i = 0; poll(&p, 1, 200) == 0; i++) {
+		assert_true(passed(start) < 240);
+		(void)send(slow.fd, i < sizeof hello ? &hello[i] : hello, 1, MSG_NOSIGNAL);
+	}
+	assert_about(30, start);
+	assert_ends(silent.fd, 5000);
+	assert_true(front_bed_logged(&bed, "nothing came, not even a TLS handshake"));
+	client_close(&silent);
+	client_close(&slow);
+}
+
+/* 3207: the same behind STARTTLS */
+static void
+a_handshake_behind_starttls_too(void **state)
+{
+	struct client c;
+	uint64_t start;
+
+	(void)state;
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example.org"), 250);
+	assert_int_equal(client_say(&c, "STARTTLS"), 220);
+	start = uv_now(NULL);
+	assert_ends(c.fd, 10000);
+	assert_about(30, start);
+	client_close(&c);
+}
+
+/* 5321-4.5.3.2.7: five minutes, then 421 */
+static void
+five_minutes_of_silence_are_the_end(void **state)
+{
+	struct client before, after;
+	uint64_t start;
+
+	(void)state;
+	client_open(&before, bed.port_clear);
+	assert_int_equal(client_reply(&before, 5000), 220);
+	client_login(&after, &bed, "user");
+	start = uv_now(NULL);
+	nap(2000);
+	/* A command gives five minutes more. */
+	assert_int_equal(client_say(&after, "NOOP"), 250);
+	assert_int_equal(client_reply(&before, 10000), 421);
+	assert_about(300, start);
+	assert_non_null(strstr(before.text, "421 4.4.2 "));
+	assert_int_equal(client_reply(&after, 10000), 421);
+	assert_about(420, start);
+	assert_int_equal(client_reply(&after, 5000), 0);
+	client_close(&before);
+	client_close(&after);
+}
+
+/* One command must not take for ever by coming octet by octet. */
+static void
+a_drip_is_silence(void **state)
+{
+	struct client c;
+	struct pollfd p;
+	uint64_t start;
+
+	(void)state;
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	start = uv_now(NULL);
+	p = (struct pollfd){ c.fd, POLLIN, 0 };
+	while (poll(&p, 1, 500) == 0) {
+		if (passed(start) > 900)
+			fail_msg("still waiting for the end of the line after %u s", passed(start));
+		client_send(&c, "x");
+	}
+	assert_int_equal(client_reply(&c, 1000), 421);
+	assert_about(300, start);
+	client_close(&c);
+}
+
+/* 6409-12: an answer in less than two minutes, even if it is that there is none */
+static void
+a_verdict_that_does_not_come(void **state)
+{
+	struct client proof, sender, commit;
+	uint64_t start;
+
+	(void)state;
+	client_open(&proof, bed.port_implicit);
+	client_shake(&proof, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&proof, 5000), 220);
+	assert_int_equal(client_say(&proof, "EHLO laptop.example.org"), 250);
+	client_login(&sender, &bed, "user");
+	client_login(&commit, &bed, "user");
+	assert_int_equal(client_say(&commit, "MAIL FROM:<mute@example.org>"), 250);
+	assert_int_equal(client_say(&commit, "RCPT TO:<bob@example.net>"), 250);
+	assert_int_equal(client_say(&commit, "DATA"), 354);
+	start = uv_now(NULL);
+	client_send(&proof, "AUTH PLAIN AHNsb3cAc2VjcmV0\r\n");        /* slow, secret */
+	client_send(&sender, "MAIL FROM:<nobody-answers@example.org>\r\n");
+	client_send(&commit, "From: mute@example.org\r\n\r\n.\r\n");
+	assert_int_equal(client_reply(&proof, 10000), 421);
+	assert_about(110, start);
+	assert_int_equal(client_reply(&sender, 10000), 421);
+	assert_int_equal(client_reply(&commit, 10000), 421);
+	assert_about(110, start);
+	assert_true(front_bed_logged(&bed, "event=no-answer"));
+	client_close(&proof);
+	client_close(&sender);
+	client_close(&commit);
+}
+
+/* 3_auth has hung up and lives: nobody will bring the two together but the master. */
+static void
+a_front_that_has_lost_a_peer_is_ended(void **state)
+{
+	struct client c;
+	int status = 0;
+	uint64_t start = uv_now(NULL);
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	client_shake(&c, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example.org"), 250);
+	assert_int_equal(client_say(&c, "AUTH PLAIN AGdvbmUAc2VjcmV0"), 454);  /* gone, secret */
+	for (int i = 0; i < 100 && waitpid(bed.front, &status, WNOHANG) == 0; i++)
+		nap(100);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 70);
+	assert_about(30, start);
+	client_close(&c);
+}
+
+static int
+forget_bed(void **state)
+{
+	(void)state;
+	(void)kill(bed.spool, SIGTERM);
+	(void)unlink(bed.ca_file);
+	(void)unlink(bed.log_file);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_handshake_has_half_a_minute),
+		cmocka_unit_test(a_handshake_behind_starttls_too),
+		cmocka_unit_test(five_minutes_of_silence_are_the_end),
+		cmocka_unit_test(a_drip_is_silence),
+		cmocka_unit_test(a_verdict_that_does_not_come),
+	};
+	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed) };
+	int failed = cmocka_run_group_tests(tests, setup, teardown);
+
+	return failed + cmocka_run_group_tests(last, NULL, NULL);
+}
