@@ -69,6 +69,9 @@ struct try {
 	bool dropped;                   /* the operator dropped the message meanwhile */
 	struct try_rcpt *rcpt;
 	struct buf text;
+	uint64_t segment;               /* that the relay reads, or 0: many, in hold. They stay until it is done */
+	struct hold *hold;
+	uint32_t holds;
 };
 
 struct control {

@@ -73,9 +73,32 @@ try_begin(struct keeper *k)
 	return t;
 }
 
+/* What the relay reads must outlive the message's being copied forward or dropped meanwhile. */
+static bool
+hold_content(struct keeper *k, struct try *t, const struct message_record *m, uint64_t content_at)
+{
+	if (m->extents.len > 0)
+		return holds_take(&k->spool, m->extents, &t->hold, &t->holds);
+	t->segment = PLACE_SEGMENT(content_at);
+	segment_hold(&k->spool.journal, t->segment, 0, false);
+	return true;
+}
+
+static void
+release_content(struct keeper *k, struct try *t)
+{
+	if (t->segment != 0)
+		segment_release(&k->spool.journal, t->segment, 0);
+	holds_give(&k->spool, t->hold, t->holds);
+	t->segment = 0;
+	t->hold = NULL;
+	t->holds = 0;
+}
+
 void
 try_free(struct keeper *k, struct try *t)
 {
+	release_content(k, t);
 	if (t->text.max > KEEPER_TRY_KEPT) {
 		free(t->text.p);
 		t->text = (struct buf){ NULL, 0, 0 };
@@ -178,6 +201,8 @@ send_try(struct keeper *k, struct try *t)
 		return SENT_NOT;
 	if (t->rcpts == 0)
 		return SENT_NOBODY;
+	if (!hold_content(k, t, &m, content_at))
+		return SENT_NOT;
 	if (m.extents.len == 0 && m.size > 0) {
 		struct extent e = { PLACE_SEGMENT(content_at), PLACE_OFFSET(content_at), (uint32_t)m.size };
 
