@@ -102,6 +102,10 @@ def show(server, id):
     return json.loads(queue(server, "show", id, "--json"))
 
 
+def in_content(hop):
+    return any("DATA" in session.lines for session in hop.sessions)
+
+
 def await_empty(server, patience=20):
     eventually(lambda: not waiting(server), "an empty queue", patience)
 

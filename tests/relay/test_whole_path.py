@@ -7,7 +7,7 @@ import pytest
 
 from postern_server import eventually
 from peers import A, Authority
-from road import LETTER, QUICK, SENDER, World, await_empty, await_reports, client, queue, show, submit, waiting
+from road import LETTER, QUICK, SENDER, World, await_empty, await_reports, client, in_content, queue, show, submit, waiting
 
 
 @pytest.fixture
@@ -204,10 +204,6 @@ def test_expired(world):                                                # 5321-5
     assert "never now" in str(over.words)
     await_empty(server)
     assert len(sink.mails) == 2 and len(server.events("expired")) == 1
-
-
-def in_content(hop):
-    return any("DATA" in session.lines for session in hop.sessions)
 
 
 # ---- postern queue ----
