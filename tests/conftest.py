@@ -1,4 +1,6 @@
 """`server` and `make_server` for every folder; postern_server.py has what they make."""
+import os
+
 import pytest
 from postern_server import POSTERN, ROOT, Server, eventually, free_port, make_certificate, postern  # noqa: F401
 
@@ -27,3 +29,28 @@ def server(make_server):
     one = make_server().start()
     yield one
     assert one.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def server_for_talks(tmp_path_factory):
+    """The server that tests/dialog talks to, unless the environment names one already."""
+    if os.environ.get("POSTERN_TEST_CA"):
+        yield None
+        return
+    one = Server(tmp_path_factory.mktemp("talks"), config="").start()
+    done = postern("user", "add", *one.options, "alice", "--address", "alice@example.org", "--password", input="secret\n")
+    assert done.returncode == 0, done.stderr
+    place = {"POSTERN_TEST_SUBMISSIONS": str(one.submissions), "POSTERN_TEST_SUBMISSION": str(one.submission),
+             "POSTERN_TEST_CA": str(one.ca)}
+    os.environ.update(place)
+    yield one
+    for name in place:
+        del os.environ[name]
+    assert one.stop() == 0
+
+
+@pytest.fixture(autouse=True)
+def talks_have_a_server(request):
+    """Here and not in a conftest.py of that folder: two modules of one name would hide each other."""
+    if request.path.parent.name == "dialog":
+        request.getfixturevalue("server_for_talks")
