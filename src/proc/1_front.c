@@ -20,6 +20,7 @@ enum {
 	GOODBYE_MS = 5 * 1000,
 	DRAIN_MS = 30 * 1000,
 	SWEEP_MS = 1000,
+	ALONE_MS = 30 * 1000,           /* longer than the master's longest back-off */
 };
 
 struct front front;
@@ -73,12 +74,23 @@ resume_accepting(void)
 	}
 }
 
+/* A peer that has died comes back at once, as a new one. One that lives and has hung up does not: both must begin anew. */
+static void
+watch_peers(uint64_t now)
+{
+	if (front.auth != NULL && front.spool != NULL)
+		front.whole = now;
+	else if (!front.draining && now - front.whole >= ALONE_MS)
+		child_give_up(&front.child, front.auth == NULL ? "3_auth is gone" : "4_spool is gone");
+}
+
 static void
 on_sweep(uv_timer_t *timer)
 {
 	uint64_t now = uv_now(timer->loop);
 	struct front_session *s;
 
+	watch_peers(now);
 	for (size_t q = 0; q < QUEUE_MAX; q++)
 		while ((s = front.queue[q].oldest) != NULL && now - s->since >= allowed(s))
 			expire(s);
@@ -264,6 +276,7 @@ on_go(void *arg)
 	}
 	if (front.certificates == 0)
 		log_say(LOG_WARN, "no-certificate", "no TLS: nobody can authenticate, and implicit TLS connections are closed");
+	front.whole = uv_now(&front.child.loop);
 	(void)uv_timer_init(&front.child.loop, &front.sweep);
 	(void)uv_timer_start(&front.sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	(void)uv_timer_init(&front.child.loop, &front.deadline);

@@ -130,6 +130,7 @@ struct front {
 	uv_timer_t deadline;                    /* of draining */
 	struct channel *auth, *spool;
 	uint32_t auth_epoch, spool_epoch;       /* counts the processes we have talked to; never 0 */
+	uint64_t whole;                         /* uv_now() when both were last there */
 	enum fail spool_fail;
 	uint64_t spool_room;
 	struct queue_id_maker ids;
@@ -146,6 +147,7 @@ struct front {
 	bool hungry;                            /* feeding what is there brings nothing */
 	bool more;                              /* reading may bring something now */
 	bool sensitive;                         /* what was used may be an AUTH line */
+	bool moved;                             /* the conversation has come forward in this turn */
 	size_t high;                    /* octets of in that were in use since it was last clean */
 	unsigned reads;
 	struct smtp_io io;

@@ -29,12 +29,12 @@ feed(struct front_session *s)
 	enum smtp_want want;
 	size_t used;
 
-	/* Until somebody has proved who they are, any line may be a credential. */
-	front.sensitive = front.sensitive || !s->smtp.authenticated;
 	step_begin(s);
 	want = smtp_server_feed(&s->smtp, rest, &used);
 	step_end(s);
 	front.at += used;
+	/* Pieces of a line that is too long bring nothing forward. */
+	front.moved = front.moved || (used > 0 && !s->smtp.swallowing);
 	front.hungry = used == 0 && want == SMTP_WANT_INPUT;
 	return true;
 }
@@ -200,6 +200,9 @@ static void
 turn_begin(struct front_session *s, bool more)
 {
 	wire_load_input(s);
+	/* Until somebody has proved who they are, any line may be a credential. */
+	front.sensitive = !s->smtp.authenticated;
+	front.moved = false;
 	front.io.out.len = 0;
 	front.hungry = false;
 	front.more = more;
@@ -222,7 +225,10 @@ turn_run(struct front_session *s)
 		wire_watch(s, 0);
 	else if (s->waiting == WAIT_NOTHING)
 		wire_watch(s, UV_READABLE);
-	session_queue(s, s->waiting != WAIT_NOTHING ? QUEUE_US : QUEUE_CLIENT);
+	if (s->waiting != WAIT_NOTHING)
+		session_queue(s, QUEUE_US);
+	else if (front.moved || s->queue != QUEUE_CLIENT)
+		session_queue(s, QUEUE_CLIENT);
 }
 
 /* ---- what begins a turn ---- */
@@ -296,6 +302,7 @@ talk_writable(struct front_session *s)
 		return;
 	}
 	turn_begin(s, wire_buffered(s));
+	front.moved = true;             /* it has taken our replies; now it may think */
 	turn_run(s);
 }
 
@@ -331,6 +338,7 @@ talk_answer(struct front_session *s, const struct smtp_answer *a)
 {
 	s->waiting = WAIT_NOTHING;
 	turn_begin(s, wire_buffered(s));
+	front.moved = true;
 	answer(s, a);
 	turn_run(s);
 }
