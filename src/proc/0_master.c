@@ -33,7 +33,7 @@ static const struct drain_step {
 	{ STAGE_FRONTS, 20000 }, { STAGE_RELAY, 10000 }, { STAGE_AUTH, 2000 }, { STAGE_SPOOL, 3000 },
 };
 
-enum { EXIT_SOFTWARE = 70, EXIT_OS = 71 };
+enum { EXIT_SOFTWARE = 70, EXIT_OS = 71, LISTEN_TRIES = 20, LISTEN_WAIT_US = 50 * 1000 };
 
 /* ---- the end ---- */
 
@@ -286,12 +286,26 @@ raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The fronts of a server that was killed a moment ago die after it, and with them the last hold on its ports. */
+static bool
+listen_patiently(struct master *m, struct buf *why)
+{
+	for (unsigned i = 0; i < LISTEN_TRIES; i++) {
+		if (master_listen(m, &m->conf, why, &m->status))
+			return true;
+		if (m->status != EXIT_OS)
+			return false;
+		(void)usleep(LISTEN_WAIT_US);
+	}
+	return false;
+}
+
 static bool
 prepare(struct master *m, struct buf *why)
 {
 	m->status = 78;
 	if (!certificates_read(&m->conf, &m->certificates, why) || !master_lock(m, why, &m->status) ||
-	    !master_listen(m, &m->conf, why, &m->status) || !master_control_open(m, why, &m->status))
+	    !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
 		return false;
 	m->status = EXIT_OS;
 	if (RAND_bytes(m->ticket_keys, sizeof(m->ticket_keys)) == 1)
