@@ -103,6 +103,16 @@ result_or_later(const struct try *t, const struct try_rcpt *r, struct relay_resu
 			.enhanced = SPAN_INIT("4.4.2"), .text = SPAN_INIT("the try ended without an answer") };
 }
 
+/* Did the relay give the try back without having begun it? It does so at its end, or without memory. */
+static bool
+unsaid(const struct try *t)
+{
+	for (uint32_t i = 0; i < t->rcpts; i++)
+		if (t->rcpt[i].recorded || t->rcpt[i].result_at != 0)
+			return false;
+	return true;
+}
+
 /* Was somebody reached who answered for recipients? Until MAIL a session speaks only for its host. */
 static enum try_end
 end_of(const struct try *t)
@@ -309,8 +319,9 @@ try_end(struct keeper *k, struct try *t)
 	e.expired = e.now >= e.expiry;
 	e.delayed = !e.expired && delay_due(k, entry, e.now);
 	e.noticed = !(entry->flags & ENTRY_NOTICE);
-	if (k->spool.journal.state == FAIL_DOUBT || !write_all_notices(&e))
-		/* Without its notice nothing may be final. It is tried again, if this process may still try anything. */
+	if (k->spool.journal.state == FAIL_DOUBT || (unsaid(t) && !e.expired) || !write_all_notices(&e))
+		/* Without its notice nothing may be final, and what nobody tried is no failure: a restart will not remember it.
+		 * It is tried again, if this process may still try anything. */
 		schedule_again(&k->spool.schedule, t->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
 	else {
 		struct relay_result m;

@@ -198,10 +198,15 @@ hand_back(struct relay_connection *k)
 		return;
 	if (a->left < k->left_before)
 		a->stale = 0;
-	if (a->left > 0 && a->stale++ < RELAY_STALE_MAX && !k->relay->draining)
-		relay_destination_put_back(k->to, a);
-	else
+	if (a->left == 0 || k->relay->draining) {
 		relay_attempt_finish(a);
+	} else if (a->stale++ < RELAY_STALE_MAX) {
+		relay_destination_put_back(k->to, a);
+	} else {
+		k->reason.stage = SMTP_STAGE_MAIL;
+		relay_reason_set(&k->reason, SMTP_CLASS_LATER, 0, "4.4.2", "the next hop closed each connection before the mail");
+		relay_attempt_fail(a, &k->reason);
+	}
 }
 
 /* ---- an answer for each want; false: the connection waits or is gone, touch it no more ---- */

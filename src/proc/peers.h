@@ -63,7 +63,8 @@ enum message {
 	RELAY_RCPT,             /* struct spool_rcpt */
 	/* 5_relay to 4_spool. */
 	RELAY_RESULT = 90,      /* struct relay_result, one for each recipient of the try */
-	RELAY_DONE,             /* empty: the try is over; recipients without a result count as "later" */
+	RELAY_DONE,             /* empty: the try is over; recipients without a result count as "later", a try without any
+	                         * result as not made */
 
 	/* `postern queue` to 4_spool over the control socket, and its answers: from 100 on, see below. */
 	QUEUE_LIST = 100,       /* struct queue_list: QUEUE_ENTRY for each, then QUEUE_END */
