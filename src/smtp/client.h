@@ -59,6 +59,7 @@ struct smtp_client_conf {
 	struct span helo;               /* our host name or address literal (5321-12) */
 	enum smtp_client_tls tls;
 	bool auth;                      /* we have credentials: authenticate or fail */
+	bool relays;                    /* the mail is others': AUTH=<> to a peer that we have proved ourselves to (4954-27) */
 	bool helo_fallback;             /* HELO when EHLO is not known (relay only, 5321-8) */
 };
 

@@ -78,6 +78,8 @@ put_mail(struct smtp_client *c)
 		(void)buf_put_text(out, " ENVID=");
 		(void)buf_put(out, mail->envid);
 	}
+	if (c->conf->auth && c->conf->relays && c->caps.auth)
+		(void)buf_put_text(out, " AUTH=<>");
 	(void)buf_put_text(out, "\r\n");
 }
 

@@ -280,6 +280,22 @@ test_auth(void **state)
 	    "-1 AUTH NEVER 0 5.7.4 the peer offers no authentication mechanism that we know\n");
 }
 
+/* 4954-27: nobody's AUTH= is trusted here, so a relay that has proved itself says so; others say nothing (4954-25). */
+static void
+test_auth_parameter(void **state)
+{
+	(void)state;
+	quiet(&talk, &one, 1);
+	talk.conf.auth = talk.conf.relays = true;
+	expect(HELLO "250-mx\r\n250 AUTH PLAIN\r\n235 in\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE, SAID_EHLO
+	    "AUTH PLAIN AHVzZXIAcGFzcw==\r\nMAIL FROM:<a@example.org> AUTH=<>\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n"
+	    "a: b\r\n\r\nc\r\n.\r\nQUIT\r\n", "0 CONTENT DELIVERED 250 2.0.0 yes\n");
+	talk.conf.auth = false;
+	expect(HELLO "250-mx\r\n250 AUTH PLAIN\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE, SAID_EHLO
+	    "MAIL FROM:<a@example.org>\r\nRCPT TO:<r0@example.org>\r\nDATA\r\na: b\r\n\r\nc\r\n.\r\nQUIT\r\n",
+	    "0 CONTENT DELIVERED 250 2.0.0 yes\n");
+}
+
 /* 4954-12: what is not base64 is cancelled; so is a server that is not who it says, and one without end. 4954-32. */
 static void
 test_auth_cancel(void **state)
@@ -546,7 +562,7 @@ main(void)
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
 		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_stuffing), cmocka_unit_test(test_stuffing_big), cmocka_unit_test(test_injection),
-		cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),
+		cmocka_unit_test(test_auth_parameter), cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_early_reply), cmocka_unit_test(test_patience),
 	};
 
