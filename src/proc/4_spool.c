@@ -21,6 +21,33 @@ keeper_now(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* ---- the clock ---- */
+/* When the machine was booted, by its clock: changes only when somebody sets the clock, not while it sleeps. */
+static int64_t
+clock_of_boot(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)keeper_now() - ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+static void
+look_at_clock(struct keeper *k)
+{
+	int64_t clock = clock_of_boot(), step = clock - k->clock;
+	struct log_line l;
+
+	if (step < KEEPER_CLOCK_MS && step > -KEEPER_CLOCK_MS)
+		return;
+	k->clock = clock;
+	schedule_shift(&k->spool.schedule, step);
+	log_begin(&l, LOG_NOTE, "clock-set");
+	log_text(&l, "direction", step < 0 ? "back" : "forward");
+	log_u64(&l, "ms", (uint64_t)(step < 0 ? -step : step));
+	log_end(&l);
+}
+
 /* ---- the worker ---- */
 static void
 work_run(uv_work_t *work)
@@ -189,6 +216,7 @@ on_tick(uv_timer_t *timer)
 {
 	struct keeper *k = timer->data;
 
+	look_at_clock(k);
 	(void)spool_look(&k->spool);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
@@ -250,6 +278,7 @@ on_go(void *arg)
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, keeper_now()))
 		exit(74);
 	k->opened = true;
+	k->clock = clock_of_boot();
 	k->told = spool_state(&k->spool);
 	(void)uv_check_init(&k->child.loop, &k->turn);
 	(void)uv_timer_init(&k->child.loop, &k->tick);

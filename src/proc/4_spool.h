@@ -34,6 +34,7 @@ enum {
 	KEEPER_LAZY_MS = 5,             /* a result is written within: what kills us then does not make us forget it */
 	KEEPER_LAZY_WRITES = 10,        /* and synced after so many times that: what kills the machine does */
 	KEEPER_TICK_MS = 1000,
+	KEEPER_CLOCK_MS = 5000,         /* by which the clock must have been set to be noticed */
 	KEEPER_OVERDUE_MOST = 256,      /* messages of dead destinations ended in one tick */
 	KEEPER_DRAIN_MS = 2000,         /* what runs gets so long when we are told to finish; less than the master's patience */
 	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
@@ -98,6 +99,7 @@ struct keeper {
 	struct batch *batch;            /* being written by the worker */
 	uint64_t written_at, write_ns;  /* begin of the newest batch; how long one takes, in the mean */
 	uint64_t drain_by;              /* uv_now() */
+	int64_t clock;                  /* ms between 1970 and the boot, as the clock has it */
 	uint32_t overdue;               /* next slot to look at */
 	struct queue_id_maker ids;
 	uint32_t lazy_writes;           /* since the last sync that nobody asked for */

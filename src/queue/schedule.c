@@ -294,6 +294,29 @@ schedule_hurry(struct schedule *s, uint32_t job, uint64_t now)
 	replace(s, j->destination);
 }
 
+static uint64_t
+shifted(uint64_t when, int64_t ms)
+{
+	uint64_t back = ms < 0 ? (uint64_t)-ms : 0;
+
+	return ms >= 0 ? when + (uint64_t)ms : when > back ? when - back : 0;
+}
+
+/* Who came before another does so still, so the heaps stay as they are. */
+void
+schedule_shift(struct schedule *s, int64_t ms)
+{
+	for (uint32_t i = 0; i < s->jobs_used; i++)
+		if (s->job[i].state != JOB_FREE)
+			s->job[i].due = shifted(s->job[i].due, ms);
+	for (uint32_t i = 0; i < s->destinations_used; i++) {
+		struct destination *d = &s->destination[i];
+
+		d->ready = shifted(d->ready, ms);
+		d->held = d->held == 0 ? 0 : shifted(d->held, ms);
+	}
+}
+
 uint64_t
 schedule_backoff(const struct schedule_conf *conf, uint64_t now, uint32_t attempts, uint32_t random)
 {

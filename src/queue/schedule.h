@@ -106,6 +106,9 @@ void schedule_finish(struct schedule *, uint32_t job, enum try_end, uint64_t now
 /* A WAITING job is due at once, and its destination is not held. */
 void schedule_hurry(struct schedule *, uint32_t job, uint64_t now);
 
+/* The clock was set by so many ms: all that is planned moves with it, so that nobody waits for a time that was never meant. */
+void schedule_shift(struct schedule *, int64_t ms);
+
 /* Due time after so many tries (at least 1): retry_first, doubled for each further try up to retry_max, up to an eighth
  * less by random so that what failed together does not come back together. */
 uint64_t schedule_backoff(const struct schedule_conf *, uint64_t now, uint32_t attempts, uint32_t random);

@@ -125,8 +125,9 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 	struct recipient r;
 	uint64_t due = now;
 
+	/* Never later than after a try of just now: the clock may have been wrong when it was tried. */
 	if (e->attempts > 0)
-		due = schedule_backoff(&s->conf.schedule, e->tried, e->attempts, chance(s));
+		due = schedule_backoff(&s->conf.schedule, e->tried < now ? e->tried : now, e->attempts, chance(s));
 	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
 		uint32_t destination;
 

@@ -189,6 +189,62 @@ a_void_try_does_not_count(void **state)
 	schedule_check(&s);
 }
 
+/* tests/regress/0023: a clock set back by an hour makes nobody wait an hour, one set forward hurries nobody. */
+static void
+the_clock_is_set(void **state)
+{
+	struct schedule s;
+	uint64_t now = 10 * UINT64_C(3600000);
+	uint32_t first, second, dead;
+
+	(void)state;
+	fresh(&s, &usual);
+	first = schedule_add(&s, named(&s, 0), 0, now + 1000, 1);
+	second = schedule_add(&s, named(&s, 1), 1, now + 2000, 1);
+	dead = schedule_add(&s, named(&s, 2), 2, now, 0);
+	assert_int_equal(schedule_next(&s, now), dead);
+	schedule_again(&s, dead, now + 500, TRY_FAILED, now);
+	for (int way = -1; way <= 1; way += 2) {
+		int64_t step = way * INT64_C(3600000);
+
+		now = (uint64_t)((int64_t)now + step);
+		schedule_shift(&s, step);
+		schedule_check(&s);
+		assert_int_equal(schedule_when(&s), now + 1000);
+		assert_true(schedule_held(&s, dead, now + 600));
+	}
+	assert_int_equal(schedule_next(&s, now + 1000), first);
+	assert_int_equal(schedule_next(&s, now + 2000), second);
+	/* Before 1970 there is nothing. */
+	schedule_shift(&s, -(int64_t)now * 2);
+	schedule_check(&s);
+	assert_int_equal(schedule_next(&s, 0), dead);
+}
+
+/* What waits for a destination that is held can be taken out of turn. */
+static void
+held_ones_are_taken(void **state)
+{
+	struct schedule s;
+	uint32_t one, two;
+
+	(void)state;
+	fresh(&s, &usual);
+	one = schedule_add(&s, named(&s, 0), 0, 0, 0);
+	two = schedule_add(&s, named(&s, 0), 1, 0, 0);
+	assert_false(schedule_held(&s, two, 1));
+	assert_int_equal(schedule_next(&s, 1), one);
+	schedule_again(&s, one, 100, TRY_FAILED, 1);
+	assert_int_equal(schedule_next(&s, 2), SCHEDULE_NONE);
+	assert_true(schedule_held(&s, two, 2) && !schedule_held(&s, one, 2));
+	schedule_take(&s, two);
+	schedule_check(&s);
+	schedule_finish(&s, two, TRY_FAILED, 2);
+	schedule_check(&s);
+	assert_int_equal(s.running, 0);
+	assert_int_equal(s.waiting, 1);
+}
+
 static void
 destinations_retire(void **state)
 {
@@ -266,6 +322,8 @@ main(void)
 		cmocka_unit_test(limits_in_all),
 		cmocka_unit_test(back_off),
 		cmocka_unit_test(a_void_try_does_not_count),
+		cmocka_unit_test(the_clock_is_set),
+		cmocka_unit_test(held_ones_are_taken),
 		cmocka_unit_test(destinations_retire),
 		cmocka_unit_test(any_order),
 	};
