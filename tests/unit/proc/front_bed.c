@@ -119,7 +119,7 @@ auth_message(void *arg, struct channel *c, const struct frame *f)
 
 /* ---- a 4_spool ---- */
 
-static struct draft { uint32_t session; bool open; char from[300]; uint64_t size, rcpts; uint8_t *p; } drafts[2048];
+static struct draft { uint32_t session; bool open, owed; char from[300]; uint64_t size, rcpts; uint8_t *p; } drafts[2048];
 
 static struct draft *
 draft_of(uint32_t session)
@@ -135,6 +135,8 @@ draft_begin(const struct frame *f)
 
 	assert_true(fields_parse(spool_mail_layout, f->body, &m));
 	assert_false(d->open);
+	/* While an answer is owed, nobody else may have the number that it would go to. */
+	assert_false(d->owed);
 	free(d->p);
 	*d = (struct draft){ .session = f->session, .open = true };
 	memcpy(d->from, m.reverse_path.p, m.reverse_path.len);
@@ -167,7 +169,8 @@ draft_commit(struct channel *c, const struct frame *f)
 	d->open = false;
 	if (strncmp(d->from, "crash@", 6) == 0)
 		_exit(0);
-	if (strncmp(d->from, "mute@", 5) == 0)
+	d->owed = strncmp(d->from, "mute@", 5) == 0;
+	if (d->owed)
 		return;
 	if (strncmp(d->from, "full@", 5) == 0)
 		answer.fail = FAIL_DISK_FULL;

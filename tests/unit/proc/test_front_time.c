@@ -209,6 +209,33 @@ a_verdict_that_does_not_come(void **state)
 	client_close(&commit);
 }
 
+/* A session that gave up waiting has ended, but the answer to its commit may still come. */
+static void
+an_owed_answer_keeps_its_place(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(client_say(&c, "MAIL FROM:<mute@example.org>"), 250);
+	assert_int_equal(client_say(&c, "RCPT TO:<bob@example.net>"), 250);
+	assert_int_equal(client_say(&c, "DATA"), 354);
+	client_send(&c, "From: mute@example.org\r\n\r\n.\r\n");
+	assert_int_equal(client_reply(&c, 10000), 421);
+	assert_int_equal(client_reply(&c, 10000), 0);
+	client_close(&c);
+	for (int i = 0; i < 3; i++) {
+		nap(50);
+		client_login(&c, &bed, "user");
+		assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 250);
+		assert_int_equal(client_say(&c, "RCPT TO:<bob@example.net>"), 250);
+		assert_int_equal(client_say(&c, "DATA"), 354);
+		client_send(&c, "From: user@example.org\r\n\r\n.\r\n");
+		assert_int_equal(client_reply(&c, 10000), 250);
+		client_close(&c);
+	}
+}
+
 /* 3_auth has hung up and lives: nobody will bring the two together but the master. */
 static void
 a_front_that_has_lost_a_peer_is_ended(void **state)
@@ -250,6 +277,7 @@ main(void)
 		cmocka_unit_test(five_minutes_of_silence_are_the_end),
 		cmocka_unit_test(a_drip_is_silence),
 		cmocka_unit_test(a_verdict_that_does_not_come),
+		cmocka_unit_test(an_owed_answer_keeps_its_place),
 	};
 	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed) };
 	int failed = cmocka_run_group_tests(tests, setup, teardown);
