@@ -104,6 +104,8 @@ struct front_session {
 	uint8_t mechanism;
 	bool implicit;                          /* TLS from the first octet on */
 	bool stalled;                           /* 4_spool is behind: not reading */
+	bool owed;                              /* 4_spool has a COMMIT that it has not answered */
+	bool parked;                            /* gone, but the place is not free while that is so */
 	char peer[FRONT_PEER_MAX];              /* address literal, with brackets */
 };
 
@@ -164,6 +166,10 @@ struct front_session *session_open(int fd, bool implicit, const char *peer);
 void session_drop(struct front_session *, const char *why);
 /* Alive, or NULL. */
 struct front_session *session_find(uint32_t id);
+/* 4_spool has answered this session's COMMIT; it need not be alive any more. */
+void session_settle(uint32_t id);
+/* No answer will come for anybody. */
+void session_settle_all(void);
 /* Call f for each session that is alive; f may drop any of them. */
 void session_each(void (*f)(struct front_session *));
 void session_queue(struct front_session *, enum front_queue);

@@ -139,8 +139,36 @@ session_give(uv_handle_t *poll)
 {
 	struct front_session *s = poll->data;
 
+	/* The answer would find whoever has the same number next. */
+	s->parked = s->owed;
+	if (s->parked)
+		return;
 	s->newer = front.free_sessions;
 	front.free_sessions = s;
+}
+
+static void
+settle(struct front_session *s)
+{
+	s->owed = false;
+	if (s->parked)
+		session_give((uv_handle_t *)&s->poll);
+}
+
+void
+session_settle(uint32_t id)
+{
+	struct front_session *s = (id & (FRONT_SLOTS - 1)) < front.slots ? front.slot[id & (FRONT_SLOTS - 1)] : NULL;
+
+	if (s != NULL && s->id == id)
+		settle(s);
+}
+
+void
+session_settle_all(void)
+{
+	for (uint32_t i = 0; i < front.slots; i++)
+		settle(front.slot[i]);
 }
 
 struct front_session *

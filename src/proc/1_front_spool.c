@@ -132,6 +132,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 		return true;
 	s->draft_epoch = 0;             /* whatever comes of it, there is nothing left to abort */
 	s->waiting = WAIT_COMMIT;
+	s->owed = true;
 	return false;
 }
 
@@ -181,9 +182,11 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	bool good = false;
 
 	(void)arg;
-	if (f->fd == -1 && f->type == SPOOL_COMMITTED)
+	if (f->fd == -1 && f->type == SPOOL_COMMITTED) {
+		session_settle(f->session);
 		good = on_committed(session_find(f->session), f->body);
-	else if (f->fd == -1 && f->type == SPOOL_STATE)
+	}
+	if (f->fd == -1 && f->type == SPOOL_STATE)
 		good = on_state(f->body);
 	if (good)
 		return;
@@ -206,6 +209,7 @@ spool_lost(void)
 {
 	front.spool = NULL;
 	front.spool_fail = FAIL_BUSY;
+	session_settle_all();
 	session_each(without_spool);
 }
 
