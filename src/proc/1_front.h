@@ -104,16 +104,14 @@ struct front_session {
 	uint8_t mechanism;
 	bool implicit;                          /* TLS from the first octet on */
 	bool stalled;                           /* 4_spool is behind: not reading */
-	bool owed;                              /* 4_spool has a COMMIT that it has not answered */
-	bool parked;                            /* gone, but the place is not free while that is so */
+	bool owed, parked;                      /* its COMMIT has no answer yet; gone, but the place is not free for that */
 	char peer[FRONT_PEER_MAX];              /* address literal, with brackets */
 };
 
 struct front_listener {
 	uv_poll_t poll;
 	int fd;
-	bool implicit;
-	bool open;                              /* the others mean something */
+	bool implicit, open;                    /* open: the others mean something */
 	bool closing;                           /* not open any more, but libuv still has the handle */
 	struct conf_listen as;                  /* as the configuration has it */
 };
@@ -150,7 +148,7 @@ struct front {
 	bool more;                              /* reading may bring something now */
 	bool sensitive;                         /* what was used may be an AUTH line */
 	bool moved;                             /* the conversation has come forward in this turn */
-	size_t high;                    /* octets of in that were in use since it was last clean */
+	size_t high;                            /* octets of in that were in use since it was last clean */
 	unsigned reads;
 	struct smtp_io io;
 	uint32_t again[FRONT_AGAIN_MAX];        /* sessions that used up their turn */
@@ -162,13 +160,11 @@ extern struct front front;
 
 /* ---- 1_front_session.c: places, lists, life ---- */
 struct front_session *session_open(int fd, bool implicit, const char *peer);
-/* The end, at once. why: for the log; NULL says nothing. */
+/* The end, at once. why: for the log; NULL says nothing. session_find(): alive, or NULL. */
 void session_drop(struct front_session *, const char *why);
-/* Alive, or NULL. */
 struct front_session *session_find(uint32_t id);
-/* 4_spool has answered this session's COMMIT; it need not be alive any more. */
+/* 4_spool has answered this session's COMMIT, alive or not; or none will be answered any more. */
 void session_settle(uint32_t id);
-/* No answer will come for anybody. */
 void session_settle_all(void);
 /* Call f for each session that is alive; f may drop any of them. */
 void session_each(void (*f)(struct front_session *));
@@ -187,11 +183,10 @@ bool wire_read(struct front_session *);
 /* Send front.io.out; what does not go is held. False when something is held or the session ended. */
 bool wire_send(struct front_session *);
 void wire_watch(struct front_session *, int events);
-/* Keep what is left of front.in for the next turn, and leave nothing there that was secret. */
+/* Keep what is left of front.in for the next turn, and nothing there that was secret. */
 void wire_hold_input(struct front_session *);
 void wire_load_input(struct front_session *);
-/* Send what is held; true when all of it went. */
-bool wire_send_held(struct front_session *);
+bool wire_send_held(struct front_session *);    /* true: all of it went */
 /* Are there octets that poll will not announce? */
 bool wire_buffered(const struct front_session *);
 /* Forget held octets; they may be secret. */
