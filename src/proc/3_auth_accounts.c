@@ -74,6 +74,21 @@ say_loaded(const struct accounts *a)
 	log_end(&l);
 }
 
+/* Verifiers can be guessed against by whoever reads them. It may be meant so, thus a word and no more. */
+static void
+warn_when_open(const char *path)
+{
+	struct stat st;
+	struct log_line l;
+
+	if (path[0] == 0 || stat(path, &st) == -1 || (st.st_mode & S_IROTH) == 0)
+		return;
+	log_begin(&l, LOG_WARN, "users-readable-by-all");
+	log_text(&l, "file", path);
+	log_text(&l, "remedy", "chmod o-rwx");
+	log_end(&l);
+}
+
 static void
 load(struct accounts *a)
 {
@@ -83,6 +98,8 @@ load(struct accounts *a)
 	struct file_identity users_id = identify(a->users_file), passwd_id = identify(a->passwd_file);
 	struct users *fresh = users_load(&source, &trouble);
 
+	warn_when_open(a->users_file);
+	warn_when_open(a->passwd_file);
 	a->users_seen = users_id;
 	a->passwd_seen = passwd_id;
 	recall_clear(&a->recall);
