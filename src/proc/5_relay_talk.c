@@ -486,7 +486,7 @@ relay_talk_begin(struct relay_connection *k)
 	}
 	relay_connection_enter(k, RELAY_TALKING);
 	k->conf = (struct smtp_client_conf){ .helo = span_of(k->helo), .tls = k->policy.tls, .auth = k->policy.auth,
-		.helo_fallback = !k->policy.auth };
+		.relays = true, .helo_fallback = !k->policy.auth };
 	talk(k, smtp_client_begin(&k->smtp, &k->conf, &k->io));
 }
 
