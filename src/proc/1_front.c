@@ -182,6 +182,7 @@ replace_auth(int fd)
 	channel_close(front.auth);
 	auth_lost();
 	front.auth_epoch++;
+	front.whole = uv_now(&front.child.loop);        /* even one that dies at once shows that the master is at it */
 	front.auth = channel_open(&front.child.loop, fd, &front_auth_handler, NULL);
 }
 
@@ -191,6 +192,7 @@ replace_spool(int fd)
 	channel_close(front.spool);
 	spool_lost();
 	front.spool_epoch++;
+	front.whole = uv_now(&front.child.loop);
 	/* Until it has told its state, nobody knows whether it can take anything. */
 	front.spool_fail = FAIL_BUSY;
 	front.spool = channel_open(&front.child.loop, fd, &front_spool_handler, NULL);

@@ -130,7 +130,7 @@ struct front {
 	uv_timer_t deadline;                    /* of draining */
 	struct channel *auth, *spool;
 	uint32_t auth_epoch, spool_epoch;       /* counts the processes we have talked to; never 0 */
-	uint64_t whole;                         /* uv_now() when both were last there */
+	uint64_t whole;                         /* uv_now() when both were last there, or one came */
 	enum fail spool_fail;
 	uint64_t spool_room;
 	struct queue_id_maker ids;
