@@ -11,6 +11,7 @@
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/0_master.h"
+#include "proc/cage.h"
 
 /*
  * STARTING  the children of one stage after the other are started and awaited
@@ -285,7 +286,7 @@ prepare(struct master *m, struct buf *why)
 {
 	m->status = 78;
 	if (!certificates_read(&m->conf, &m->certificates, why) || !master_lock(m, why, &m->status) ||
-	    !master_listen(m, &m->conf, why, &m->status) || !master_control_open(m, why, &m->status))
+	    !cage_hand_over(&m->conf, why) || !master_listen(m, &m->conf, why, &m->status) || !master_control_open(m, why, &m->status))
 		return false;
 	m->status = EXIT_OS;
 	if (RAND_bytes(m->ticket_keys, sizeof(m->ticket_keys)) == 1)
@@ -309,6 +310,8 @@ run(struct master *m)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_NAME, "postern: master");
 	raise_descriptors();
+	if (m->conf.sandbox != CONF_SANDBOX_OFF && !promise_keep_master())
+		log_say(LOG_WARN, "cage-open", "the master keeps capabilities that it does not need");
 	signal_begin(m, &m->hup, on_hup, SIGHUP);
 	signal_begin(m, &m->term, on_term, SIGTERM);
 	signal_begin(m, &m->interrupt, on_term, SIGINT);
@@ -332,6 +335,7 @@ master_run(const struct master_setup *setup)
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
 
+	promise_begin(STDERR_FILENO);
 	m.setup = setup;
 	m.conf = setup->conf;
 	m.lock_fd = m.control_fd = -1;

@@ -10,6 +10,30 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/cage.h"
+
+/* The promise. What TLS and the resolver read when the configuration is taken anew, and the Maildir when there is one. */
+const struct cage relay_cage = {
+	.user = "postern-relay",
+	.calls = PROMISE_FILES | PROMISE_CONNECT | PROMISE_THREADS | PROMISE_LOCK,
+	.root = {
+		{ CAGE_CONF(relay.directory), "", PROMISE_READ | PROMISE_WRITE | PROMISE_MOVE, CAGE_OWN },
+		{ CAGE_CONF(relay.directory), "/tmp", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(relay.directory), "/new", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(relay.directory), "/cur", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE },
+		{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE },
+		{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/ssl/openssl.cnf", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/usr/lib/ssl", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/usr/share/ca-certificates", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/usr/local/share/ca-certificates", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/pki/tls/certs", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/resolv.conf", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/run/systemd/resolve", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/hosts", PROMISE_READ, 0 },
+	},
+};
 
 static struct relay relay;
 
