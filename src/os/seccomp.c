@@ -41,7 +41,7 @@ static const int with_files[] = {
 };
 
 static const int with_connect[] = {
-	SYS(connect), SYS(bind), SYS(setsockopt), SYS(sendmmsg), SYS(recvmmsg), SYS(pipe2), SYS(socketpair), SYS(shutdown),
+	SYS(connect), SYS(bind), SYS(setsockopt), SYS(sendmmsg), SYS(recvmmsg), SYS(pipe2), SYS(socketpair),
 };
 
 /* Nobody here does this, and no library on anybody's behalf. */
@@ -149,9 +149,10 @@ add_network(scmp_filter_ctx filter, unsigned calls)
 	bool added = true;
 
 	if (calls & PROMISE_ACCEPT)
-		added &= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS(accept4), 0) == 0 &&
-		    (calls & PROMISE_CONNECT ||
-		        add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), SCMP_A0_64(SCMP_CMP_GT, highest_descriptor())));
+		added &= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS(accept4), 0) == 0;
+	/* Not of the listening socket that all fronts share. */
+	if (calls & (PROMISE_ACCEPT | PROMISE_CONNECT))
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), SCMP_A0_64(SCMP_CMP_GT, highest_descriptor()));
 	if ((calls & PROMISE_CONNECT) == 0)
 		return added && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, sockets);
 	return added && ADD_ALL(filter, SCMP_ACT_ALLOW, with_connect) &&

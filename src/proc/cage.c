@@ -194,7 +194,6 @@ cage_hand_over(const struct conf *conf, struct buf *why)
 {
 	if (geteuid() != 0 || conf->sandbox == CONF_SANDBOX_OFF)
 		return true;
-	open_for_passing(conf->state_dir.p);
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		struct identity id;
 
@@ -203,6 +202,8 @@ cage_hand_over(const struct conf *conf, struct buf *why)
 		id = cage_identity((enum role)role, conf, why);
 		if (why->len > 0)
 			say_missing(LOG_WARN, (enum role)role, "", (const char *)why->p);
+		if (id.uid != 0)
+			open_for_passing(conf->state_dir.p);
 		if (!give((enum role)role, conf, &id, why))
 			return false;
 	}
