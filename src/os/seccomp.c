@@ -19,6 +19,9 @@
 #include "os/promise.h"
 
 #define SYS(name) SCMP_SYS(name)
+/* All fields, which the library's own macros leave out and clang wants. */
+#define ARG(number, test, value) ((struct scmp_arg_cmp){ (number), (test), (scmp_datum_t)(value), 0 })
+#define ARG_BITS(number, mask, value) ((struct scmp_arg_cmp){ (number), SCMP_CMP_MASKED_EQ, (mask), (value) })
 
 /* Memory, time, waiting, and octets over descriptors that are there. */
 static const int always[] = {
@@ -103,8 +106,8 @@ add_memory(scmp_filter_ctx filter)
 	bool added = true;
 
 	for (size_t i = 0; i < 2; i++) {
-		added &= add_if(filter, SCMP_ACT_ALLOW, calls[i], SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-		added &= add_if(filter, SCMP_ACT_KILL_PROCESS, calls[i], SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+		added &= add_if(filter, SCMP_ACT_ALLOW, calls[i], ARG_BITS(2, PROT_EXEC, 0));
+		added &= add_if(filter, SCMP_ACT_KILL_PROCESS, calls[i], ARG_BITS(2, PROT_EXEC, PROT_EXEC));
 	}
 	return added;
 }
@@ -115,12 +118,12 @@ add_tasks(scmp_filter_ctx filter, unsigned calls)
 {
 	uint32_t threads = calls & PROMISE_THREADS ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
 
-	return add_if(filter, threads, SYS(clone), SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) &&
-	    add_if(filter, SCMP_ACT_KILL_PROCESS, SYS(clone), SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) &&
-	    add_if(filter, SCMP_ACT_ALLOW, SYS(tgkill), SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)getpid())) &&
-	    add_if(filter, SCMP_ACT_KILL_PROCESS, SYS(tgkill), SCMP_A0_64(SCMP_CMP_NE, (scmp_datum_t)getpid())) &&
-	    add_if(filter, SCMP_ACT_ALLOW, SYS(prctl), SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME)) &&
-	    add_if(filter, SCMP_ACT_ALLOW, SYS(prlimit64), SCMP_A2_64(SCMP_CMP_EQ, 0));
+	return add_if(filter, threads, SYS(clone), ARG_BITS(0, CLONE_THREAD, CLONE_THREAD)) &&
+	    add_if(filter, SCMP_ACT_KILL_PROCESS, SYS(clone), ARG_BITS(0, CLONE_THREAD, 0)) &&
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(tgkill), ARG(0, SCMP_CMP_EQ, getpid())) &&
+	    add_if(filter, SCMP_ACT_KILL_PROCESS, SYS(tgkill), ARG(0, SCMP_CMP_NE, getpid())) &&
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(prctl), ARG(0, SCMP_CMP_EQ, PR_SET_NAME)) &&
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(prlimit64), ARG(2, SCMP_CMP_EQ, 0));
 }
 
 /*
@@ -130,14 +133,14 @@ add_tasks(scmp_filter_ctx filter, unsigned calls)
 static bool
 add_descriptors(scmp_filter_ctx filter, unsigned calls)
 {
-	struct scmp_arg_cmp setting[] = { SCMP_A1_64(SCMP_CMP_EQ, F_SETFL), SCMP_A0_64(SCMP_CMP_GT, highest_descriptor()) };
-	bool added = add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), SCMP_A1_64(SCMP_CMP_EQ, F_GETFL)) &&
-	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), SCMP_A1_64(SCMP_CMP_EQ, F_GETFD)) &&
-	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), SCMP_A1_64(SCMP_CMP_EQ, F_SETFD)) &&
-	    add_if(filter, SCMP_ACT_ERRNO(ENOTTY), SYS(ioctl), SCMP_A1_64(SCMP_CMP_EQ, FIONBIO));
+	struct scmp_arg_cmp setting[] = { ARG(1, SCMP_CMP_EQ, F_SETFL), ARG(0, SCMP_CMP_GT, highest_descriptor()) };
+	bool added = add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETFL)) &&
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETFD)) &&
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_SETFD)) &&
+	    add_if(filter, SCMP_ACT_ERRNO(ENOTTY), SYS(ioctl), ARG(1, SCMP_CMP_EQ, FIONBIO));
 
 	if (calls & PROMISE_PASS)
-		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), SCMP_A1_64(SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
 	if (calls & PROMISE_CONNECT)
 		added &= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(fcntl), 2, setting) == 0;
 	return added;
@@ -152,12 +155,12 @@ add_network(scmp_filter_ctx filter, unsigned calls)
 		added &= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS(accept4), 0) == 0;
 	/* Not of the listening socket that all fronts share. */
 	if (calls & (PROMISE_ACCEPT | PROMISE_CONNECT))
-		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), SCMP_A0_64(SCMP_CMP_GT, highest_descriptor()));
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), ARG(0, SCMP_CMP_GT, highest_descriptor()));
 	if ((calls & PROMISE_CONNECT) == 0)
 		return added && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, sockets);
 	return added && ADD_ALL(filter, SCMP_ACT_ALLOW, with_connect) &&
-	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), SCMP_A0_64(SCMP_CMP_EQ, AF_INET)) &&
-	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), SCMP_A0_64(SCMP_CMP_EQ, AF_INET6));
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), ARG(0, SCMP_CMP_EQ, AF_INET)) &&
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), ARG(0, SCMP_CMP_EQ, AF_INET6));
 }
 
 static bool

@@ -91,6 +91,15 @@ maildir_owner(enum role role, const struct conf *conf, struct identity *out)
 }
 
 static bool
+below(const char *path, const char *directory)
+{
+	size_t len = strlen(directory);
+
+	return strncmp(path, directory, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* The master opens the state directory for passing as soon as somebody has to: what counts lies above it. */
+static bool
 reaches_its_own(enum role role, const struct conf *conf, const struct identity *id, struct buf *why)
 {
 	const struct cage *cage = cage_of(role);
@@ -101,14 +110,14 @@ reaches_its_own(enum role role, const struct conf *conf, const struct identity *
 			continue;
 		buf_put_text(why, id->name);
 		buf_put_text(why, " cannot pass ");
-		if (!identity_reaches(id, path, why))
+		if (!identity_reaches(id, below(path, conf->state_dir.p) ? conf->state_dir.p : path, why))
 			return false;
 		why->len = 0;
+		buf_terminate(why);
 	}
 	return true;
 }
 
-/* The state directory is opened for passing before anybody starts, so what counts lies above it. */
 struct identity
 cage_identity(enum role role, const struct conf *conf, struct buf *why)
 {
@@ -146,14 +155,6 @@ say_missing(enum log_level level, enum role role, const char *missing, const cha
 }
 
 /* ---- the master's part ---- */
-
-static bool
-below(const char *path, const char *directory)
-{
-	size_t len = strlen(directory);
-
-	return strncmp(path, directory, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
 
 /* What lies elsewhere and is there already belongs to whom the operator gave it. */
 static bool
@@ -271,7 +272,7 @@ cage_take(enum role role, const struct conf *conf)
 	size_descriptors(cage_of(role));
 	promise_of(role, conf, &paths, &promise);
 	promise.identity = cage_identity(role, conf, &stays);
-	open = (stays_words[0] != '\0' ? PART_IDENTITY : 0U) | promise_take(&promise, &missing);
+	open = (stays.len > 0 ? PART_IDENTITY : 0U) | promise_take(&promise, &missing);
 	/* Of an identity that is put up with the master has spoken already. */
 	if (missing_words[0] != '\0' || open & ~tolerable)
 		say_missing(open & ~tolerable ? LOG_FAULT : LOG_WARN, role, (const char *)missing_words, (const char *)stays_words);

@@ -140,7 +140,7 @@ def launch_within(prefix, one):
 def test_each_has_its_own_identity(make_server, people, again):
     prefix, place = people
     one = make_server(sets=["sandbox=required"])
-    one.state, one.maildir = place / "state", place / "state" / "Maildir"
+    one.state, one.maildir, one.ca = place / "state", place / "state" / "Maildir", place / "state" / "tls" / "ca.pem"
     if again:
         # It ran before as root alone: what is there changes hands.
         one.sets = ["sandbox=best"]
