@@ -187,3 +187,34 @@ def test_missing_users_are_said_by_default(make_server):
     one = make_server().start()
     assert "event=cage-open" in one.log.read_text()
     assert one.stop() == 0
+
+
+# ---- a cage is never widened ----
+
+def test_another_maildir_takes_another_relay(make_server, tmp_path):
+    one = make_server(config="").start()
+    one.add_key()
+    submit(one)
+    one.await_mails()
+    before = one.children()
+    one.maildir = tmp_path / "elsewhere"
+    one.write_config()
+    one.hup()
+    one.await_event("reloaded")
+    eventually(lambda: one.children().get("relay:0") not in (None, before["relay:0"]), "another relay")
+    submit(one)
+    one.await_mails()
+    after = one.children()
+    assert {n: p for n, p in after.items() if n != "relay:0"} == {n: p for n, p in before.items() if n != "relay:0"}
+    assert one.stop() == 0
+
+
+def test_another_users_file_waits_for_the_next_start(make_server, tmp_path):
+    one = make_server(config="").start()
+    one.add_key()
+    one.write_config(f'users-file = "{tmp_path}/users"\n')
+    one.hup()
+    kept = one.await_event("reload-kept")
+    assert kept["key"] == "users-file"
+    submit(one)
+    assert one.stop() == 0
