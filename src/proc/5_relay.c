@@ -4,6 +4,8 @@
  * Reads from strangers: the next hop's TLS and SMTP, DNS answers. Holds: the smart host's password. May, after its promise:
  * connect, resolve, read mail by descriptor, and write below one Maildir when that is the route.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +33,7 @@ const struct cage relay_cage = {
 		{ CAGE_FIXED, "/etc/pki/tls/certs", PROMISE_READ, 0 },
 		{ CAGE_FIXED, "/etc/resolv.conf", PROMISE_READ, 0 },
 		{ CAGE_FIXED, "/run/systemd/resolve", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/run/NetworkManager", PROMISE_READ, 0 },
 		{ CAGE_FIXED, "/etc/hosts", PROMISE_READ, 0 },
 	},
 };
@@ -220,18 +223,36 @@ resolver_new(struct relay *r)
 	return resolver;
 }
 
+/* Our cage is open for the file that was there when we began. One that has taken its place cannot be read from here. */
+static bool
+resolvers_replaced(const struct conf *conf)
+{
+	int fd = conf->dns_server.p[0] == 0 ? open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC) : -1;
+	bool replaced = conf->dns_server.p[0] == 0 && fd == -1 && errno == EACCES;
+
+	if (fd != -1)
+		(void)close(fd);
+	return replaced;
+}
+
 /* The CA files may have changed under the same name, so everything is read anew. */
 static void
 configure(struct relay *r)
 {
+	bool keep = r->resolver != NULL && r->child.conf.relay.kind != CONF_RELAY_MAILDIR && resolvers_replaced(&r->child.conf);
+
 	relay_trust_release(r->trust);
 	r->trust = NULL;
-	resolver_close(r->resolver);
-	r->resolver = NULL;
+	if (keep)
+		log_say(LOG_WARN, "resolver-kept", "/etc/resolv.conf is another file now; it is read at the next start");
+	else
+		resolver_close(r->resolver);
+	r->resolver = keep ? r->resolver : NULL;
 	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR)
 		return;
 	r->trust = trust_new(&r->child.conf);
-	r->resolver = resolver_new(r);
+	if (!keep)
+		r->resolver = resolver_new(r);
 }
 
 static void

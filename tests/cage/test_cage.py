@@ -3,11 +3,13 @@ import grp
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import smtplib
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -169,7 +171,22 @@ def test_each_has_its_own_identity(make_server, people, again):
     eventually(lambda: status(one.children()["auth:0"])["Seccomp"] == "2", "its cage")
     submit(one)
     one.await_mails(3 if again else 2)
+    # What root's `postern user` writes its process can read.
+    made = subprocess.run([*prefix, POSTERN, "user", "key", *one.options, "demo", "second"], check=True, capture_output=True, text=True)
+    one.key = re.search(r"[0-9a-z]{4}(?:-[0-9a-z]{4}){6}", made.stdout).group(0)
+    time.sleep(1.5)
+    submit(one)
+    one.await_mails(4 if again else 3)
     assert one.stop() == 0
+
+
+def test_hostile_children_with_an_identity(people):
+    prefix, _ = people
+    program = pathlib.Path(POSTERN).parent / "tests" / "cage" / "test_hostile"
+    if not program.exists():
+        pytest.skip("not built")
+    done = subprocess.run([*prefix, str(program)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_required_wants_the_users(make_server):

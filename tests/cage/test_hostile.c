@@ -81,6 +81,7 @@ set_up(void **state)
 	socklen_t len = sizeof at;
 	uint8_t words[300];
 	struct buf why = BUF_OVER(words);
+	struct log_conf quiet = { .most = LOG_FAULT };
 	char maildir[200];
 	int pair[2];
 
@@ -93,6 +94,8 @@ set_up(void **state)
 	set("state-dir", world.state);
 	set("relay", maildir);
 	set("sandbox", "best");
+	quiet.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	log_open(&quiet, "hostile");
 	assert_true(conf_finish(&conf, &why));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	world.passed = pair[0];
@@ -122,6 +125,19 @@ tear_down(void **state)
 	return 0;
 }
 
+/* The world as it was, and as the master gives it to the processes. */
+static void
+prepare(void)
+{
+	uint8_t words[300];
+	struct buf why = BUF_OVER(words);
+
+	sweep();
+	(void)mkdir(world.state, 0700);
+	furnish();
+	assert_true(cage_hand_over(&conf, &why));
+}
+
 enum { GOT = 0, REFUSED = 1, WRONG_ERROR = 2, UNCAGED = 3 };
 
 static bool
@@ -133,10 +149,8 @@ is_refusal(int error)
 static void
 run(enum role role, const struct attempt *a)
 {
-	struct log_conf quiet = { .fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .most = LOG_FAULT };
 	int error;
 
-	log_open(&quiet, "hostile");
 	if (!cage_take(role, &conf))
 		_exit(UNCAGED);
 	error = a->try();
@@ -151,9 +165,7 @@ holds(enum role role, unsigned who, const struct attempt *a)
 	int status = 0;
 	pid_t child;
 
-	sweep();
-	(void)mkdir(world.state, 0711);
-	furnish();
+	prepare();
 	child = fork();
 	if (child == 0)
 		run(role, a);
@@ -198,9 +210,7 @@ test_abort_is_an_abort(void **state)
 	pid_t child;
 
 	(void)state;
-	sweep();
-	(void)mkdir(world.state, 0711);
-	furnish();
+	prepare();
 	child = fork();
 	if (child == 0) {
 		(void)cage_take(ROLE_FRONT, &conf);
