@@ -267,6 +267,10 @@ cage_take(enum role role, const struct conf *conf)
 		log_say(LOG_WARN, "cage-off", "sandbox = \"off\": a process that is taken over may do what the server may; never serve so");
 		return true;
 	}
+	if (cage_of(role) == NULL) {
+		log_say(LOG_FAULT, "cage-refused", "this process has no promise in proc/cage.c");
+		return false;
+	}
 	warm();
 	make_own(role, conf);
 	size_descriptors(cage_of(role));
