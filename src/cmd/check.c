@@ -1,9 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/settings.h"
+#include "os/promise.h"
+#include "proc/cage.h"
 #include "proc/master.h"
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, COLUMN = 56 };
@@ -82,6 +85,32 @@ print_certificate(void *arg, const struct tls_certificate_facts *facts)
 	    facts->self_signed ? ", signed by itself" : "");
 }
 
+/* What the kernel keeps of the cages, and who the processes become. */
+static void
+print_sandbox(const struct conf *c)
+{
+	uint8_t missing_words[400], have_words[200], why_words[300];
+	struct buf missing = BUF_OVER(missing_words), have = BUF_OVER(have_words), why = BUF_OVER(why_words);
+	unsigned open = promise_ask(&missing, &have);
+
+	if (c->sandbox == CONF_SANDBOX_OFF) {
+		(void)printf("sandbox      off: a process that is taken over may do what the server may\n");
+		return;
+	}
+	(void)printf("sandbox      %s%s%s\n", (const char *)have_words, missing.len > 0 ? "; missing: " : "", (const char *)missing_words);
+	if (open != 0 && (c->sandbox == CONF_SANDBOX_REQUIRED || (c->sandbox == CONF_SANDBOX_AUTO && geteuid() == 0)))
+		(void)printf("             postern serve refuses to start so; sandbox = \"best\" starts\n");
+	for (unsigned role = 0; geteuid() == 0 && role < ROLE_MAX; role++) {
+		struct identity id;
+
+		if (cage_of((enum role)role) == NULL)
+			continue;
+		id = cage_identity((enum role)role, c, &why);
+		(void)printf("             %-6s %s%s\n", role_name((enum role)role), id.uid != 0 ? "becomes " : "stays root: ",
+		    id.uid != 0 ? id.name : (const char *)why_words);
+	}
+}
+
 static void
 summarise(const struct settings *s)
 {
@@ -102,6 +131,7 @@ summarise(const struct settings *s)
 	if (conf_value(c, conf_find(SPAN("relay")), 0, &why))
 		(void)printf("relay        %.*s\n", (int)why.len, (const char *)text);
 	(void)printf("state        %s\n", c->state_dir.p);
+	print_sandbox(c);
 }
 
 int

@@ -54,8 +54,6 @@ serve_role(const char *name, const char *slot)
 	}
 	if (!span_take_u64(&digits, &number) || !span_done(digits) || number > UINT8_MAX)
 		return EXIT_USAGE;
-	/* What the shell that started us had open is not for processes that talk to strangers. */
-	(void)close_range(strcmp(name, "spool") == 0 ? PEERS_LOCK_FD + 1 : PEERS_MASTER_FD + 1, ~0U, 0);
 	/* Sent to the whole group by service managers; the master tells us when to end. */
 	(void)signal(SIGTERM, SIG_IGN);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {

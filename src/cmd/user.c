@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cmd/commands.h"
@@ -259,6 +260,14 @@ find_verb(const char *name)
 	return NULL;
 }
 
+/* The first `postern user` may come before the first `postern serve`; its own directory lies in the state's. */
+static const char *
+own_users_file(const struct conf *conf)
+{
+	(void)mkdir(conf->state_dir.p, 0700);
+	return conf->users_file.p;
+}
+
 static int
 run(struct user_command *c, const struct verb *verb, struct buf *why)
 {
@@ -270,7 +279,7 @@ run(struct user_command *c, const struct verb *verb, struct buf *why)
 		}
 	}
 	if (c->users_file == NULL)
-		c->users_file = c->settings.conf.users_file.p;
+		c->users_file = own_users_file(&c->settings.conf);
 	why->len = 0;
 	if (verb->run(c, why))
 		return EXIT_FINE;

@@ -185,7 +185,7 @@ user_list(const struct user_command *c, struct buf *why)
 	if (users == NULL)
 		return buf_put_text(why, c->users_file) && buf_put_text(why, ": ") && buf_put_text(why, strerror(errno))
 		    && buf_terminate(why) && false;
-	(void)snprintf(path, sizeof path, "%s/last-used", c->settings.conf.state_dir.p);
+	(void)snprintf(path, sizeof path, "%s/auth/last-used", c->settings.conf.state_dir.p);
 	used = used_load(path);
 	done = used != NULL && (c->json ? print_json(users, used) : print_all(users, used));
 	used_free(used);

@@ -189,7 +189,7 @@ conf_finish(struct conf *conf, struct buf *why)
 {
 	const char *wrong;
 
-	if (!fill_path(&conf->spool_dir, conf, "/spool", why) || !fill_path(&conf->users_file, conf, "/users", why) ||
+	if (!fill_path(&conf->spool_dir, conf, "/spool", why) || !fill_path(&conf->users_file, conf, "/auth/users", why) ||
 	    !fill_path(&conf->control_socket, conf, "/control", why) || !fill_listeners(conf, why) ||
 	    !fill_postmaster(conf, why)) {
 		finish_words(why);

@@ -49,6 +49,8 @@ struct conf_relay {
 
 enum conf_log_format { CONF_LOG_LOGFMT, CONF_LOG_JSON };
 enum conf_log_target { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
+/* AUTO: as REQUIRED when started as root, but for users that are not there; else as BEST. */
+enum conf_sandbox { CONF_SANDBOX_AUTO, CONF_SANDBOX_REQUIRED, CONF_SANDBOX_BEST, CONF_SANDBOX_OFF };
 
 /* Where a value came from, for `postern check --explain`: line 0 and an empty file mean the default. */
 struct conf_origin {
@@ -60,7 +62,7 @@ struct conf {
 	struct conf_text hostname;
 	struct conf_text state_dir;             /* everything below lives in it unless said otherwise; default /var/lib/postern */
 	struct conf_text spool_dir;             /* default STATE/spool */
-	struct conf_text users_file;            /* default STATE/users; written by `postern user` */
+	struct conf_text users_file;            /* default STATE/auth/users; written by `postern user` */
 	struct conf_text passwd_file;           /* imported crypt(3) hashes; empty: none */
 	struct conf_text control_socket;        /* for `postern queue`; default STATE/control */
 	struct conf_listen listen[CONF_LISTEN_MAX];
@@ -89,6 +91,7 @@ struct conf {
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	enum conf_log_format log_format;
 	enum conf_log_target log_target;
+	enum conf_sandbox sandbox;
 };
 
 /* One row for each key; the order is the order of --explain. */

@@ -207,6 +207,31 @@ get_log_target(const struct conf *conf, const struct conf_row *row, size_t item,
 	return buf_put_text(out, conf->log_target == CONF_LOG_SYSLOG ? "syslog" : "stderr");
 }
 
+static const char *const sandboxes[] = {
+	[CONF_SANDBOX_AUTO] = "", [CONF_SANDBOX_REQUIRED] = "required", [CONF_SANDBOX_BEST] = "best", [CONF_SANDBOX_OFF] = "off",
+};
+
+static bool
+set_sandbox(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	for (unsigned i = CONF_SANDBOX_REQUIRED; i <= CONF_SANDBOX_OFF; i++) {
+		if (span_same(text, span_of(sandboxes[i]))) {
+			conf->sandbox = (enum conf_sandbox)i;
+			return true;
+		}
+	}
+	buf_put_text(why, "is neither required, best nor off");
+	return false;
+}
+
+static bool
+get_sandbox(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return buf_put_text(out, sandboxes[conf->sandbox]);
+}
+
 static bool
 set_relay(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
 {
@@ -332,7 +357,7 @@ const struct conf_row conf_rows[] = {
 	    set_path, get_text, AT(state_dir), 0, 0, "/var/lib/postern" },
 	{ { "spool-dir", "The waiting mail; without it STATE-DIR/spool.", "/var/spool/postern", false },
 	    set_path, get_text, AT(spool_dir), 0, 0, NULL },
-	{ { "users-file", "Accounts and sender keys, written by `postern user`; without it STATE-DIR/users.", "/etc/postern/users",
+	{ { "users-file", "Accounts and sender keys, written by `postern user`; without it STATE-DIR/auth/users.", "/etc/postern/users",
 	      false },
 	    set_path, get_text, AT(users_file), 0, 0, NULL },
 	{ { "passwd-file", "Imported crypt(3) hashes as Dovecot's passwd-file has them; without it none.", "/etc/dovecot/users",
@@ -352,5 +377,8 @@ const struct conf_row conf_rows[] = {
 	    set_log_format, get_log_format, 0, 0, 0, "logfmt" },
 	{ { "log-target", "stderr or syslog.", "stderr", false },
 	    set_log_target, get_log_target, 0, 0, 0, "stderr" },
+	{ { "sandbox", "What a part of the cages that cannot be kept means: required (no start), best, or off, for debugging.", "required",
+	      false },
+	    set_sandbox, get_sandbox, 0, 0, 0, NULL },
 	{ .key = { .name = NULL } },
 };

@@ -11,6 +11,7 @@
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/0_master.h"
+#include "proc/cage.h"
 
 /*
  * STARTING  the children of one stage after the other are started and awaited
@@ -305,7 +306,7 @@ prepare(struct master *m, struct buf *why)
 {
 	m->status = 78;
 	if (!certificates_read(&m->conf, &m->certificates, why) || !master_lock(m, why, &m->status) ||
-	    !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
+	    !cage_hand_over(&m->conf, why) || !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
 		return false;
 	m->status = EXIT_OS;
 	if (RAND_bytes(m->ticket_keys, sizeof(m->ticket_keys)) == 1)
@@ -340,6 +341,8 @@ run(struct master *m)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_NAME, "postern: master");
 	raise_descriptors();
+	if (m->conf.sandbox != CONF_SANDBOX_OFF && !promise_keep_master())
+		log_say(LOG_WARN, "cage-open", "the master keeps capabilities that it does not need");
 	signal_begin(m, &m->hup, on_hup, SIGHUP);
 	allow_hup();
 	signal_begin(m, &m->term, on_term, SIGTERM);
@@ -365,7 +368,7 @@ master_run(const struct master_setup *setup)
 	struct buf why = BUF_OVER(words);
 
 	/* The keys that pass through us belong in no core file. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	promise_begin(STDERR_FILENO);
 	m.setup = setup;
 	m.conf = setup->conf;
 	m.lock_fd = m.control_fd = -1;

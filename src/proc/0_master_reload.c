@@ -5,6 +5,7 @@
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/0_master.h"
+#include "proc/cage.h"
 
 /* ---- in words ---- */
 
@@ -108,6 +109,23 @@ text_same(const struct conf_text *a, const struct conf_text *b)
 	return span_eq(span_of(a->p), span_of(b->p));
 }
 
+/* A cage is never widened. The relay is ended and started in another one; 3_auth knows who has proved what, and stays. */
+static void
+keep_caged(struct conf *next, const struct conf *now)
+{
+	if (now->sandbox == CONF_SANDBOX_OFF)
+		return;
+	if (!cage_fits(ROLE_AUTH, now, next)) {
+		keep("users-file", text_same(&next->users_file, &now->users_file));
+		keep("passwd-file", text_same(&next->passwd_file, &now->passwd_file));
+		next->users_file = now->users_file;
+		next->passwd_file = now->passwd_file;
+	}
+	/* A process that may open no socket cannot begin to talk to the system log. */
+	keep("log-target", next->log_target == now->log_target);
+	next->log_target = now->log_target;
+}
+
 static void
 keep_fixed(struct conf *next, const struct conf *now)
 {
@@ -122,6 +140,9 @@ keep_fixed(struct conf *next, const struct conf *now)
 		next->relay = now->relay;
 		next->relay_credentials = now->relay_credentials;
 	}
+	keep("sandbox", next->sandbox == now->sandbox);
+	keep_caged(next, now);
+	next->sandbox = now->sandbox;
 	next->state_dir = now->state_dir;
 	next->spool_dir = now->spool_dir;
 	next->control_socket = now->control_socket;
@@ -162,6 +183,7 @@ master_reload(struct master *m)
 	static struct certificates fresh;
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
+	bool anew;
 	int status;
 
 	if (!m->setup->reread(m->setup->arg, &next, &why) || !certificates_read(&next, &fresh, &why)) {
@@ -169,6 +191,7 @@ master_reload(struct master *m)
 		return;
 	}
 	keep_fixed(&next, &m->conf);
+	anew = m->conf.sandbox != CONF_SANDBOX_OFF && !cage_fits(ROLE_RELAY, &m->conf, &next);
 	if (!master_listen(m, &next, &why, &status)) {
 		certificates_free(&fresh);
 		refuse("reload-refused", (const char *)words);
@@ -180,6 +203,9 @@ master_reload(struct master *m)
 	memset(&fresh, 0, sizeof(fresh));
 	log_target_open(&m->conf, "master");
 	tell_everybody(m);
+	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
+	if (anew && cage_hand_over(&m->conf, &why))
+		master_tell(m, STAGE_RELAY, MASTER_DRAIN);
 	master_log_state(m, "reloaded");
 	master_prove(m);
 }

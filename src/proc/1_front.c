@@ -13,6 +13,10 @@
 
 #include "base/secret.h"
 #include "proc/1_front.h"
+#include "proc/cage.h"
+
+/* The promise: no file at all, no socket of its own, no thread. */
+const struct cage front_cage = { .user = "postern-front", .calls = PROMISE_ACCEPT | PROMISE_LOCK };
 
 enum {
 	HANDSHAKE_MS = 30 * 1000,       /* requirements F2 */

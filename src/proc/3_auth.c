@@ -3,7 +3,7 @@
  *
  * Reads from strangers  length-framed, order-checked requests of the fronts.
  * Secrets it holds      credential verifiers; a password for as long as it is being checked.
- * May                   read the users file and the passwd-file, write STATE/last-used and STATE/fake-salts, hash on worker threads.
+ * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts), hash on worker threads.
  *
  * Hashing never runs on the loop. Nothing here asks the network.
  */
@@ -15,7 +15,20 @@
 
 #include "os/log.h"
 #include "proc/3_auth.h"
+#include "proc/cage.h"
 #include "proc/child.h"
+
+/* The promise. Readers of the spool's directory it must never have: the accounts lie in a directory of their own. */
+const struct cage auth_cage = {
+	.user = "postern-auth",
+	.calls = PROMISE_FILES | PROMISE_THREADS | PROMISE_LOCK,
+	.descriptors = 1024,
+	.root = {
+		{ CAGE_CONF(state_dir), "/auth", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(users_file), "", PROMISE_READ, CAGE_BESIDE },
+		{ CAGE_CONF(passwd_file), "", PROMISE_READ, CAGE_BESIDE },
+	},
+};
 
 /* ---- fronts ---- */
 

@@ -133,7 +133,9 @@ open_fake_key(struct accounts *a, const char *state_dir)
 	char path[AUTH_PATH_MAX + 32];
 	int fd;
 
-	(void)snprintf(path, sizeof path, "%s/fake-salts", state_dir);
+	(void)snprintf(path, sizeof path, "%s/auth", state_dir);
+	(void)mkdir(path, 0700);
+	(void)snprintf(path, sizeof path, "%s/auth/fake-salts", state_dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd != -1 && read(fd, a->fake_key, sizeof a->fake_key) == (ssize_t)sizeof a->fake_key) {
 		close(fd);
@@ -157,7 +159,7 @@ take_settings(struct accounts *a, const struct conf *conf)
 	put_text(a->users_file, sizeof a->users_file, span_of(conf->users_file.p));
 	put_text(a->passwd_file, sizeof a->passwd_file, span_of(conf->passwd_file.p));
 	put_text(a->hostname, sizeof a->hostname, span_of(conf->hostname.p));
-	(void)snprintf(a->used_file, sizeof a->used_file, "%s/last-used", conf->state_dir.p);
+	(void)snprintf(a->used_file, sizeof a->used_file, "%s/auth/last-used", conf->state_dir.p);
 }
 
 bool

@@ -11,6 +11,14 @@
 
 #include "os/log.h"
 #include "proc/4_spool.h"
+#include "proc/cage.h"
+
+/* The promise. PASS: segments are handed to 5_relay, to read. */
+const struct cage spool_cage = {
+	.user = "postern-spool",
+	.calls = PROMISE_ACCEPT | PROMISE_FILES | PROMISE_THREADS | PROMISE_PASS,
+	.root = { { CAGE_CONF(spool_dir), "", PROMISE_READ | PROMISE_WRITE, CAGE_OWN } },
+};
 
 uint64_t
 keeper_now(void)

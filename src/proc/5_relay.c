@@ -4,12 +4,39 @@
  * Reads from strangers: the next hop's TLS and SMTP, DNS answers. Holds: the smart host's password. May, after its promise:
  * connect, resolve, read mail by descriptor, and write below one Maildir when that is the route.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/cage.h"
+
+/* The promise. What TLS and the resolver read when the configuration is taken anew, and the Maildir when there is one. */
+const struct cage relay_cage = {
+	.user = "postern-relay",
+	.calls = PROMISE_FILES | PROMISE_CONNECT | PROMISE_THREADS | PROMISE_LOCK,
+	.root = {
+		{ CAGE_CONF(relay.directory), "", PROMISE_READ | PROMISE_WRITE | PROMISE_MOVE, CAGE_OWN },
+		{ CAGE_CONF(relay.directory), "/tmp", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(relay.directory), "/new", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(relay.directory), "/cur", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE },
+		{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE },
+		{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/ssl/openssl.cnf", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/usr/lib/ssl", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/usr/share/ca-certificates", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/usr/local/share/ca-certificates", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/pki/tls/certs", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/resolv.conf", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/run/systemd/resolve", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/run/NetworkManager", PROMISE_READ, 0 },
+		{ CAGE_FIXED, "/etc/hosts", PROMISE_READ, 0 },
+	},
+};
 
 static struct relay relay;
 
@@ -211,18 +238,36 @@ resolver_new(struct relay *r)
 	return resolver;
 }
 
+/* Our cage is open for the file that was there when we began. One that has taken its place cannot be read from here. */
+static bool
+resolvers_replaced(const struct conf *conf)
+{
+	int fd = conf->dns_server.p[0] == 0 ? open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC) : -1;
+	bool replaced = conf->dns_server.p[0] == 0 && fd == -1 && errno == EACCES;
+
+	if (fd != -1)
+		(void)close(fd);
+	return replaced;
+}
+
 /* The CA files may have changed under the same name, so everything is read anew. */
 static void
 configure(struct relay *r)
 {
+	bool keep = r->resolver != NULL && r->child.conf.relay.kind != CONF_RELAY_MAILDIR && resolvers_replaced(&r->child.conf);
+
 	relay_trust_release(r->trust);
 	r->trust = NULL;
-	resolver_close(r->resolver);
-	r->resolver = NULL;
+	if (keep)
+		log_say(LOG_WARN, "resolver-kept", "/etc/resolv.conf is another file now; it is read at the next start");
+	else
+		resolver_close(r->resolver);
+	r->resolver = keep ? r->resolver : NULL;
 	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR)
 		return;
 	r->trust = trust_new(&r->child.conf);
-	r->resolver = resolver_new(r);
+	if (!keep)
+		r->resolver = resolver_new(r);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "proc/cage.h"
 
 /* What the master has staged but not yet put in force. */
 static struct {
@@ -17,7 +18,7 @@ static struct {
 	const struct child_handler *handler;
 	void *arg;
 	struct conf staged;
-	bool has_staged, going, draining, failed;
+	bool has_staged, going, draining, failed, uncaged;
 } me;
 
 static void
@@ -128,6 +129,11 @@ on_go(void)
 	}
 	me.going = true;
 	take_staged();
+	if (!cage_take(me.child->role, &me.child->conf)) {
+		me.uncaged = true;
+		uv_stop(&me.child->loop);
+		return;
+	}
 	if (me.handler->go != NULL)
 		me.handler->go(me.arg);
 }
@@ -213,6 +219,8 @@ child_run(struct child *child, enum role role, uint32_t slot, const struct child
 		.secret = message_is_secret };
 	int error;
 
+	/* What the shell that started us had open is not for processes that talk to strangers. */
+	promise_begin(role == ROLE_SPOOL ? PEERS_LOCK_FD : PEERS_MASTER_FD);
 	me.child = child;
 	me.handler = handler;
 	me.arg = arg;
@@ -225,8 +233,6 @@ child_run(struct child *child, enum role role, uint32_t slot, const struct child
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Passwords, keys and mail belong in no core file. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
 	error = uv_loop_init(&child->loop);
 	if (error == 0)
 		child->master = channel_open(&child->loop, PEERS_MASTER_FD, &master, NULL);
@@ -235,7 +241,7 @@ child_run(struct child *child, enum role role, uint32_t slot, const struct child
 		return 71;
 	}
 	(void)uv_run(&child->loop, UV_RUN_DEFAULT);
-	return me.failed ? 70 : 0;
+	return me.uncaged ? 78 : me.failed ? 70 : 0;
 }
 
 void

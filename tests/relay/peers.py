@@ -89,6 +89,7 @@ class Relay:
 
     def __init__(self, conf, password=None, program=None):
         ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
         program = program or os.environ["RELAY_CHILD"]
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen([program], pass_fds=[], preexec_fn=lambda: os.dup2(theirs.fileno(), 3),
@@ -110,6 +111,7 @@ class Relay:
 
     def new_spool(self):
         ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
         self.master.send(PEER, 0, u32(ROLE_SPOOL) + u32(0), theirs.fileno())
         theirs.close()
         self.spool = Channel(ours)

@@ -199,7 +199,7 @@ a_host_name_is_enough(void **state)
 	get(&conf, "spool-dir", 0, shown);
 	assert_string_equal(shown, "/var/lib/postern/spool");
 	get(&conf, "users-file", 0, shown);
-	assert_string_equal(shown, "/var/lib/postern/users");
+	assert_string_equal(shown, "/var/lib/postern/auth/users");
 	get(&conf, "control-socket", 0, shown);
 	assert_string_equal(shown, "/var/lib/postern/control");
 	get(&conf, "postmaster", 0, shown);

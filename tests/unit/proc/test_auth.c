@@ -163,7 +163,7 @@ static int
 tear_down(void **state)
 {
 	struct fixture *x = *state;
-	static const char *const files[] = { "users", "users.lock", "last-used", "fake-salts", "passwd" };
+	static const char *const files[] = { "users", "users.lock", "auth/last-used", "auth/fake-salts", "auth", "passwd" };
 	char path[128];
 
 	channel_close(x->front);
@@ -172,7 +172,7 @@ tear_down(void **state)
 	assert_int_equal(uv_loop_close(&x->loop), 0);
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		(void)snprintf(path, sizeof path, "%s/%s", x->dir, files[i]);
-		(void)unlink(path);
+		(void)remove(path);
 	}
 	assert_int_equal(rmdir(x->dir), 0);
 	free(x);

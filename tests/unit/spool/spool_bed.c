@@ -202,6 +202,8 @@ give_peer(struct bed *b, enum role role, struct bed_end *e)
 
 	bed_end_close(e);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	/* As the master makes them: a caged process cannot change the flags of what it is given. */
+	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
 	assert_true(fields_format(master_peer_layout, &m, &body));
 	send_frame(&b->master, MASTER_PEER, 0, buf_span(&body), pair[1]);
 	(void)close(pair[1]);
@@ -229,6 +231,8 @@ bed_start(struct bed *b)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	/* As the master makes them: a caged process cannot change the flags of what it is given. */
+	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
 	b->pid = fork();
 	assert_int_not_equal(b->pid, -1);
 	if (b->pid == 0) {

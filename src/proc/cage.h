@@ -1,0 +1,52 @@
+/*
+ * proc/cage.h - the promise of each process, as a table on the first screen of its numbered file, and the taking of it.
+ *
+ * Order     cage_hand_over() by 0_master before the first child; cage_take() by the child between configuration and work.
+ * Blocks    on the disk, for milliseconds.
+ * Reload    a cage is never widened: cage_fits() says whether a changed configuration needs another one, that is another process.
+ */
+#ifndef POSTERN_PROC_CAGE_H
+#define POSTERN_PROC_CAGE_H
+
+#include <stddef.h>
+
+#include "conf/conf.h"
+#include "os/promise.h"
+#include "proc/child.h"
+
+enum cage_how {
+	CAGE_BESIDE = 1,                /* the directory that the file lies in: files are replaced, directories stay */
+	CAGE_OWN = 2,                   /* the process's own: made, and given to it, before it starts */
+};
+
+/* The path of a text in struct conf, with what is appended; without a text the path alone. Unset texts are left out. */
+struct cage_root {
+	size_t text;                    /* offset in struct conf, or CAGE_FIXED */
+	const char *path;
+	unsigned rights, how;
+};
+
+#define CAGE_FIXED ((size_t)-1)
+#define CAGE_CONF(member) offsetof(struct conf, member)
+
+struct cage {
+	const char *user;               /* whom it becomes when started as root, "postern" being the second choice */
+	unsigned calls;
+	unsigned descriptors;           /* at most; 0: what the system allows */
+	struct cage_root root[PROMISE_ROOTS_MAX];
+};
+
+extern const struct cage front_cage, auth_cage, spool_cage, relay_cage;
+
+/* NULL: this role has none. */
+const struct cage *cage_of(enum role);
+/* Whom the process becomes. Uid 0 with words in why when it stays what it is, though started as root. */
+struct identity cage_identity(enum role, const struct conf *, struct buf *why);
+/* For good. False: a part is missing and the configuration does not put up with that; said in the log. */
+bool cage_take(enum role, const struct conf *);
+/* As root: make the directories of each process and give them to it. Elsewhere nothing. */
+bool cage_hand_over(const struct conf *, struct buf *why);
+/* May a process that took its promise under now work under next? */
+bool cage_fits(enum role, const struct conf *now, const struct conf *next);
+
+#endif

@@ -1,0 +1,237 @@
+"""The cages of a running server, seen from /proc, and what is said of them. tests/cage/test_hostile.c tries to get out."""
+import grp
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import smtplib
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from conftest import POSTERN, eventually, postern
+
+ROOTED = os.geteuid() == 0
+SANITIZED = b"__asan_init" in pathlib.Path(POSTERN).read_bytes()
+pytestmark = pytest.mark.skipif(SANITIZED, reason="a build with sanitizers is not caged")
+
+
+def status(pid):
+    """/proc/PID/status as a dictionary of text."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
+
+
+def submit(one, body="x"):
+    with smtplib.SMTP_SSL(one.host, one.submissions, timeout=20, context=one.context(), local_hostname="c.example.org") as smtp:
+        smtp.login(one.login, one.key)
+        smtp.sendmail(f"a@{one.hostname}", ["b@example.net"], f"From: a@{one.hostname}\r\nSubject: s\r\n\r\n{body}\r\n")
+
+
+def assert_caged(pid):
+    s = status(pid)
+    assert [s[f"Cap{k}"] for k in ("Inh", "Prm", "Eff", "Amb")] == ["0" * 16] * 4
+    assert s["CapBnd"] == "0" * 16 or not ROOTED
+    assert (s["NoNewPrivs"], s["Seccomp"]) == ("1", "2")
+    # Threads that were started later are inside too.
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        assert "Seccomp:\t2" in (task / "status").read_text()
+    limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    assert [line.split()[4:6] for line in limits.splitlines() if line.startswith("Max core")] == [["0", "0"]]
+
+
+def test_every_child_is_caged(server):
+    submit(server)
+    server.await_mails()
+    children = server.children()
+    assert {name.split(":")[0] for name in children} == {"spool", "auth", "relay", "front"}
+    for pid in children.values():
+        assert_caged(pid)
+
+
+def test_master_keeps_little(server):
+    s = status(server.process.pid)
+    assert s["NoNewPrivs"] == "1"
+    # chown, dac_override, dac_read_search, fowner, kill, setgid, setuid, setpcap, net_bind_service, sys_resource
+    assert int(s["CapEff"], 16) & ~0x10005EF == 0
+    assert int(s["CapBnd"], 16) & ~0x10005EF == 0 or not ROOTED
+
+
+def test_no_descriptor_that_was_not_given(make_server):
+    one = make_server()
+    left = os.open("/etc/hostname", os.O_RDONLY)
+    os.set_inheritable(left, True)
+    try:
+        with one.log.open("a") as log, one.out.open("w") as out:
+            one.process = subprocess.Popen([POSTERN, "serve", *one.options, *one.arguments()], stdout=out, stderr=log, close_fds=False)
+        eventually(lambda: "event=ready" in one.log.read_text(), "the start")
+        for pid in one.children().values():
+            targets = [os.readlink(f) for f in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+            assert "/etc/hostname" not in targets
+    finally:
+        os.close(left)
+    assert one.stop() == 0
+
+
+def test_restarted_child_is_caged(server):
+    before = server.children()
+    for name in ("spool:0", "front:0", "auth:0", "relay:0"):
+        os.kill(before[name], signal.SIGKILL)
+    eventually(lambda: len(server.children()) == len(before) and
+               all(server.children().get(n) not in (None, before[n]) for n in ("spool:0", "front:0", "auth:0", "relay:0")), "all again")
+    submit(server)
+    server.await_mails()
+    for pid in server.children().values():
+        assert_caged(pid)
+
+
+def test_off_is_said(make_server):
+    one = make_server(sets=["sandbox=off"]).start()
+    assert "event=cage-off" in one.log.read_text()
+    assert status(one.children()["front:0"])["Seccomp"] == "0"
+    assert one.stop() == 0
+
+
+def test_check_shows_it(tmp_path):
+    done = postern("check", "--state", tmp_path / "state")
+    assert done.returncode == 0 and "\nsandbox      Landlock ABI " in done.stdout, done.stdout
+    done = postern("check", "--state", tmp_path / "state", "--set", "sandbox=off")
+    assert "\nsandbox      off" in done.stdout
+    assert postern("check", "--state", tmp_path / "state", "--set", "sandbox=perhaps").returncode != 0
+
+
+# ---- started as root ----
+
+USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104}
+
+
+@pytest.fixture
+def people(tmp_path):
+    """A command prefix under which the four users exist, in a mount namespace of its own, and a place that they can reach."""
+    if not ROOTED or shutil.which("unshare") is None:
+        pytest.skip("needs root and unshare(1)")
+    for path, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
+        text = "".join(l for l in pathlib.Path(f"/etc/{path}").read_text().splitlines(True) if not l.startswith("postern"))
+        (tmp_path / path).write_text(text + "".join(line.format(n, i) for n, i in USERS.items()))
+    script = tmp_path / "within"
+    script.write_text(f"#!/bin/sh\nmount --bind {tmp_path}/passwd /etc/passwd && mount --bind {tmp_path}/group /etc/group && exec \"$@\"\n")
+    script.chmod(0o755)
+    prefix = ["unshare", "--mount", str(script)]
+    if subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace here")
+    place = pathlib.Path(tempfile.mkdtemp(prefix="cage-", dir="/tmp"))
+    place.chmod(0o711)
+    yield prefix, place
+    shutil.rmtree(place)
+
+
+def launch_within(prefix, one):
+    with one.log.open("a") as log, one.out.open("w") as out:
+        one.process = subprocess.Popen([*prefix, POSTERN, "serve", *one.options, *one.arguments()], stdout=out, stderr=log)
+    eventually(lambda: "event=ready" in one.log.read_text() or one.process.poll() is not None, "the start")
+    assert one.process.poll() is None, one.log.read_text()
+    out = one.out.read_text()
+    one.key = next((line.split()[1] for line in out.splitlines() if line.startswith("    key ") and "shown at" not in line), one.key)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_each_has_its_own_identity(make_server, people, again):
+    prefix, place = people
+    one = make_server(sets=["sandbox=required"])
+    one.state, one.maildir, one.ca = place / "state", place / "state" / "Maildir", place / "state" / "tls" / "ca.pem"
+    if again:
+        # It ran before as root alone: what is there changes hands.
+        one.sets = ["sandbox=best"]
+        one.start()
+        submit(one)
+        one.await_mails()
+        assert one.stop() == 0
+        one.sets = ["sandbox=required"]
+        one.log.unlink()
+    launch_within(prefix, one)
+    children = one.children()
+    for name, pid in children.items():
+        uid = USERS["postern-" + name.split(":")[0]]
+        assert status(pid)["Uid"].split() == status(pid)["Gid"].split() == [str(uid)] * 4
+        assert status(pid)["Groups"].split() in ([str(uid)], [])
+        assert_caged(pid)
+    submit(one)
+    one.await_mails(2 if again else 1)
+    owners = {name: (one.state / name).stat().st_uid for name in ("spool", "auth", "auth/users", "Maildir", "Maildir/new")}
+    assert owners == {"spool": 64103, "auth": 64102, "auth/users": 64102, "Maildir": 64104, "Maildir/new": 64104}
+    assert (one.state / "tls" / "key.pem").stat().st_uid == 0
+    # A child that died comes back, as the same user.
+    os.kill(children["auth:0"], signal.SIGKILL)
+    eventually(lambda: one.children().get("auth:0") not in (None, children["auth:0"]), "auth again")
+    eventually(lambda: status(one.children()["auth:0"])["Uid"].split()[0] == "64102", "its identity")
+    eventually(lambda: status(one.children()["auth:0"])["Seccomp"] == "2", "its cage")
+    submit(one)
+    one.await_mails(3 if again else 2)
+    # What root's `postern user` writes its process can read.
+    made = subprocess.run([*prefix, POSTERN, "user", "key", *one.options, "demo", "second"], check=True, capture_output=True, text=True)
+    one.key = re.search(r"[0-9a-z]{4}(?:-[0-9a-z]{4}){6}", made.stdout).group(0)
+    time.sleep(1.5)
+    submit(one)
+    one.await_mails(4 if again else 3)
+    assert one.stop() == 0
+
+
+def test_hostile_children_with_an_identity(people):
+    prefix, _ = people
+    program = pathlib.Path(POSTERN).parent / "tests" / "cage" / "test_hostile"
+    if not program.exists():
+        pytest.skip("not built")
+    done = subprocess.run([*prefix, str(program)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_required_wants_the_users(make_server):
+    if not ROOTED or any(u.pw_name.startswith("postern") for u in pwd.getpwall()):
+        pytest.skip("needs root, and a machine without our users")
+    one = make_server(sets=["sandbox=required"])
+    one.launch()
+    assert one.process.wait(30) == 78
+    assert "event=cage-refused" in one.log.read_text() and "no user postern" in one.log.read_text()
+
+
+def test_missing_users_are_said_by_default(make_server):
+    if not ROOTED or any(g.gr_name.startswith("postern") for g in grp.getgrall()):
+        pytest.skip("needs root, and a machine without our users")
+    one = make_server().start()
+    assert "event=cage-open" in one.log.read_text()
+    assert one.stop() == 0
+
+
+# ---- a cage is never widened ----
+
+def test_another_maildir_takes_another_relay(make_server, tmp_path):
+    one = make_server(config="").start()
+    one.add_key()
+    submit(one)
+    one.await_mails()
+    before = one.children()
+    one.maildir = tmp_path / "elsewhere"
+    one.write_config()
+    one.hup()
+    one.await_event("reloaded")
+    eventually(lambda: one.children().get("relay:0") not in (None, before["relay:0"]), "another relay")
+    submit(one)
+    one.await_mails()
+    after = one.children()
+    assert {n: p for n, p in after.items() if n != "relay:0"} == {n: p for n, p in before.items() if n != "relay:0"}
+    assert one.stop() == 0
+
+
+def test_another_users_file_waits_for_the_next_start(make_server, tmp_path):
+    one = make_server(config="").start()
+    one.add_key()
+    one.write_config(f'users-file = "{tmp_path}/users"\n')
+    one.hup()
+    kept = one.await_event("reload-kept")
+    assert kept["key"] == "users-file"
+    submit(one)
+    assert one.stop() == 0
