@@ -132,7 +132,7 @@ def test_a_stranger_learns_nothing(make_server):
     assert postern("user", "revoke", *one.options, "alice/lost").returncode == 0
     assert postern("user", "revoke", *one.options, "gone").returncode == 0
     assert postern("user", "key", *one.options, "alice", "old", "--expires", "1h").returncode == 0
-    file = one.state / "users"
+    file = one.state / "auth" / "users"
     file.write_text(re.sub(r"expires=\d+", "expires=1000000000", file.read_text()))
     time.sleep(1.2)
     key = "abcd-efgh-jkmn-pqrs-tvwx-yz01-2345"

@@ -214,9 +214,9 @@ def test_the_server_says_that_others_can_read_the_file(make_server):
     one = make_server(config="").start()
     one.add_key(address="@example.org")
     assert not one.events("users-readable-by-all")
-    (one.state / "users").chmod(0o644)
+    (one.state / "auth" / "users").chmod(0o644)
     assert postern("user", "add", *one.options, "bob", "--address", "bob@example.org").returncode == 0
-    (one.state / "users").chmod(0o604)
+    (one.state / "auth" / "users").chmod(0o604)
     one.hup()
-    assert one.await_event("users-readable-by-all")["file"] == str(one.state / "users")
+    assert one.await_event("users-readable-by-all")["file"] == str(one.state / "auth" / "users")
     assert one.stop() == 0
