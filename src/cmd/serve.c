@@ -35,7 +35,7 @@ static const struct {
 	const char *name;
 	int (*run)(uint32_t slot);
 } roles[] = {
-	{ "front", front_main }, { "auth", auth_main }, { "spool", spool_main }, { "relay", relay_main },
+	{ "front", front_main }, { "signer", signer_main }, { "auth", auth_main }, { "spool", spool_main }, { "relay", relay_main },
 };
 
 /* Only the master starts these: descriptor 3 must be its channel. */

@@ -14,7 +14,7 @@
 
 enum {
 	FRONTS_MAX = 64,
-	WORKERS_MAX = 3 + FRONTS_MAX,
+	WORKERS_MAX = 4 + FRONTS_MAX,
 	SOCKETS_MAX = 2 * CONF_LISTEN_MAX,      /* "*" takes two */
 	CHAIN_MAX = 256 * 1024,
 	KEY_MAX = 64 * 1024,
@@ -47,6 +47,7 @@ struct worker {
 	bool running;                   /* the process exists */
 	bool ready;                     /* this one has said so */
 	bool was_ready;                 /* one of them has */
+	unsigned unconfirmed;           /* 2_signer: RELOADs that it has not yet said READY to */
 };
 
 struct socket_bound {
@@ -90,12 +91,13 @@ struct master {
 	struct certificates certificates;
 	struct file_mark refused;       /* of a certificate that changed into something unusable */
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
+	bool untold;                    /* 2_signer takes what is new; then it is everybody else's turn */
 	bool proving;                   /* a worker thread is looking at what we serve */
 	atomic_bool hurry;              /* it should come to an end */
 };
 
 /* ---- 0_master.c ---- */
-/* Somebody said CHILD_READY, or ended. */
+/* Somebody said CHILD_READY for the first time, or ended. */
 void master_on_ready(struct master *, struct worker *);
 void master_on_end(struct master *, struct worker *);
 
@@ -111,6 +113,8 @@ void master_kill_stage(struct master *, int stage /* -1: all */, int signal);
 void master_send_listeners(struct worker *, bool fresh_only);
 /* A message without a body to all that run, or to one stage's. */
 void master_tell(struct master *, int stage /* -1: all */, enum message);
+/* The last of what a reload sends: take it. */
+void master_send_reload(struct worker *);
 /* To all fronts at once. */
 void master_send_tickets(struct master *);
 
@@ -136,6 +140,8 @@ void master_prove(struct master *);
 /* ---- 0_master_reload.c ---- */
 void master_reload(struct master *);
 void master_watch(struct master *);
+/* 2_signer may have taken what it was sent. */
+void master_on_signer(struct master *, const struct worker *);
 /* Warn of certificates that end soon. */
 void master_log_endings(struct master *);
 /* The log line that says what is in force. */
