@@ -131,7 +131,8 @@ is_behind(struct ask *a, uint16_t type)
 		a->len = 0;
 		return false;
 	}
-	if (!receive(a) || !take(a, type, &octets)) {
+	/* More than was asked for is as bad as nonsense. */
+	if (!receive(a) || !take(a, type, &octets) || (a->number == a->answered && a->len > octets)) {
 		ask_close(a);
 		return true;
 	}
