@@ -14,6 +14,7 @@
 #include "proc/master.h"
 #include "sasl/users_edit.h"
 #include "tls/authority.h"
+#include "tls/wiped.h"
 
 enum { EXIT_USAGE = 64, EXIT_NOPERM = 77, EXIT_CONFIG = 78 };
 
@@ -211,6 +212,7 @@ command_serve(int argc, char **argv)
 
 	if (argc == 5 && strcmp(argv[1], "--role") == 0 && strcmp(argv[3], "--slot") == 0)
 		return serve_role(argv[2], argv[4]);
+	(void)tls_wipe_what_is_freed();
 	for (int i = 1; i < argc; i++) {
 		enum settings_taken taken = settings_option(&serving.settings, argc, argv, &i, &why);
 

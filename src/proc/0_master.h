@@ -63,7 +63,7 @@ struct file_mark { uint64_t seconds, nanoseconds, size, inode; };
 struct certificate {
 	struct conf_certificate files;
 	struct file_mark chain_mark, key_mark;
-	struct span chain, key;         /* PEM; malloc'ed */
+	struct span chain, key;         /* PEM; malloc'ed; the key only until 2_signer has been sent it */
 	struct tls_certificate_facts facts;
 };
 
@@ -132,6 +132,10 @@ void master_sockets_close(struct master *);
 /* ---- 0_master_certificates.c ---- */
 bool certificates_read(const struct conf *, struct certificates *, struct buf *why);
 void certificates_free(struct certificates *);
+/* Read the keys again for a 2_signer that begins anew; one that cannot be read is left out, with words in the log. */
+void certificates_read_keys(struct certificates *);
+/* Wipe and forget the keys; chains and facts stay. */
+void certificates_forget_keys(struct certificates *);
 /* Has a file changed since it was read? */
 bool certificates_changed(const struct certificates *, struct file_mark *newest);
 /* Connect to a listener of ours until it serves what we have; says in the log how that went. */

@@ -54,9 +54,11 @@ master_send_conf(struct worker *w)
 void
 master_send_certificates(struct worker *w)
 {
-	const struct certificates *all = &w->master->certificates;
+	struct certificates *all = &w->master->certificates;
 	bool wants = w->role == ROLE_FRONT || w->role == ROLE_SIGNER;
 
+	if (w->role == ROLE_SIGNER && w->channel != NULL)
+		certificates_read_keys(all);
 	for (size_t i = 0; w->channel != NULL && wants && i < all->count; i++) {
 		struct master_certificate m = { (uint32_t)i, all->list[i].chain, { NULL, 0 } };
 
@@ -65,6 +67,8 @@ master_send_certificates(struct worker *w)
 
 		(void)channel_send(w->channel, MASTER_CERTIFICATE, 0, master_certificate_layout, &m);
 	}
+	if (w->role == ROLE_SIGNER)
+		certificates_forget_keys(all);
 }
 
 void

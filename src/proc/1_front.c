@@ -14,6 +14,7 @@
 
 #include "base/secret.h"
 #include "proc/1_front.h"
+#include "proc/1_front_sign.h"
 
 enum {
 	HANDSHAKE_MS = 30 * 1000,       /* requirements F2 */

@@ -14,7 +14,6 @@
 #include "os/log.h"
 #include "proc/child.h"
 #include "smtp/server.h"
-#include "tls/remote.h"
 #include "tls/server.h"
 
 enum {
@@ -218,11 +217,6 @@ bool auth_ask_author(struct front_session *, struct smtp_answer *);
 void auth_forget(struct front_session *);
 /* 3_auth is gone: nobody who waits will hear from it. */
 void auth_lost(void);
-
-/* ---- 1_front_sign.c: signatures by 2_signer ---- */
-extern const struct tls_signer front_signer;
-/* A new 2_signer. */
-void sign_begin(int fd);
 
 /* ---- 1_front_spool.c: drafts in 4_spool ---- */
 extern const struct channel_handler front_spool_handler;

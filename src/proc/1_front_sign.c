@@ -1,3 +1,5 @@
+#include "proc/1_front_sign.h"
+
 #include "os/ask.h"
 #include "proc/1_front.h"
 
