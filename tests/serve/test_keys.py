@@ -41,7 +41,8 @@ def memory_of(pid):
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for line in maps:
             start, end, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
-            if not rights.startswith("rw"):
+            # What is that large is a sanitizer's shadow.
+            if not rights.startswith("rw") or int(end, 16) - int(start, 16) > 1 << 28:
                 continue
             try:
                 memory.seek(int(start, 16))
