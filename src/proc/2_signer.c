@@ -166,6 +166,7 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 		answer.fail = sign(f, &q, &signature);
 		answer.signature = buf_span(&signature);
 		(void)channel_send(c, SIGN_ANSWER, frame->session, sign_answer_layout, &answer);
+		channel_flush(c);       /* somebody stands still until it comes */
 	}
 }
 
