@@ -15,6 +15,7 @@
 #include "proc/master.h"
 #include "sasl/users_edit.h"
 #include "tls/authority.h"
+#include "tls/wiped.h"
 
 enum { EXIT_USAGE = 64, EXIT_NOPERM = 77, EXIT_CONFIG = 78 };
 
@@ -36,7 +37,7 @@ static const struct {
 	const char *name;
 	int (*run)(uint32_t slot);
 } roles[] = {
-	{ "front", front_main }, { "auth", auth_main }, { "spool", spool_main }, { "relay", relay_main },
+	{ "front", front_main }, { "signer", signer_main }, { "auth", auth_main }, { "spool", spool_main }, { "relay", relay_main },
 };
 
 /* Only the master starts these: descriptor 3 must be its channel. */
@@ -238,6 +239,7 @@ command_serve(int argc, char **argv)
 		return serve_role(argv[2], argv[4]);
 	hold_hup();
 	fill_standard_streams();
+	(void)tls_wipe_what_is_freed();
 	for (int i = 1; i < argc; i++) {
 		enum settings_taken taken = settings_option(&serving.settings, argc, argv, &i, &why);
 

@@ -142,6 +142,7 @@ master_on_ready(struct master *m, struct worker *w)
 		log_u64(&l, "child-pid", (uint64_t)w->process.pid);
 		log_end(&l);
 	}
+	master_on_signer(m, w);
 	if (m->phase != MASTER_STARTING || !stage_is_ready(m, m->stage))
 		return;
 	if (m->stage + 1 < STAGE_MAX) {

@@ -14,7 +14,7 @@
 
 enum {
 	FRONTS_MAX = 64,
-	WORKERS_MAX = 3 + FRONTS_MAX,
+	WORKERS_MAX = 4 + FRONTS_MAX,
 	SOCKETS_MAX = 2 * CONF_LISTEN_MAX,      /* "*" takes two */
 	CHAIN_MAX = 256 * 1024,
 	KEY_MAX = 64 * 1024,
@@ -47,6 +47,7 @@ struct worker {
 	bool running;                   /* the process exists */
 	bool ready;                     /* this one has said so */
 	bool was_ready;                 /* one of them has */
+	unsigned unconfirmed;           /* 2_signer: RELOADs that it has not yet said READY to */
 };
 
 struct socket_bound {
@@ -62,7 +63,7 @@ struct file_mark { uint64_t seconds, nanoseconds, size, inode; };
 struct certificate {
 	struct conf_certificate files;
 	struct file_mark chain_mark, key_mark;
-	struct span chain, key;         /* PEM; malloc'ed */
+	struct span chain, key;         /* PEM; malloc'ed; the key only until 2_signer has been sent it */
 	struct tls_certificate_facts facts;
 };
 
@@ -91,12 +92,13 @@ struct master {
 	struct file_mark refused;       /* of a certificate that changed into something unusable */
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
 	bool reload_wanted;             /* SIGHUP came while starting */
+	bool untold;                    /* 2_signer takes what is new; then it is everybody else's turn */
 	bool proving;                   /* a worker thread is looking at what we serve */
 	atomic_bool hurry;              /* it should come to an end */
 };
 
 /* ---- 0_master.c ---- */
-/* Somebody said CHILD_READY, or ended. */
+/* Somebody said CHILD_READY for the first time, or ended. */
 void master_on_ready(struct master *, struct worker *);
 void master_on_end(struct master *, struct worker *);
 
@@ -112,6 +114,8 @@ void master_kill_stage(struct master *, int stage /* -1: all */, int signal);
 void master_send_listeners(struct worker *, bool fresh_only);
 /* A message without a body to all that run, or to one stage's. */
 void master_tell(struct master *, int stage /* -1: all */, enum message);
+/* The last of what a reload sends: take it. */
+void master_send_reload(struct worker *);
 /* To all fronts at once. */
 void master_send_tickets(struct master *);
 
@@ -129,6 +133,10 @@ void master_sockets_close(struct master *);
 /* ---- 0_master_certificates.c ---- */
 bool certificates_read(const struct conf *, struct certificates *, struct buf *why);
 void certificates_free(struct certificates *);
+/* Read the keys again for a 2_signer that begins anew; one that cannot be read is left out, with words in the log. */
+void certificates_read_keys(struct certificates *);
+/* Wipe and forget the keys; chains and facts stay. */
+void certificates_forget_keys(struct certificates *);
 /* Has a file changed since it was read? */
 bool certificates_changed(const struct certificates *, struct file_mark *newest);
 /* Connect to a listener of ours until it serves what we have; says in the log how that went. */
@@ -137,6 +145,8 @@ void master_prove(struct master *);
 /* ---- 0_master_reload.c ---- */
 void master_reload(struct master *);
 void master_watch(struct master *);
+/* 2_signer may have taken what it was sent. */
+void master_on_signer(struct master *, const struct worker *);
 /* Warn of certificates that end soon. */
 void master_log_endings(struct master *);
 /* The log line that says what is in force. */

@@ -51,12 +51,16 @@ read_file(const char *path, size_t max, struct span *out, struct file_mark *mark
 	int error = errno;
 
 	if (text != NULL) {
+		/* It may be a key: no copy in a buffer that nobody wipes. */
+		(void)setvbuf(f, NULL, _IONBF, 0);
 		(void)mark_of(fileno(f), path, mark);
 		len = fread(text, 1, max + 1, f);
 		error = ferror(f) ? errno : len > max ? EFBIG : 0;
 	}
 	if (f != NULL)
 		(void)fclose(f);
+	if (text != NULL && error != 0)
+		wipe(text, len);
 	if (text == NULL || error != 0) {
 		free(text);
 		errno = error;
@@ -67,13 +71,40 @@ read_file(const char *path, size_t max, struct span *out, struct file_mark *mark
 }
 
 static void
-certificate_free(struct certificate *c)
+key_forget(struct certificate *c)
 {
 	if (c->key.p != NULL)
 		wipe((void *)(uintptr_t)c->key.p, c->key.len);
 	free((void *)(uintptr_t)c->key.p);
+	c->key = (struct span){ NULL, 0 };
+}
+
+static void
+certificate_free(struct certificate *c)
+{
+	key_forget(c);
 	free((void *)(uintptr_t)c->chain.p);
-	c->key = c->chain = (struct span){ NULL, 0 };
+	c->chain = (struct span){ NULL, 0 };
+}
+
+void
+certificates_forget_keys(struct certificates *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		key_forget(&all->list[i]);
+}
+
+void
+certificates_read_keys(struct certificates *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct certificate *c = &all->list[i];
+		struct file_mark mark;
+
+		/* When it was replaced meanwhile, 2_signer refuses it and says so; the next look at the files brings both. */
+		if (c->key.p == NULL && !read_file(c->files.key.p, KEY_MAX, &c->key, &mark))
+			log_fail("key", c->files.key.p, errno);
+	}
 }
 
 void

@@ -14,6 +14,7 @@ enum { ENVIRONMENT_MAX = 256 };
 
 /* Which processes talk to which: both ends of a new channel are handed out whenever one of the two starts. */
 static const enum role talk[][2] = {
+	{ ROLE_FRONT, ROLE_SIGNER },
 	{ ROLE_FRONT, ROLE_AUTH },
 	{ ROLE_FRONT, ROLE_SPOOL },
 	{ ROLE_SPOOL, ROLE_RELAY },
@@ -33,6 +34,7 @@ void
 master_children_init(struct master *m, unsigned fronts)
 {
 	worker_init(m, ROLE_SPOOL, 0, STAGE_SPOOL);
+	worker_init(m, ROLE_SIGNER, 0, STAGE_AUTH);
 	worker_init(m, ROLE_AUTH, 0, STAGE_AUTH);
 	worker_init(m, ROLE_RELAY, 0, STAGE_RELAY);
 	for (unsigned i = 0; i < fronts && i < FRONTS_MAX; i++)
@@ -54,13 +56,21 @@ master_send_conf(struct worker *w)
 void
 master_send_certificates(struct worker *w)
 {
-	const struct certificates *all = &w->master->certificates;
+	struct certificates *all = &w->master->certificates;
+	bool wants = w->role == ROLE_FRONT || w->role == ROLE_SIGNER;
 
-	for (size_t i = 0; w->channel != NULL && w->role == ROLE_FRONT && i < all->count; i++) {
-		struct master_certificate m = { (uint32_t)i, all->list[i].chain, all->list[i].key };
+	if (w->role == ROLE_SIGNER && w->channel != NULL)
+		certificates_read_keys(all);
+	for (size_t i = 0; w->channel != NULL && wants && i < all->count; i++) {
+		struct master_certificate m = { (uint32_t)i, all->list[i].chain, { NULL, 0 } };
+
+		if (w->role == ROLE_SIGNER)
+			m.key = all->list[i].key;
 
 		(void)channel_send(w->channel, MASTER_CERTIFICATE, 0, master_certificate_layout, &m);
 	}
+	if (w->role == ROLE_SIGNER)
+		certificates_forget_keys(all);
 }
 
 void
@@ -160,6 +170,16 @@ brief(struct worker *w)
 }
 
 void
+master_send_reload(struct worker *w)
+{
+	if (w->role == ROLE_RELAY)
+		send_password(w);
+	if (w->role == ROLE_SIGNER)
+		w->unconfirmed++;
+	(void)channel_send_octets(w->channel, MASTER_RELOAD, 0, (struct span){ NULL, 0 });
+}
+
+void
 master_tell(struct master *m, int stage, enum message message)
 {
 	for (size_t i = 0; i < m->workers; i++) {
@@ -167,8 +187,6 @@ master_tell(struct master *m, int stage, enum message message)
 
 		if (w->channel == NULL || (stage != -1 && (int)w->stage != stage))
 			continue;
-		if (message == MASTER_RELOAD && w->role == ROLE_RELAY)
-			send_password(w);
 		(void)channel_send_octets(w->channel, message, 0, (struct span){ NULL, 0 });
 	}
 }
@@ -197,6 +215,28 @@ master_kill_stage(struct master *m, int stage, int signal)
 
 /* ---- birth and death ---- */
 
+/* Only 2_signer is believed: a front that was taken over must not have others ended. */
+static void
+end_broken(struct master *m, struct span body)
+{
+	struct master_peer peer;
+	struct log_line l;
+
+	if (!fields_parse(master_peer_layout, body, &peer))
+		return;
+	for (size_t i = 0; i < m->workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		if (w->role != ROLE_FRONT || peer.role != ROLE_FRONT || w->slot != peer.slot || !w->running)
+			continue;
+		log_begin(&l, LOG_FAULT, "child-broken");
+		log_text(&l, "child", role_name(w->role));
+		log_u64(&l, "slot", w->slot);
+		log_end(&l);
+		(void)uv_process_kill(&w->process, SIGKILL);
+	}
+}
+
 static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
@@ -208,6 +248,11 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	if (f->type == CHILD_READY && !w->ready) {
 		w->ready = w->was_ready = true;
 		master_on_ready(w->master, w);
+	} else if (f->type == CHILD_READY && w->unconfirmed > 0) {
+		w->unconfirmed--;
+		master_on_signer(w->master, w);
+	} else if (f->type == CHILD_PEER_BROKEN && w->role == ROLE_SIGNER) {
+		end_broken(w->master, f->body);
 	}
 }
 
@@ -306,6 +351,7 @@ master_child_begin(struct worker *w)
 		return false;
 	}
 	w->started = uv_now(&w->master->loop);
+	w->unconfirmed = 0;
 	error = spawn(w, fd[1]);
 	(void)close(fd[1]);
 	w->running = error == 0;

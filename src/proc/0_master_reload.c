@@ -163,17 +163,40 @@ refuse(const char *event, const char *why)
 	log_end(&l);
 }
 
+/* 2_signer or everybody else. */
+static void
+tell(struct master *m, bool signer)
+{
+	for (size_t i = 0; i < m->workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		if ((w->role == ROLE_SIGNER) != signer || w->channel == NULL)
+			continue;
+		master_send_conf(w);
+		master_send_certificates(w);
+		master_send_listeners(w, true);
+		master_send_reload(w);
+	}
+}
+
+void
+master_on_signer(struct master *m, const struct worker *w)
+{
+	if (w->role != ROLE_SIGNER || !w->ready || w->unconfirmed > 0 || !m->untold)
+		return;
+	m->untold = false;
+	tell(m, false);
+	for (size_t i = 0; i < m->sockets; i++)
+		m->socket[i].fresh = false;
+}
+
+/* A front that serves a new certificate must find its key with 2_signer, so that one comes first; one that has just died gets
+ * the new keys when it begins. */
 static void
 tell_everybody(struct master *m)
 {
-	for (size_t i = 0; i < m->workers; i++) {
-		master_send_conf(&m->worker[i]);
-		master_send_certificates(&m->worker[i]);
-		master_send_listeners(&m->worker[i], true);
-	}
-	for (size_t i = 0; i < m->sockets; i++)
-		m->socket[i].fresh = false;
-	master_tell(m, -1, MASTER_RELOAD);
+	m->untold = true;
+	tell(m, true);
 }
 
 void

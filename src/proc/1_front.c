@@ -2,7 +2,8 @@
  * 1_front - TLS and SMTP with strangers. One loop, no worker, no file.
  *
  * Reads from strangers: everything they send. Holds: the TLS keys of its sessions, and a password for as long as it takes
- * to pass it on. May not: see queued mail, credentials, or say 250 to a message for which 4_spool has not said durable.
+ * to pass it on. May not: see the certificates' private keys, queued mail, credentials, or say 250 to a message for which
+ * 4_spool has not said durable.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 
 #include "base/secret.h"
 #include "proc/1_front.h"
+#include "proc/1_front_sign.h"
 #include "proc/cage.h"
 
 /* The promise: no file at all, no socket of its own, no thread. */
@@ -213,6 +215,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		replace_auth(fd);
 	else if (role == ROLE_SPOOL)
 		replace_spool(fd);
+	else if (role == ROLE_SIGNER)
+		sign_begin(fd);
 	else
 		(void)close(fd);
 }
@@ -229,7 +233,7 @@ on_certificate(void *arg, const struct master_certificate *m)
 		front.staged = tls_server_new();
 		front.staged_certificates = 0;
 	}
-	if (front.staged != NULL && tls_server_add(front.staged, m->chain, m->key, &why))
+	if (front.staged != NULL && tls_server_add_remote(front.staged, m->chain, &front_signer, &why))
 		front.staged_certificates++;
 	else
 		log_say(LOG_WARN, "certificate-refused", front.staged != NULL ? text : "out of memory");

@@ -24,7 +24,8 @@ const struct cage *
 cage_of(enum role role)
 {
 	static const struct cage *const cages[ROLE_MAX] = {
-		[ROLE_FRONT] = &front_cage, [ROLE_AUTH] = &auth_cage, [ROLE_SPOOL] = &spool_cage, [ROLE_RELAY] = &relay_cage,
+		[ROLE_FRONT] = &front_cage, [ROLE_SIGNER] = &signer_cage, [ROLE_AUTH] = &auth_cage, [ROLE_SPOOL] = &spool_cage,
+		[ROLE_RELAY] = &relay_cage,
 	};
 
 	return cages[role];

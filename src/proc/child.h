@@ -47,6 +47,7 @@ void child_give_up(struct child *, const char *why);
 
 /* The entry points, one for each numbered file. */
 int front_main(uint32_t slot);
+int signer_main(uint32_t slot);
 int auth_main(uint32_t slot);
 int spool_main(uint32_t slot);
 int relay_main(uint32_t slot);

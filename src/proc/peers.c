@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "policy/sign_form.h"
+
 const char *
 role_name(enum role role)
 {
@@ -48,6 +50,19 @@ static const struct field master_peer_fields[] = {
 	FIELD_OF_U32(struct master_peer, slot),
 };
 const struct layout master_peer_layout = LAYOUT(master_peer_fields);
+
+static const struct field sign_ask_fields[] = {
+	FIELD_OF_U32(struct sign_ask, scheme),
+	FIELD_OF_SPAN(struct sign_ask, key, 32),
+	FIELD_OF_SPAN(struct sign_ask, to_be_signed, SIGN_OCTETS_MAX),
+};
+const struct layout sign_ask_layout = LAYOUT(sign_ask_fields);
+
+static const struct field sign_answer_fields[] = {
+	FIELD_OF_U32(struct sign_answer, fail),
+	FIELD_OF_SPAN(struct sign_answer, signature, SIGN_SIGNATURE_MAX),
+};
+const struct layout sign_answer_layout = LAYOUT(sign_answer_fields);
 
 static const struct field auth_start_fields[] = {
 	FIELD_OF_U32(struct auth_start, mechanism),

@@ -21,7 +21,8 @@ const char *role_name(enum role);
 enum message {
 	/* 0_master to everybody. Configuration is staged, then taken with GO (at start) or RELOAD (later). */
 	MASTER_CONF = 1,        /* raw octets: conf_format() lines */
-	MASTER_CERTIFICATE,     /* struct master_certificate, to fronts: replaces the staged list from index 0 on */
+	MASTER_CERTIFICATE,     /* struct master_certificate, to fronts without the key, to 2_signer with it: replaces the staged list
+	                         * from index 0 on; 2_signer keeps the list before it for SIGNER_KEPT_MS */
 	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
 	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control socket to 4_spool */
 	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
@@ -31,8 +32,14 @@ enum message {
 	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
 
 	/* Everybody to 0_master. */
-	CHILD_READY = 20,       /* empty: working */
+	CHILD_READY = 20,       /* empty: working; from 2_signer also: RELOAD is done */
 	CHILD_DRAINED,          /* empty: about to exit */
+	CHILD_PEER_BROKEN,      /* struct master_peer: that one has said what no sane one says: end it */
+
+	/* 1_front to 2_signer; session counts the front's questions from 1 on, and nobody asks before the answer is there. */
+	SIGN_ASK = 30,          /* struct sign_ask */
+	/* 2_signer to 1_front. */
+	SIGN_ANSWER,            /* struct sign_answer */
 
 	/* 1_front to 3_auth; session is the SMTP session. */
 	AUTH_START = 40,        /* struct auth_start; FRESH only */
@@ -83,6 +90,13 @@ struct master_certificate { uint32_t index; struct span chain, key; };
 struct master_listen { uint32_t service; struct span address; uint32_t port; };    /* enum conf_service; 99: control socket */
 enum { MASTER_LISTEN_CONTROL = 99 };
 struct master_peer { uint32_t role, slot; };
+
+struct sign_ask {
+	uint32_t scheme;                /* enum sign_scheme */
+	struct span key;                /* SHA-256 of the leaf certificate */
+	struct span to_be_signed;       /* the octets, not their digest: 2_signer looks at what they say */
+};
+struct sign_answer { uint32_t fail; struct span signature; };   /* OK, FAIL_BUSY: too many, FAIL_LOCAL: no such key */
 
 struct auth_start {
 	uint32_t mechanism;             /* enum smtp_mechanism */
@@ -162,6 +176,7 @@ struct queue_recipient {
 struct queue_end { uint32_t fail; uint32_t count; uint64_t next; struct span words; };    /* next: go on with after = next; 0: the end */
 
 extern const struct layout master_certificate_layout, master_listen_layout, master_peer_layout;
+extern const struct layout sign_ask_layout, sign_answer_layout;
 extern const struct layout auth_start_layout, auth_result_layout, auth_verdict_layout;
 extern const struct layout spool_mail_layout, spool_rcpt_layout, spool_commit_layout, spool_committed_layout, spool_state_layout;
 extern const struct layout relay_segment_layout, relay_try_layout, relay_result_layout;

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include "tls/client.h"
+#include "tls/remote.h"
 #include "tls/server.h"
 
 enum {
@@ -58,8 +59,24 @@ void tls_time_text(const ASN1_TIME *, struct buf *out);
 bool tls_certificate_in_force(X509 *, struct buf *why);
 /* The certificates of a PEM text, leaf first; NULL with words when there is none. */
 STACK_OF(X509) *tls_chain_parse(struct span pem, struct buf *why);
+/* A private key's PEM text; NULL with words. */
+EVP_PKEY *tls_key_parse(struct span pem, struct buf *why);
 /* Say it, NUL-terminated; always false. */
 bool tls_refuse(struct buf *why, const char *words);
+
+/* sign.c: a signature scheme of TLS and what OpenSSL calls its parts. */
+struct tls_scheme {
+	uint32_t number;                /* enum sign_scheme */
+	const char *type, *digest;      /* digest "": the scheme has its own */
+	int padding;                    /* RSA_*_PADDING; 0 for others */
+};
+/* Its number; 0 when TLS has no such scheme. */
+uint32_t tls_scheme_find(const char *type, const char *digest, int padding);
+
+/* remote.c: the library context in which keys are somewhere else; lives as long as the process. NULL when memory is short. */
+OSSL_LIB_CTX *tls_remote_library(void);
+/* A key object for the certificate's key, whose signatures come from there. NULL when OpenSSL cannot. */
+EVP_PKEY *tls_remote_key(X509 *leaf, const struct tls_signer *);
 
 /* why.c: words for a verification error about this certificate. */
 void tls_verify_words(const char *name, int error, X509 *, struct buf *out);

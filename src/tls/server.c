@@ -160,15 +160,21 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* What 2_signer signs, in the order that OpenSSL has by itself: no SHA-1, no SHA-224, no DSA. */
+#define SIGNATURES "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:rsa_pss_pss_sha384:" \
+	"rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512"
+
+/* library: NULL for OpenSSL's own. Where both providers have an algorithm, ours is never meant. */
 static SSL_CTX *
-context_new(void)
+context_new(OSSL_LIB_CTX *library)
 {
 	static const uint8_t id[] = "postern";
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *ctx = SSL_CTX_new_ex(library, library != NULL ? "?provider=default" : NULL, TLS_server_method());
 
 	if (ctx == NULL)
 		return NULL;
 	if (!tls_context_setup(ctx) || SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 ||
+	    SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) != 1 ||
 	    SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1 || SSL_CTX_set_num_tickets(ctx, 1) != 1) {
 		SSL_CTX_free(ctx);
 		return NULL;
@@ -194,8 +200,8 @@ no_pass_phrase(char *buf, int size, int writing, void *asked)
 	return -1;
 }
 
-static EVP_PKEY *
-key_parse(struct span pem, struct buf *why)
+EVP_PKEY *
+tls_key_parse(struct span pem, struct buf *why)
 {
 	BIO *bio = pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.len) : NULL;
 	bool asked = false;
@@ -232,7 +238,7 @@ strong(X509 *leaf, EVP_PKEY *key, struct buf *why)
 
 /* The context that already serves just these names with another kind of key, or NULL. */
 static SSL_CTX *
-sibling(const struct tls_server *s, X509 *leaf, EVP_PKEY *key)
+sibling(const struct tls_server *s, X509 *leaf)
 {
 	uint8_t ours[1024], theirs[1024];
 	struct buf a = BUF_OVER(ours), b = BUF_OVER(theirs);
@@ -242,23 +248,23 @@ sibling(const struct tls_server *s, X509 *leaf, EVP_PKEY *key)
 		b.len = 0;
 		tls_certificate_names(s->leaf[i], " ", &b);
 		if (a.len > 0 && span_same(buf_span(&a), buf_span(&b)) &&
-		    EVP_PKEY_get_base_id(X509_get0_pubkey(s->leaf[i])) != EVP_PKEY_get_base_id(key))
+		    EVP_PKEY_get_base_id(X509_get0_pubkey(s->leaf[i])) != EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)))
 			return s->context[i];
 	}
 	return NULL;
 }
 
 static bool
-identity_add(struct tls_server *s, STACK_OF(X509) *chain, EVP_PKEY *key, struct buf *why)
+identity_add(struct tls_server *s, STACK_OF(X509) *chain, EVP_PKEY *key, OSSL_LIB_CTX *library, struct buf *why)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
-	SSL_CTX *ctx = sibling(s, leaf, key);
+	SSL_CTX *ctx = sibling(s, leaf);
 	bool fresh = ctx == NULL;
 	STACK_OF(X509) *rest;
 
 	if (fresh && s->contexts == TLS_IDENTITIES_MAX)
 		return tls_refuse(why, "too many certificates");
-	if (fresh && (ctx = context_new()) == NULL)
+	if (fresh && (ctx = context_new(library)) == NULL)
 		return tls_refuse(why, "OpenSSL cannot be set up as wanted");
 	rest = sk_X509_dup(chain);
 	if (rest != NULL)
@@ -285,14 +291,33 @@ bool
 tls_server_add(struct tls_server *s, struct span chain_pem, struct span key_pem, struct buf *why)
 {
 	STACK_OF(X509) *chain = tls_chain_parse(chain_pem, why);
-	EVP_PKEY *key = chain != NULL ? key_parse(key_pem, why) : NULL;
+	EVP_PKEY *key = chain != NULL ? tls_key_parse(key_pem, why) : NULL;
 	bool good = false;
 
 	if (key != NULL && X509_check_private_key(sk_X509_value(chain, 0), key) != 1)
 		tls_refuse(why, "the key does not belong to the certificate (the leaf must come first)");
 	else if (key != NULL)
 		good = tls_certificate_in_force(sk_X509_value(chain, 0), why) && strong(sk_X509_value(chain, 0), key, why) &&
-		    identity_add(s, chain, key, why);
+		    identity_add(s, chain, key, NULL, why);
+	ERR_clear_error();
+	EVP_PKEY_free(key);
+	sk_X509_pop_free(chain, X509_free);
+	return good;
+}
+
+bool
+tls_server_add_remote(struct tls_server *s, struct span chain_pem, const struct tls_signer *signer, struct buf *why)
+{
+	STACK_OF(X509) *chain = tls_chain_parse(chain_pem, why);
+	X509 *leaf = chain != NULL ? sk_X509_value(chain, 0) : NULL;
+	EVP_PKEY *key = leaf != NULL ? tls_remote_key(leaf, signer) : NULL;
+	bool good = false;
+
+	if (leaf != NULL && key == NULL)
+		tls_refuse(why, "OpenSSL cannot use such a key from afar");
+	else if (key != NULL)
+		good = tls_certificate_in_force(leaf, why) && strong(leaf, key, why) &&
+		    identity_add(s, chain, key, tls_remote_library(), why);
 	ERR_clear_error();
 	EVP_PKEY_free(key);
 	sk_X509_pop_free(chain, X509_free);

@@ -17,6 +17,9 @@ struct tls_server *tls_server_new(void);
 void tls_server_free(struct tls_server *);
 /* PEM texts. False with words in why (NUL-terminated): does not parse, key does not belong to certificate, too weak, expired. */
 bool tls_server_add(struct tls_server *, struct span chain_pem, struct span key_pem, struct buf *why);
+/* The same without the key: signatures are asked for. One server has all its keys in one way, here or there. */
+struct tls_signer;
+bool tls_server_add_remote(struct tls_server *, struct span chain_pem, const struct tls_signer *, struct buf *why);
 /* 2 x 80 octets of key material, current and previous: the current one encrypts new tickets, both decrypt (RFC 9325 3.4). */
 enum { TLS_TICKET_KEYS = 160 };
 void tls_server_ticket_keys(struct tls_server *, const uint8_t keys[TLS_TICKET_KEYS]);

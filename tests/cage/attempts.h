@@ -22,7 +22,7 @@ struct world {
 
 extern struct world world;
 
-enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, NOBODY = 0, ALL = 15 };
+enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16, NOBODY = 0, ALL = 31 };
 
 struct attempt {
 	const char *name;

@@ -48,7 +48,7 @@ def test_every_child_is_caged(server):
     submit(server)
     server.await_mails()
     children = server.children()
-    assert {name.split(":")[0] for name in children} == {"spool", "auth", "relay", "front"}
+    assert {name.split(":")[0] for name in children} == {"spool", "signer", "auth", "relay", "front"}
     for pid in children.values():
         assert_caged(pid)
 

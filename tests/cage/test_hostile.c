@@ -198,6 +198,7 @@ try_all(enum role role, unsigned who)
 }
 
 static void test_front(void **state) { (void)state; try_all(ROLE_FRONT, FRONT); }
+static void test_signer(void **state) { (void)state; try_all(ROLE_SIGNER, SIGNER); }
 static void test_auth(void **state) { (void)state; try_all(ROLE_AUTH, AUTH); }
 static void test_spool(void **state) { (void)state; try_all(ROLE_SPOOL, SPOOL); }
 static void test_relay(void **state) { (void)state; try_all(ROLE_RELAY, RELAY); }
@@ -241,7 +242,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_front), cmocka_unit_test(test_auth), cmocka_unit_test(test_spool), cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_front), cmocka_unit_test(test_signer), cmocka_unit_test(test_auth), cmocka_unit_test(test_spool), cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_abort_is_an_abort), cmocka_unit_test(test_a_cage_is_never_widened),
 	};
 

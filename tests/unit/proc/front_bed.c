@@ -277,6 +277,19 @@ front_bed_auth(struct front_bed *b)
 }
 
 void
+front_bed_signer(struct front_bed *b)
+{
+	struct master_peer peer = { ROLE_SIGNER, 0 };
+	int fd = signer_bed_front(&b->signer, 0);
+	uint8_t body[8];
+	struct buf m = BUF_OVER(body);
+
+	assert_true(fields_format(master_peer_layout, &peer, &m));
+	front_bed_tell(b, MASTER_PEER, buf_span(&m), fd);
+	close(fd);
+}
+
+void
 front_bed_spool(struct front_bed *b)
 {
 	b->spool = peer_fork(b, true);
@@ -331,7 +344,7 @@ front_bed_certificate(struct front_bed *b, const char *name)
 	snprintf(alt, sizeof alt, "DNS:%s", name);
 	id = identity_make(name, alt, 0, &ca, -1, 10);
 	c.chain = span_of(id.chain_pem);
-	c.key = span_of(id.key_pem);
+	signer_bed_key(&b->signer, &id);
 	assert_true(fields_format(master_certificate_layout, &c, &m));
 	front_bed_tell(b, MASTER_CERTIFICATE, buf_span(&m), -1);
 	identity_free(&id);
@@ -455,11 +468,13 @@ front_bed_make(struct front_bed *b, const char *conf)
 	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
 	b->stored = fd[0], b->stored_in = fd[1];
 	fcntl(b->stored_in, F_SETPIPE_SZ, 1024 * 1024);
+	signer_bed_make(&b->signer, b->log_file);
 	front_fork(b);
 	tell_conf_and_listeners(b, conf);
 	front_bed_certificate(b, "mail.example.org");
 	memset(keys, 7, sizeof keys);
 	front_bed_tell(b, MASTER_TICKET_KEYS, (struct span){ keys, sizeof keys }, -1);
+	front_bed_signer(b);
 	front_bed_auth(b);
 	front_bed_spool(b);
 	front_bed_tell(b, MASTER_GO, SPAN(""), -1);
@@ -484,6 +499,7 @@ front_bed_drop(struct front_bed *b)
 	assert_true(front_bed_hear(b, CHILD_DRAINED, 10000));
 	assert_int_equal(waitpid(b->front, &status, 0), b->front);
 	assert_int_equal(status, 0);
+	signer_bed_drop(&b->signer);
 	end_process(b->auth);
 	end_process(b->spool);
 	close(b->master);

@@ -13,10 +13,12 @@
 
 #include "base/buf.h"
 #include "os/channel.h"
+#include "signer_bed.h"
 #include "tls/client.h"
 
 struct front_bed {
 	pid_t front, auth, spool;
+	struct signer_bed signer;       /* the real one */
 	int master;                     /* our end of the front's descriptor 3 */
 	int stored;                     /* what 4_spool stored comes out here: "LEN\n" and the content */
 	int said;                       /* one octet for each AUTH_END (e), SPOOL_ABORT (a), SPOOL_COMMIT (c) */
@@ -32,9 +34,11 @@ void front_bed_make(struct front_bed *, const char *conf);
 void front_bed_drop(struct front_bed *);
 void front_bed_auth(struct front_bed *);        /* a new 3_auth */
 void front_bed_spool(struct front_bed *);       /* a new 4_spool */
+void front_bed_signer(struct front_bed *);      /* a new 2_signer's channel */
 void front_bed_tell(struct front_bed *, uint16_t type, struct span body, int fd);
 /* Wait for a message of this type from the front; false after ms. */
 bool front_bed_hear(struct front_bed *, uint16_t type, int ms);
+/* The chain to the front, the key to 2_signer. */
 void front_bed_certificate(struct front_bed *, const char *name);
 /* Does the log of the front hold this? Waits a little for it. */
 bool front_bed_logged(struct front_bed *, const char *text);

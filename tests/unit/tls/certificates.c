@@ -41,7 +41,9 @@ identity_make(const char *cn, const char *alt, int rsa_bits, const struct identi
 	X509_NAME *name;
 	BIO *bio;
 
-	id.key = rsa_bits > 0 ? EVP_RSA_gen((unsigned)rsa_bits) : EVP_EC_gen("P-256");
+	id.key = rsa_bits > 0 ? EVP_RSA_gen((unsigned)rsa_bits) :
+	    rsa_bits == IDENTITY_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") :
+	    EVP_EC_gen(rsa_bits == IDENTITY_P384 ? "P-384" : "P-256");
 	id.cert = X509_new();
 	X509_set_version(id.cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(id.cert), serial++);
