@@ -106,12 +106,13 @@ def test_check_shows_it(tmp_path):
 
 # ---- started as root ----
 
-USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104}
+USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104,
+         "postern-signer": 64105}
 
 
 @pytest.fixture
 def people(tmp_path):
-    """A command prefix under which the four users exist, in a mount namespace of its own, and a place that they can reach."""
+    """A command prefix under which the users exist, in a mount namespace of its own, and a place that they can reach."""
     if not ROOTED or shutil.which("unshare") is None:
         pytest.skip("needs root and unshare(1)")
     for path, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/bin/false\n"), ("group", "{0}:x:{1}:\n")):

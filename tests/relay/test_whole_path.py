@@ -299,7 +299,9 @@ def try_mail(server):
 
 
 def test_no_room(world):                                                # 5321-50
-    server = world.serve(QUICK + 'spool-free-min = "900 GiB"\n', relay=f"maildir:{world.make_server().maildir}")
+    elsewhere = world.make_server().maildir
+    elsewhere.parent.mkdir()
+    server = world.serve(QUICK + 'spool-free-min = "900 GiB"\n', relay=f"maildir:{elsewhere}")
     code, words = try_mail(server)
     assert code == 452 and words.startswith(b"4.3.1 "), words
     server.write_config(f'relay = "maildir:{server.maildir}"\nspool-free-min = 0\n')
