@@ -37,7 +37,8 @@ fuzz:
 	@tools/fuzz $(SECONDS_EACH)
 
 bench: build
-	@bench/run
+	@tools/need bench
+	@bench/run build/gcc
 
 soak: build
 	@POSTERN=$(CURDIR)/build/gcc/postern CRASH_ROUNDS=$(ROUNDS) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/crash
