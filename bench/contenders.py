@@ -3,6 +3,7 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,12 @@ def wait_for_port(port, seconds=20):
         except OSError:
             time.sleep(0.05)
     raise SystemExit(f"nothing answers on port {port}")
+
+
+def wait_for_end(pids, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(os.path.exists(f"/proc/{pid}") for pid in pids):
+        time.sleep(0.1)
 
 
 def children(root):
@@ -177,6 +184,7 @@ message_size_limit = 52428800
         (etc / "master.cf").write_text("\n".join([listener] + services) + "\n")
 
     def start(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         self.folder.chmod(0o755)
         for name in ("spool", "data"):
@@ -195,6 +203,7 @@ message_size_limit = 52428800
     def stop(self):
         subprocess.run(["postfix", "-c", self.folder / "etc", "stop"], check=False, **QUIET)
         os.kill(self.roots[1], signal.SIGTERM)
+        wait_for_end(self.roots)
 
     def version(self):
         return "postfix " + subprocess.run(["postconf", "-h", "mail_version"], capture_output=True, text=True).stdout.strip()
@@ -212,6 +221,7 @@ class Postern:
         return subprocess.run([self.binary, *arguments], check=True, capture_output=True, text=True, **more).stdout
 
     def start(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         conf = self.folder / "postern.conf"
         conf.write_text(f"""
