@@ -1,5 +1,6 @@
 """A reload that lowers sessions-max ends nobody's session and nobody's authentication."""
 import smtplib
+import time
 
 
 def test_lowered(make_server):
@@ -13,6 +14,7 @@ def test_lowered(make_server):
     one.write_config("fronts = 1\nsessions-max = 2\n")
     one.hup()
     one.await_event("reloaded")
+    time.sleep(2)       # the master has told it; 3_auth has to have heard it
     code, _ = clients[3].docmd("AUTH", "PLAIN AGFsaWNlAHdyb25n")
     assert code == 454
     assert clients[0].mail("me@example.org")[0] == 250
