@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "os/log.h"
+#include "os/log_target.h"
 #include "proc/cage.h"
 
 /* What the master has staged but not yet put in force. */
@@ -24,25 +23,10 @@ static struct {
 static void
 open_log(const struct child *child)
 {
-	struct log_conf lc = { .json = child->conf.log_format == CONF_LOG_JSON, .fd = STDERR_FILENO, .most = LOG_NOTE };
-	static int syslog_fd = -1;
 	char who[32];
 
-	if (child->conf.log_target == CONF_LOG_SYSLOG && syslog_fd == -1) {
-		struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
-
-		syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		if (syslog_fd != -1 && connect(syslog_fd, (struct sockaddr *)&sun, sizeof sun) != 0) {
-			(void)close(syslog_fd);
-			syslog_fd = -1;
-		}
-	}
-	if (child->conf.log_target == CONF_LOG_SYSLOG && syslog_fd != -1) {
-		lc.syslog = true;
-		lc.fd = syslog_fd;
-	}
 	(void)snprintf(who, sizeof who, "%s:%u", role_name(child->role), child->slot);
-	log_open(&lc, who);
+	log_target_open(&child->conf, who);
 }
 
 /* Only a broken master sends what the order does not allow: there is nothing sane to go on with. */
