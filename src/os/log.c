@@ -1,6 +1,7 @@
 #include "os/log.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,9 @@
 static struct {
 	struct log_conf conf;
 	char who[32];
+	bool holding;
+	uint8_t held[PIPE_BUF];
+	size_t held_len;
 } at = { .conf = { .fd = STDERR_FILENO, .most = LOG_NOTE }, .who = "postern" };
 
 static const char *const level_names[] = { "fault", "warn", "note", "fine" };
@@ -19,6 +23,7 @@ static const char *const level_names[] = { "fault", "warn", "note", "fine" };
 static const unsigned priorities[] = { 16 + 3, 16 + 4, 16 + 6, 16 + 7 };
 
 enum { LINE_END_ROOM = 2 };     /* a brace and a line feed always fit */
+_Static_assert((int)LOG_LINE_MAX <= (int)PIPE_BUF, "a line is one write that no other process's line can split");
 
 void
 log_open(const struct log_conf *conf, const char *who)
@@ -186,11 +191,52 @@ write_syslog(struct log_line *l)
 	(void)send(at.conf.fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static void
+write_out(const uint8_t *p, size_t n)
+{
+	ssize_t done = write(at.conf.fd, p, n);
+
+	/* There is nobody left to tell. */
+	(void)done;
+}
+
+static void
+write_held(void)
+{
+	if (at.held_len > 0)
+		write_out(at.held, at.held_len);
+	at.held_len = 0;
+}
+
+static void
+write_line(struct span line)
+{
+	if (line.len > sizeof at.held - at.held_len)
+		write_held();
+	if (!at.holding) {
+		write_out(line.p, line.len);
+		return;
+	}
+	memcpy(at.held + at.held_len, line.p, line.len);
+	at.held_len += line.len;
+}
+
+void
+log_hold(void)
+{
+	at.holding = true;
+}
+
+void
+log_release(void)
+{
+	at.holding = false;
+	write_held();
+}
+
 void
 log_end(struct log_line *l)
 {
-	ssize_t n;
-
 	if (l->level > at.conf.most)
 		return;
 	l->out.max += LINE_END_ROOM;
@@ -201,8 +247,7 @@ log_end(struct log_line *l)
 		return;
 	}
 	(void)buf_put_byte(&l->out, '\n');
-	n = write(at.conf.fd, l->out.p, l->out.len);
-	(void)n;
+	write_line(buf_span(&l->out));
 }
 
 void

@@ -2,7 +2,8 @@
  * os/log.h - one line an event, logfmt or JSON, to stderr or syslog.
  *
  * Owner     the caller has a struct log_line on its stack.
- * Blocks    on the descriptor it writes to; one write(2) a line, so that lines of several processes do not mix.
+ * Blocks    on the descriptor it writes to; whole lines and at most PIPE_BUF octets a write(2), so that lines of several
+ *           processes do not mix.
  * Secrets   there is no call that takes a struct secret; every value is escaped (control octets, quotes, octets above 127
  *           that are no valid UTF-8), and cut at LOG_VALUE_MAX.
  *
@@ -45,6 +46,10 @@ void log_id(struct log_line *, const char *key, uint64_t id);
 /* strerror(error) under "error". */
 void log_errno(struct log_line *, int error);
 void log_end(struct log_line *);
+
+/* Between the two, lines may wait in memory: somebody who waits for an answer should not wait for the log as well. */
+void log_hold(void);
+void log_release(void);
 
 /* An event with nothing but words, and one with a reason in errno's terms. */
 void log_say(enum log_level, const char *event, const char *why);

@@ -72,8 +72,10 @@ settle(struct keeper *k, uint64_t took)
 	/* An eighth of the newest, so that one hiccup is forgotten soon. */
 	k->write_ns = k->write_ns - k->write_ns / 8 + took / 8;
 	k->batch = NULL;
+	log_hold();
 	(void)spool_settle(&k->spool);
 	front_flush_all(k);
+	log_release();
 	spool_tidy(&k->spool);
 	front_tell_all(k);
 }

@@ -4,6 +4,14 @@
 
 #include "spool/journal.h"
 
+enum {
+	FILL = 1024 * 1024,      /* octets of zeros ahead of the records: some two hundred small mails */
+	FILL_FOR = 64 * 1024,   /* a bigger batch gains nothing: its own octets cost more than the file system's journal */
+};
+
+/* Never written: all of it is one page of the kernel's. */
+static uint8_t zeros[FILL];
+
 /* Full disks and tables end by themselves; everything else means that nobody knows what is on the disk. */
 static enum fail
 blame(int error)
@@ -55,6 +63,26 @@ open_segment(struct batch *b, struct segment *s)
 	return true;
 }
 
+/* A sync of octets that the file already had needs no commit of the file system's journal, and takes half the time. That
+ * there is no room to fill is no failure: nothing was promised. */
+static void
+fill_ahead(const struct batch *b, const struct part *part)
+{
+	const struct disk *disk = b->journal->disk;
+	struct segment *s = part->segment;
+	uint64_t end = part->offset + part->len;
+	ssize_t n;
+
+	if (end <= s->filled)
+		return;
+	s->filled = end;
+	if (!b->sync || b->mem.len > FILL_FOR)
+		return;
+	n = disk->pwrite(disk->arg, s->fd, zeros, sizeof zeros, (off_t)end);
+	if (n > 0)
+		s->filled += (uint64_t)n;
+}
+
 static bool
 write_part(struct batch *b, const struct part *part)
 {
@@ -72,6 +100,7 @@ write_part(struct batch *b, const struct part *part)
 		else if (n == 0 || errno != EINTR)
 			return batch_failed(b, n == 0 ? FAIL_DISK_FULL : blame(errno), "pwrite");
 	}
+	fill_ahead(b, part);
 	return true;
 }
 
@@ -90,6 +119,7 @@ take_back(struct batch *b)
 			(void)batch_failed(b, FAIL_DOUBT, "ftruncate");
 			return;
 		}
+		part->segment->filled = part->offset;
 	}
 }
 

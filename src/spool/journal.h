@@ -33,6 +33,7 @@ enum {
 struct segment {
 	uint64_t number, salt;
 	uint64_t size;          /* octets, with those that are not written yet */
+	uint64_t filled;        /* octets the file has on the disk, zeros ahead of the records among them: the running batch's */
 	uint64_t live;          /* of them still needed */
 	uint64_t freed;         /* sequence of the last record when refs became 0 */
 	uint32_t refs;          /* messages and drafts that need it */

@@ -115,6 +115,25 @@ resume_at(struct scan *s, uint64_t at)
 	return s->w.size;
 }
 
+/* Behind the last record stand the zeros that were filled in ahead of the next one: not damage. Where what is not zero ends. */
+static uint64_t
+unfilled(struct scan *s, uint64_t at)
+{
+	uint64_t end = at;
+
+	for (; at < s->w.size; at += RECORD_ALIGN) {
+		size_t n = s->w.size - at < RECORD_ALIGN ? (size_t)(s->w.size - at) : RECORD_ALIGN;
+		const uint8_t *p = window_at(&s->w, at, n);
+
+		for (size_t i = 0; p == NULL || i < n; i++)
+			if (p == NULL || p[i] != 0) {
+				end = at + n;
+				break;
+			}
+	}
+	return end;
+}
+
 bool
 scan_segment(int fd, uint64_t size, const struct scan_handler *handler, void *arg, struct scan_end *end)
 {
@@ -131,10 +150,10 @@ scan_segment(int fd, uint64_t size, const struct scan_handler *handler, void *ar
 			at += record_octets(h.length);
 			end->end = at;
 		} else if (!s.w.short_of_memory) {
-			uint64_t next = resume_at(&s, at);
+			uint64_t next = resume_at(&s, at), last = next < size ? next : unfilled(&s, at);
 
-			if (!s.w.short_of_memory)
-				handler->damage(arg, at, next);
+			if (!s.w.short_of_memory && last > at)
+				handler->damage(arg, at, last);
 			at = next;
 		}
 	}

@@ -38,39 +38,101 @@ spill(const char *path, const uint8_t *p, size_t n)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* The last message's record is cut at each of its octets: the others are there, it is there only when it is whole. */
+/* Where the records end and what was filled in ahead begins. */
+static size_t
+records_end(const uint8_t *p, size_t n)
+{
+	struct record_header h;
+	size_t at = 0;
+
+	while (n - at >= RECORD_HEADER && record_header_parse((struct span){ p + at, n - at }, &h))
+		at += record_octets(h.length);
+	return at;
+}
+
+static bool
+all_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != 0)
+			return false;
+	return true;
+}
+
+/* The last message's record is cut at each of its octets: the others are there, it is there only when it is whole. Behind it
+ * the file ends, or has the zeros that were filled in ahead. */
 static void
-torn_at_every_octet(void **state)
+torn(bool filled)
 {
 	static struct rig r;
 	char path[128];
 	uint8_t *p;
 	size_t before, n;
 
-	(void)state;
 	rig_begin(&r);
 	assert_true(rig_open(&r));
 	rig_submit(&r, 1, 700, 1);
 	rig_sync(&r);
 	rig_newest(&r, path);
-	before = (size_t)rig_segment(&r, 1);
+	p = slurp(path, &n);
+	before = records_end(p, n);
+	free(p);
 	rig_submit(&r, 2, 300, 2);
 	rig_sync(&r);
 	rig_crash(&r);
 	p = slurp(path, &n);
+	n = records_end(p, n);
 	assert_true(n > before);
 	r.message[1].answered = false;
 	for (size_t cut = before; cut < n; cut++) {
 		spill(path, p, cut);
+		if (filled)
+			assert_int_equal(truncate(path, (off_t)n + 65536), 0);
 		assert_true(rig_open(&r));
 		rig_verify(&r);
-		/* Padding is part of the record. */
-		assert_false(rig_has(&r, 2));
+		/* Padding is part of the record; where zeros were filled in ahead, it was there before the record. */
+		assert_int_equal(rig_has(&r, 2), filled && all_zero(p + cut, n - cut));
 		rig_crash(&r);
-		assert_int_equal(rig_segment(&r, 1), before);
+		if (!rig_has(&r, 2))
+			assert_int_equal(rig_segment(&r, 1), before);
 	}
 	assert_true(rig_damaged_files(&r) > 0);
 	free(p);
+	rig_end(&r);
+}
+
+static void
+torn_at_every_octet(void **state)
+{
+	(void)state;
+	torn(false);
+}
+
+static void
+torn_before_zeros(void **state)
+{
+	(void)state;
+	torn(true);
+}
+
+/* What was filled in ahead and never used is no damage, and does not stay. */
+static void
+filled_ahead(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	rig_submit(&r, 1, 700, 1);
+	rig_sync(&r);
+	rig_crash(&r);
+	assert_true(rig_segment(&r, 1) > 65536);
+	assert_true(rig_open(&r));
+	rig_verify(&r);
+	assert_int_equal(rig_damaged_files(&r), 0);
+	assert_true(rig_segment(&r, 1) < 4096);
+	rig_crash(&r);
 	rig_end(&r);
 }
 
@@ -92,6 +154,7 @@ flipped_octets(void **state)
 	rig_newest(&r, path);
 	rig_crash(&r);
 	p = slurp(path, &n);
+	n = records_end(p, n) + 64;
 	for (size_t i = 0; i < 6; i++)
 		r.message[i].answered = false;
 	for (size_t at = 0; at < n; at += 3) {
@@ -258,6 +321,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(torn_at_every_octet),
+		cmocka_unit_test(torn_before_zeros),
+		cmocka_unit_test(filled_ahead),
 		cmocka_unit_test(flipped_octets),
 		cmocka_unit_test(lost_page),
 		cmocka_unit_test(damaged_chunk),
