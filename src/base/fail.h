@@ -46,6 +46,9 @@ enum fail {
 	FAIL_UTF8_RCPT,
 	FAIL_UTF8_CONTENT,
 	FAIL_TOO_MANY_ERRORS,
+	FAIL_GUESSING,          /* too many wrong secrets from this network; said, then the connection ends */
+	FAIL_SLOW_DOWN,         /* the principal's budget is used up for now */
+	FAIL_LOCKED,            /* the principal looks stolen; the operator must unlock it */
 	/* The world's: not now. */
 	FAIL_TLS_UNAVAILABLE,
 	FAIL_AUTH_BACKEND,

@@ -26,6 +26,7 @@ send_start(struct front_session *s, struct span response)
 		.has_initial = s->smtp.ask.has_octets,
 		.initial = response,
 		.peer = words_peer(s),
+		.helo = { s->smtp.helo, s->smtp.helo_len },
 	};
 
 	m.binding_type = (uint32_t)tls_binding(s->tls, &binding);

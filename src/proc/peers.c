@@ -71,6 +71,8 @@ static const struct field auth_start_fields[] = {
 	FIELD_OF_SPAN(struct auth_start, peer, 64),
 	FIELD_OF_U32(struct auth_start, binding_type),
 	FIELD_OF_SPAN(struct auth_start, binding, 64),
+	FIELD_OF_SPAN(struct auth_start, helo, 255),
+	FIELD_OF_U32(struct auth_start, flags),
 };
 const struct layout auth_start_layout = LAYOUT(auth_start_fields);
 
@@ -211,3 +213,76 @@ static const struct field queue_end_fields[] = {
 	FIELD_OF_SPAN(struct queue_end, words, 400),
 };
 const struct layout queue_end_layout = LAYOUT(queue_end_fields);
+
+static const struct field child_alarm_fields[] = {
+	FIELD_OF_SPAN(struct child_alarm, event, 32),
+	FIELD_OF_SPAN(struct child_alarm, login, 255),
+	FIELD_OF_SPAN(struct child_alarm, words, 400),
+};
+const struct layout child_alarm_layout = LAYOUT(child_alarm_fields);
+
+static const struct field auth_spend_fields[] = {
+	FIELD_OF_U32(struct auth_spend, rcpts),
+	FIELD_OF_U64(struct auth_spend, size),
+};
+const struct layout auth_spend_layout = LAYOUT(auth_spend_fields);
+
+static const struct field auth_spent_fields[] = {
+	FIELD_OF_U32(struct auth_spent, fail),
+	FIELD_OF_U32(struct auth_spent, hold),
+	FIELD_OF_U32(struct auth_spent, delay),
+	FIELD_OF_SPAN(struct auth_spent, words, 400),
+};
+const struct layout auth_spent_layout = LAYOUT(auth_spent_fields);
+
+static const struct field guard_outcome_fields[] = {
+	FIELD_OF_SPAN(struct guard_outcome, login, 255),
+	FIELD_OF_U32(struct guard_outcome, delivered),
+	FIELD_OF_U32(struct guard_outcome, bounced),
+};
+const struct layout guard_outcome_layout = LAYOUT(guard_outcome_fields);
+
+static const struct field guard_notice_fields[] = {
+	FIELD_OF_SPAN(struct guard_notice, rcpt, 320),
+	FIELD_OF_SPAN(struct guard_notice, subject, 200),
+	FIELD_OF_SPAN(struct guard_notice, text, 8192),
+};
+const struct layout guard_notice_layout = LAYOUT(guard_notice_fields);
+
+static const struct field guard_hold_fields[] = {
+	FIELD_OF_SPAN(struct guard_hold, login, 255),
+};
+const struct layout guard_hold_layout = LAYOUT(guard_hold_fields);
+
+static const struct field queue_held_fields[] = {
+	FIELD_OF_U64(struct queue_held, id),
+	FIELD_OF_SPAN(struct queue_held, login, 255),
+};
+const struct layout queue_held_layout = LAYOUT(queue_held_fields);
+
+static const struct field ledger_which_fields[] = {
+	FIELD_OF_SPAN(struct ledger_which, login, 255),
+	FIELD_OF_SPAN(struct ledger_which, network, 64),
+};
+const struct layout ledger_which_layout = LAYOUT(ledger_which_fields);
+
+static const struct field ledger_attempt_fields[] = {
+	FIELD_OF_SPAN(struct ledger_attempt, login, 255),
+	FIELD_OF_SPAN(struct ledger_attempt, network, 64),
+	FIELD_OF_U32(struct ledger_attempt, failures),
+	FIELD_OF_U32(struct ledger_attempt, secrets),
+	FIELD_OF_U32(struct ledger_attempt, known),
+	FIELD_OF_U64(struct ledger_attempt, first),
+	FIELD_OF_U64(struct ledger_attempt, last),
+	FIELD_OF_U64(struct ledger_attempt, until),
+	FIELD_OF_SPAN(struct ledger_attempt, words, 400),
+};
+const struct layout ledger_attempt_layout = LAYOUT(ledger_attempt_fields);
+
+static const struct field ledger_lock_fields[] = {
+	FIELD_OF_SPAN(struct ledger_lock, login, 255),
+	FIELD_OF_SPAN(struct ledger_lock, words, 400),
+	FIELD_OF_U32(struct ledger_lock, step),
+	FIELD_OF_U64(struct ledger_lock, since),
+};
+const struct layout ledger_lock_layout = LAYOUT(ledger_lock_fields);

@@ -24,7 +24,7 @@ enum message {
 	MASTER_CERTIFICATE,     /* struct master_certificate, to fronts without the key, to 2_signer with it: replaces the staged list
 	                         * from index 0 on; 2_signer keeps the list before it for SIGNER_KEPT_MS */
 	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
-	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control socket to 4_spool */
+	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool and 3_auth */
 	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
 	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay */
 	MASTER_GO,              /* empty: all is given, take the promise and work */
@@ -35,6 +35,7 @@ enum message {
 	CHILD_READY = 20,       /* empty: working; from 2_signer also: RELOAD is done */
 	CHILD_DRAINED,          /* empty: about to exit */
 	CHILD_PEER_BROKEN,      /* struct master_peer: that one has said what no sane one says: end it */
+	CHILD_ALARM,            /* struct child_alarm, from 3_auth: tell the operator, by the log and by alarm-command */
 
 	/* 1_front to 2_signer; session counts the front's questions from 1 on, and nobody asks before the answer is there. */
 	SIGN_ASK = 30,          /* struct sign_ask */
@@ -48,10 +49,12 @@ enum message {
 	AUTH_SENDER,            /* raw octets: reverse-path; PROVED only */
 	AUTH_AUTHOR,            /* raw octets: one address of the From field; PROVED only */
 	AUTH_END,               /* empty: the session is over; no answer */
+	AUTH_SPEND,             /* struct auth_spend: PROVED only, before content is asked for: may this principal send so much */
 	/* 3_auth to 1_front. */
 	AUTH_CHALLENGE = 50,    /* raw octets, to START and NEXT */
 	AUTH_RESULT,            /* struct auth_result, to START and NEXT */
 	AUTH_VERDICT,           /* struct auth_verdict, to SENDER and AUTHOR */
+	AUTH_SPENT,             /* struct auth_spent, to SPEND */
 
 	/* 1_front to 4_spool; session is the SMTP session: one draft at a time. */
 	SPOOL_MAIL = 60,        /* struct spool_mail: opens the draft */
@@ -73,14 +76,31 @@ enum message {
 	RELAY_DONE,             /* empty: the try is over; recipients without a result count as "later", a try without any
 	                         * result as not made */
 
+	/* 4_spool to 3_auth; no answer. */
+	GUARD_OUTCOME = 95,     /* struct guard_outcome: recipients of a principal's message that are final */
+	/* 3_auth to 4_spool; no answer. */
+	GUARD_NOTICE,           /* struct guard_notice: a mail of ours to a principal's recovery address */
+	GUARD_HOLD,             /* struct guard_hold: what this principal has in the queue waits for the operator from now on */
+
 	/* `postern queue` to 4_spool over the control socket, and its answers: from 100 on, see below. */
 	QUEUE_LIST = 100,       /* struct queue_list: QUEUE_ENTRY for each, then QUEUE_END */
 	QUEUE_SHOW,             /* struct queue_which: QUEUE_ENTRY, QUEUE_RECIPIENT for each, QUEUE_END */
 	QUEUE_RETRY,            /* struct queue_which, id 0: all; QUEUE_END */
 	QUEUE_DROP,             /* struct queue_which; QUEUE_END */
+	QUEUE_HOLD,             /* struct queue_held; QUEUE_END with how many messages it was */
+	QUEUE_RELEASE,          /* struct queue_held; QUEUE_END with how many */
+	QUEUE_PURGE,            /* struct queue_held: those that are held are dropped, no notification; QUEUE_END with how many */
 	QUEUE_ENTRY = 110,      /* struct queue_entry */
 	QUEUE_RECIPIENT,        /* struct queue_recipient */
 	QUEUE_END,              /* struct queue_end */
+
+	/* `postern user` to 3_auth over its control socket, and its answers. */
+	LEDGER_ATTEMPTS = 120,  /* struct ledger_which: LEDGER_ATTEMPT for each entry that matches, then QUEUE_END */
+	LEDGER_FORGIVE,         /* struct ledger_which: QUEUE_END with how many entries it was */
+	LEDGER_LOCKS,           /* struct ledger_which: LEDGER_LOCK for each principal that is slowed, held or locked, then QUEUE_END */
+	LEDGER_UNLOCK,          /* struct ledger_which (login): back to normal; QUEUE_END */
+	LEDGER_ATTEMPT = 130,   /* struct ledger_attempt */
+	LEDGER_LOCK,            /* struct ledger_lock */
 };
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */
@@ -88,8 +108,9 @@ bool message_is_secret(uint16_t type);
 
 struct master_certificate { uint32_t index; struct span chain, key; };
 struct master_listen { uint32_t service; struct span address; uint32_t port; };    /* enum conf_service; 99: control socket */
-enum { MASTER_LISTEN_CONTROL = 99 };
+enum { MASTER_LISTEN_CONTROL = 99, MASTER_LISTEN_LEDGER = 98 };
 struct master_peer { uint32_t role, slot; };
+struct child_alarm { struct span event, login, words; };        /* event: "slowed", "held", "locked", "spray" */
 
 struct sign_ask {
 	uint32_t scheme;                /* enum sign_scheme */
@@ -105,13 +126,23 @@ struct auth_start {
 	struct span peer;               /* address text */
 	uint32_t binding_type;          /* enum tls_binding_type */
 	struct span binding;
+	struct span helo;               /* as the client said it */
+	uint32_t flags;                 /* enum auth_start_flag */
 };
+enum auth_start_flag { AUTH_PEER_IS_PROXY = 1 /* peer is a proxy that did not say for whom it asks: never punished */ };
 struct auth_result {
-	uint32_t fail;                  /* enum fail; OK: proved */
+	uint32_t fail;                  /* enum fail; OK: proved; FAIL_GUESSING: also hang up */
 	struct span words;              /* extra words, mostly empty */
 	struct span login;              /* what logs and queue call this principal: "alice", "alice/laptop" for a sender key */
 };
 struct auth_verdict { uint32_t fail; struct span words; };
+struct auth_spend { uint32_t rcpts; uint64_t size; };   /* size: declared, 0 when nobody said */
+struct auth_spent {
+	uint32_t fail;                  /* OK, FAIL_SLOW_DOWN, FAIL_LOCKED */
+	uint32_t hold;                  /* 1: accept it, with COMMIT_HOLD */
+	uint32_t delay;                 /* ms to wait before going on; 0: none */
+	struct span words;
+};
 
 struct spool_mail {
 	uint64_t queue_id;
@@ -127,9 +158,13 @@ struct spool_mail {
 	struct span auth;               /* AUTH= */
 	uint64_t size;                  /* declared */
 };
-enum mail_flag { MAIL_8BIT = 1, MAIL_UTF8 = 2, MAIL_DSN = 4 /* we made it: never bounced */ };
+enum mail_flag {
+	MAIL_8BIT = 1, MAIL_UTF8 = 2,
+	MAIL_DSN = 4,                   /* we made it: never bounced */
+	MAIL_HOLD = 8,                  /* accepted, not delivered until the operator says so */
+};
 struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
-struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };
+struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };        /* enum mail_flag, MAIL_HOLD among them */
 struct spool_committed { uint32_t fail; };
 struct spool_state { uint32_t fail; uint64_t room; };   /* OK, FAIL_DISK_FULL, FAIL_DOUBT; octets that a message may take */
 
@@ -160,9 +195,14 @@ struct relay_result {
 	struct span text;               /* reply or our words */
 };
 
+struct guard_outcome { struct span login; uint32_t delivered, bounced; };
+struct guard_notice { struct span rcpt, subject, text; };       /* text: lines of at most 78 octets with LF */
+struct guard_hold { struct span login; };
+
 /* after: 0, or next of the answer before. */
 struct queue_list { uint64_t after; uint32_t most; uint32_t reserved; struct span address; };      /* address: sender or recipient, empty: all */
 struct queue_which { uint64_t id; };
+struct queue_held { uint64_t id; struct span login; };  /* id 0: all of the principal's; "alice" means "alice/laptop" too */
 struct queue_entry {
 	uint64_t id, arrival, size, next_try;   /* next_try 0: being tried now */
 	uint32_t rcpts, waiting, attempts;
@@ -175,6 +215,20 @@ struct queue_recipient {
 };
 struct queue_end { uint32_t fail; uint32_t count; uint64_t next; struct span words; };    /* next: go on with after = next; 0: the end */
 
+/* Empty: everybody's. network: as an attempt prints it, or an address. */
+struct ledger_which { struct span login, network; };
+struct ledger_attempt {
+	struct span login, network;     /* login is empty for what a network did in all */
+	uint32_t failures, secrets;     /* failed attempts, and different secrets among them */
+	uint32_t known;                 /* 1: this account has logged in from there */
+	uint64_t first, last;           /* ms since 1970 */
+	uint64_t until;                 /* refused until then; 0: not */
+	struct span words;
+};
+struct ledger_lock { struct span login, words; uint32_t step; uint64_t since; };        /* step: 1 slowed, 2 held, 3 locked */
+
+extern const struct layout child_alarm_layout, auth_spend_layout, auth_spent_layout, guard_outcome_layout, guard_notice_layout;
+extern const struct layout guard_hold_layout, queue_held_layout, ledger_which_layout, ledger_attempt_layout, ledger_lock_layout;
 extern const struct layout master_certificate_layout, master_listen_layout, master_peer_layout;
 extern const struct layout sign_ask_layout, sign_answer_layout;
 extern const struct layout auth_start_layout, auth_result_layout, auth_verdict_layout;

@@ -182,7 +182,7 @@ tear_down(void **state)
 static void
 start(struct fixture *x, uint32_t session, enum smtp_mechanism m, bool has, struct span initial)
 {
-	struct auth_start s = { m, has, initial, SPAN("192.0.2.7"), 0, SPAN("") };
+	struct auth_start s = { m, has, initial, SPAN("192.0.2.7"), 0, SPAN(""), SPAN("client.example.org"), 0 };
 
 	assert_true(channel_send(x->front, AUTH_START, session, auth_start_layout, &s));
 }
