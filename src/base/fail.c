@@ -17,7 +17,6 @@ static const struct fail_row rows[FAIL_MAX] = {
 	[FAIL_MECHANISM]        = { BLAME_PEER, 504, 77, "5.5.4", "mechanism not offered here" },
 	[FAIL_AUTH_CANCELLED]   = { BLAME_PEER, 501, 77, "5.7.0", "authentication cancelled" },
 	[FAIL_BASE64]           = { BLAME_PEER, 501, 65, "5.5.2", "not valid base64" },
-	[FAIL_INITIAL_RESPONSE] = { BLAME_PEER, 501, 76, "5.7.0", "this mechanism takes no initial response" },
 	[FAIL_AUTH_LINE_LONG]   = { BLAME_PEER, 500, 76, "5.5.6", "authentication exchange line too long" },
 	[FAIL_CREDENTIALS]      = { BLAME_PEER, 535, 77, "5.7.8", "authentication credentials invalid" },
 	[FAIL_DISABLED]         = { BLAME_PEER, 535, 77, "5.7.13", "this account or sender key is switched off" },

@@ -24,7 +24,6 @@ enum fail {
 	FAIL_MECHANISM,
 	FAIL_AUTH_CANCELLED,
 	FAIL_BASE64,
-	FAIL_INITIAL_RESPONSE,
 	FAIL_AUTH_LINE_LONG,
 	FAIL_CREDENTIALS,       /* wrong, unknown, or authzid refused: one text for all */
 	FAIL_DISABLED,          /* account off or key expired, after correct credentials only */

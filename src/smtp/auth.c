@@ -5,12 +5,11 @@
 static const struct mechanism {
 	struct span name;
 	enum smtp_mechanism bit;
-	bool server_first;
 } mechanisms[] = {
-	{ SPAN_INIT("SCRAM-SHA-256-PLUS"), SMTP_AUTH_SCRAM_SHA_256_PLUS, false },
-	{ SPAN_INIT("SCRAM-SHA-256"), SMTP_AUTH_SCRAM_SHA_256, false },
-	{ SPAN_INIT("PLAIN"), SMTP_AUTH_PLAIN, false },
-	{ SPAN_INIT("LOGIN"), SMTP_AUTH_LOGIN, true },
+	{ SPAN_INIT("SCRAM-SHA-256-PLUS"), SMTP_AUTH_SCRAM_SHA_256_PLUS },
+	{ SPAN_INIT("SCRAM-SHA-256"), SMTP_AUTH_SCRAM_SHA_256 },
+	{ SPAN_INIT("PLAIN"), SMTP_AUTH_PLAIN },
+	{ SPAN_INIT("LOGIN"), SMTP_AUTH_LOGIN },
 };
 
 enum { MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
@@ -69,8 +68,6 @@ auth_command(struct smtp_server *s, struct span args)
 	if (m == NULL)
 		return because(FAIL_MECHANISM, NULL);
 	(void)span_take_byte(&args, ' ');
-	if (m->server_first && !span_done(args))
-		return because(FAIL_INITIAL_RESPONSE, NULL);
 	f = take_initial(&s->ask, args);
 	if (f != OK)
 		return because(f, NULL);

@@ -128,9 +128,8 @@ class Python:
             smtp.user, smtp.password = self.door.login, self.door.password
             if self.door.mechanism not in smtp.esmtp_features.get("auth", "").split():
                 raise smtplib.SMTPNotSupportedError(f"no {self.door.mechanism}")
-            # 4954-11: LOGIN begins with the server; smtplib would say the name at once.
-            first = self.door.mechanism != "LOGIN"
-            smtp.auth(self.door.mechanism, getattr(smtp, f"auth_{self.door.mechanism.lower()}"), initial_response_ok=first)
+            # LOGIN too with its first answer in the command (docs/decisions/0016).
+            smtp.auth(self.door.mechanism, getattr(smtp, f"auth_{self.door.mechanism.lower()}"))
             refused = smtp.sendmail(self.letter.sender, self.letter.rcpts, self.letter.content, self.options(smtp))
             return Done(len(refused), str(refused), self.letter.whole, list(self.letter.rcpts))
 

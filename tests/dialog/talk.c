@@ -162,6 +162,9 @@ authenticate(struct talk *t, struct smtp_answer *a)
 		t->round = 0;
 	}
 	t->round++;
+	/* A name that comes with the command is the second round's. */
+	if (t->mechanism == SMTP_AUTH_LOGIN && t->round == 1 && ask->has_octets)
+		t->round++;
 	if (t->mechanism == SMTP_AUTH_PLAIN)
 		plain(a, ask);
 	else if (t->mechanism == SMTP_AUTH_LOGIN)
