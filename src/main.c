@@ -19,6 +19,7 @@ static const struct subcommand {
 	{ "queue", command_queue, "list, show, retry and drop waiting mail" },
 	{ "user", command_user, "accounts, sender keys, imported passwords" },
 	{ "check", command_check, "judge and explain a configuration" },
+	{ "audit", command_audit, "examine a submission service as an analyst would" },
 	{ "port", command_port, "what IANA and the field say of a port" },
 	{ "help", command_help, "this list" },
 	{ "version", command_version, "the version" },

@@ -13,6 +13,7 @@ int command_send(int argc, char **argv);
 int command_sendmail(int argc, char **argv);
 int command_queue(int argc, char **argv);
 int command_user(int argc, char **argv);
+int command_audit(int argc, char **argv);
 int command_port(int argc, char **argv);
 
 #endif

@@ -1,0 +1,154 @@
+/* The table of everything that is looked at: what it is called, how bad it is, why, and what to do. */
+#include "audit/tests.h"
+
+#define MEND(postfix, exim, opensmtpd, postern) { postfix, exim, opensmtpd, postern }
+#define MEND_NOTHING { NULL, NULL, NULL, NULL }
+#define MEND_CERT MEND("smtpd_tls_chain_files = /etc/ssl/mail/key-and-chain.pem", \
+    "tls_certificate = /etc/ssl/mail/chain.pem; tls_privatekey = /etc/ssl/mail/key.pem", \
+    "pki NAME cert \"/etc/ssl/mail/chain.pem\"; pki NAME key \"/etc/ssl/mail/key.pem\"", \
+    "certificate { chain = \"/etc/ssl/mail/chain.pem\" key = \"/etc/ssl/mail/key.pem\" }")
+#define MEND_VERSIONS MEND("smtpd_tls_mandatory_protocols = >=TLSv1.2; smtpd_tls_protocols = >=TLSv1.2", \
+    "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3 (GnuTLS); openssl_options = +no_sslv3 +no_tlsv1 +no_tlsv1_1", \
+    "smtp ciphers \"HIGH\"; LibreSSL speaks TLS 1.2 and newer only", "nothing: Postern speaks TLS 1.2 and 1.3 only")
+#define MEND_SUITES MEND("smtpd_tls_mandatory_ciphers = high; smtpd_tls_mandatory_exclude_ciphers = aNULL, kRSA, 3DES, RC4", \
+    "tls_require_ciphers = SECURE256:SECURE128:-RSA:-CAMELLIA-256-CBC (GnuTLS), ECDHE+AESGCM:ECDHE+CHACHA20 (OpenSSL)", \
+    "smtp ciphers \"ECDHE+AESGCM:ECDHE+CHACHA20\"", "nothing: Postern has the suites of RFC 9325 only")
+#define MEND_AUTH_TLS MEND("smtpd_tls_auth_only = yes", "auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}", \
+    "listen on ... tls-require auth", "nothing: Postern offers AUTH under TLS only")
+#define MEND_LOGIN MEND("master.cf, submissions: -o smtpd_client_restrictions=permit_sasl_authenticated,reject", \
+    "acl_smtp_mail: require authenticated = *", "listen on ... smtps auth", "nothing: Postern takes mail after AUTH only")
+#define MEND_465 MEND("master.cf: submissions inet n - y - - smtpd -o smtpd_tls_wrappermode=yes", "tls_on_connect_ports = 465", \
+    "listen on ... port 465 smtps", "listen-submissions = { \"[::]:465\" }")
+
+const struct check audit_checks[] = {
+	/* ---- what answers ---- */
+	{ "port-closed", SEVERITY_LOW, "nothing listens here", "Clients that try implicit TLS first cannot have it.", "RFC 8314 3.3",
+	    MEND_465, refused },
+	{ "port-filtered", SEVERITY_LOW, "no answer came to the connection", "A firewall drops it, or the host is away; clients wait for minutes.",
+	    "RFC 8314 3.3", MEND_NOTHING, filtered },
+	{ "clear-smtp-on-465", SEVERITY_CRITICAL, "SMTP in clear where TLS must come first",
+	    "What is said here, passwords too, can be read and changed on the way.", "RFC 8314 3.3", MEND_465, clear_smtp_on_tls_port },
+	{ "http", SEVERITY_HIGH, "HTTP answers on a mail port", "Another service has the port: mail clients fail, and web content is served under a "
+	    "mail certificate's name.", "RFC 8314 7.3", MEND_NOTHING, http_here },
+	{ "urd", SEVERITY_INFO, "a URD router answers, not the host", "A router near the prober intercepts port 465 for source-specific multicast; examine "
+	    "from elsewhere.", "RFC 8314 7.3", MEND_NOTHING, urd_here },
+	{ "silent", SEVERITY_MEDIUM, "the connection is accepted and nothing comes", "Neither TLS nor SMTP was spoken; clients hang until they give up.",
+	    "RFC 5321 4.5.3.2", MEND_NOTHING, silent },
+	{ "other-protocol", SEVERITY_MEDIUM, "something that is neither TLS nor SMTP answers", "Another service has the port.", "RFC 6335 8",
+	    MEND_NOTHING, other_here },
+	{ "hostile", SEVERITY_HIGH, "the server sends what no honest one does", "It may be broken, or mean to harm clients; the examination was cut short.",
+	    "RFC 5321 4.2", MEND_NOTHING, hostile },
+	{ "throttled", SEVERITY_INFO, "the server slowed the examination down", "What was not seen may be there all the same: examine again later, slower.",
+	    "RFC 5321 3.8", MEND_NOTHING, throttled },
+
+	/* ---- STARTTLS ---- */
+	{ "starttls-missing", SEVERITY_CRITICAL, "no STARTTLS on the submission port", "Logins and mail travel in clear.", "RFC 8314 3.3, 4.1",
+	    MEND("smtpd_tls_security_level = encrypt", "tls_advertise_hosts = *", "listen on ... tls-require", "nothing: Postern always offers it"),
+	    no_starttls },
+	{ "starttls-unsteady", SEVERITY_HIGH, "STARTTLS is offered on some tries and not on others", "Something strips it, or one of several servers has "
+	    "none: clients that do not insist speak in clear.", "RFC 3207 6", MEND_NOTHING, starttls_unsteady },
+	{ "starttls-refused", SEVERITY_HIGH, "STARTTLS is offered and then refused", "Clients that insist cannot submit, others speak in clear.", "RFC 3207 4",
+	    MEND_CERT, starttls_refused },
+	{ "starttls-again", SEVERITY_LOW, "STARTTLS is offered under TLS", "A server that does not know that TLS is up may not know it elsewhere either.",
+	    "RFC 3207 4.2", MEND_NOTHING, starttls_again },
+	{ "starttls-injection", SEVERITY_CRITICAL, "a command sent in clear before the handshake was answered after it",
+	    "Whoever sits in between can put commands into a session that the client believes protected.", "RFC 3207 4.2, CVE-2011-0411",
+	    MEND("a version of 2.8 or newer", "a version of 4.86 or newer", "a version of 6.8 or newer", "nothing: what came before is thrown away"),
+	    injectable },
+	{ "no-close-notify", SEVERITY_LOW, "TLS ends without close_notify", "A client cannot tell an end from a cut.", "RFC 8314 3.3, RFC 8446 6.1",
+	    MEND_NOTHING, no_close_notify },
+
+	/* ---- login ---- */
+	{ "auth-offered-clear", SEVERITY_MEDIUM, "AUTH is offered before TLS", "Clients that do not insist on TLS will log in without it.", "RFC 4954 4, RFC 8314 4.1",
+	    MEND_AUTH_TLS, auth_offered_clear },
+	{ "auth-taken-clear", SEVERITY_HIGH, "AUTH begins before TLS", "The exchange can be recorded and the password guessed at leisure.", "RFC 4954 4",
+	    MEND_AUTH_TLS, auth_taken_clear },
+	{ "auth-exposing-clear", SEVERITY_CRITICAL, "a password would be taken in clear", "PLAIN and LOGIN hand the password to whoever listens.",
+	    "RFC 4954 4, RFC 4616 6", MEND_AUTH_TLS, auth_exposing_clear },
+	{ "no-auth", SEVERITY_HIGH, "no AUTH under TLS", "Nobody can log in, or nobody has to.", "RFC 6409 4.3",
+	    MEND("smtpd_sasl_auth_enable = yes", "server_advertise_condition = ${if def:tls_in_cipher}", "listen on ... auth", "nothing: Postern always offers it"), no_auth },
+	{ "no-scram", SEVERITY_INFO, "no SCRAM", "With PLAIN and LOGIN alone the server sees every password; with SCRAM it need not.", "RFC 7677",
+	    MEND("Dovecot: auth_mechanisms = plain login scram-sha-256", "driver = gsasl; server_mech = scram-sha-256", NULL, "nothing: Postern offers it"), no_scram },
+	{ "no-channel-binding", SEVERITY_INFO, "SCRAM without channel binding", "A certificate obtained by fraud would not be noticed by the login.", "RFC 5802 6, RFC 9266",
+	    MEND(NULL, "server_channelbinding = true", NULL, "nothing: Postern offers SCRAM-SHA-256-PLUS"), no_binding },
+	{ "mail-before-auth", SEVERITY_HIGH, "MAIL is accepted without a login", "A submission server must know who submits.", "RFC 6409 4.3", MEND_LOGIN,
+	    mail_without_login },
+	{ "mail-before-tls", SEVERITY_HIGH, "MAIL is accepted without TLS and without a login", "A submission server must know who submits.", "RFC 6409 4.3, RFC 8314 4.1",
+	    MEND_LOGIN, mail_without_login_clear },
+	{ "open-relay", SEVERITY_CRITICAL, "mail for strangers is accepted from strangers", "It will be found and used for spam within hours.", "RFC 5068 3.1",
+	    MEND("smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination", "acl_smtp_rcpt: require authenticated = *",
+	    "match auth from any for any action \"relay\"", "nothing: Postern takes mail after AUTH only"), open_relay },
+
+	/* ---- TLS ---- */
+	{ "tls-fails", SEVERITY_HIGH, "TLS does not come about with a client of today", "Nobody can submit.", "RFC 8314 3.3", MEND_CERT, tls_fails },
+	{ "ssl3", SEVERITY_CRITICAL, "SSLv3 is accepted", "It is broken (POODLE).", "RFC 7568", MEND_VERSIONS, ssl3 },
+	{ "tls10", SEVERITY_MEDIUM, "TLS 1.0 is accepted", "It must not be negotiated any more.", "RFC 8996 4", MEND_VERSIONS, tls10 },
+	{ "tls11", SEVERITY_MEDIUM, "TLS 1.1 is accepted", "It must not be negotiated any more.", "RFC 8996 5", MEND_VERSIONS, tls11 },
+	{ "no-tls12", SEVERITY_HIGH, "neither TLS 1.2 nor 1.3", "Clients of today refuse everything older.", "RFC 9325 3.1.1", MEND_VERSIONS, no_tls12 },
+	{ "no-tls13", SEVERITY_INFO, "no TLS 1.3", "It is quicker and has fewer ways to be set up wrongly.", "RFC 9325 3.1.1", MEND_VERSIONS, no_tls13 },
+	{ "cipher-null", SEVERITY_CRITICAL, "suites without encryption or without a certificate", "They protect nothing against who sits in between.", "RFC 9325 4.1",
+	    MEND_SUITES, cipher_null },
+	{ "cipher-export", SEVERITY_CRITICAL, "suites of 40 or 56 bits", "They are broken within hours.", "RFC 9325 4.1", MEND_SUITES, cipher_export },
+	{ "cipher-rc4", SEVERITY_HIGH, "RC4", "It must not be used.", "RFC 7465", MEND_SUITES, cipher_rc4 },
+	{ "cipher-3des", SEVERITY_MEDIUM, "Triple DES", "Blocks of 64 bits leak in long sessions (Sweet32).", "RFC 9325 4.1", MEND_SUITES, cipher_3des },
+	{ "cipher-cbc", SEVERITY_LOW, "suites in CBC mode", "They have a history of padding oracles; authenticated encryption is at hand.", "RFC 9325 4.2", MEND_SUITES,
+	    cipher_cbc },
+	{ "cipher-static-rsa", SEVERITY_MEDIUM, "key exchange without forward secrecy", "Whoever gets the key one day reads what was recorded until then.", "RFC 9325 4.1",
+	    MEND_SUITES, cipher_static_rsa },
+	{ "client-order", SEVERITY_INFO, "the client's order of suites counts", "With good suites only it does not matter; with weak ones it does.", "RFC 9325 4.2",
+	    MEND("tls_preempt_cipherlist = yes", "openssl_options = +cipher_server_preference", NULL, "nothing: all suites are good ones"), client_chooses },
+	{ "compression", SEVERITY_HIGH, "TLS compression", "What is secret can be told by its length (CRIME).", "RFC 9325 3.3",
+	    MEND("tls_ssl_options = NO_COMPRESSION", "openssl_options = +no_compression", NULL, "nothing: it is off"), compression },
+	{ "insecure-renegotiation", SEVERITY_MEDIUM, "no secure renegotiation in TLS 1.2", "A stranger's beginning can be glued to a client's session.", "RFC 5746 3.6",
+	    MEND_NOTHING, no_secure_renegotiation },
+	{ "renegotiation", SEVERITY_LOW, "the client may renegotiate", "It is work that a stranger can ask for without end.", "RFC 9325 3.5",
+	    MEND("tls_ssl_options = NO_RENEGOTIATION", "openssl_options = +no_renegotiation", NULL, "nothing: it is refused"), renegotiates },
+	{ "no-ems", SEVERITY_LOW, "no extended master secret in TLS 1.2", "Sessions can be made to share keys; channel binding is not safe.", "RFC 7627 5.4", MEND_NOTHING,
+	    no_ems },
+	{ "ticket-long", SEVERITY_LOW, "session tickets live longer than seven days", "The key that protects them is kept too long.", "RFC 8446 4.6.1", MEND_NOTHING, ticket_long },
+	{ "asks-certificate", SEVERITY_LOW, "the server asks for a client's certificate", "Mail programs then ask people what they cannot answer.", "RFC 8314 4.4",
+	    MEND("smtpd_tls_ask_ccert = no", "tls_try_verify_hosts =", NULL, "nothing: it does not ask"), asks_certificate },
+
+	/* ---- the certificate ---- */
+	{ "cert-expired", SEVERITY_CRITICAL, "the certificate has expired", "Clients that verify refuse; people learn to click warnings away.", "RFC 5280 4.1.2.5", MEND_CERT,
+	    cert_expired },
+	{ "cert-not-yet-valid", SEVERITY_CRITICAL, "the certificate is not yet valid", "Clients that verify refuse.", "RFC 5280 4.1.2.5", MEND_CERT, cert_not_yet },
+	{ "cert-ends-soon", SEVERITY_MEDIUM, "the certificate ends within a week", "Renewal did not happen when it should have.", "RFC 5280 4.1.2.5", MEND_CERT, cert_ends_soon },
+	{ "cert-ends-in-weeks", SEVERITY_LOW, "the certificate ends within three weeks", "Renewal is due.", "RFC 5280 4.1.2.5", MEND_CERT, cert_ends_in_weeks },
+	{ "cert-self-signed", SEVERITY_HIGH, "the certificate is signed by itself", "No client can know whose it is.", "RFC 9325 6", MEND_CERT, cert_self_signed },
+	{ "cert-no-issuer", SEVERITY_HIGH, "the chain does not reach a CA that is trusted", "An intermediate certificate is missing, or the CA is private.", "RFC 5246 7.4.2",
+	    MEND_CERT, cert_incomplete },
+	{ "cert-untrusted", SEVERITY_HIGH, "the chain does not verify", "Clients that verify refuse.", "RFC 5280 6", MEND_CERT, cert_untrusted },
+	{ "cert-other-name", SEVERITY_HIGH, "the certificate is for another name", "Clients that verify refuse.", "RFC 7817 3, RFC 9525 6", MEND_CERT, cert_other_name },
+	{ "cert-common-name-only", SEVERITY_HIGH, "the certificate has no subjectAltName", "A common name does not count; clients of today refuse.", "RFC 9525 2", MEND_CERT,
+	    cert_common_name_only },
+	{ "cert-weak-key", SEVERITY_HIGH, "the certificate's key is weak", "It can be broken with means that some have.", "RFC 9325 4.5", MEND_CERT, cert_weak_key },
+	{ "cert-weak-signature", SEVERITY_HIGH, "the certificate is signed with a broken digest", "Another certificate with the same signature can be made.", "RFC 9155, RFC 9325 4.5",
+	    MEND_CERT, cert_weak_signature },
+	{ "cert-no-sct", SEVERITY_INFO, "no proof of certificate transparency", "Wrongly issued certificates would not be seen; browsers demand it, mail clients do not.", "RFC 6962 3",
+	    MEND_NOTHING, cert_no_sct },
+	{ "cert-no-staple", SEVERITY_MEDIUM, "the certificate demands OCSP stapling, none came", "Clients that look will refuse.", "RFC 7633 4", MEND_NOTHING, cert_no_staple },
+	{ "cert-revoked", SEVERITY_CRITICAL, "the certificate is revoked", "Its key may be in other hands.", "RFC 6960 2.2", MEND_CERT, cert_revoked },
+	{ "cert-long", SEVERITY_INFO, "the certificate is valid for more than 398 days", "Public CAs may not issue such; a private one is at work.", "CA/Browser Forum BR 6.3.2",
+	    MEND_NOTHING, cert_long },
+
+	/* ---- manners ---- */
+	{ "vrfy", SEVERITY_LOW, "VRFY tells who exists", "It helps to collect addresses and guess logins.", "RFC 5321 7.3",
+	    MEND("disable_vrfy_command = yes", "acl_smtp_vrfy: deny", NULL, "nothing: 252 for everybody"), vrfy_tells },
+	{ "expn", SEVERITY_LOW, "EXPN tells who is on a list", "It helps to collect addresses.", "RFC 5321 7.3", MEND(NULL, "acl_smtp_expn: deny", NULL, "nothing: it is not offered"),
+	    expn_tells },
+	{ "greeting-name", SEVERITY_LOW, "the greeting does not begin with a host name", "Clients and people cannot tell whom they reached.", "RFC 5321 4.2, 4.3.1",
+	    MEND("myhostname = mail.example.org", "primary_hostname = mail.example.org", "listen on ... hostname mail.example.org", "hostname = \"mail.example.org\""), greeting_odd },
+	{ "ehlo-name", SEVERITY_LOW, "the EHLO reply does not begin with a host name", "Clients and people cannot tell whom they reached.", "RFC 5321 4.1.1.1",
+	    MEND("myhostname = mail.example.org", "primary_hostname = mail.example.org", "listen on ... hostname mail.example.org", "hostname = \"mail.example.org\""), ehlo_odd },
+	{ "no-size", SEVERITY_INFO, "no SIZE", "A client learns only after sending it that its message is too big.", "RFC 1870", MEND_NOTHING, no_size },
+	{ "no-pipelining", SEVERITY_INFO, "no PIPELINING", "Each command costs a round trip.", "RFC 2920", MEND_NOTHING, no_pipelining },
+
+	/* ---- as it should be ---- */
+	{ "implicit-tls", SEVERITY_GOOD, "submission over implicit TLS", "Nothing can be stripped.", "RFC 8314 3.3", MEND_NOTHING, good_implicit },
+	{ "tls-modern", SEVERITY_GOOD, "TLS 1.2 and 1.3 only", "As it should be.", "RFC 9325 3.1.1", MEND_NOTHING, good_tls },
+	{ "cert-good", SEVERITY_GOOD, "a certificate that verifies, for this name, for weeks to come", "As it should be.", "RFC 7817", MEND_NOTHING, good_cert },
+	{ "login-demanded", SEVERITY_GOOD, "nothing is taken without a login", "As it should be.", "RFC 6409 4.3", MEND_NOTHING, good_login },
+	{ "scram-plus", SEVERITY_GOOD, "SCRAM with channel binding", "As it should be.", "RFC 5802 6", MEND_NOTHING, good_scram },
+};
+const size_t audit_check_count = sizeof audit_checks / sizeof audit_checks[0];

@@ -1,0 +1,39 @@
+/*
+ * audit/tests.h - the conditions of audit_checks, by what they look at. Private to the room.
+ */
+#ifndef POSTERN_AUDIT_TESTS_H
+#define POSTERN_AUDIT_TESTS_H
+
+#include "audit/judge.h"
+
+/* ---- what kind of endpoint it is ---- */
+bool is_service(const struct section *, const char *service);
+/* Did TLS come about, at once or by STARTTLS? */
+bool has_tls(const struct section *);
+/* The code of the reply under this key; 0: none. */
+unsigned reply_code(const struct section *, const char *key);
+/* Puts "KEY VALUE" of the first such fact. Always true, so that a condition can end with it. */
+bool quote(const struct section *, const char *key, struct buf *evidence);
+/* A number behind so many words of a value. */
+bool number_in(struct span value, unsigned words, int64_t *n);
+
+typedef bool condition(const struct section *, struct buf *);
+
+/* ---- tests_wire.c ---- */
+condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile, throttled;
+condition no_starttls, starttls_unsteady, starttls_refused, starttls_again, injectable, no_close_notify;
+condition auth_offered_clear, auth_taken_clear, auth_exposing_clear, no_auth, no_scram, no_binding, mail_without_login;
+condition mail_without_login_clear, open_relay, vrfy_tells, expn_tells, greeting_odd, ehlo_odd, no_size, no_pipelining;
+
+/* ---- tests_tls.c ---- */
+condition tls_fails, ssl3, tls10, tls11, no_tls12, no_tls13, cipher_null, cipher_export, cipher_rc4, cipher_3des, cipher_cbc;
+condition cipher_static_rsa, client_chooses, compression, no_secure_renegotiation, renegotiates, no_ems, ticket_long, asks_certificate;
+
+/* ---- tests_cert.c ---- */
+condition cert_expired, cert_not_yet, cert_ends_soon, cert_ends_in_weeks, cert_untrusted, cert_self_signed, cert_incomplete, cert_other_name;
+condition cert_common_name_only, cert_weak_key, cert_weak_signature, cert_no_sct, cert_no_staple, cert_revoked, cert_long;
+
+/* ---- as it should be ---- */
+condition good_implicit, good_tls, good_cert, good_login, good_scram;
+
+#endif

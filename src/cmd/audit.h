@@ -1,0 +1,90 @@
+/*
+ * cmd/audit.h - what the files of `postern audit` share.
+ *
+ * Each host is examined in a process of its own, which only writes a transcript: what a hostile server may do to it, it does to
+ * nobody else. The parent judges and reports.
+ */
+#ifndef POSTERN_CMD_AUDIT_H
+#define POSTERN_CMD_AUDIT_H
+
+#include "audit/judge.h"
+#include "tls/examine.h"
+
+enum {
+	AUDIT_HOSTS_MAX = 1000,
+	AUDIT_ADDRESSES_MAX = 16,       /* of one host */
+	AUDIT_PARALLEL_MAX = 64,
+	AUDIT_LINE_MAX = 2048,          /* octets of a reply's line that are kept */
+	AUDIT_LINES_MAX = 100,          /* lines of one reply; more is hostile */
+	AUDIT_OCTETS_MAX = 256 * 1024,  /* of one connection; more is hostile */
+	AUDIT_TRIES = 3,                /* connections that look for STARTTLS */
+};
+
+/* ---- one connection (audit_link.c) ---- */
+struct link {
+	int fd;                         /* -1: none */
+	struct tls_session *tls;        /* NULL: in clear */
+	uint64_t deadline;              /* ms of the monotonic clock: when the connection is given up, whatever comes */
+	unsigned patience;              /* ms for one step */
+	size_t octets;                  /* received so far */
+	bool ended, cut;                /* the peer closed; without close_notify under TLS */
+	const char *hostile;            /* what it did that no honest server does; NULL: nothing */
+	struct buf in;
+	uint8_t room[AUDIT_LINE_MAX * 2];
+};
+
+struct reply {
+	unsigned code;                  /* 0: none came */
+	size_t lines;
+	char text[AUDIT_LINES_MAX][AUDIT_LINE_MAX];     /* without code; NUL-terminated */
+};
+
+uint64_t audit_now(void);
+/* NULL: connected. Else "refused", "timed-out" or "unreachable". */
+const char *link_open(struct link *, const char *address, uint16_t port, unsigned patience);
+void link_close(struct link *);
+/* TLS on this connection; false with words. */
+bool link_secure(struct link *, struct tls_examiner *, const char *name, char words[600]);
+bool link_send(struct link *, struct span);
+bool link_say(struct link *, const char *line);
+/* Wait for octets and put them behind in; false: none came within ms. */
+bool link_wait(struct link *, unsigned ms);
+/* A whole reply (RFC 5321 4.2); code 0 when none came in time or it was none. */
+void link_reply(struct link *, struct reply *);
+/* Say it and read the reply. */
+void link_ask(struct link *, const char *line, struct reply *);
+
+/* ---- one endpoint (audit_probe.c, audit_hello.c) ---- */
+enum audit_service { AUDIT_SUBMISSIONS, AUDIT_SUBMISSION, AUDIT_SMTP, AUDIT_IMAPS, AUDIT_POP3S };
+
+struct endpoint {
+	const char *host;               /* the name wanted */
+	char address[64];
+	uint16_t port;
+	enum audit_service service;
+	unsigned patience;              /* ms for one step */
+	struct tls_examiner *examiner;
+	struct buf *out;                /* the transcript */
+	struct reply reply;
+};
+
+const char *audit_service_name(enum audit_service);
+void audit_probe(struct endpoint *);
+/* Connects, and says STARTTLS where the service wants that; false: no TLS to be had. */
+bool audit_reach(struct endpoint *, struct link *);
+/* Which versions and suites, in whose order. */
+void audit_hellos(struct endpoint *);
+
+/* ---- the report (audit_report.c) ---- */
+struct audit_report {
+	bool json, details, colour;
+	enum severity fails;            /* from which on a finding fails */
+	bool first;
+};
+
+/* What is found is printed; the worst severity is returned, SEVERITY_MAX when nothing could be examined. */
+enum severity audit_report(struct audit_report *, struct span transcript);
+void audit_report_begin(struct audit_report *);
+void audit_report_end(struct audit_report *);
+
+#endif

@@ -1,0 +1,95 @@
+/* Which versions and suites a server takes: one ClientHello, one answer, one connection each. */
+#include <sys/random.h>
+
+#include "audit/hello.h"
+#include "cmd/audit.h"
+
+static enum hello_step
+ask(struct endpoint *e, uint16_t version, const uint16_t *suite, size_t suites, struct hello_reply *r)
+{
+	uint8_t octets[HELLO_MAX], random[HELLO_RANDOM];
+	struct buf hello = BUF_OVER(octets);
+	struct hello_question q = { .version = version, .suite = suite, .suites = suites, .name = span_of(e->host), .random = random,
+		.compress = true };
+	enum hello_step step = HELLO_OTHER;
+	struct link l;
+
+	if (getrandom(random, sizeof random, 0) != sizeof random || !hello_format(&q, &hello))
+		return HELLO_OTHER;
+	if (audit_reach(e, &l) && link_send(&l, buf_span(&hello)))
+		do
+			step = hello_parse(buf_span(&l.in), r);
+		while (step == HELLO_MORE && link_wait(&l, e->patience));
+	link_close(&l);
+	return step;
+}
+
+static void
+put_suite(struct endpoint *e, uint16_t version, uint16_t suite)
+{
+	char text[100];
+	struct buf b = BUF_OVER(text);
+
+	(void)(buf_put_text(&b, hello_version_name(version)) && buf_put_byte(&b, ' ')
+	    && buf_put_text(&b, hello_suite_name(suite)));
+	(void)transcript_put(e->out, "tls-cipher", buf_span(&b));
+}
+
+/* With two that the server takes, in the order that it did not choose: whose order counts? */
+static void
+examine_order(struct endpoint *e, uint16_t version, uint16_t first, uint16_t second)
+{
+	uint16_t turned[] = { second, first };
+	struct hello_reply r;
+
+	if (ask(e, version, turned, 2, &r) == HELLO_SERVER)
+		(void)transcript_put(e->out, "tls-preference", r.suite == first ? SPAN("server") : SPAN("client"));
+}
+
+static void
+put_manners(struct endpoint *e, const struct hello_reply *r)
+{
+	(void)transcript_put(e->out, "tls-compression", r->compressed ? SPAN("yes") : SPAN("no"));
+	(void)transcript_put(e->out, "tls-ems", r->extended_master_secret ? SPAN("yes") : SPAN("no"));
+	(void)transcript_put(e->out, "tls-secure-renegotiation", r->secure_renegotiation ? SPAN("yes") : SPAN("no"));
+}
+
+/* Offer all, note what is chosen, offer the rest, until nothing is chosen any more. */
+static void
+examine_version(struct endpoint *e, uint16_t version)
+{
+	uint16_t suite[HELLO_SUITES_MAX], taken[2] = { 0, 0 };
+	size_t suites = hello_suites(version, suite), found = 0;
+	struct hello_reply r;
+	char text[32];
+	struct buf b = BUF_OVER(text);
+
+	while (suites > 0 && ask(e, version, suite, suites, &r) == HELLO_SERVER && r.version == version) {
+		size_t at = 0;
+
+		while (at < suites && suite[at] != r.suite)
+			at++;
+		/* One that was not offered: the server is broken, and would never be done. */
+		if (at == suites)
+			break;
+		put_suite(e, version, r.suite);
+		if (found == 0 && version == HELLO_TLS12)
+			put_manners(e, &r);
+		if (found < 2)
+			taken[found] = r.suite;
+		found++;
+		for (suites--; at < suites; at++)
+			suite[at] = suite[at + 1];
+	}
+	(void)(buf_put_text(&b, hello_version_name(version)) && buf_put_text(&b, found > 0 ? " yes" : " no"));
+	(void)transcript_put(e->out, "tls-version", buf_span(&b));
+	if (found >= 2 && version == HELLO_TLS12)
+		examine_order(e, version, taken[0], taken[1]);
+}
+
+void
+audit_hellos(struct endpoint *e)
+{
+	for (unsigned version = HELLO_SSL3; version <= HELLO_TLS13; version++)
+		examine_version(e, (uint16_t)version);
+}

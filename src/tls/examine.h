@@ -1,0 +1,23 @@
+/*
+ * tls/examine.h - TLS towards a server that is being examined: whatever OpenSSL still speaks is accepted, nothing is refused, and
+ * what came is told as facts. Never for anything that carries a secret.
+ *
+ * Owner     the caller, until tls_examiner_free(); sessions are freed first, with tls_free().
+ * Blocks    never; the session is driven as tls/session.h says.
+ */
+#ifndef POSTERN_TLS_EXAMINE_H
+#define POSTERN_TLS_EXAMINE_H
+
+#include "tls/session.h"
+
+struct tls_examiner;
+
+/* ca_file: what is trusted, NULL for the system's store. NULL with words in why when it cannot be read. */
+struct tls_examiner *tls_examiner_new(const char *ca_file, struct buf *why);
+void tls_examiner_free(struct tls_examiner *);
+/* name: host name or address literal, NUL-terminated. NULL when memory is short. */
+struct tls_session *tls_examine(struct tls_examiner *, int fd, const char *name);
+/* After the handshake: every fact that audit/transcript.h has a key for, under that key. */
+void tls_examined(const struct tls_session *, void (*say)(void *arg, const char *key, struct span value), void *arg);
+
+#endif
