@@ -106,6 +106,13 @@ audit_reach(struct endpoint *e, struct link *l)
 	return e->reply.code == 220;
 }
 
+/* Who breaks off what it began, or sends what nobody should, is asked nothing more. */
+static bool
+is_lost(const struct endpoint *e, const struct link *l)
+{
+	return e->reply.code == 0 || l->hostile != NULL;
+}
+
 /* ---- in clear ---- */
 
 static void
@@ -119,7 +126,7 @@ examine_auth_clear(struct endpoint *e, struct link *l)
 		/* Without a response: it shows whether one would be taken, and gives nothing away. */
 		(void)snprintf(line, sizeof line, "AUTH %s", mechanisms[i]);
 		link_ask(l, line, &e->reply);
-		if (e->reply.code == 0)
+		if (is_lost(e, l))
 			return;
 		(void)snprintf(text, sizeof text, "%s %u %s", mechanisms[i], e->reply.code, e->reply.text[e->reply.lines - 1]);
 		put(e, "auth-clear", text);
@@ -133,7 +140,7 @@ static void
 examine_mail(struct endpoint *e, struct link *l, const char *mail_key, const char *rcpt_key)
 {
 	link_ask(l, MAIL, &e->reply);
-	if (e->reply.code == 0)
+	if (is_lost(e, l))
 		return;
 	put_reply(e, mail_key);
 	if (e->reply.code / 100 == 2) {
@@ -206,7 +213,7 @@ examine_smtp(struct endpoint *e, struct link *l)
 	}
 	link_ask(l, EHLO, &e->reply);
 	put_ehlo(e, "ehlo-tls");
-	if (e->service == AUDIT_SMTP)
+	if (e->service == AUDIT_SMTP || is_lost(e, l))
 		return;
 	examine_mail(e, l, "mail-tls", "rcpt-tls");
 	link_ask(l, "VRFY nobody-of-this-name", &e->reply);
@@ -218,7 +225,7 @@ examine_smtp(struct endpoint *e, struct link *l)
 static void
 examine_end(struct endpoint *e, struct link *l)
 {
-	if (!speaks_smtp(e) || !link_say(l, "QUIT"))
+	if (!speaks_smtp(e) || l->hostile != NULL || !link_say(l, "QUIT"))
 		return;
 	link_reply(l, &e->reply);
 	while (link_wait(l, e->patience))
@@ -346,12 +353,10 @@ audit_probe(struct endpoint *e)
 		examine_greeting(e);
 		examine_clear(e);
 	}
-	if (!examine_tls(e)) {
-		if (is_implicit(e))
-			examine_other(e);
-		return;
-	}
 	if (!is_implicit(e))
 		examine_injection(e);
-	audit_hellos(e);
+	if (examine_tls(e))
+		audit_hellos(e);
+	else if (is_implicit(e))
+		examine_other(e);
 }

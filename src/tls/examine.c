@@ -31,6 +31,15 @@ on_verify(int good, X509_STORE_CTX *store)
 	return 1;
 }
 
+/* The server asks for a certificate, and gets none. */
+static int
+on_asked(SSL *ssl, X509 **certificate, EVP_PKEY **key)
+{
+	(void)certificate, (void)key;
+	tls_session_of(ssl)->asked = true;
+	return 0;
+}
+
 static bool
 setup(SSL_CTX *ctx, const char *ca_file)
 {
@@ -38,6 +47,7 @@ setup(SSL_CTX *ctx, const char *ca_file)
 	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
 	SSL_CTX_set_read_ahead(ctx, 0);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify);
+	SSL_CTX_set_client_cert_cb(ctx, on_asked);
 	(void)SSL_CTX_set_max_cert_list(ctx, 64 * 1024);
 	if (ca_file != NULL)
 		X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
@@ -238,8 +248,7 @@ tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key
 	tls_facts(t, &facts);
 	(void)snprintf(text, sizeof text, "%s %s %s", facts.version, facts.cipher, facts.group);
 	tell(&w, "tls", span_of(text));
-	tell_yes(&w, "tls-asks-certificate", SSL_get0_CA_list(t->ssl) != NULL && SSL_get_client_CA_list(t->ssl) != NULL
-	    && sk_X509_NAME_num(SSL_get_client_CA_list(t->ssl)) > 0);
+	tell_yes(&w, "tls-asks-certificate", t->asked);
 	if (session != NULL && SSL_SESSION_has_ticket(session)) {
 		(void)snprintf(text, sizeof text, "%lu", SSL_SESSION_get_ticket_lifetime_hint(session));
 		tell(&w, "tls-ticket", span_of(text));

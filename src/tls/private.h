@@ -38,6 +38,7 @@ struct tls_session {
 	bool cut;
 	bool broken;                    /* a fatal error: OpenSSL allows no further call */
 	bool opportunistic;
+	bool asked;                     /* the server wanted a certificate of ours; only examine.c looks */
 	char name[];                    /* client's side: what was wanted, NUL-terminated */
 };
 
