@@ -30,6 +30,10 @@ static const struct suite {
 	{ 0xc061, "TLS_ECDHE_RSA_WITH_ARIA_256_GCM_SHA384" },
 	{ 0xc05c, "TLS_ECDHE_ECDSA_WITH_ARIA_128_GCM_SHA256" },
 	{ 0xc060, "TLS_ECDHE_RSA_WITH_ARIA_128_GCM_SHA256" },
+	{ 0xc053, "TLS_DHE_RSA_WITH_ARIA_256_GCM_SHA384" },
+	{ 0xc052, "TLS_DHE_RSA_WITH_ARIA_128_GCM_SHA256" },
+	{ 0xc051, "TLS_RSA_WITH_ARIA_256_GCM_SHA384" },
+	{ 0xc050, "TLS_RSA_WITH_ARIA_128_GCM_SHA256" },
 	{ 0xc024, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384" },
 	{ 0xc028, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384" },
 	{ 0x006b, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256" },
@@ -91,13 +95,14 @@ static const struct suite {
 	{ 0x00a6, "TLS_DH_anon_WITH_AES_128_GCM_SHA256" },
 	{ 0x00a7, "TLS_DH_anon_WITH_AES_256_GCM_SHA384" },
 	{ 0x0018, "TLS_DH_anon_WITH_RC4_128_MD5" },
+	{ 0xc015, "TLS_ECDH_anon_WITH_NULL_SHA" },
 	{ 0xc006, "TLS_ECDHE_ECDSA_WITH_NULL_SHA" },
 	{ 0xc010, "TLS_ECDHE_RSA_WITH_NULL_SHA" },
 	{ 0x0002, "TLS_RSA_WITH_NULL_SHA" },
 	{ 0x0001, "TLS_RSA_WITH_NULL_MD5" },
 };
 
-enum { SUITES = sizeof suites / sizeof suites[0], FIRST_12 = 5, FIRST_OLD = FIRST_12 + 44 };
+enum { SUITES = sizeof suites / sizeof suites[0], FIRST_12 = 5, FIRST_OLD = FIRST_12 + 48 };
 
 const char *
 hello_suite_name(uint16_t suite)
