@@ -54,6 +54,16 @@ tell_target(struct span rest)
 	return end < rest.len ? FIRST_HTTP : FIRST_UNDECIDED;
 }
 
+bool
+http_begins(struct span s)
+{
+	struct span word = { s.p, 0 };
+
+	while (word.len < s.len && word.len <= WORD_MAX && s.p[word.len] >= 'A' && s.p[word.len] <= 'Z')
+		word.len++;
+	return word.len < s.len && s.p[word.len] == ' ' && IS_ONE_OF(methods, word, span_eq);
+}
+
 static enum first_octets
 tell_word(struct span seen)
 {

@@ -26,4 +26,7 @@ enum first_octets {
 
 enum first_octets first_octets_tell(struct span seen, bool over);
 
+/* Is this the beginning of an HTTP request: a method and a space? No command of SMTP is, and no response to AUTH. */
+bool http_begins(struct span);
+
 #endif
