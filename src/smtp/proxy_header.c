@@ -53,6 +53,12 @@ proxy_header_init(struct proxy_header *p)
 	part_enter(p, PROXY_PART_FIXED, PROXY_FIXED);
 }
 
+bool
+proxy_header_begun(const struct proxy_header *p)
+{
+	return p->part != PROXY_PART_FIXED || p->have > 0;
+}
+
 size_t
 proxy_header_wants(const struct proxy_header *p)
 {

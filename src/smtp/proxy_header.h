@@ -50,6 +50,8 @@ struct proxy_header {
 };
 
 void proxy_header_init(struct proxy_header *);
+/* Has an octet of it come? */
+bool proxy_header_begun(const struct proxy_header *);
 /* Octets that may be read without reading behind the header; 0 when it is over. */
 size_t proxy_header_wants(const struct proxy_header *);
 /* *used: how many octets of in are the header's. */

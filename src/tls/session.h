@@ -54,5 +54,7 @@ enum tls_binding_type tls_binding(struct tls_session *, struct buf *out);
 /* One line in words about why the last step failed, NUL-terminated: which name was wanted and which were offered, which CA
  * is missing, which alert came. No newline. */
 void tls_why(const struct tls_session *, struct buf *out);
+/* What would make it work, in words for the operator of the server; NULL when nobody knows. Static. */
+const char *tls_change(const struct tls_session *);
 
 #endif

@@ -2,7 +2,7 @@
  * A bed for 1_front: the real process, forked, with a master, a 3_auth and a 4_spool of our own at the other ends of its
  * channels, and TLS clients that talk to it over loopback.
  *
- * Logins: anybody, password "secret". "slow" gets no answer, "gone" kills 3_auth.
+ * Logins: anybody, password "secret". "slow" gets no answer, "gone" kills 3_auth, "who" becomes "PEER/FLAGS" of AUTH_START.
  * Senders: local part "denied" is refused, "nobody-answers" gets no answer. Authors: local part "evil" is refused.
  * Commits by reverse-path: "full@" disk full, "crash@" kills 4_spool, "mute@" no answer, else OK.
  */
@@ -50,6 +50,8 @@ struct client {
 };
 
 void client_open(struct client *, uint16_t port);
+/* From another address of the loopback network. */
+void client_open_from(struct client *, const char *address, uint16_t port);
 void client_shake(struct client *, struct front_bed *, const char *name);
 void client_close(struct client *);
 void client_send(struct client *, const char *text);

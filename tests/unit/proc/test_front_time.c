@@ -38,7 +38,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	front_bed_make(&bed, "");
+	front_bed_make(&bed, "proxy=127.0.0.9\n");
 	return 0;
 }
 
@@ -105,10 +105,30 @@ a_handshake_has_half_a_minute(void **state)
 		(void)send(slow.fd, i < sizeof hello ? &hello[i] : hello, 1, MSG_NOSIGNAL);
 	}
 	assert_about(30, start);
+	assert_int_equal(client_reply(&silent, 5000), 554);
 	assert_ends(silent.fd, 5000);
 	assert_true(front_bed_logged(&bed, "nothing came, not even a TLS handshake"));
 	client_close(&silent);
 	client_close(&slow);
+}
+
+/* The same for a proxy's header: what follows it has no time of its own. */
+static void
+a_proxy_header_has_half_a_minute(void **state)
+{
+	uint64_t start = uv_now(NULL);
+	struct client implicit, clear;
+
+	(void)state;
+	client_open_from(&implicit, "127.0.0.9", bed.port_implicit);
+	client_open_from(&clear, "127.0.0.9", bed.port_clear);
+	client_send_octets(&clear, SPAN("\r\n\r\n\0\r\nQUIT\n\x21"));
+	assert_int_equal(client_reply(&clear, 10000), 421);
+	assert_about(30, start);
+	assert_ends(implicit.fd, 5000);
+	assert_true(front_bed_logged(&bed, "no whole PROXY header within half a minute"));
+	client_close(&implicit);
+	client_close(&clear);
 }
 
 /* 3207: the same behind STARTTLS */
@@ -274,6 +294,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_has_half_a_minute),
+		cmocka_unit_test(a_proxy_header_has_half_a_minute),
 		cmocka_unit_test(a_handshake_behind_starttls_too),
 		cmocka_unit_test(five_minutes_of_silence_are_the_end),
 		cmocka_unit_test(a_drip_is_silence),
