@@ -212,7 +212,7 @@ proxy_refuse(struct front_session *s, enum front_misuse misuse, const char *what
 	struct buf answer = BUF_OVER(octets);
 
 	if (what != NULL)
-		words_misused_because(s, misuse, what, NULL);
+		words_misused_because(s, misuse, what);
 	else
 		words_misused(s, misuse);
 	/* The client behind it waits for a greeting; with TLS there is nothing that it would understand. */
@@ -259,7 +259,7 @@ first_proxy_ready(struct front_session *s)
 	if (n <= 0) {
 		/* A proxy that only looks whether we are there says nothing. */
 		if (proxy_header_begun(s->proxy))
-			words_misused_because(s, MISUSE_PROXY_BAD, "PROXY header malformed: the connection ended in it", NULL);
+			words_misused_because(s, MISUSE_PROXY_BAD, "PROXY header malformed: the connection ended in it");
 		session_drop(s, NULL);
 		return;
 	}

@@ -17,7 +17,8 @@
 enum { MISUSE_LINES = 5 };
 enum front_misuse {
 	MISUSE_SMTP, MISUSE_SILENT, MISUSE_HTTP, MISUSE_HTTP_IN_TLS, MISUSE_HTTP_IN_CLEAR, MISUSE_URD, MISUSE_SSL2, MISUSE_OTHER,
-	MISUSE_TLS_IN_CLEAR, MISUSE_HANDSHAKE,
+	MISUSE_TLS_IN_CLEAR,
+	MISUSE_HANDSHAKE, MISUSE_HANDSHAKE_LAST = MISUSE_HANDSHAKE + TLS_CURE_MAX - 1,      /* one for each enum tls_cure */
 	MISUSE_PROXY_STRANGER, MISUSE_PROXY_ABSENT, MISUSE_PROXY_VERSION, MISUSE_PROXY_BAD, MISUSE_PROXY_LATE,
 	MISUSE_MAX
 };
@@ -35,9 +36,11 @@ bool first_in_clear(struct front_session *, struct span seen);
 
 /* ---- 1_front_words.c ---- */
 void words_misused(const struct front_session *, enum front_misuse);
-/* With words of its own; change may be NULL. */
-void words_misused_because(const struct front_session *, enum front_misuse, const char *what, const char *change);
-/* Once a second or so: what was not said in the minute before is counted in one line of each kind. */
+/* With words of its own. */
+void words_misused_because(const struct front_session *, enum front_misuse, const char *what);
+/* TLS failed. */
+void words_handshake(const struct front_session *);
+/* Once a second or so: what was not said in the minute before is counted, in one line of each kind. */
 void words_count_unsaid(void);
 
 /* ---- 1_front_wire.c ---- */

@@ -90,8 +90,8 @@ lost(struct front_session *s, enum tls_step step)
 	if (step == TLS_FAILED && s->tls != NULL) {
 		tls_why(s->tls, &why);
 		/* Some clients look at the certificate only when the handshake is over. */
-		if (tls_change(s->tls) != NULL)
-			words_misused_because(s, MISUSE_HANDSHAKE, text, tls_change(s->tls));
+		if (tls_cure(s->tls) != TLS_CURE_UNKNOWN)
+			words_handshake(s);
 		session_drop(s, text);
 		return;
 	}
@@ -259,9 +259,6 @@ wire_last_words(struct front_session *s, struct span words, const char *why)
 static void
 shake(struct front_session *s)
 {
-	char text[400];
-	struct buf why = BUF_OVER(text);
-
 	switch (tls_handshake(s->tls)) {
 	case TLS_DONE:
 		wire_watch(s, UV_READABLE);
@@ -277,8 +274,7 @@ shake(struct front_session *s)
 		wire_watch(s, UV_WRITABLE);
 		return;
 	default:
-		tls_why(s->tls, &why);
-		words_misused_because(s, MISUSE_HANDSHAKE, text, tls_change(s->tls));
+		words_handshake(s);
 		session_drop(s, NULL);
 	}
 }

@@ -110,7 +110,20 @@ static const struct misuse {
 	    "set the connection security to SSL/TLS, or use port 587 with STARTTLS" },
 	[MISUSE_TLS_IN_CLEAR] = { CLIENT, "TLS on the STARTTLS port",
 	    "use port 465 for SSL/TLS, or set the connection security to STARTTLS" },
-	[MISUSE_HANDSHAKE] = { LOG_NOTE, "handshake-failed", "no TLS handshake came about", NULL },
+#define HANDSHAKE LOG_NOTE, "handshake-failed"
+	[MISUSE_HANDSHAKE + TLS_CURE_UNKNOWN] = { HANDSHAKE, "other reasons", NULL },
+	[MISUSE_HANDSHAKE + TLS_CURE_UPDATE] = { HANDSHAKE, "the client is too old",
+	    "let the client speak TLS 1.2 or later with AEAD suites; it, its TLS library or its system may need an update" },
+	[MISUSE_HANDSHAKE + TLS_CURE_TRUST] = { HANDSHAKE, "the client does not trust our certificate",
+	    "let the client trust the CA of our certificate and use a name that is in it, or set `certificate` to one that it trusts" },
+	[MISUSE_HANDSHAKE + TLS_CURE_NAME] = { HANDSHAKE, "the client uses a name that is not in our certificate",
+	    "let the client use a name that is in our certificate, or set `certificate` to one that has the name it uses" },
+	[MISUSE_HANDSHAKE + TLS_CURE_RENEW] = { HANDSHAKE, "the client says that our certificate is out of date",
+	    "renew `certificate`, or set the client's clock right" },
+	[MISUSE_HANDSHAKE + TLS_CURE_KIND] = { HANDSHAKE, "the client cannot use our kind of key",
+	    "add a `certificate` with another kind of key (RSA beside ECDSA), or update the client" },
+	[MISUSE_HANDSHAKE + TLS_CURE_ALPN] = { HANDSHAKE, "the client wants another protocol (ALPN)",
+	    "no mail client does; a web page that leads browsers here may want to misuse the certificate (ALPACA)" },
 	[MISUSE_PROXY_STRANGER] = { PROXY, "PROXY header from an address that is not in `proxy`",
 	    "if it is a proxy of yours, add its address to `proxy`; nobody else is believed" },
 	[MISUSE_PROXY_ABSENT] = { PROXY, "no PROXY header from an address in `proxy`",
@@ -146,8 +159,14 @@ within_limit(struct limit *l)
 	return false;
 }
 
+static const char *
+what_key(enum front_misuse misuse)
+{
+	return misuse >= MISUSE_HANDSHAKE && misuse <= MISUSE_HANDSHAKE_LAST ? "why" : "what";
+}
+
 void
-words_misused_because(const struct front_session *s, enum front_misuse misuse, const char *what, const char *change)
+words_misused_because(const struct front_session *s, enum front_misuse misuse, const char *what)
 {
 	const struct misuse *m = &misuses[misuse];
 	struct log_line l;
@@ -156,28 +175,38 @@ words_misused_because(const struct front_session *s, enum front_misuse misuse, c
 		return;
 	log_begin(&l, m->level, m->event);
 	put_session(&l, s);
-	log_text(&l, misuse == MISUSE_HANDSHAKE ? "why" : "what", what);
-	if (change != NULL || m->change != NULL)
-		log_text(&l, "change", change != NULL ? change : m->change);
+	log_text(&l, what_key(misuse), what);
+	if (m->change != NULL)
+		log_text(&l, "change", m->change);
 	log_end(&l);
 }
 
 void
 words_misused(const struct front_session *s, enum front_misuse misuse)
 {
-	words_misused_because(s, misuse, misuses[misuse].what, NULL);
+	words_misused_because(s, misuse, misuses[misuse].what);
+}
+
+void
+words_handshake(const struct front_session *s)
+{
+	char text[400];
+	struct buf why = BUF_OVER(text);
+
+	tls_why(s->tls, &why);
+	words_misused_because(s, MISUSE_HANDSHAKE + tls_cure(s->tls), text);
 }
 
 void
 words_count_unsaid(void)
 {
-	for (size_t i = 0; i < MISUSE_MAX; i++) {
+	for (enum front_misuse i = 0; i < MISUSE_MAX; i++) {
 		struct log_line l;
 
 		if (limits[i].unsaid == 0 || limits[i].minute == this_minute())
 			continue;
 		log_begin(&l, misuses[i].level, misuses[i].event);
-		log_text(&l, i == MISUSE_HANDSHAKE ? "why" : "what", misuses[i].what);
+		log_text(&l, what_key(i), misuses[i].what);
 		log_u64(&l, "unsaid", limits[i].unsaid);
 		log_end(&l);
 		limits[i].unsaid = 0;

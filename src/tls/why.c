@@ -78,72 +78,64 @@ tls_verify_words(const char *name, int error, X509 *cert, struct buf *all)
 
 /* ---- what else goes wrong ---- */
 
-/* change: what the operator of the server can do about it, or tell the client's owner. */
-struct row { int reason; const char *words, *change; };
+struct row { int reason; const char *words; enum tls_cure cure; };
 
 /* What the other side told us before it hung up; OpenSSL numbers alerts from 1000. */
 static const struct row alerts[] = {
-	{ SSL_AD_UNEXPECTED_MESSAGE, "unexpected_message", NULL },
-	{ SSL_AD_BAD_RECORD_MAC, "bad_record_mac", NULL },
-	{ SSL_AD_HANDSHAKE_FAILURE, "handshake_failure", NULL },
-	{ SSL_AD_BAD_CERTIFICATE, "bad_certificate", NULL },
-	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "unsupported_certificate", NULL },
-	{ SSL_AD_CERTIFICATE_REVOKED, "certificate_revoked", NULL },
-	{ SSL_AD_CERTIFICATE_EXPIRED, "certificate_expired", NULL },
-	{ SSL_AD_CERTIFICATE_UNKNOWN, "certificate_unknown", NULL },
-	{ SSL_AD_ILLEGAL_PARAMETER, "illegal_parameter", NULL },
-	{ SSL_AD_UNKNOWN_CA, "unknown_ca", NULL },
-	{ SSL_AD_ACCESS_DENIED, "access_denied", NULL },
-	{ SSL_AD_DECODE_ERROR, "decode_error", NULL },
-	{ SSL_AD_DECRYPT_ERROR, "decrypt_error", NULL },
-	{ SSL_AD_PROTOCOL_VERSION, "protocol_version", NULL },
-	{ SSL_AD_INSUFFICIENT_SECURITY, "insufficient_security", NULL },
-	{ SSL_AD_INTERNAL_ERROR, "internal_error", NULL },
-	{ SSL_AD_INAPPROPRIATE_FALLBACK, "inappropriate_fallback", NULL },
-	{ SSL_AD_USER_CANCELLED, "user_canceled", NULL },
-	{ SSL_AD_NO_RENEGOTIATION, "no_renegotiation", NULL },
-	{ SSL_AD_MISSING_EXTENSION, "missing_extension", NULL },
-	{ SSL_AD_UNRECOGNIZED_NAME, "unrecognized_name", NULL },
-	{ SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE, "bad_certificate_status_response", NULL },
-	{ SSL_AD_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity", NULL },
-	{ SSL_AD_CERTIFICATE_REQUIRED, "certificate_required", NULL },
-	{ SSL_AD_NO_APPLICATION_PROTOCOL, "no_application_protocol", NULL },
+	{ SSL_AD_UNEXPECTED_MESSAGE, "unexpected_message", TLS_CURE_UNKNOWN },
+	{ SSL_AD_BAD_RECORD_MAC, "bad_record_mac", TLS_CURE_UNKNOWN },
+	{ SSL_AD_HANDSHAKE_FAILURE, "handshake_failure", TLS_CURE_UNKNOWN },
+	{ SSL_AD_BAD_CERTIFICATE, "bad_certificate", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "unsupported_certificate", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_REVOKED, "certificate_revoked", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_EXPIRED, "certificate_expired", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_UNKNOWN, "certificate_unknown", TLS_CURE_UNKNOWN },
+	{ SSL_AD_ILLEGAL_PARAMETER, "illegal_parameter", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNKNOWN_CA, "unknown_ca", TLS_CURE_UNKNOWN },
+	{ SSL_AD_ACCESS_DENIED, "access_denied", TLS_CURE_UNKNOWN },
+	{ SSL_AD_DECODE_ERROR, "decode_error", TLS_CURE_UNKNOWN },
+	{ SSL_AD_DECRYPT_ERROR, "decrypt_error", TLS_CURE_UNKNOWN },
+	{ SSL_AD_PROTOCOL_VERSION, "protocol_version", TLS_CURE_UNKNOWN },
+	{ SSL_AD_INSUFFICIENT_SECURITY, "insufficient_security", TLS_CURE_UNKNOWN },
+	{ SSL_AD_INTERNAL_ERROR, "internal_error", TLS_CURE_UNKNOWN },
+	{ SSL_AD_INAPPROPRIATE_FALLBACK, "inappropriate_fallback", TLS_CURE_UNKNOWN },
+	{ SSL_AD_USER_CANCELLED, "user_canceled", TLS_CURE_UNKNOWN },
+	{ SSL_AD_NO_RENEGOTIATION, "no_renegotiation", TLS_CURE_UNKNOWN },
+	{ SSL_AD_MISSING_EXTENSION, "missing_extension", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNRECOGNIZED_NAME, "unrecognized_name", TLS_CURE_UNKNOWN },
+	{ SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE, "bad_certificate_status_response", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_REQUIRED, "certificate_required", TLS_CURE_UNKNOWN },
+	{ SSL_AD_NO_APPLICATION_PROTOCOL, "no_application_protocol", TLS_CURE_UNKNOWN },
 };
-
-#define TRUST "let the client trust the CA of our certificate, or set `certificate` to one of a CA that it trusts already"
-#define NAME "let the client connect by a name that is in our certificate, or set `certificate` to one with the name that it uses"
-#define UPDATE "let the client speak TLS 1.2 or later; it, its TLS library or its system may need an update"
-#define SUITES "let the client offer AEAD suites with forward secrecy and X25519 or P-256; it may need an update"
 
 /* What a client that sent an alert did not like about us. */
 static const struct row alert_meanings[] = {
-	{ SSL_AD_UNKNOWN_CA, "client trusts no CA of ours", TRUST },
-	{ SSL_AD_BAD_CERTIFICATE, "client does not accept our certificate, mostly for its name", NAME },
-	{ SSL_AD_CERTIFICATE_EXPIRED, "client says that our certificate has expired", "renew `certificate`, or set the client's clock right" },
-	{ SSL_AD_CERTIFICATE_REVOKED, "client says that our certificate is revoked", "replace `certificate`" },
-	{ SSL_AD_CERTIFICATE_UNKNOWN, "client does not accept our certificate", TRUST "; or its name is another one" },
-	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "client cannot use our kind of certificate",
-	    "add a `certificate` with another kind of key (RSA beside ECDSA), or let the client be updated" },
-	{ SSL_AD_UNRECOGNIZED_NAME, "client misses the name that it asked for in our certificate", NAME },
-	{ SSL_AD_PROTOCOL_VERSION, "client speaks no TLS version of ours", UPDATE },
-	{ SSL_AD_HANDSHAKE_FAILURE, "client found no common settings", SUITES },
+	{ SSL_AD_UNKNOWN_CA, "client trusts no CA of ours", TLS_CURE_TRUST },
+	{ SSL_AD_BAD_CERTIFICATE, "client does not accept our certificate, mostly for its name", TLS_CURE_NAME },
+	{ SSL_AD_CERTIFICATE_EXPIRED, "client says that our certificate has expired", TLS_CURE_RENEW },
+	{ SSL_AD_CERTIFICATE_REVOKED, "client says that our certificate is revoked", TLS_CURE_RENEW },
+	{ SSL_AD_CERTIFICATE_UNKNOWN, "client does not accept our certificate", TLS_CURE_TRUST },
+	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "client cannot use our kind of certificate", TLS_CURE_KIND },
+	{ SSL_AD_UNRECOGNIZED_NAME, "client misses the name that it asked for", TLS_CURE_NAME },
+	{ SSL_AD_PROTOCOL_VERSION, "client speaks no TLS version of ours", TLS_CURE_UPDATE },
+	{ SSL_AD_HANDSHAKE_FAILURE, "client found no common settings", TLS_CURE_UPDATE },
 };
 
+/* Without words: see say_version(). */
 static const struct row reasons[] = {
-	{ SSL_R_HTTP_REQUEST, "not TLS: HTTP request", NULL },
-	{ SSL_R_HTTPS_PROXY_REQUEST, "not TLS: HTTP proxy request", NULL },
-	{ SSL_R_WRONG_VERSION_NUMBER, "not TLS: plaintext came where a TLS record must be", NULL },
-	{ SSL_R_UNSUPPORTED_PROTOCOL, NULL, UPDATE },
-	{ SSL_R_VERSION_TOO_LOW, NULL, UPDATE },
-	{ SSL_R_NO_SHARED_CIPHER, "no common cipher suite: only AEAD suites with forward secrecy are spoken here", SUITES },
-	{ SSL_R_NO_SUITABLE_GROUPS, "no common group: X25519 and P-256 are spoken here", SUITES },
-	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no common group: X25519 and P-256 are spoken here", SUITES },
-	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm that both sides and the certificate have",
-	    "add a `certificate` with another kind of key (RSA beside ECDSA), or let the client be updated" },
-	{ SSL_R_NO_APPLICATION_PROTOCOL, "client wants another protocol than SMTP (ALPN)",
-	    "no mail client offers other protocols; a web page may want to misuse the certificate (ALPACA)" },
-	{ SSL_R_NO_RENEGOTIATION, "renegotiation is refused", NULL },
-	{ SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "server lacks secure renegotiation (RFC 5746)", NULL },
+	{ SSL_R_HTTP_REQUEST, "not TLS: HTTP request", TLS_CURE_UNKNOWN },
+	{ SSL_R_HTTPS_PROXY_REQUEST, "not TLS: HTTP proxy request", TLS_CURE_UNKNOWN },
+	{ SSL_R_WRONG_VERSION_NUMBER, "not TLS: plaintext came where a TLS record must be", TLS_CURE_UNKNOWN },
+	{ SSL_R_UNSUPPORTED_PROTOCOL, NULL, TLS_CURE_UPDATE },
+	{ SSL_R_VERSION_TOO_LOW, NULL, TLS_CURE_UPDATE },
+	{ SSL_R_NO_SHARED_CIPHER, "no common cipher suite: only AEAD suites with forward secrecy are spoken here", TLS_CURE_UPDATE },
+	{ SSL_R_NO_SUITABLE_GROUPS, "no common group: X25519 and P-256 are spoken here", TLS_CURE_UPDATE },
+	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no common group: X25519 and P-256 are spoken here", TLS_CURE_UPDATE },
+	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm that both sides and the certificate have", TLS_CURE_KIND },
+	{ SSL_R_NO_APPLICATION_PROTOCOL, "client wants another protocol than SMTP (ALPN)", TLS_CURE_ALPN },
+	{ SSL_R_NO_RENEGOTIATION, "renegotiation is refused", TLS_CURE_UNKNOWN },
+	{ SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "server lacks secure renegotiation (RFC 5746)", TLS_CURE_UNKNOWN },
 };
 
 static const struct row *
@@ -232,17 +224,17 @@ gave_up(const struct tls_session *t)
 	return t->server != NULL && t->cut && !t->up && t->offered != 0;
 }
 
-const char *
-tls_change(const struct tls_session *t)
+enum tls_cure
+tls_cure(const struct tls_session *t)
 {
 	if (t->server == NULL)
-		return NULL;
+		return TLS_CURE_UNKNOWN;
 	if (gave_up(t))
-		return TRUST "; or its name is another one";
-	if (ERR_GET_LIB(t->error) != ERR_LIB_SSL)
-		return NULL;
-	return alert_of(t->error) != -1 ? ROW(alert_meanings, alert_of(t->error))->change :
-	    ROW(reasons, ERR_GET_REASON(t->error))->change;
+		return TLS_CURE_TRUST;
+	if (t->cut || ERR_GET_LIB(t->error) != ERR_LIB_SSL)
+		return TLS_CURE_UNKNOWN;
+	return alert_of(t->error) != -1 ? ROW(alert_meanings, alert_of(t->error))->cure :
+	    ROW(reasons, ERR_GET_REASON(t->error))->cure;
 }
 
 void
