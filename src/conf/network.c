@@ -95,26 +95,35 @@ bits_take(struct span text, unsigned most, struct conf_network *out, struct buf 
 	return true;
 }
 
+/* False when it is no address. */
+static bool
+address_read(struct span text, uint8_t out[16])
+{
+	static const uint8_t mapped[V4_AT] = { [10] = 0xff, [11] = 0xff };
+
+	if (address_is_v4(text)) {
+		memcpy(out, mapped, sizeof mapped);
+		v4_read(text, out + V4_AT);
+		return true;
+	}
+	if (!address_is_v6(text))
+		return false;
+	v6_read(text, out);
+	return true;
+}
+
 bool
 network_parse(struct span text, struct conf_network *out, struct buf *why)
 {
-	static const uint8_t mapped[V4_AT] = { [10] = 0xff, [11] = 0xff };
 	struct span rest = text, address = span_take_until(&rest, '/');
-	bool four = address_is_v4(address);
 
-	if (text.len >= sizeof out->text || (!four && !address_is_v6(address))) {
+	memset(out, 0, sizeof *out);
+	if (text.len >= sizeof out->text || !address_read(address, out->address)) {
 		buf_put_text(why, "is neither an address nor a network, ADDRESS/BITS");
 		return false;
 	}
-	memset(out, 0, sizeof *out);
 	memcpy(out->text, text.p, text.len);
-	if (four) {
-		memcpy(out->address, mapped, sizeof mapped);
-		v4_read(address, out->address + V4_AT);
-	} else {
-		v6_read(address, out->address);
-	}
-	return bits_take(rest, four ? V4_BITS : V6_BITS, out, why);
+	return bits_take(rest, address_is_v4(address) ? V4_BITS : V6_BITS, out, why);
 }
 
 bool
@@ -124,4 +133,21 @@ network_has(const struct conf_network *n, const uint8_t address[16])
 	uint8_t mask = (uint8_t)(0xff00 >> n->bits % 8);
 
 	return memcmp(n->address, address, whole) == 0 && (mask == 0 || ((n->address[whole] ^ address[whole]) & mask) == 0);
+}
+
+bool
+conf_is_proxy(const struct conf *conf, const uint8_t address[16])
+{
+	for (uint32_t i = 0; i < conf->proxies; i++)
+		if (network_has(&conf->proxy[i], address))
+			return true;
+	return false;
+}
+
+bool
+conf_is_proxy_text(const struct conf *conf, struct span address)
+{
+	uint8_t octets[16];
+
+	return address_read(address, octets) && conf_is_proxy(conf, octets);
 }

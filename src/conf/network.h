@@ -14,5 +14,9 @@
 bool network_parse(struct span text, struct conf_network *out, struct buf *why);
 /* address: 16 octets in network order, IPv4 mapped. */
 bool network_has(const struct conf_network *, const uint8_t address[16]);
+/* Is it one of those that `proxy` names? */
+bool conf_is_proxy(const struct conf *, const uint8_t address[16]);
+/* The same of an address in text; false when it is none. */
+bool conf_is_proxy_text(const struct conf *, struct span address);
 
 #endif

@@ -151,17 +151,13 @@ first_in_clear(struct front_session *s, struct span seen)
 static bool
 is_proxy(const struct sockaddr_storage *from)
 {
-	const struct conf *c = &front.child.conf;
 	uint8_t address[16] = { [10] = 0xff, [11] = 0xff };
 
 	if (from->ss_family == AF_INET6)
 		memcpy(address, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 16);
 	else
 		memcpy(address + 12, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
-	for (uint32_t i = 0; i < c->proxies; i++)
-		if (network_has(&c->proxy[i], address))
-			return true;
-	return false;
+	return conf_is_proxy(&front.child.conf, address);
 }
 
 void

@@ -7,6 +7,8 @@ enum { LOCAL = 0, PROXY = 1, TCP4 = 0x11, TCP6 = 0x21, TLV_HEAD = 3, TLV_CRC32C 
 
 const uint8_t proxy_signature[PROXY_SIGNATURE] = { '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
 
+const struct span proxy_local_header = SPAN_INIT("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+
 /* Family and transport, and how long the two ends of the connection then are. */
 static const struct ends {
 	uint8_t code;

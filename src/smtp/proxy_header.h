@@ -23,6 +23,8 @@ enum {
 	PROXY_HEADER_MAX = 4096,        /* ceiling, with the fixed part; a header fits in one segment as a rule */
 };
 extern const uint8_t proxy_signature[PROXY_SIGNATURE];
+/* What somebody sends who speaks for himself from an address that must send a header. */
+extern const struct span proxy_local_header;
 
 enum proxy_step { PROXY_MORE, PROXY_DONE, PROXY_BAD };
 /* PROXY_OWN: the proxy speaks for itself (LOCAL, a health check), or cannot say for whom (UNSPEC, a local socket). */

@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 import pytest
-from postern_server import eventually, free_port, postern
+from postern_server import eventually, free_port, make_certificate, postern
 
 ONE = "fronts = 1\n"
 NAMED = ONE + 'proxy = { "127.0.0.9", "127.0.8.0/24" }\n'
@@ -164,6 +164,17 @@ def test_everybody_is_no_proxy(make_server):
     server = make_server(config=ONE + 'proxy = { "0.0.0.0/0" }\n')
     done = postern("check", *server.options)
     assert done.returncode != 0 and "anybody could then say to be anybody" in done.stderr + done.stdout
+
+
+def test_a_new_certificate_is_proved_from_a_proxys_address(make_server, tmp_path):
+    """HAProxy on the same machine: our own look at what is served comes from 127.0.0.1 as well, and says LOCAL."""
+    chain, key = make_certificate(tmp_path, "mail.example.org")
+    server = make_server(config=ONE + f'proxy = {{ "127.0.0.1" }}\ncertificate {{ chain = "{chain}" key = "{key}" }}\n').start()
+    make_certificate(tmp_path, "mail.example.org")
+    server.hup()
+    assert server.await_event("certificate-proved")["address"] == "127.0.0.1"
+    assert not server.events("proxy-refused")
+    assert server.stop() == 0
 
 
 HAPROXY = """

@@ -131,6 +131,22 @@ a_proxy_header_has_half_a_minute(void **state)
 	client_close(&clear);
 }
 
+/* 6409-11: a kind of line has its ceiling, and what was left out is counted when the minute is over. */
+static void
+what_the_log_leaves_out_is_counted(void **state)
+{
+	struct client c;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		client_open(&c, bed.port_implicit);
+		client_send(&c, "EHLO laptop\r\n");
+		assert_int_equal(client_reply(&c, 5000), 554);
+		client_close(&c);
+	}
+	assert_true(front_bed_logged(&bed, "what=\"plaintext SMTP on the submissions port\" unsaid="));
+}
+
 /* 3207: the same behind STARTTLS */
 static void
 a_handshake_behind_starttls_too(void **state)
@@ -295,6 +311,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_has_half_a_minute),
 		cmocka_unit_test(a_proxy_header_has_half_a_minute),
+		cmocka_unit_test(what_the_log_leaves_out_is_counted),
 		cmocka_unit_test(a_handshake_behind_starttls_too),
 		cmocka_unit_test(five_minutes_of_silence_are_the_end),
 		cmocka_unit_test(a_drip_is_silence),
