@@ -9,6 +9,8 @@
 #include "conf/network.h"
 #include "smtp/proxy_header.h"
 
+enum { KNOCK_MS = 3000 };
+
 /* ---- what is said to whom ---- */
 
 #define TLS_IS_NEEDED "554 5.7.0 TLS is needed here from the first octet: choose SSL/TLS, or port 587 with STARTTLS\r\n"
@@ -88,6 +90,15 @@ read_on(struct front_session *s, bool *over)
 	return s->phase != PHASE_GONE;
 }
 
+/* Who only knocks leaves at once; who waits for a greeting has more patience than that, but not always as much as we. */
+static void
+left(struct front_session *s)
+{
+	if (uv_now(&front.child.loop) - s->since >= KNOCK_MS)
+		words_misused_because(s, MISUSE_SILENT, "nothing came before the client left, not even a TLS handshake");
+	session_drop(s, NULL);
+}
+
 static void
 implicit_ready(struct front_session *s)
 {
@@ -98,7 +109,7 @@ implicit_ready(struct front_session *s)
 		return;
 	e = &implicit_endings[first_octets_tell((struct span){ s->in.p, s->in.len }, over)];
 	if (s->in.len == 0 && over)
-		session_drop(s, NULL);          /* it only knocked */
+		left(s);
 	else if (e->ends)
 		end(s, e);
 }

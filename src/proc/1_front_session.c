@@ -217,8 +217,8 @@ draft_give(struct front_draft *d)
 /* ---- life ---- */
 
 /*
- * The legal ways: NEW leads to PROXY and back once; NEW and HANDSHAKE lead to TALK, and TALK back to HANDSHAKE once (STARTTLS); NEW, PROXY and TALK to GOODBYE and LINGER;
- * everything to GONE.
+ * The legal ways: NEW leads to PROXY and back once; NEW and HANDSHAKE lead to TALK, and TALK back to HANDSHAKE once (STARTTLS);
+ * NEW, PROXY and TALK to GOODBYE and LINGER; everything to GONE.
  */
 void
 phase_enter(struct front_session *s, enum front_phase next)

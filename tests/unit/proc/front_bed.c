@@ -518,22 +518,28 @@ front_bed_drop(struct front_bed *b)
 		unlink(b->log_file);
 }
 
+static char log_text_now[1024 * 1024];
+
+bool
+front_bed_has_logged(struct front_bed *b, const char *text)
+{
+	FILE *f = fopen(b->log_file, "r");
+	size_t n = fread(log_text_now, 1, sizeof log_text_now - 1, f);
+
+	log_text_now[n] = '\0';
+	fclose(f);
+	return strstr(log_text_now, text) != NULL;
+}
+
 bool
 front_bed_logged(struct front_bed *b, const char *text)
 {
-	static char log[1024 * 1024];
 	struct timespec nap = { 0, 20 * 1000 * 1000 };
 
-	for (int i = 0; i < 100; i++, nanosleep(&nap, NULL)) {
-		FILE *f = fopen(b->log_file, "r");
-		size_t n = fread(log, 1, sizeof log - 1, f);
-
-		log[n] = '\0';
-		fclose(f);
-		if (strstr(log, text) != NULL)
+	for (int i = 0; i < 100; i++, nanosleep(&nap, NULL))
+		if (front_bed_has_logged(b, text))
 			return true;
-	}
-	fprintf(stderr, "%s", log);
+	fprintf(stderr, "%s", log_text_now);
 	return false;
 }
 

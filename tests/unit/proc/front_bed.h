@@ -42,6 +42,8 @@ bool front_bed_hear(struct front_bed *, uint16_t type, int ms);
 void front_bed_certificate(struct front_bed *, const char *name);
 /* Does the log of the front hold this? Waits a little for it. */
 bool front_bed_logged(struct front_bed *, const char *text);
+/* The same, now. */
+bool front_bed_has_logged(struct front_bed *, const char *text);
 
 struct client {
 	int fd;

@@ -112,6 +112,23 @@ a_handshake_has_half_a_minute(void **state)
 	client_close(&slow);
 }
 
+/* A client that gives up before we do was wrong as well; one that only knocks is not. */
+static void
+who_waited_and_left_is_told_of(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	client_close(&c);
+	nap(200);
+	client_open(&c, bed.port_implicit);
+	nap(200);
+	assert_false(front_bed_has_logged(&bed, "nothing came before the client left"));
+	client_close(&c);
+	assert_true(front_bed_logged(&bed, "nothing came before the client left"));
+}
+
 /* The same for a proxy's header: what follows it has no time of its own. */
 static void
 a_proxy_header_has_half_a_minute(void **state)
@@ -310,6 +327,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_has_half_a_minute),
+		cmocka_unit_test(who_waited_and_left_is_told_of),
 		cmocka_unit_test(a_proxy_header_has_half_a_minute),
 		cmocka_unit_test(what_the_log_leaves_out_is_counted),
 		cmocka_unit_test(a_handshake_behind_starttls_too),
