@@ -1,4 +1,4 @@
-"""Who speaks the wrong protocol is told so in his own, and the operator in the log. 8314-1 urd-2 urd-4 tls-4 tls-8 6409-11 5321-24."""
+"""Who speaks the wrong protocol is told so in his own, and the operator in the log. 8314-1 urd-2 urd-4 tls-2 tls-8 6409-11 5321-24."""
 import re
 import smtplib
 import socket
@@ -105,7 +105,7 @@ def hello(version):
 
 @pytest.mark.parametrize("version, name, alert", [(0, "SSL 3.0", 40), (1, "TLS 1.0", 70), (2, "TLS 1.1", 70)])
 def test_old_tls(gate, version, name, alert):
-    """tls-4: the alert is protocol_version (SSL 3.0 had only handshake_failure), the log says who is old."""
+    """tls-2: the alert is protocol_version (SSL 3.0 had only handshake_failure), the log says who is old."""
     answer = exchange(gate, gate.submissions, hello(version))
     assert answer == bytes([21, 3, version, 0, 2, 2, alert])
     event = gate.await_event("handshake-failed", why=f"{name} offered; 1.2 is the least that is spoken here")
@@ -124,11 +124,22 @@ def test_ssl_2(gate):
     misconfigured(gate, "SSL 2.0 hello on the submissions port", "TLS 1.2 or later")
 
 
-def test_a_client_that_trusts_no_ca(gate):
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_that_trusts_no_ca(gate, version):
+    seen, context = len(gate.events("handshake-failed")), ssl.create_default_context()
+    context.minimum_version = context.maximum_version = version
     with pytest.raises(ssl.SSLCertVerificationError):
-        shake(gate, ssl.create_default_context())
+        shake(gate, context)
+    eventually(lambda: len(gate.events("handshake-failed")) > seen, "the line in the log")
     event = gate.await_event("handshake-failed", why="client trusts no CA of ours (alert unknown_ca)")
     assert "`certificate`" in event["change"]
+
+
+def test_a_client_that_uses_another_name(gate):
+    with pytest.raises(ssl.SSLCertVerificationError, match="(?i)hostname mismatch"):
+        shake(gate, gate.context(), name="smtp.example.org")
+    event = gate.await_event("handshake-failed", why="client does not accept our certificate, mostly for its name (alert bad_certificate)")
+    assert "use a name that is in our certificate" in event["change"]
 
 
 def test_a_client_that_says_nothing_about_our_certificate(gate):
