@@ -79,7 +79,7 @@ read_on(struct front_session *s, bool *over)
 {
 	uint8_t octets[FIRST_OCTETS_MAX];
 	ssize_t n = recv(s->fd, octets, sizeof octets - s->in.len, MSG_DONTWAIT);
-	bool kept = n <= 0 || wire_keep(&s->in, (struct span){ octets, (size_t)n });
+	bool kept = n <= 0 || wire_keep(s, (struct span){ octets, (size_t)n });
 
 	*over = n == 0;
 	/* Who speaks in clear where TLS belongs may have said a password. */
@@ -171,13 +171,21 @@ is_proxy(const struct sockaddr_storage *from)
 	return conf_is_proxy(&front.child.conf, address);
 }
 
+/* From here on s->peer is who has come. */
+static void
+peer_is_known(struct front_session *s)
+{
+	/* Where TLS comes first, poll will tell. */
+	if (!s->implicit)
+		first_ready(s);
+}
+
 void
 first_begin(struct front_session *s, const struct sockaddr_storage *from)
 {
 	wire_watch(s, UV_READABLE);
 	if (!is_proxy(from)) {
-		if (!s->implicit)
-			first_ready(s);
+		peer_is_known(s);
 		return;
 	}
 	s->proxy = calloc(1, sizeof *s->proxy);
@@ -250,8 +258,7 @@ proxy_done(struct front_session *s)
 	free(s->proxy);
 	s->proxy = NULL;
 	phase_enter(s, PHASE_NEW);
-	/* Its client's first octets may have come with it. */
-	first_ready(s);
+	peer_is_known(s);
 }
 
 void

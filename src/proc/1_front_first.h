@@ -44,8 +44,8 @@ void words_handshake(const struct front_session *);
 void words_count_unsaid(void);
 
 /* ---- 1_front_wire.c ---- */
-/* Keep octets for later; false when memory is short. */
-bool wire_keep(struct front_held *, struct span);
+/* Keep input for later; false when memory is short. */
+bool wire_keep(struct front_session *, struct span);
 /* Send what fits, wait for nothing, let the peer read it; then the end. why: for the log. */
 void wire_last_words(struct front_session *, struct span, const char *why);
 void wire_shake(struct front_session *);

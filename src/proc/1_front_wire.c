@@ -22,8 +22,8 @@ wire_forget(struct front_held *h, bool secret)
 	*h = (struct front_held){ NULL, 0 };
 }
 
-bool
-wire_keep(struct front_held *h, struct span s)
+static bool
+held_append(struct front_held *h, struct span s)
 {
 	uint8_t *p = realloc(h->p, h->len + s.len);
 
@@ -51,7 +51,7 @@ wire_hold_input(struct front_session *s)
 {
 	struct span rest = { front.in.p + front.at, front.in.len - front.at };
 
-	if (s->phase == PHASE_TALK && rest.len > 0 && !wire_keep(&s->in, rest))
+	if (s->phase == PHASE_TALK && rest.len > 0 && !held_append(&s->in, rest))
 		session_drop(s, "out of memory");
 	if (front.sensitive)
 		wipe(front.in.p, front.high);
@@ -164,7 +164,7 @@ wire_send(struct front_session *s)
 		return false;
 	}
 	span_skip(&out, written);
-	if (out.len > 0 && !wire_keep(&s->out, out))
+	if (out.len > 0 && !held_append(&s->out, out))
 		session_drop(s, "out of memory");
 	return out.len == 0;
 }
@@ -197,6 +197,12 @@ wire_watch(struct front_session *s, int events)
 		(void)uv_poll_stop(&s->poll);
 	else
 		(void)uv_poll_start(&s->poll, events, wire_ready);
+}
+
+bool
+wire_keep(struct front_session *s, struct span octets)
+{
+	return held_append(&s->in, octets);
 }
 
 /* ---- the end ---- */
