@@ -133,14 +133,14 @@ clear_ready(struct front_session *s)
 void
 first_ready(struct front_session *s)
 {
-	uint8_t octet;
-	ssize_t n = s->in.p == NULL ? recv(s->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) : 0;
+	uint8_t octet = 0;
 
 	if (!s->implicit)
 		clear_ready(s);
-	else if (n == 1 && first_octets_tell((struct span){ &octet, 1 }, false) == FIRST_TLS)
+	else if (s->in.p == NULL && recv(s->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+	    first_octets_tell((struct span){ &octet, 1 }, false) == FIRST_TLS)
 		wire_shake(s);                  /* which reads that octet itself */
-	else if (n != -1 || (errno != EAGAIN && errno != EINTR))
+	else
 		implicit_ready(s);
 }
 

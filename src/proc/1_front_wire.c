@@ -202,7 +202,17 @@ wire_watch(struct front_session *s, int events)
 bool
 wire_keep(struct front_session *s, struct span octets)
 {
-	return held_append(&s->in, octets);
+	/* realloc() would leave a copy behind, and there may be a password in it. */
+	struct front_held all = { malloc(s->in.len + octets.len), s->in.len + octets.len };
+
+	if (all.p == NULL)
+		return false;
+	if (s->in.len > 0)
+		memcpy(all.p, s->in.p, s->in.len);
+	memcpy(all.p + s->in.len, octets.p, octets.len);
+	wire_forget(&s->in, true);
+	s->in = all;
+	return true;
 }
 
 /* ---- the end ---- */
