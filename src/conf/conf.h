@@ -17,6 +17,7 @@ enum {
 	CONF_TEXT_MAX = 256,
 	CONF_LISTEN_MAX = 16,
 	CONF_CERTIFICATES_MAX = 32,
+	CONF_PROXIES_MAX = 32,
 };
 
 struct conf_text {
@@ -33,6 +34,12 @@ struct conf_listen {
 
 struct conf_certificate {
 	struct conf_text chain, key;    /* PEM files */
+};
+
+struct conf_network {
+	char text[52];                  /* as it was given; NUL-terminated */
+	uint8_t address[16];            /* IPv4 mapped into IPv6 */
+	uint8_t bits;                   /* of address that count */
 };
 
 enum conf_relay_kind { CONF_RELAY_MAILDIR, CONF_RELAY_MX, CONF_RELAY_SMART_HOST };
@@ -69,6 +76,8 @@ struct conf {
 	uint32_t listens;
 	struct conf_certificate certificate[CONF_CERTIFICATES_MAX];     /* the first one answers without SNI */
 	uint32_t certificates;                  /* 0: a CA of our own makes one in STATE/tls */
+	struct conf_network proxy[CONF_PROXIES_MAX];    /* who must, and alone may, say for whom by the PROXY protocol */
+	uint32_t proxies;
 	struct conf_relay relay;
 	struct conf_text relay_credentials;     /* file with the smart host's password on its first line, mode 0600 */
 	struct conf_text relay_ca_file;         /* trust for smart hosts; empty: the system's */
@@ -99,7 +108,7 @@ struct conf_key {
 	const char *name;
 	const char *meaning;            /* one sentence for --explain and the manual */
 	const char *example;
-	bool repeatable;                /* listen, certificate */
+	bool repeatable;                /* listen, certificate, proxy */
 };
 
 size_t conf_keys(void);

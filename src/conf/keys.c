@@ -1,5 +1,6 @@
 #include "conf/keys.h"
 
+#include "conf/network.h"
 #include "conf/value.h"
 
 #define MEMBER(type, conf, row) ((type *)(void *)((uint8_t *)(conf) + (row)->offset))
@@ -301,6 +302,27 @@ get_certificate(const struct conf *conf, const struct conf_row *row, size_t item
 	return item < conf->certificates && certificate_format(&conf->certificate[item], out);
 }
 
+static bool
+set_proxy(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	if (conf->proxies == CONF_PROXIES_MAX) {
+		buf_put_text(why, "is one too many; at most 32 proxies, or networks of them");
+		return false;
+	}
+	if (!network_parse(text, &conf->proxy[conf->proxies], why))
+		return false;
+	conf->proxies++;
+	return true;
+}
+
+static bool
+get_proxy(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row;
+	return item < conf->proxies && buf_put_text(out, conf->proxy[item].text);
+}
+
 /* ---- the table ---- */
 
 #define KIB UINT64_C(1024)
@@ -319,6 +341,8 @@ const struct conf_row conf_rows[] = {
 	{ { "certificate", "A certificate chain and its key, PEM files; SNI chooses, the first one answers without.",
 	      "chain=/etc/postern/chain.pem key=/etc/postern/key.pem", true },
 	    set_certificate, get_certificate, 0, 0, 0, NULL },
+	{ { "proxy", "Proxies whose connections begin with a PROXY header, version 2; nobody else's is believed.", "10.0.0.0/8", true },
+	    set_proxy, get_proxy, 0, 0, 0, NULL },
 	{ { "auth-login", "Offer AUTH LOGIN beside PLAIN and SCRAM, for old clients.", "yes", false },
 	    set_boolean, get_boolean, AT(auth_login), 0, 0, "yes" },
 	{ { "size-max", "The biggest message (RFC 1870).", "50 MiB", false },

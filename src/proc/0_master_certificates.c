@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "conf/network.h"
 #include "os/log.h"
 #include "proc/0_master.h"
+#include "smtp/proxy_header.h"
 #include "tls/served.h"
 
 enum { PROOF_TRIES = 20, PROOF_WAIT_US = 250 * 1000 };
@@ -290,6 +292,9 @@ master_prove(struct master *m)
 	p->question.starttls = s->conf.service == CONF_SUBMISSION;
 	(void)snprintf(p->question.address, sizeof(p->question.address), "%s",
 	    strcmp(s->address, "::") == 0 ? "::1" : strcmp(s->address, "0.0.0.0") == 0 ? "127.0.0.1" : s->address);
+	/* Fronts ask whoever comes from such an address for whom he does, us too. */
+	if (conf_is_proxy_text(&m->conf, span_of(p->question.address)))
+		p->question.first = proxy_local_header;
 	/* The first certificate answers without SNI too; a wildcard is asked for by some name below it. */
 	(void)snprintf(p->question.name, sizeof(p->question.name), "%s%.*s", name[0] == '*' ? "postern" : "",
 	    (int)strcspn(name[0] == '*' ? name + 1 : name, " "), name[0] == '*' ? name + 1 : name);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
-#include "proc/1_front.h"
+#include "proc/1_front_first.h"
 #include "proc/1_front_sign.h"
 #include "proc/cage.h"
 
@@ -38,10 +38,10 @@ expire(struct front_session *s)
 {
 	switch (s->queue) {
 	case QUEUE_HANDSHAKE:
-		if (s->phase == PHASE_NEW)
-			words_misused(s, "nothing came, not even a TLS handshake",
-			    "a client that waits for a greeting here needs SSL/TLS as its connection security");
-		session_drop(s, NULL);
+		if (s->phase == PHASE_NEW || s->phase == PHASE_PROXY)
+			first_expired(s);
+		else
+			session_drop(s, NULL);
 		break;
 	case QUEUE_CLIENT:
 		talk_end(s, FAIL_TIMEOUT);
@@ -100,6 +100,7 @@ on_sweep(uv_timer_t *timer)
 	for (size_t q = 0; q < QUEUE_MAX; q++)
 		while ((s = front.queue[q].oldest) != NULL && now - s->since >= allowed(s))
 			expire(s);
+	words_count_unsaid();
 	resume_accepting();
 	/* What was sent lazily does not wait longer than this. */
 	if (front.auth != NULL)
@@ -312,7 +313,7 @@ on_reload(void *arg)
 static void
 drain_one(struct front_session *s)
 {
-	if (s->phase == PHASE_NEW || s->phase == PHASE_HANDSHAKE)
+	if (s->phase == PHASE_NEW || s->phase == PHASE_PROXY || s->phase == PHASE_HANDSHAKE)
 		session_drop(s, NULL);
 	else if (talk_is_idle(s))
 		talk_end(s, FAIL_SHUTDOWN);

@@ -43,7 +43,8 @@ enum front_queue {
 };
 
 enum front_phase {
-	PHASE_NEW,              /* implicit TLS, nothing heard yet */
+	PHASE_NEW,              /* nothing heard yet; STARTTLS: not greeted yet */
+	PHASE_PROXY,            /* a proxy has to say for whom it comes */
 	PHASE_HANDSHAKE,
 	PHASE_TALK,             /* the engine has the word */
 	PHASE_GOODBYE,          /* the last reply is held, close_notify follows */
@@ -85,6 +86,7 @@ struct front_session {
 	struct smtp_server smtp;
 	struct front_conf *conf;
 	struct tls_session *tls;
+	struct proxy_header *proxy;             /* in PHASE_PROXY, else NULL */
 	struct front_draft *draft;              /* lent to the engine, or NULL */
 	struct front_session *older, *newer;    /* in the list of its queue; newer also chains free ones */
 	uint64_t since;                         /* uv_now() when it joined that list */
@@ -103,6 +105,7 @@ struct front_session {
 	uint8_t events;                         /* that libuv watches for */
 	uint8_t mechanism;
 	bool implicit;                          /* TLS from the first octet on */
+	bool peer_is_proxy;                     /* it did not say for whom it comes */
 	bool stalled;                           /* 4_spool is behind: not reading */
 	bool owed, parked;                      /* its COMMIT has no answer yet; gone, but the place is not free for that */
 	char peer[FRONT_PEER_MAX];              /* address literal, with brackets */
@@ -241,9 +244,6 @@ void spool_lost(void);
 void words_proved(const struct front_session *);
 void words_not_proved(const struct front_session *, enum fail, struct span login);
 void words_ended(const struct front_session *, const char *why);
-/* A client that is set up wrongly, and what its owner should change; limited in number (6409-11). */
-void words_misused(const struct front_session *, const char *what, const char *change);
-void words_handshake(const struct front_session *, const char *why);
 /* The peer's address without the literal's clothes. */
 struct span words_peer(const struct front_session *);
 

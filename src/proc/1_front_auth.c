@@ -27,6 +27,7 @@ send_start(struct front_session *s, struct span response)
 		.initial = response,
 		.peer = words_peer(s),
 		.helo = { s->smtp.helo, s->smtp.helo_len },
+		.flags = s->peer_is_proxy ? AUTH_PEER_IS_PROXY : 0,
 	};
 
 	m.binding_type = (uint32_t)tls_binding(s->tls, &binding);

@@ -217,17 +217,18 @@ draft_give(struct front_draft *d)
 /* ---- life ---- */
 
 /*
- * The legal ways: NEW and HANDSHAKE lead to TALK, and TALK back to HANDSHAKE once (STARTTLS); TALK to GOODBYE and LINGER;
- * everything to GONE.
+ * The legal ways: NEW leads to PROXY and back once; NEW and HANDSHAKE lead to TALK, and TALK back to HANDSHAKE once (STARTTLS);
+ * NEW, PROXY and TALK to GOODBYE and LINGER; everything to GONE.
  */
 void
 phase_enter(struct front_session *s, enum front_phase next)
 {
 	static const unsigned from[] = {
-		[PHASE_NEW] = 1u << PHASE_GONE,
+		[PHASE_NEW] = 1u << PHASE_GONE | 1u << PHASE_PROXY,
+		[PHASE_PROXY] = 1u << PHASE_NEW,
 		[PHASE_HANDSHAKE] = 1u << PHASE_NEW | 1u << PHASE_TALK,
 		[PHASE_TALK] = 1u << PHASE_HANDSHAKE | 1u << PHASE_NEW,
-		[PHASE_GOODBYE] = 1u << PHASE_TALK,
+		[PHASE_GOODBYE] = 1u << PHASE_TALK | 1u << PHASE_NEW | 1u << PHASE_PROXY,
 		[PHASE_LINGER] = 1u << PHASE_GOODBYE,
 		[PHASE_GONE] = ~(1u << PHASE_GONE),
 	};
@@ -278,6 +279,8 @@ session_drop(struct front_session *s, const char *why)
 	s->tls = NULL;
 	wire_forget(&s->in, true);
 	wire_forget(&s->out, false);
+	free(s->proxy);
+	s->proxy = NULL;
 	free(s->login);
 	free(s->allowed);
 	s->login = s->allowed = NULL;

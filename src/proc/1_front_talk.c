@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "proc/1_front.h"
+#include "proc/1_front_first.h"
 
 /* ---- one call of the engine ---- */
 
@@ -159,6 +159,8 @@ want_close(struct front_session *s)
 {
 	bool quit = said_bye();
 
+	if (s->smtp.foreign)
+		words_misused(s, s->tls != NULL ? MISUSE_HTTP_IN_TLS : MISUSE_HTTP_IN_CLEAR);
 	(void)wire_send(s);
 	if (s->phase == PHASE_TALK)
 		wire_goodbye(s, quit ? NULL : front.draining ? "shutting down" : "closed by us");

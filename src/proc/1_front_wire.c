@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
-#include "proc/1_front.h"
+#include "proc/1_front_first.h"
 
 /* ---- what is left over ---- */
 
@@ -89,6 +89,9 @@ lost(struct front_session *s, enum tls_step step)
 
 	if (step == TLS_FAILED && s->tls != NULL) {
 		tls_why(s->tls, &why);
+		/* Some clients look at the certificate only when the handshake is over. */
+		if (tls_cure(s->tls) != TLS_CURE_UNKNOWN)
+			words_handshake(s);
 		session_drop(s, text);
 		return;
 	}
@@ -96,13 +99,6 @@ lost(struct front_session *s, enum tls_step step)
 	if (step == TLS_CLOSED && !wire_send(s) && s->phase == PHASE_GONE)
 		return;
 	session_drop(s, step == TLS_CLOSED ? "closed without QUIT" : "connection lost");
-}
-
-/* A TLS record where a command must be: the client expects implicit TLS on the STARTTLS port. */
-static bool
-is_stray_record(const struct front_session *s)
-{
-	return s->tls == NULL && s->smtp.state == SMTP_OPENED && front.in.len >= 2 && front.in.p[0] == 0x16 && front.in.p[1] == 3;
 }
 
 bool
@@ -125,11 +121,8 @@ wire_read(struct front_session *s)
 	front.high = front.high < in.len ? in.len : front.high;
 	front.more = step == TLS_DONE && (s->tls != NULL ? tls_buffered(s->tls) > 0 : buf_room(&in) == 0);
 	front.hungry = false;
-	if (step == TLS_DONE && is_stray_record(s)) {
-		words_misused(s, "TLS on the STARTTLS port", "use port 465 for SSL/TLS, or set the connection security to STARTTLS");
-		session_drop(s, NULL);
+	if (step == TLS_DONE && s->tls == NULL && s->smtp.state == SMTP_OPENED && !first_in_clear(s, buf_span(&front.in)))
 		return false;
-	}
 	if (step != TLS_DONE && step != TLS_READ && step != TLS_WRITE)
 		lost(s, step);
 	return step == TLS_DONE;
@@ -206,6 +199,22 @@ wire_watch(struct front_session *s, int events)
 		(void)uv_poll_start(&s->poll, events, wire_ready);
 }
 
+bool
+wire_keep(struct front_session *s, struct span octets)
+{
+	/* realloc() would leave a copy behind, and there may be a password in it. */
+	struct front_held all = { malloc(s->in.len + octets.len), s->in.len + octets.len };
+
+	if (all.p == NULL)
+		return false;
+	if (s->in.len > 0)
+		memcpy(all.p, s->in.p, s->in.len);
+	memcpy(all.p + s->in.len, octets.p, octets.len);
+	wire_forget(&s->in, true);
+	s->in = all;
+	return true;
+}
+
 /* ---- the end ---- */
 
 /* Closing with input unread would make TCP take back what we have just said (RFC 1122 4.2.2.13). */
@@ -253,14 +262,19 @@ wire_goodbye(struct front_session *s, const char *why)
 	}
 }
 
+void
+wire_last_words(struct front_session *s, struct span words, const char *why)
+{
+	if (words.len > 0)
+		(void)send(s->fd, words.p, words.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	wire_goodbye(s, why);
+}
+
 /* ---- shaking hands ---- */
 
 static void
 shake(struct front_session *s)
 {
-	char text[400];
-	struct buf why = BUF_OVER(text);
-
 	switch (tls_handshake(s->tls)) {
 	case TLS_DONE:
 		wire_watch(s, UV_READABLE);
@@ -276,8 +290,7 @@ shake(struct front_session *s)
 		wire_watch(s, UV_WRITABLE);
 		return;
 	default:
-		tls_why(s->tls, &why);
-		words_handshake(s, text);
+		words_handshake(s);
 		session_drop(s, NULL);
 	}
 }
@@ -295,6 +308,14 @@ shake_begin(struct front_session *s)
 }
 
 void
+wire_shake(struct front_session *s)
+{
+	shake_begin(s);
+	if (s->phase == PHASE_HANDSHAKE)
+		shake(s);
+}
+
+void
 wire_starttls(struct front_session *s)
 {
 	/* What the client, or somebody in between, has sent behind STARTTLS was not said under TLS (3207-7). */
@@ -303,49 +324,7 @@ wire_starttls(struct front_session *s)
 	wire_watch(s, UV_READABLE);
 }
 
-static bool
-starts_with(struct span s, const char *text)
-{
-	return span_take(&s, span_of(text));
-}
-
-/* On the implicit port: is it TLS that comes? Whoever talks plainly is told nothing, but we say so in the log. */
-static bool
-is_tls(const struct front_session *s)
-{
-	static const char *const http[] = { "GET ", "POST", "HEAD", "PUT ", "OPTI", "CONN" };
-	uint8_t head[4];
-	ssize_t n = recv(s->fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
-	struct span seen = { head, n > 0 ? (size_t)n : 0 };
-
-	if (n == 0)
-		return false;           /* it only knocked */
-	if (n == -1 || head[0] == 0x16)
-		return true;
-	for (size_t i = 0; i < sizeof http / sizeof http[0]; i++)
-		if (starts_with(seen, http[i])) {
-			words_misused(s, "HTTP on the submissions port", "this is a mail port; a web browser has no business here");
-			return false;
-		}
-	words_misused(s, starts_with(seen, "EHLO") || starts_with(seen, "HELO") ? "plaintext SMTP on the submissions port" :
-	    "something that is not TLS on the submissions port",
-	    "set the connection security to SSL/TLS, or use port 587 with STARTTLS");
-	return false;
-}
-
 /* ---- events ---- */
-
-static void
-ready_new(struct front_session *s)
-{
-	if (!is_tls(s)) {
-		session_drop(s, NULL);
-		return;
-	}
-	shake_begin(s);
-	if (s->phase == PHASE_HANDSHAKE)
-		shake(s);
-}
 
 void
 wire_ready(uv_poll_t *poll, int status, int events)
@@ -358,7 +337,10 @@ wire_ready(uv_poll_t *poll, int status, int events)
 	}
 	switch (s->phase) {
 	case PHASE_NEW:
-		ready_new(s);
+		first_ready(s);
+		break;
+	case PHASE_PROXY:
+		first_proxy_ready(s);
 		break;
 	case PHASE_HANDSHAKE:
 		shake(s);
@@ -383,7 +365,7 @@ wire_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- accepting ---- */
 
-static void
+void
 peer_format(const struct sockaddr_storage *from, char out[FRONT_PEER_MAX])
 {
 	const struct sockaddr_in *v4 = (const void *)from;
@@ -431,9 +413,7 @@ welcome(int fd, bool implicit, const struct sockaddr_storage *from)
 		turn_away(fd, implicit);
 		return;
 	}
-	wire_watch(s, UV_READABLE);
-	if (!implicit)
-		talk_begin(s);
+	first_begin(s, from);
 }
 
 void

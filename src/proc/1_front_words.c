@@ -1,8 +1,6 @@
 #include <string.h>
 
-#include "proc/1_front.h"
-
-enum { LINES_A_MINUTE = 20 };
+#include "proc/1_front_first.h"
 
 struct span
 words_peer(const struct front_session *s)
@@ -89,56 +87,129 @@ words_ended(const struct front_session *s, const char *why)
 	log_end(&l);
 }
 
-/* May another line of the kind that strangers can cause be written? *silent: how many were not, since the last one. */
+/* ---- what strangers can cause ---- */
+
+static const struct misuse {
+	enum log_level level;
+	const char *event, *what, *change;
+} misuses[MISUSE_MAX] = {
+#define CLIENT LOG_NOTE, "client-misconfigured"
+#define PROXY LOG_WARN, "proxy-refused"
+	[MISUSE_SMTP] = { CLIENT, "plaintext SMTP on the submissions port",
+	    "set the connection security to SSL/TLS, or use port 587 with STARTTLS" },
+	[MISUSE_SILENT] = { CLIENT, "nothing came, not even a TLS handshake",
+	    "a client that waits for a greeting here needs SSL/TLS as its connection security" },
+	[MISUSE_HTTP] = { CLIENT, "HTTP on the submissions port", "this is a mail port; a web browser has no business here" },
+	[MISUSE_HTTP_IN_TLS] = { CLIENT, "HTTP inside TLS",
+	    "a web page that leads browsers here may want to misuse the certificate (ALPACA)" },
+	[MISUSE_HTTP_IN_CLEAR] = { CLIENT, "HTTP on the STARTTLS port", "this is a mail port; a web browser has no business here" },
+	[MISUSE_URD] = { CLIENT, "a URD request (group and source of a multicast) on the submissions port",
+	    "a router between this client and us should take it: switch URD on there, or let the client use IGMPv3" },
+	[MISUSE_SSL2] = { CLIENT, "SSL 2.0 hello on the submissions port",
+	    "let the client speak TLS 1.2 or later; it may need an update" },
+	[MISUSE_OTHER] = { CLIENT, "something that is not TLS on the submissions port",
+	    "set the connection security to SSL/TLS, or use port 587 with STARTTLS" },
+	[MISUSE_TLS_IN_CLEAR] = { CLIENT, "TLS on the STARTTLS port",
+	    "use port 465 for SSL/TLS, or set the connection security to STARTTLS" },
+#define HANDSHAKE LOG_NOTE, "handshake-failed"
+	[MISUSE_HANDSHAKE + TLS_CURE_UNKNOWN] = { HANDSHAKE, "other reasons", NULL },
+	[MISUSE_HANDSHAKE + TLS_CURE_UPDATE] = { HANDSHAKE, "the client is too old",
+	    "let the client speak TLS 1.2 or later with AEAD suites; it, its TLS library or its system may need an update" },
+	[MISUSE_HANDSHAKE + TLS_CURE_TRUST] = { HANDSHAKE, "the client does not trust our certificate",
+	    "let the client trust our CA and use a name that is in our certificate, or set `certificate` to one that it trusts" },
+	[MISUSE_HANDSHAKE + TLS_CURE_NAME] = { HANDSHAKE, "the client uses a name that is not in our certificate",
+	    "let the client use a name that is in our certificate, or set `certificate` to one that has the name it uses" },
+	[MISUSE_HANDSHAKE + TLS_CURE_RENEW] = { HANDSHAKE, "the client says that our certificate is out of date",
+	    "renew `certificate`, or set the client's clock right" },
+	[MISUSE_HANDSHAKE + TLS_CURE_KIND] = { HANDSHAKE, "the client cannot use our kind of key",
+	    "add a `certificate` with another kind of key (RSA beside ECDSA), or update the client" },
+	[MISUSE_HANDSHAKE + TLS_CURE_ALPN] = { HANDSHAKE, "the client wants another protocol (ALPN)",
+	    "no mail client does; a web page that leads browsers here may want to misuse the certificate (ALPACA)" },
+	[MISUSE_PROXY_STRANGER] = { LOG_NOTE, "proxy-refused", "PROXY header from an address that is not in `proxy`",
+	    "if it is a proxy of yours, add its address to `proxy`; nobody else is believed" },
+	[MISUSE_PROXY_ABSENT] = { PROXY, "no PROXY header from an address in `proxy`",
+	    "let it send version 2 (send-proxy-v2 in HAProxy), or take its address out of `proxy`" },
+	[MISUSE_PROXY_VERSION] = { PROXY, "PROXY header of version 1",
+	    "let the proxy send version 2 (send-proxy-v2 instead of send-proxy in HAProxy)" },
+	[MISUSE_PROXY_BAD] = { PROXY, "PROXY header malformed", "see what is between this proxy and us, and which version it runs" },
+	[MISUSE_PROXY_LATE] = { PROXY, "no whole PROXY header within half a minute from an address in `proxy`",
+	    "let it send version 2 (send-proxy-v2 in HAProxy), or take its address out of `proxy`" },
+};
+
+/* One kind must not hide another, so each has its own minute. */
+static struct limit { uint64_t minute, lines, unsaid; } limits[MISUSE_MAX];
+
+static uint64_t
+this_minute(void)
+{
+	return uv_now(&front.child.loop) / 60000;
+}
+
 static bool
-within_limit(uint64_t *silent)
+within_limit(struct limit *l)
 {
-	static uint64_t minute, lines, unsaid;
-	uint64_t now = uv_now(&front.child.loop) / 60000;
+	if (l->minute != this_minute()) {
+		l->minute = this_minute();
+		l->lines = 0;
+	}
+	if (l->lines < MISUSE_LINES) {
+		l->lines++;
+		return true;
+	}
+	l->unsaid++;
+	return false;
+}
 
-	if (now != minute) {
-		minute = now;
-		lines = 0;
-	}
-	if (lines == LINES_A_MINUTE) {
-		unsaid++;
-		return false;
-	}
-	lines++;
-	*silent = unsaid;
-	unsaid = 0;
-	return true;
+static const char *
+what_key(enum front_misuse misuse)
+{
+	return misuse >= MISUSE_HANDSHAKE && misuse <= MISUSE_HANDSHAKE_LAST ? "why" : "what";
 }
 
 void
-words_misused(const struct front_session *s, const char *what, const char *change)
+words_misused_because(const struct front_session *s, enum front_misuse misuse, const char *what)
 {
+	const struct misuse *m = &misuses[misuse];
 	struct log_line l;
-	uint64_t silent;
 
-	if (!within_limit(&silent))
+	if (!within_limit(&limits[misuse]))
 		return;
-	log_begin(&l, LOG_NOTE, "client-misconfigured");
+	log_begin(&l, m->level, m->event);
 	put_session(&l, s);
-	log_text(&l, "what", what);
-	log_text(&l, "change", change);
-	if (silent > 0)
-		log_u64(&l, "unsaid", silent);
+	log_text(&l, what_key(misuse), what);
+	if (m->change != NULL)
+		log_text(&l, "change", m->change);
 	log_end(&l);
 }
 
 void
-words_handshake(const struct front_session *s, const char *why)
+words_misused(const struct front_session *s, enum front_misuse misuse)
 {
-	struct log_line l;
-	uint64_t silent;
+	words_misused_because(s, misuse, misuses[misuse].what);
+}
 
-	if (!within_limit(&silent))
-		return;
-	log_begin(&l, LOG_NOTE, "handshake-failed");
-	put_session(&l, s);
-	log_text(&l, "why", why);
-	if (silent > 0)
-		log_u64(&l, "unsaid", silent);
-	log_end(&l);
+void
+words_handshake(const struct front_session *s)
+{
+	char text[400];
+	struct buf why = BUF_OVER(text);
+
+	tls_why(s->tls, &why);
+	words_misused_because(s, MISUSE_HANDSHAKE + tls_cure(s->tls), text);
+}
+
+void
+words_count_unsaid(void)
+{
+	for (enum front_misuse i = 0; i < MISUSE_MAX; i++) {
+		struct log_line l;
+
+		if (limits[i].unsaid == 0 || limits[i].minute == this_minute())
+			continue;
+		log_begin(&l, misuses[i].level, misuses[i].event);
+		log_text(&l, what_key(i), misuses[i].what);
+		log_u64(&l, "unsaid", limits[i].unsaid);
+		log_end(&l);
+		limits[i].unsaid = 0;
+	}
 }

@@ -314,16 +314,6 @@ cmd_unimplemented(struct smtp_server *s, struct span args)
 	return because(FAIL_UNIMPLEMENTED, NULL);
 }
 
-/* A browser that was led here with a form full of commands (RFC 5321 7.8). */
-static struct verdict
-cmd_foreign(struct smtp_server *s, struct span args)
-{
-	(void)args;
-	reply_verdict(s, because(FAIL_COMMAND, "this is not HTTP"));
-	server_give_up(s);
-	return because(OK, NULL);
-}
-
 static struct verdict
 cmd_unknown(struct smtp_server *s, struct span args)
 {
@@ -384,11 +374,6 @@ static const struct command {
 	{ SPAN_INIT("ETRN"), ANY, EIGHTBIT, cmd_unimplemented, refuse_simply },
 	{ SPAN_INIT("TURN"), ANY, EIGHTBIT, cmd_unimplemented, refuse_simply },
 	{ SPAN_INIT("ATRN"), ANY, EIGHTBIT, cmd_unimplemented, refuse_simply },
-	{ SPAN_INIT("GET"), ANY, BEFORE_TLS | EIGHTBIT, cmd_foreign, refuse_simply },
-	{ SPAN_INIT("POST"), ANY, BEFORE_TLS | EIGHTBIT, cmd_foreign, refuse_simply },
-	{ SPAN_INIT("PUT"), ANY, BEFORE_TLS | EIGHTBIT, cmd_foreign, refuse_simply },
-	{ SPAN_INIT("OPTIONS"), ANY, BEFORE_TLS | EIGHTBIT, cmd_foreign, refuse_simply },
-	{ SPAN_INIT("CONNECT"), ANY, BEFORE_TLS | EIGHTBIT, cmd_foreign, refuse_simply },
 };
 
 static const struct command unknown = { SPAN_INIT(""), ANY, EIGHTBIT, cmd_unknown, refuse_simply };

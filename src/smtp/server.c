@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "smtp/first_octets.h"
 #include "smtp/server_room.h"
 
 static const unsigned edges[SMTP_STATE_MAX] = {
@@ -178,6 +179,12 @@ line_step(struct smtp_server *s, struct span in)
 	struct span head = span_head(in, limit);
 	uint64_t seen = 0;
 
+	if (http_begins(in)) {
+		/* Its line need not end, and nothing is said: see the top of server.h. */
+		s->foreign = true;
+		server_hang_up(s);
+		return in.len;
+	}
 	n = plain_length(head, &seen);
 	if (needs_more(head, n)) {
 		if (head.len < limit)

@@ -24,6 +24,9 @@
  * COMMIT ends the draft whatever the answer. ABORT is asked when the engine drops an open draft (RSET, EHLO, QUIT, refused
  * content, too many errors); the reply is in io->out by then. At CLOSE no draft is open, but for smtp_server_end().
  *
+ * A line that begins as a request of HTTP ends the session without a reply: its browser has been led here, and what we say could
+ * be taken for the answer of somebody else with the same certificate (ALPACA; RFC 5321 7.8).
+ *
  * A bare CR, a bare LF or a NUL in a command line is answered 500 5.5.2, then 421, and ends the session: a client has no
  * reason for it, and two readers that disagree about line ends are what smuggling needs (RFC 5321 2.3.8, 7.8).
  *
@@ -201,6 +204,7 @@ struct smtp_server {
 	uint8_t then;                   /* what follows STORE or ABORT; private */
 	bool esmtp;                     /* EHLO, not HELO */
 	bool authenticated;
+	bool foreign;                   /* closed by us at a line of HTTP, without a word */
 	bool swallowing;                /* inside a line that was too long */
 	bool drafting;                  /* the driver has an open draft */
 	bool dot_data;                  /* SMTP_BODY by DATA, not by BDAT */

@@ -40,7 +40,7 @@ connect_to(const struct tls_served_question *q)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	result = is_v6 ? connect(fd, (struct sockaddr *)&v6, sizeof(v6)) : connect(fd, (struct sockaddr *)&v4, sizeof(v4));
-	if (result == 0)
+	if (result == 0 && send(fd, q->first.p, q->first.len, MSG_NOSIGNAL) == (ssize_t)q->first.len)
 		return fd;
 	(void)close(fd);
 	return -1;

@@ -17,6 +17,7 @@ struct tls_served_question {
 	char name[256];         /* for SNI; may be empty */
 	uint16_t port;
 	bool starttls;          /* say EHLO and STARTTLS first */
+	struct span first;      /* what goes out before anything else; static, mostly empty */
 };
 
 /* SHA-256 of the leaf that is served. The chain is not judged. */

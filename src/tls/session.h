@@ -55,4 +55,17 @@ enum tls_binding_type tls_binding(struct tls_session *, struct buf *out);
  * is missing, which alert came. No newline. */
 void tls_why(const struct tls_session *, struct buf *out);
 
+/* What the last failure of a server's session calls for, as far as it can be known. */
+enum tls_cure {
+	TLS_CURE_UNKNOWN,
+	TLS_CURE_UPDATE,        /* the client is too old: TLS 1.2 with AEAD suites is the least */
+	TLS_CURE_TRUST,         /* the client must trust our CA, or we need a certificate of one that it trusts */
+	TLS_CURE_NAME,          /* the certificate needs the name that the client uses, or the other way round */
+	TLS_CURE_RENEW,         /* the certificate needs to be replaced */
+	TLS_CURE_KIND,          /* another kind of key beside ours */
+	TLS_CURE_ALPN,          /* whoever wants another protocol has been led here */
+	TLS_CURE_MAX
+};
+enum tls_cure tls_cure(const struct tls_session *);
+
 #endif

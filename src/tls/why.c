@@ -78,71 +78,90 @@ tls_verify_words(const char *name, int error, X509 *cert, struct buf *all)
 
 /* ---- what else goes wrong ---- */
 
-struct row { int reason; const char *words; };
+struct row { int reason; const char *words; enum tls_cure cure; };
 
 /* What the other side told us before it hung up; OpenSSL numbers alerts from 1000. */
 static const struct row alerts[] = {
-	{ SSL_AD_UNEXPECTED_MESSAGE, "unexpected_message" },
-	{ SSL_AD_BAD_RECORD_MAC, "bad_record_mac" },
-	{ SSL_AD_HANDSHAKE_FAILURE, "handshake_failure" },
-	{ SSL_AD_BAD_CERTIFICATE, "bad_certificate" },
-	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "unsupported_certificate" },
-	{ SSL_AD_CERTIFICATE_REVOKED, "certificate_revoked" },
-	{ SSL_AD_CERTIFICATE_EXPIRED, "certificate_expired" },
-	{ SSL_AD_CERTIFICATE_UNKNOWN, "certificate_unknown" },
-	{ SSL_AD_ILLEGAL_PARAMETER, "illegal_parameter" },
-	{ SSL_AD_UNKNOWN_CA, "unknown_ca" },
-	{ SSL_AD_ACCESS_DENIED, "access_denied" },
-	{ SSL_AD_DECODE_ERROR, "decode_error" },
-	{ SSL_AD_DECRYPT_ERROR, "decrypt_error" },
-	{ SSL_AD_PROTOCOL_VERSION, "protocol_version" },
-	{ SSL_AD_INSUFFICIENT_SECURITY, "insufficient_security" },
-	{ SSL_AD_INTERNAL_ERROR, "internal_error" },
-	{ SSL_AD_INAPPROPRIATE_FALLBACK, "inappropriate_fallback" },
-	{ SSL_AD_USER_CANCELLED, "user_canceled" },
-	{ SSL_AD_NO_RENEGOTIATION, "no_renegotiation" },
-	{ SSL_AD_MISSING_EXTENSION, "missing_extension" },
-	{ SSL_AD_UNRECOGNIZED_NAME, "unrecognized_name" },
-	{ SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE, "bad_certificate_status_response" },
-	{ SSL_AD_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity" },
-	{ SSL_AD_CERTIFICATE_REQUIRED, "certificate_required" },
-	{ SSL_AD_NO_APPLICATION_PROTOCOL, "no_application_protocol" },
+	{ SSL_AD_UNEXPECTED_MESSAGE, "unexpected_message", TLS_CURE_UNKNOWN },
+	{ SSL_AD_BAD_RECORD_MAC, "bad_record_mac", TLS_CURE_UNKNOWN },
+	{ SSL_AD_HANDSHAKE_FAILURE, "handshake_failure", TLS_CURE_UNKNOWN },
+	{ SSL_AD_BAD_CERTIFICATE, "bad_certificate", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "unsupported_certificate", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_REVOKED, "certificate_revoked", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_EXPIRED, "certificate_expired", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_UNKNOWN, "certificate_unknown", TLS_CURE_UNKNOWN },
+	{ SSL_AD_ILLEGAL_PARAMETER, "illegal_parameter", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNKNOWN_CA, "unknown_ca", TLS_CURE_UNKNOWN },
+	{ SSL_AD_ACCESS_DENIED, "access_denied", TLS_CURE_UNKNOWN },
+	{ SSL_AD_DECODE_ERROR, "decode_error", TLS_CURE_UNKNOWN },
+	{ SSL_AD_DECRYPT_ERROR, "decrypt_error", TLS_CURE_UNKNOWN },
+	{ SSL_AD_PROTOCOL_VERSION, "protocol_version", TLS_CURE_UNKNOWN },
+	{ SSL_AD_INSUFFICIENT_SECURITY, "insufficient_security", TLS_CURE_UNKNOWN },
+	{ SSL_AD_INTERNAL_ERROR, "internal_error", TLS_CURE_UNKNOWN },
+	{ SSL_AD_INAPPROPRIATE_FALLBACK, "inappropriate_fallback", TLS_CURE_UNKNOWN },
+	{ SSL_AD_USER_CANCELLED, "user_canceled", TLS_CURE_UNKNOWN },
+	{ SSL_AD_NO_RENEGOTIATION, "no_renegotiation", TLS_CURE_UNKNOWN },
+	{ SSL_AD_MISSING_EXTENSION, "missing_extension", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNRECOGNIZED_NAME, "unrecognized_name", TLS_CURE_UNKNOWN },
+	{ SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE, "bad_certificate_status_response", TLS_CURE_UNKNOWN },
+	{ SSL_AD_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity", TLS_CURE_UNKNOWN },
+	{ SSL_AD_CERTIFICATE_REQUIRED, "certificate_required", TLS_CURE_UNKNOWN },
+	{ SSL_AD_NO_APPLICATION_PROTOCOL, "no_application_protocol", TLS_CURE_UNKNOWN },
 };
 
 /* What a client that sent an alert did not like about us. */
 static const struct row alert_meanings[] = {
-	{ SSL_AD_UNKNOWN_CA, "client trusts no CA of ours" },
-	{ SSL_AD_BAD_CERTIFICATE, "client does not accept our certificate, mostly for its name" },
-	{ SSL_AD_CERTIFICATE_EXPIRED, "client says that our certificate has expired" },
-	{ SSL_AD_CERTIFICATE_UNKNOWN, "client does not accept our certificate" },
-	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "client cannot use our kind of certificate" },
-	{ SSL_AD_PROTOCOL_VERSION, "client speaks no TLS version of ours" },
-	{ SSL_AD_HANDSHAKE_FAILURE, "client found no common settings" },
+	{ SSL_AD_UNKNOWN_CA, "client trusts no CA of ours", TLS_CURE_TRUST },
+	{ SSL_AD_BAD_CERTIFICATE, "client does not accept our certificate, mostly for its name", TLS_CURE_NAME },
+	{ SSL_AD_CERTIFICATE_EXPIRED, "client says that our certificate has expired", TLS_CURE_RENEW },
+	{ SSL_AD_CERTIFICATE_REVOKED, "client says that our certificate is revoked", TLS_CURE_RENEW },
+	{ SSL_AD_CERTIFICATE_UNKNOWN, "client does not accept our certificate", TLS_CURE_TRUST },
+	{ SSL_AD_UNSUPPORTED_CERTIFICATE, "client cannot use our kind of certificate", TLS_CURE_KIND },
+	{ SSL_AD_UNRECOGNIZED_NAME, "client misses the name that it asked for", TLS_CURE_NAME },
+	{ SSL_AD_PROTOCOL_VERSION, "client speaks no TLS version of ours", TLS_CURE_UPDATE },
+	{ SSL_AD_HANDSHAKE_FAILURE, "client found no common settings", TLS_CURE_UPDATE },
 };
 
+/* Without words: see say_version(). */
 static const struct row reasons[] = {
-	{ SSL_R_HTTP_REQUEST, "not TLS: HTTP request" },
-	{ SSL_R_HTTPS_PROXY_REQUEST, "not TLS: HTTP proxy request" },
-	{ SSL_R_WRONG_VERSION_NUMBER, "not TLS: plaintext came where a TLS record must be" },
-	{ SSL_R_NO_SHARED_CIPHER, "no common cipher suite: only AEAD suites with forward secrecy are spoken here" },
-	{ SSL_R_NO_SUITABLE_GROUPS, "no common group: X25519 and P-256 are spoken here" },
-	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no common group: X25519 and P-256 are spoken here" },
-	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm that both sides and the certificate have" },
-	{ SSL_R_NO_APPLICATION_PROTOCOL, "client wants another protocol than SMTP (ALPN)" },
-	{ SSL_R_NO_RENEGOTIATION, "renegotiation is refused" },
-	{ SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "server lacks secure renegotiation (RFC 5746)" },
+	{ SSL_R_HTTP_REQUEST, "not TLS: HTTP request", TLS_CURE_UNKNOWN },
+	{ SSL_R_HTTPS_PROXY_REQUEST, "not TLS: HTTP proxy request", TLS_CURE_UNKNOWN },
+	{ SSL_R_WRONG_VERSION_NUMBER, "not TLS: plaintext came where a TLS record must be", TLS_CURE_UNKNOWN },
+	{ SSL_R_UNSUPPORTED_PROTOCOL, NULL, TLS_CURE_UPDATE },
+	{ SSL_R_VERSION_TOO_LOW, NULL, TLS_CURE_UPDATE },
+	{ SSL_R_NO_SHARED_CIPHER, "no common cipher suite: only AEAD suites with forward secrecy are spoken here", TLS_CURE_UPDATE },
+	{ SSL_R_NO_SUITABLE_GROUPS, "no common group: X25519 and P-256 are spoken here", TLS_CURE_UPDATE },
+	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no common group: X25519 and P-256 are spoken here", TLS_CURE_UPDATE },
+	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm that both sides and the certificate have", TLS_CURE_KIND },
+	{ SSL_R_NO_APPLICATION_PROTOCOL, "client wants another protocol than SMTP (ALPN)", TLS_CURE_ALPN },
+	{ SSL_R_NO_RENEGOTIATION, "renegotiation is refused", TLS_CURE_UNKNOWN },
+	{ SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "server lacks secure renegotiation (RFC 5746)", TLS_CURE_UNKNOWN },
 };
 
-static const char *
-row_words(const struct row *rows, size_t count, int reason)
+static const struct row *
+row_find(const struct row *rows, size_t count, int reason)
 {
+	static const struct row none;
+
 	for (size_t i = 0; i < count; i++)
 		if (rows[i].reason == reason)
-			return rows[i].words;
-	return NULL;
+			return &rows[i];
+	return &none;
 }
 
-#define ROW_WORDS(rows, reason) row_words(rows, sizeof(rows) / sizeof(rows)[0], (reason))
+#define ROW(rows, reason) row_find(rows, sizeof(rows) / sizeof(rows)[0], (reason))
+#define ROW_WORDS(rows, reason) (ROW(rows, reason)->words)
+
+/* The alert that the other side sent, or -1. */
+static int
+alert_of(unsigned long error)
+{
+	int reason = ERR_GET_REASON(error);
+
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL || reason <= SSL_AD_REASON_OFFSET || reason > SSL_AD_REASON_OFFSET + 255)
+		return -1;
+	return reason - SSL_AD_REASON_OFFSET;
+}
 
 static void
 say_alert(const struct tls_session *t, int alert, struct buf *out)
@@ -187,8 +206,8 @@ say_error(const struct tls_session *t, struct buf *out)
 		goto other;
 	else if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_VERSION_TOO_LOW)
 		say_version(t, out);
-	else if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + 255)
-		say_alert(t, reason - SSL_AD_REASON_OFFSET, out);
+	else if (alert_of(t->error) != -1)
+		say_alert(t, alert_of(t->error), out);
 	else
 		goto other;
 	return;
@@ -198,6 +217,26 @@ other:
 	buf_put_text(out, text != NULL ? text : "unknown");
 }
 
+/* Our side of the handshake was said, the certificate in it, and that was that. */
+static bool
+gave_up(const struct tls_session *t)
+{
+	return t->server != NULL && t->cut && !t->up && t->offered != 0;
+}
+
+enum tls_cure
+tls_cure(const struct tls_session *t)
+{
+	if (t->server == NULL)
+		return TLS_CURE_UNKNOWN;
+	if (gave_up(t))
+		return TLS_CURE_TRUST;
+	if (t->cut || ERR_GET_LIB(t->error) != ERR_LIB_SSL)
+		return TLS_CURE_UNKNOWN;
+	return alert_of(t->error) != -1 ? ROW(alert_meanings, alert_of(t->error))->cure :
+	    ROW(reasons, ERR_GET_REASON(t->error))->cure;
+}
+
 void
 tls_why(const struct tls_session *t, struct buf *all)
 {
@@ -205,6 +244,8 @@ tls_why(const struct tls_session *t, struct buf *all)
 
 	if (t->words != NULL && !t->up)
 		buf_put(&out, span_head(span_of(t->words), out.max));
+	else if (gave_up(t))
+		buf_put_text(&out, "client hung up after our part of the handshake, mostly over the certificate");
 	else if (t->cut)
 		buf_put_text(&out, t->sys == 0 ? "connection ended without close_notify" : strerror(t->sys));
 	else if (t->error != 0)

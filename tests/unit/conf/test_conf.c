@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "conf/nearest.h"
+#include "conf/network.h"
 #include "conf/value.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
@@ -67,6 +68,22 @@ static const struct {
 	{ "listen-submissions", "[:1]:465", NULL },
 	{ "listen-submissions", "[1:]:465", NULL },
 	{ "listen-submissions", "*:465 ", NULL },
+	{ "proxy", "192.0.2.1", "192.0.2.1" },
+	{ "proxy", "10.0.0.0/8", "10.0.0.0/8" },
+	{ "proxy", "2001:db8::/32", "2001:db8::/32" },
+	{ "proxy", "::ffff:192.0.2.0/120", "::ffff:192.0.2.0/120" },
+	{ "proxy", "::1", "::1" },
+	{ "proxy", "0.0.0.0/0", NULL },
+	{ "proxy", "::/0", NULL },
+	{ "proxy", "10.1.0.0/8", NULL },
+	{ "proxy", "2001:db8::1/64", NULL },
+	{ "proxy", "10.0.0.0/33", NULL },
+	{ "proxy", "10.0.0.0/", NULL },
+	{ "proxy", "10.0.0.0/8 ", NULL },
+	{ "proxy", "10.0.0", NULL },
+	{ "proxy", "proxy.example.org", NULL },
+	{ "proxy", "[::1]", NULL },
+	{ "proxy", "", NULL },
 	{ "size-max", "50 MiB", "50 MiB" },
 	{ "size-max", "50M", "50 MiB" },
 	{ "size-max", "1024 kib", "1 MiB" },
@@ -386,11 +403,52 @@ a_slip_of_the_pen_is_recognised(void **state)
 	assert_int_equal(word_distance(SPAN("ab"), SPAN("ba")), 1);
 }
 
+/* Whose address is in which network; single addresses stand for themselves. */
+static void
+networks_have_their_addresses(void **state)
+{
+	static const struct { const char *network, *address; bool has; } rows[] = {
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.0", false },
+		{ "10.0.0.0/8", "10.255.0.1", true },
+		{ "10.0.0.0/8", "11.0.0.1", false },
+		{ "172.16.0.0/12", "172.31.255.255", true },
+		{ "172.16.0.0/12", "172.32.0.0", false },
+		{ "192.0.2.0/31", "192.0.2.1", true },
+		{ "192.0.2.0/31", "192.0.2.2", false },
+		{ "192.0.2.0/24", "::ffff:192.0.2.9", true },
+		{ "::ffff:192.0.2.0/120", "192.0.2.9", true },
+		{ "192.0.2.0/24", "::192.0.2.9", false },
+		{ "2001:db8::/32", "2001:db8:ffff::1", true },
+		{ "2001:db8::/32", "2001:db9::1", false },
+		{ "2001:db8:0:8000::/49", "2001:db8:0:ffff::", true },
+		{ "2001:db8:0:8000::/49", "2001:db8:0:7fff::", false },
+		{ "::1", "::1", true },
+		{ "::1", "::", false },
+		{ "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", true },
+		{ "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:9", false },
+		{ "1:2::7:8", "1:2:0:0:0:0:7:8", true },
+		{ "ABCD::", "abcd:0:0:0:0:0:0:0", true },
+	};
+	uint8_t words[200];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct buf why = BUF_OVER(words);
+		struct conf_network n, a;
+
+		if (!network_parse(span_of(rows[i].network), &n, &why) || !network_parse(span_of(rows[i].address), &a, &why) ||
+		    network_has(&n, a.address) != rows[i].has)
+			fail_msg("%s %s", rows[i].network, rows[i].address);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_read_and_shown),
+		cmocka_unit_test(networks_have_their_addresses),
 		cmocka_unit_test(defaults_are_as_documented),
 		cmocka_unit_test(a_host_name_is_enough),
 		cmocka_unit_test(one_listener_key_leaves_the_other_alone),

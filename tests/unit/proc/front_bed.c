@@ -51,8 +51,9 @@ send_result(struct channel *c, uint32_t session, struct span login, bool good)
 
 /* \0login\0password */
 static void
-check_plain(struct channel *c, uint32_t session, struct span response)
+check_plain(struct channel *c, uint32_t session, struct span response, const struct auth_start *start)
 {
+	char who[100];
 	struct span login;
 
 	span_take_byte(&response, 0);
@@ -60,6 +61,10 @@ check_plain(struct channel *c, uint32_t session, struct span response)
 	span_take_byte(&response, 0);
 	if (span_eq(login, SPAN("gone")))
 		_exit(0);
+	if (start != NULL && span_eq(login, SPAN("who"))) {
+		snprintf(who, sizeof who, "%.*s/%u", (int)start->peer.len, (const char *)start->peer.p, start->flags);
+		login = span_of(who);
+	}
 	if (!span_eq(login, SPAN("slow")))
 		send_result(c, session, login, span_eq(response, SPAN("secret")));
 }
@@ -75,7 +80,7 @@ auth_start(struct channel *c, const struct frame *f)
 	else if (m.mechanism == SMTP_AUTH_LOGIN || !m.has_initial)
 		channel_send_octets(c, AUTH_CHALLENGE, f->session, m.mechanism == SMTP_AUTH_LOGIN ? SPAN("Username:") : SPAN(""));
 	else
-		check_plain(c, f->session, m.initial);
+		check_plain(c, f->session, m.initial, &m);
 }
 
 static void
@@ -103,7 +108,7 @@ auth_message(void *arg, struct channel *c, const struct frame *f)
 		auth_start(c, f);
 		break;
 	case AUTH_NEXT:
-		check_plain(c, f->session, f->body);
+		check_plain(c, f->session, f->body, NULL);
 		break;
 	case AUTH_SENDER:
 	case AUTH_AUTHOR:
@@ -513,22 +518,28 @@ front_bed_drop(struct front_bed *b)
 		unlink(b->log_file);
 }
 
+static char log_text_now[1024 * 1024];
+
+bool
+front_bed_has_logged(struct front_bed *b, const char *text)
+{
+	FILE *f = fopen(b->log_file, "r");
+	size_t n = fread(log_text_now, 1, sizeof log_text_now - 1, f);
+
+	log_text_now[n] = '\0';
+	fclose(f);
+	return strstr(log_text_now, text) != NULL;
+}
+
 bool
 front_bed_logged(struct front_bed *b, const char *text)
 {
-	static char log[1024 * 1024];
 	struct timespec nap = { 0, 20 * 1000 * 1000 };
 
-	for (int i = 0; i < 100; i++, nanosleep(&nap, NULL)) {
-		FILE *f = fopen(b->log_file, "r");
-		size_t n = fread(log, 1, sizeof log - 1, f);
-
-		log[n] = '\0';
-		fclose(f);
-		if (strstr(log, text) != NULL)
+	for (int i = 0; i < 100; i++, nanosleep(&nap, NULL))
+		if (front_bed_has_logged(b, text))
 			return true;
-	}
-	fprintf(stderr, "%s", log);
+	fprintf(stderr, "%s", log_text_now);
 	return false;
 }
 
@@ -537,12 +548,20 @@ front_bed_logged(struct front_bed *b, const char *text)
 void
 client_open(struct client *c, uint16_t port)
 {
+	client_open_from(c, "127.0.0.1", port);
+}
+
+void
+client_open_from(struct client *c, const char *address, uint16_t port)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr = { inet_addr(address) } };
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) }, .sin_port = htons(port) };
 
 	int on = 1;
 
 	memset(c, 0, sizeof *c);
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(c->fd, (struct sockaddr *)&from, sizeof from), 0);
 	if (connect(c->fd, (struct sockaddr *)&a, sizeof a) != 0)
 		fail_msg("connect to %u: %s", port, strerror(errno));
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);

@@ -2,7 +2,7 @@
  * A bed for 1_front: the real process, forked, with a master, a 3_auth and a 4_spool of our own at the other ends of its
  * channels, and TLS clients that talk to it over loopback.
  *
- * Logins: anybody, password "secret". "slow" gets no answer, "gone" kills 3_auth.
+ * Logins: anybody, password "secret". "slow" gets no answer, "gone" kills 3_auth, "who" becomes "PEER/FLAGS" of AUTH_START.
  * Senders: local part "denied" is refused, "nobody-answers" gets no answer. Authors: local part "evil" is refused.
  * Commits by reverse-path: "full@" disk full, "crash@" kills 4_spool, "mute@" no answer, else OK.
  */
@@ -42,6 +42,8 @@ bool front_bed_hear(struct front_bed *, uint16_t type, int ms);
 void front_bed_certificate(struct front_bed *, const char *name);
 /* Does the log of the front hold this? Waits a little for it. */
 bool front_bed_logged(struct front_bed *, const char *text);
+/* The same, now. */
+bool front_bed_has_logged(struct front_bed *, const char *text);
 
 struct client {
 	int fd;
@@ -50,6 +52,8 @@ struct client {
 };
 
 void client_open(struct client *, uint16_t port);
+/* From another address of the loopback network. */
+void client_open_from(struct client *, const char *address, uint16_t port);
 void client_shake(struct client *, struct front_bed *, const char *name);
 void client_close(struct client *);
 void client_send(struct client *, const char *text);

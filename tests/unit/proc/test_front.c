@@ -25,7 +25,7 @@ setup(void **state)
 {
 	(void)state;
 	setenv("FRONT_BED_KEEPS", "1", 1);
-	front_bed_make(&bed, "");
+	front_bed_make(&bed, "proxy=127.0.0.9\nproxy=127.0.8.0/24\n");
 	return 0;
 }
 
@@ -173,23 +173,62 @@ starttls_forgets_what_was_said_before(void **state)
 	assert_said('e');
 }
 
-/* 8314-1: no plaintext octet leaves the implicit port; 6409-11: the log says what to change */
-static void
-plaintext_on_the_implicit_port_is_told_nothing(void **state)
+/* Everything that comes until the other side has closed. */
+static size_t
+take_all(struct client *c)
 {
-	static const char *const sent[] = { "EHLO laptop\r\n", "GET / HTTP/1.0\r\n\r\n", "\x05\x01" };
-	static const char *const logged[] = { "plaintext SMTP on the submissions port", "HTTP on the submissions port", "something that is not TLS" };
+	struct pollfd p = { c->fd, POLLIN, 0 };
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0) {
+		if (poll(&p, 1, 5000) != 1)
+			fail_msg("the connection stays open");
+		n = recv(c->fd, c->text + len, sizeof c->text - 1 - len, 0);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	c->text[len] = '\0';
+	return len;
+}
+
+/* 8314-1: no SMTP before TLS; what can be said in the client's own protocol is. 6409-11: the log says what to change */
+static void
+the_wrong_protocol_is_explained(void **state)
+{
+	static const struct { struct span sent; const char *answer, *logged; } rows[] = {
+		{ SPAN_INIT("EHLO laptop\r\n"), "554 5.7.0 TLS is needed here", "plaintext SMTP on the submissions port" },
+		{ SPAN_INIT("GET / HTTP/1.0\r\n\r\n"), "HTTP/1.1 400 Bad Request\r\n", "HTTP on the submissions port" },
+		{ SPAN_INIT("GET /?group=232.1.1.1&source=192.0.2.1 HTTP/1.0\r\n\r\n"), "HTTP/1.1 400 Bad Request\r\n", "a URD request" },
+		{ SPAN_INIT("\x80\x2e\x01\x03\x01\x00\x15"), "\x15\x03\x01", "SSL 2.0 hello" },
+		{ SPAN_INIT("\x05\x01"), "", "something that is not TLS" },
+		{ SPAN_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 465\r\n"), "", "PROXY header from an address that is not in `proxy`" },
+	};
 	struct client c;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		client_open(&c, bed.port_implicit);
-		client_send(&c, sent[i]);
-		assert_int_not_equal(client_reply(&c, 5000), -1);
-		assert_int_equal(c.text[0], 0);
+		client_send_octets(&c, rows[i].sent);
+		assert_int_equal(take_all(&c) > 0, rows[i].answer[0] != '\0');
+		assert_memory_equal(c.text, rows[i].answer, strlen(rows[i].answer));
 		client_close(&c);
-		assert_true(front_bed_logged(&bed, logged[i]));
+		assert_true(front_bed_logged(&bed, rows[i].logged));
 	}
+}
+
+/* One octet after the other, so that nothing can be told from the first ones. */
+static void
+the_wrong_protocol_may_come_in_pieces(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	for (const char *p = "ehlo laptop\r\n"; *p != '\0'; p++)
+		client_send_octets(&c, (struct span){ (const uint8_t *)p, 1 });
+	(void)take_all(&c);
+	assert_memory_equal(c.text, "554 5.7.0 ", 10);
+	client_close(&c);
 }
 
 static void
@@ -201,9 +240,146 @@ tls_on_the_starttls_port_is_recognised(void **state)
 	client_open(&c, bed.port_clear);
 	assert_int_equal(client_reply(&c, 5000), 220);
 	client_send_octets(&c, SPAN("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"));
-	assert_int_not_equal(client_reply(&c, 5000), -1);
+	assert_int_equal(take_all(&c), 0);
 	client_close(&c);
 	assert_true(front_bed_logged(&bed, "TLS on the STARTTLS port"));
+}
+
+/* ALPACA: behind a handshake there is the greeting, which was out already, and nothing else */
+static void
+https_gets_no_dialogue(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	client_shake(&c, &bed, "mail.example.org");
+	client_send(&c, "POST / HTTP/1.1\r\nHost: mail.example.org\r\n\r\nEHLO laptop\r\n");
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_reply(&c, 5000), 0);
+	client_close(&c);
+	assert_true(front_bed_logged(&bed, "HTTP inside TLS"));
+}
+
+/* ---- PROXY ---- */
+
+#define V2 "\r\n\r\n\0\r\nQUIT\n"
+#define FROM_192_0_2_77 "\x21\x11\x00\x0c" "\xc0\x00\x02\x4d" "\x7f\x00\x00\x01" "\x12\x34" "\x01\xd1"
+#define LOCAL "\x20\x00\x00\x00"
+
+/* Implicit TLS, EHLO, AUTH PLAIN as "who": what 3_auth was told of the peer stands in the log behind login. */
+static void
+prove(struct client *c)
+{
+	client_shake(c, &bed, "mail.example.org");
+	assert_int_equal(client_reply(c, 5000), 220);
+	assert_int_equal(client_say(c, "EHLO laptop.example"), 250);
+	assert_int_equal(client_say(c, "AUTH PLAIN AHdobwBzZWNyZXQ="), 235);
+}
+
+static void
+a_proxy_says_for_whom(void **state)
+{
+	struct client c;
+	size_t len;
+	char *text;
+
+	(void)state;
+	client_open_from(&c, "127.0.0.9", bed.port_implicit);
+	client_send_octets(&c, SPAN(V2 FROM_192_0_2_77));
+	prove(&c);
+	assert_true(front_bed_logged(&bed, "login=192.0.2.77/0 peer=192.0.2.77 "));
+	assert_int_equal(send_text(&c, "user@example.org"), 250);
+	text = stored(&len);
+	assert_says(text, "Received: from laptop.example ([192.0.2.77])");
+	free(text);
+	quit(&c);
+	assert_said('e');
+}
+
+/* A health check, or a proxy that cannot say: its own address stands, and 3_auth knows whose it is. */
+static void
+a_proxy_may_come_for_itself(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open_from(&c, "127.0.8.200", bed.port_implicit);
+	client_send_octets(&c, SPAN(V2 LOCAL));
+	prove(&c);
+	assert_true(front_bed_logged(&bed, "login=127.0.8.200/1 peer=127.0.8.200 "));
+	client_close(&c);
+	assert_said('e');
+}
+
+/* In the same segment as what follows, or octet by octet. */
+static void
+a_header_may_come_in_any_way(void **state)
+{
+	struct span header = SPAN(V2 FROM_192_0_2_77);
+	struct client c;
+
+	(void)state;
+	client_open_from(&c, "127.0.0.9", bed.port_clear);
+	assert_int_equal(client_reply(&c, 200), -1);    /* no greeting before it is known whom it greets */
+	for (size_t i = 0; i < header.len; i++)
+		client_send_octets(&c, (struct span){ header.p + i, 1 });
+	assert_int_equal(client_reply(&c, 5000), 220);
+	client_close(&c);
+	/* TLS on the STARTTLS port, seen before the greeting: an alert is what such a client understands. */
+	client_open_from(&c, "127.0.0.9", bed.port_clear);
+	client_send_octets(&c, SPAN(V2 FROM_192_0_2_77 "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"));
+	assert_int_equal(take_all(&c), 7);
+	assert_memory_equal(c.text, "\x15\x03\x01\x00\x02\x02\x0a", 7);
+	client_close(&c);
+	assert_true(front_bed_logged(&bed, "peer=192.0.2.77 service=submission what=\"TLS on the STARTTLS port\""));
+}
+
+static void
+a_proxy_without_a_good_header_is_refused(void **state)
+{
+	static const struct { struct span sent; const char *logged; } rows[] = {
+		{ SPAN_INIT("EHLO laptop\r\n"), "no PROXY header from an address in `proxy`" },
+		{ SPAN_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 587\r\n"), "PROXY header of version 1" },
+		{ SPAN_INIT(V2 "\x21\x11\x00\x0b"), "PROXY header malformed: it is too short for its addresses" },
+		{ SPAN_INIT(V2 "\x21\x12\x00\x0c"), "PROXY header malformed: it speaks of datagrams" },
+	};
+	struct client c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		client_open_from(&c, "127.0.0.9", bed.port_clear);
+		client_send_octets(&c, rows[i].sent);
+		assert_true(take_all(&c) > 0);
+		assert_memory_equal(c.text, "421 mail.example.org ", 21);
+		client_close(&c);
+		assert_true(front_bed_logged(&bed, rows[i].logged));
+	}
+	client_open_from(&c, "127.0.0.9", bed.port_implicit);
+	client_send_octets(&c, SPAN(V2 "\x21"));
+	shutdown(c.fd, SHUT_WR);
+	assert_int_equal(take_all(&c), 0);
+	client_close(&c);
+	assert_true(front_bed_logged(&bed, "the connection ended in it"));
+}
+
+/* Nobody else is believed, on no port. */
+static void
+a_header_from_anybody_else_is_not_believed(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	client_send_octets(&c, SPAN(V2 FROM_192_0_2_77));
+	assert_int_equal(take_all(&c), 0);
+	client_close(&c);
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	client_send_octets(&c, SPAN(V2 FROM_192_0_2_77 "EHLO laptop\r\n"));
+	assert_int_equal(take_all(&c), 0);
+	client_close(&c);
+	assert_true(front_bed_logged(&bed, "peer=127.0.0.1 service=submission what=\"PROXY header from an address that is not in `proxy`\""));
 }
 
 /* 4954-16, 4954-21 */
@@ -538,8 +714,15 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_over_implicit_tls_is_stored_with_its_trace),
 		cmocka_unit_test(starttls_forgets_what_was_said_before),
-		cmocka_unit_test(plaintext_on_the_implicit_port_is_told_nothing),
+		cmocka_unit_test(the_wrong_protocol_is_explained),
+		cmocka_unit_test(the_wrong_protocol_may_come_in_pieces),
 		cmocka_unit_test(tls_on_the_starttls_port_is_recognised),
+		cmocka_unit_test(https_gets_no_dialogue),
+		cmocka_unit_test(a_proxy_says_for_whom),
+		cmocka_unit_test(a_proxy_may_come_for_itself),
+		cmocka_unit_test(a_header_may_come_in_any_way),
+		cmocka_unit_test(a_proxy_without_a_good_header_is_refused),
+		cmocka_unit_test(a_header_from_anybody_else_is_not_believed),
 		cmocka_unit_test(a_wrong_password_is_refused_and_the_session_goes_on),
 		cmocka_unit_test(the_channel_binding_reaches_3_auth),
 		cmocka_unit_test(a_sender_or_author_that_is_not_theirs_is_refused),

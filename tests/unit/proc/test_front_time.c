@@ -38,7 +38,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	front_bed_make(&bed, "");
+	front_bed_make(&bed, "proxy=127.0.0.9\n");
 	return 0;
 }
 
@@ -105,10 +105,63 @@ a_handshake_has_half_a_minute(void **state)
 		(void)send(slow.fd, i < sizeof hello ? &hello[i] : hello, 1, MSG_NOSIGNAL);
 	}
 	assert_about(30, start);
+	assert_int_equal(client_reply(&silent, 5000), 554);
 	assert_ends(silent.fd, 5000);
 	assert_true(front_bed_logged(&bed, "nothing came, not even a TLS handshake"));
 	client_close(&silent);
 	client_close(&slow);
+}
+
+/* A client that gives up before we do was wrong as well; one that only knocks is not. */
+static void
+who_waited_and_left_is_told_of(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, bed.port_implicit);
+	client_close(&c);
+	nap(200);
+	client_open(&c, bed.port_implicit);
+	nap(200);
+	assert_false(front_bed_has_logged(&bed, "nothing came before the client left"));
+	client_close(&c);
+	assert_true(front_bed_logged(&bed, "nothing came before the client left"));
+}
+
+/* The same for a proxy's header: what follows it has no time of its own. */
+static void
+a_proxy_header_has_half_a_minute(void **state)
+{
+	uint64_t start = uv_now(NULL);
+	struct client implicit, clear;
+
+	(void)state;
+	client_open_from(&implicit, "127.0.0.9", bed.port_implicit);
+	client_open_from(&clear, "127.0.0.9", bed.port_clear);
+	client_send_octets(&clear, SPAN("\r\n\r\n\0\r\nQUIT\n\x21"));
+	assert_int_equal(client_reply(&clear, 10000), 421);
+	assert_about(30, start);
+	assert_ends(implicit.fd, 5000);
+	assert_true(front_bed_logged(&bed, "no whole PROXY header within half a minute"));
+	client_close(&implicit);
+	client_close(&clear);
+}
+
+/* 6409-11: a kind of line has its ceiling, and what was left out is counted when the minute is over. */
+static void
+what_the_log_leaves_out_is_counted(void **state)
+{
+	struct client c;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		client_open(&c, bed.port_implicit);
+		client_send(&c, "EHLO laptop\r\n");
+		assert_int_equal(client_reply(&c, 5000), 554);
+		client_close(&c);
+	}
+	assert_true(front_bed_logged(&bed, "what=\"plaintext SMTP on the submissions port\" unsaid="));
 }
 
 /* 3207: the same behind STARTTLS */
@@ -274,6 +327,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_has_half_a_minute),
+		cmocka_unit_test(who_waited_and_left_is_told_of),
+		cmocka_unit_test(a_proxy_header_has_half_a_minute),
+		cmocka_unit_test(what_the_log_leaves_out_is_counted),
 		cmocka_unit_test(a_handshake_behind_starttls_too),
 		cmocka_unit_test(five_minutes_of_silence_are_the_end),
 		cmocka_unit_test(a_drip_is_silence),

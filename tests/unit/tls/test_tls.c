@@ -41,12 +41,15 @@ why_buf(void)
 	return BUF_OVER(why_text);
 }
 
+static enum tls_cure cure;
+
 static const char *
 words(const struct tls_session *t)
 {
 	struct buf why = why_buf();
 
 	tls_why(t, &why);
+	cure = tls_cure(t);
 	return why_text;
 }
 
@@ -263,6 +266,7 @@ an_unknown_ca_is_named(void **state)
 	}
 	assert_int_equal(p.server_step, TLS_FAILED);
 	assert_says(words(p.server), "client trusts no CA of ours (alert unknown_ca)");
+	assert_int_equal(cure, TLS_CURE_TRUST);
 	pair_drop(&p);
 	tls_server_free(with.server);
 	identity_free(&leaf);
@@ -359,6 +363,7 @@ old_versions_are_refused(void **state)
 {
 	assert_int_equal(strange(*state, TLS1_VERSION, TLS1_VERSION, NULL, NULL, 0, NULL), TLS_FAILED);
 	assert_says(why_text, "TLS 1.0 offered");
+	assert_int_equal(cure, TLS_CURE_UPDATE);
 	assert_int_equal(strange(*state, TLS1_VERSION, TLS1_1_VERSION, NULL, NULL, 0, NULL), TLS_FAILED);
 	assert_says(why_text, "TLS 1.1 offered");
 }
@@ -369,6 +374,7 @@ another_protocol_is_refused(void **state)
 {
 	assert_int_equal(strange(*state, TLS1_2_VERSION, 0, NULL, (const uint8_t *)"\2h2", 3, NULL), TLS_FAILED);
 	assert_says(why_text, "another protocol");
+	assert_int_equal(cure, TLS_CURE_ALPN);
 }
 
 /* tls-11, tls-12: the server's order; both kinds of key under one name */
@@ -386,6 +392,7 @@ tls_1_2_has_only_aead_with_forward_secrecy(void **state)
 	assert_string_equal(f.cipher, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
 	assert_int_equal(strange(*state, TLS1_2_VERSION, TLS1_2_VERSION, "AES128-SHA:ECDHE-RSA-AES128-SHA", NULL, 0, NULL), TLS_FAILED);
 	assert_says(why_text, "no common cipher suite");
+	assert_int_equal(cure, TLS_CURE_UPDATE);
 }
 
 static void
