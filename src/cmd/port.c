@@ -23,17 +23,6 @@ static const char usage[] =
 /* ---- what is asked ---- */
 
 static bool
-take_port(struct span *in, uint16_t *port)
-{
-	uint64_t n;
-
-	if (!span_take_u64(in, &n) || n > UINT16_MAX)
-		return false;
-	*port = (uint16_t)n;
-	return true;
-}
-
-static bool
 take_protocol(struct span text, struct port_query *q)
 {
 	for (unsigned i = REGISTRY_TCP; i < REGISTRY_PROTOCOLS; i++)
@@ -74,14 +63,14 @@ parse_query(const char *text, struct port_query *q)
 	if (!ascii_is_digit(head.p[0]) || span_find(head, '-') == head.len) {
 		struct span number = head;
 
-		if (take_port(&number, &q->first) && span_done(number)) {
+		if (registry_port_take(&number, &q->first) && span_done(number)) {
 			q->last = q->first;
 			return NULL;
 		}
 		q->name = head;
 		return is_name(head) ? NULL : "it is neither a port number (0 to 65535) nor a service's name";
 	}
-	if (!take_port(&head, &q->first) || !span_take_byte(&head, '-') || !take_port(&head, &q->last) || !span_done(head))
+	if (!registry_port_take(&head, &q->first) || !span_take_byte(&head, '-') || !registry_port_take(&head, &q->last) || !span_done(head))
 		return "a range is two numbers of 0 to 65535 with - between them";
 	return q->first <= q->last ? NULL : "the range ends before it begins";
 }

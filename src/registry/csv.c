@@ -83,27 +83,16 @@ take_fields(struct registry_csv *c, struct span record, struct span field[REGIST
 }
 
 static bool
-take_port(struct span *in, uint16_t *port)
-{
-	uint64_t n;
-
-	if (!span_take_u64(in, &n) || n > UINT16_MAX)
-		return false;
-	*port = (uint16_t)n;
-	return true;
-}
-
-static bool
 ports_of(struct span text, struct registry_row *row)
 {
 	row->has_port = !span_done(text);
 	if (!row->has_port)
 		return true;
-	if (!take_port(&text, &row->first))
+	if (!registry_port_take(&text, &row->first))
 		return false;
 	row->last = row->first;
 	return span_done(text)
-	    || (span_take_byte(&text, '-') && take_port(&text, &row->last) && span_done(text) && row->last >= row->first);
+	    || (span_take_byte(&text, '-') && registry_port_take(&text, &row->last) && span_done(text) && row->last >= row->first);
 }
 
 static bool

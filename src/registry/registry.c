@@ -30,3 +30,14 @@ registry_range_of(uint16_t port)
 		i++;
 	return &ranges[i];
 }
+
+bool
+registry_port_take(struct span *in, uint16_t *port)
+{
+	uint64_t n;
+
+	if (!span_take_u64(in, &n) || n > UINT16_MAX)
+		return false;
+	*port = (uint16_t)n;
+	return true;
+}

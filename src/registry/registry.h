@@ -37,6 +37,8 @@ struct registry_range {
 	const char *name, *words;
 };
 const struct registry_range *registry_range_of(uint16_t port);
+/* Take the digits of a port off the front; false, and in undefined, when there are none or they are too many. */
+bool registry_port_take(struct span *in, uint16_t *port);
 
 /* ---- packed ---- */
 enum { REGISTRY_DATE = 11 };
