@@ -31,6 +31,8 @@ static const char usage[] =
     "\n"
     "    --details         why each finding matters, and how to mend it\n"
     "    --json            for programs\n"
+    "    --sarif           for those that collect findings (SARIF 2.1.0)\n"
+    "    --html            one page\n"
     "    --hosts FILE      hosts to examine, one a line\n"
     "    --parallel N      so many hosts at a time (1 to 64; 8)\n"
     "    --timeout S       seconds to wait for one answer (1 to 120; 5)\n"
@@ -219,15 +221,28 @@ take_valued(struct audit *a, const char *option, const char *value)
 	return 0;
 }
 
+static bool
+take_format(struct audit *a, const char *option)
+{
+	static const struct audit_format *const formats[] = { &audit_as_json, &audit_as_sarif, &audit_as_html };
+
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		if (strcmp(option, formats[i]->option) == 0) {
+			a->report.format = formats[i];
+			return true;
+		}
+	return false;
+}
+
 static int
 take_arguments(struct audit *a, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		int status = 0;
 
-		if (strcmp(argv[i], "--json") == 0)
-			a->report.json = true;
-		else if (strcmp(argv[i], "--details") == 0)
+		if (take_format(a, argv[i]))
+			continue;
+		if (strcmp(argv[i], "--details") == 0)
 			a->report.details = true;
 		else if (argv[i][0] != '-')
 			status = add_host(a, argv[i]);
@@ -453,7 +468,7 @@ judge_file(struct audit *a)
 int
 command_audit(int argc, char **argv)
 {
-	static struct audit a = { .parallel = 8, .patience = PATIENCE_SECONDS * 1000, .report = { .fails = SEVERITY_HIGH } };
+	static struct audit a = { .parallel = 8, .patience = PATIENCE_SECONDS * 1000, .report = { .format = &audit_as_text, .fails = SEVERITY_HIGH } };
 	char text[400];
 	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
 	int status;
@@ -465,19 +480,18 @@ command_audit(int argc, char **argv)
 	status = take_arguments(&a, argc, argv);
 	if (status != 0)
 		return status;
-	a.report.colour = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == NULL;
 	a.examiner = tls_examiner_new(a.ca_file, &why);
 	if (a.examiner == NULL) {
 		(void)fprintf(stderr, "postern audit: %.*s\n", (int)why.len, text);
 		return NOT_EXAMINED;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	audit_report_begin(&a.report);
+	a.report.format->begin();
 	if (a.judge != NULL)
 		a.status = judge_file(&a);
 	else
 		examine_all(&a);
-	audit_report_end(&a.report);
+	a.report.format->end();
 	tls_examiner_free(a.examiner);
 	return a.status;
 }

@@ -75,16 +75,34 @@ bool audit_reach(struct endpoint *, struct link *);
 /* Which versions and suites, in whose order. */
 void audit_hellos(struct endpoint *);
 
-/* ---- the report (audit_report.c) ---- */
+/* ---- the report (audit_report.c); one file for each format ---- */
+struct audit_endpoint {
+	const struct section *section;
+	char grade;
+	bool graded;                    /* there was something to grade */
+};
+
+/* How a report is written. Called in this order; at is the transcript's time. Each prints to stdout. */
+struct audit_format {
+	const char *option;             /* "--json" */
+	void (*begin)(void);
+	void (*target)(struct span name, struct span at);
+	void (*endpoint)(const struct audit_endpoint *);
+	void (*finding)(const struct audit_endpoint *, const struct finding *, bool details);
+	void (*endpoint_end)(void);
+	void (*target_end)(bool examined);
+	void (*end)(void);
+};
+
+extern const struct audit_format audit_as_text, audit_as_json, audit_as_sarif, audit_as_html;
+
 struct audit_report {
-	bool json, details, colour;
+	const struct audit_format *format;
+	bool details;
 	enum severity fails;            /* from which on a finding fails */
-	bool first;
 };
 
 /* What is found is printed; the worst severity is returned, SEVERITY_MAX when nothing could be examined. */
-enum severity audit_report(struct audit_report *, struct span transcript);
-void audit_report_begin(struct audit_report *);
-void audit_report_end(struct audit_report *);
+enum severity audit_report(const struct audit_report *, struct span transcript);
 
 #endif

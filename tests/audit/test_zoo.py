@@ -154,6 +154,22 @@ def test_for_people(papers):
     assert "\033" not in text
 
 
+def test_formats(papers, tmp_path):
+    kept = tmp_path / "kept"
+    evil = "<script>alert(1)</script> & \\x1b"
+    kept.write_text("postern-audit 1\ntarget mail.example.org\nat 2026-11-22T00:00:00Z\nendpoint 192.0.2.1 587 submission\nconnect ok 1\n"
+                    f"ehlo-clear AUTH {evil}\nstarttls-tries 3 0\n")
+    sarif = json.loads(postern("audit", "--sarif", "--judge", kept).stdout)
+    run, = sarif["runs"]
+    assert sarif["version"] == "2.1.0" and {r["ruleId"] for r in run["results"]} == {"starttls-missing", "auth-offered-clear"}
+    assert {r["ruleId"] for r in run["results"]} <= {r["id"] for r in run["tool"]["driver"]["rules"]}
+    assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "smtp://mail.example.org:587"
+    page = postern("audit", "--html", "--judge", kept).stdout
+    assert "<script" not in page and "&lt;script&gt;alert(1)" in page and "width=device-width" in page and "src=" not in page
+    found = json.loads(postern("audit", "--json", "--judge", kept).stdout)["targets"][0]
+    assert found["examined"] and evil in found["endpoints"][0]["findings"][1]["evidence"]
+
+
 def test_bad_arguments(tmp_path):
     for bad in (["someone@example.org"], ["host:0"], ["host:99999"], ["host:2526"], ["host:465/ftp"], ["[::1"], ["h o"], [""], [],
                 ["--timeout", "0", "host"], ["--parallel", "65", "host"], ["--fail", "no", "host"], ["--nonsense", "x"], ["--hosts", tmp_path / "none"]):
