@@ -158,7 +158,7 @@ def test_formats(papers, tmp_path):
     kept = tmp_path / "kept"
     evil = "<script>alert(1)</script> & \\x1b"
     kept.write_text("postern-audit 1\ntarget mail.example.org\nat 2026-11-22T00:00:00Z\nendpoint 192.0.2.1 587 submission\nconnect ok 1\n"
-                    f"ehlo-clear AUTH {evil}\nstarttls-tries 3 0\n")
+                    f"ehlo-clear mail.example.org\nehlo-clear AUTH {evil}\nstarttls-tries 3 0\n")
     sarif = json.loads(postern("audit", "--sarif", "--judge", kept).stdout)
     run, = sarif["runs"]
     assert sarif["version"] == "2.1.0" and {r["ruleId"] for r in run["results"]} == {"starttls-missing", "auth-offered-clear"}
