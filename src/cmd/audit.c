@@ -275,8 +275,24 @@ put_head(const struct host *h, struct buf *out)
 		(void)transcript_put(out, "at", span_of(text));
 }
 
+/* Piece by piece, so that what was seen until then is kept when the rest takes too long. */
 static void
-probe_address(const struct audit *a, const struct host *h, const char *address, struct buf *out)
+write_whole(int fd, struct buf *out)
+{
+	struct span s = buf_span(out);
+
+	while (!span_done(s)) {
+		ssize_t n = write(fd, s.p, s.len);
+
+		if (n == -1 && errno != EINTR)
+			return;
+		span_skip(&s, n > 0 ? (size_t)n : 0);
+	}
+	out->len = 0;
+}
+
+static void
+probe_address(const struct audit *a, const struct host *h, const char *address, struct buf *out, int fd)
 {
 	static struct endpoint e;
 
@@ -285,11 +301,12 @@ probe_address(const struct audit *a, const struct host *h, const char *address, 
 			.service = h->port != 0 ? h->service : usual[i].service, .patience = a->patience, .examiner = a->examiner, .out = out };
 		(void)snprintf(e.address, sizeof e.address, "%s", address);
 		audit_probe(&e);
+		write_whole(fd, out);
 	}
 }
 
 static void
-probe_host(const struct audit *a, const struct host *h, struct buf *out)
+probe_host(const struct audit *a, const struct host *h, struct buf *out, int fd)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
 	char address[INET6_ADDRSTRLEN];
@@ -300,21 +317,9 @@ probe_host(const struct audit *a, const struct host *h, struct buf *out)
 		(void)transcript_put(out, "unknown-host", span_of(gai_strerror(error)));
 	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next, n++)
 		if (getnameinfo(i->ai_addr, i->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) == 0)
-			probe_address(a, h, address, out);
+			probe_address(a, h, address, out, fd);
 	if (list != NULL)
 		freeaddrinfo(list);
-}
-
-static void
-write_whole(int fd, struct span s)
-{
-	while (!span_done(s)) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1 && errno != EINTR)
-			return;
-		span_skip(&s, n > 0 ? (size_t)n : 0);
-	}
 }
 
 static bool
@@ -330,8 +335,8 @@ begin(struct audit *a, struct host *h)
 		struct buf out = { h->text, 0, TRANSCRIPT_MAX };
 
 		(void)signal(SIGPIPE, SIG_IGN);
-		probe_host(a, h, &out);
-		write_whole(ends[1], buf_span(&out));
+		probe_host(a, h, &out, ends[1]);
+		write_whole(ends[1], &out);
 		_exit(0);
 	}
 	(void)close(ends[1]);
@@ -363,6 +368,17 @@ receive(struct host *h)
 		finish(h);
 }
 
+static void
+give_up(struct host *h)
+{
+	struct buf b = { h->text, h->len, TRANSCRIPT_MAX };
+
+	(void)kill(h->pid, SIGKILL);
+	(void)transcript_put(&b, "hostile", SPAN("the examination took more than five minutes"));
+	h->len = b.len;
+	finish(h);
+}
+
 /* Wait for those that run, a second at most; whoever takes too long is ended. */
 static void
 attend(struct audit *a)
@@ -379,8 +395,8 @@ attend(struct audit *a)
 	(void)poll(p, n, 1000);
 	for (nfds_t i = 0; i < n; i++) {
 		if (audit_now() - who[i]->began > HOST_SECONDS * 1000u)
-			(void)kill(who[i]->pid, SIGKILL);
-		if (p[i].revents != 0)
+			give_up(who[i]);
+		else if (p[i].revents != 0)
 			receive(who[i]);
 	}
 }
