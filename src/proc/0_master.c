@@ -220,6 +220,15 @@ on_term(uv_signal_t *handle, int signal)
 }
 
 static void
+on_pulse(uv_timer_t *timer)
+{
+	struct master *m = timer->data;
+
+	if (m->phase == MASTER_RUNNING)
+		master_pulse(m);
+}
+
+static void
 on_watch(uv_timer_t *timer)
 {
 	struct master *m = timer->data;
@@ -350,6 +359,7 @@ run(struct master *m)
 	signal_begin(m, &m->interrupt, on_term, SIGINT);
 	timer_begin(m, &m->patience, NULL, 0);
 	timer_begin(m, &m->watch, on_watch, WATCH_MS);
+	timer_begin(m, &m->pulse, on_pulse, PULSE_MS);
 	timer_begin(m, &m->day, on_day, DAY_MS);
 	timer_begin(m, &m->tickets, on_tickets, TICKETS_MS);
 	master_children_init(m, front_count(&m->conf));

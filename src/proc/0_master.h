@@ -26,6 +26,7 @@ enum {
 	DAY_MS = 24 * 3600 * 1000,
 	ENDING_DAYS = 14,                       /* left to a certificate from which we warn, daily */
 	TICKETS_MS = DAY_MS / 2,
+	PULSE_MS = 2000,
 };
 
 /* 0 to 3, in the order of the start; the drain goes the other way round. */
@@ -48,6 +49,7 @@ struct worker {
 	bool ready;                     /* this one has said so */
 	bool was_ready;                 /* one of them has */
 	unsigned unconfirmed;           /* 2_signer: RELOADs that it has not yet said READY to */
+	unsigned unanswered;            /* pulses since the ping that it has not answered; 0: none is out */
 };
 
 struct socket_bound {
@@ -79,7 +81,7 @@ struct master {
 	struct conf conf;
 	uv_loop_t loop;
 	uv_signal_t hup, term, interrupt;
-	uv_timer_t watch, day, tickets, patience;
+	uv_timer_t watch, day, tickets, patience, pulse;
 	enum master_phase phase;
 	enum stage stage;               /* being started, or being drained */
 	int status;                     /* that master_run() will return */
@@ -114,6 +116,8 @@ void master_kill_stage(struct master *, int stage /* -1: all */, int signal);
 void master_send_listeners(struct worker *, bool fresh_only);
 /* A message without a body to all that run, or to one stage's. */
 void master_tell(struct master *, int stage /* -1: all */, enum message);
+/* Every PULSE_MS: ask all that work whether they still do, and end those that have not answered for long. */
+void master_pulse(struct master *);
 /* The last of what a reload sends: take it. */
 void master_send_reload(struct worker *);
 /* To all fronts at once. */

@@ -150,7 +150,6 @@ static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	(void)arg;
-	(void)c;
 	switch (f->type) {
 	case MASTER_CONF:
 		on_conf(f->body);
@@ -180,6 +179,13 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		break;
 	case MASTER_DRAIN:
 		on_drain();
+		break;
+	case MASTER_BACK:
+		if (me.handler->back != NULL)
+			me.handler->back(me.arg);
+		break;
+	case MASTER_PING:
+		(void)channel_send_octets(c, CHILD_PONG, 0, (struct span){ NULL, 0 });
 		break;
 	default:
 		refuse("unknown message");
@@ -233,6 +239,15 @@ child_ready(struct child *child)
 {
 	if (child->master != NULL)
 		(void)channel_send_octets(child->master, CHILD_READY, 0, (struct span){ NULL, 0 });
+}
+
+void
+child_accuse(struct child *child, enum role role, uint32_t slot)
+{
+	struct master_peer peer = { role, slot };
+
+	if (child->master != NULL)
+		(void)channel_send(child->master, CHILD_PEER_BROKEN, 0, master_peer_layout, &peer);
 }
 
 void
