@@ -155,6 +155,8 @@ introduce_to_all(struct worker *w)
 static void
 brief(struct worker *w)
 {
+	if (w->role == ROLE_SIGNER)
+		master_keys_anew(w->master);
 	master_send_conf(w);
 	master_send_certificates(w);
 	master_send_listeners(w, false);
