@@ -7,6 +7,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/cage.h"
@@ -209,6 +211,8 @@ child_run(struct child *child, enum role role, uint32_t slot, const struct child
 		.secret = message_is_secret };
 	int error;
 
+	/* Workers may still use it when we exit. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	/* What the shell that started us had open is not for processes that talk to strangers. */
 	promise_begin(role == ROLE_SPOOL ? PEERS_LOCK_FD : PEERS_MASTER_FD);
 	me.child = child;
