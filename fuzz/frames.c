@@ -1,6 +1,7 @@
 #include "frames.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,7 +39,8 @@ bool
 frames_write(int to, const struct frames_one *f, int fd)
 {
 	union { struct cmsghdr align; char room[CMSG_SPACE(sizeof(int))]; } control = { .room = { 0 } };
-	bool with = (f->marks & FRAMES_FD) != 0 && fd != -1;
+	static int some = -1;
+	bool with = (f->marks & FRAMES_FD) != 0;
 	uint8_t header[HEADER];
 	struct iovec iov[2] = { { header, HEADER }, { (void *)(uintptr_t)f->body.p, f->body.len } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
@@ -46,6 +48,11 @@ frames_write(int to, const struct frames_one *f, int fd)
 	u32_put(header, (uint32_t)f->body.len + (f->marks & FRAMES_TORN ? 1 : 0));
 	u32_put(header + 4, f->type | (f->marks & FRAMES_FD ? 1u << 16 : 0u));
 	u32_put(header + 8, f->session);
+	/* Never an end of the channel itself: the other side would keep it open and not see us go. */
+	if (some == -1)
+		some = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		fd = some;
 	if (with) {
 		m.msg_control = control.room;
 		m.msg_controllen = sizeof control.room;

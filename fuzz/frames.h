@@ -21,8 +21,8 @@ struct frames_one { uint16_t type; uint32_t session; unsigned marks; struct span
 
 /* The next one of the input, or false. */
 bool frames_next(struct span *input, const uint16_t *types, size_t count, struct frames_one *);
-/* As os/channel.c writes it. False: the other side has hung up or does not read. fd: to go with FRAMES_FD. */
-bool frames_write(int to, const struct frames_one *, int fd);
+/* As os/channel.c writes it. False: the other side has hung up or does not read. fd goes with FRAMES_FD. */
+bool frames_write(int to, const struct frames_one *, int fd /* -1: some descriptor */);
 /* What has come, frame by frame; what is no frame ends the program. Descriptors are closed. False: the other side has hung up. */
 bool frames_read(int from, void (*heard)(const struct frames_one *));
 void frames_insist(bool good);

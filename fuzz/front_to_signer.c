@@ -90,11 +90,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			f.body = with_name(f.body);
 		/* Four ways to count, of which one is right. */
 		f.session = f.session == 1 ? ++number[ending] : f.session == 2 ? number[ending] : f.session == 3 ? UINT32_MAX : 0;
-		open[ending] = open[ending] && frames_write(fd[ending][1], &f, fd[ending][1]);
+		open[ending] = open[ending] && frames_write(fd[ending][1], &f, -1);
 		owed[ending] += open[ending];
 		(void)uv_run(&me.child.loop, UV_RUN_NOWAIT);
 		open[ending] = frames_read(fd[ending][1], heard) && open[ending];
-		frames_insist(open[ending] || me.front[0].channel == NULL || me.front[1].channel == NULL);
 	}
 	for (unsigned i = 0; i < 2; i++)
 		(void)close(fd[i][1]);

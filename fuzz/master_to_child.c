@@ -128,7 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	begin(fd[0]);
 	while (!me.failed && !drained && frames_next(&in, types, sizeof types / sizeof types[0], &f)) {
 		pings += f.type == MASTER_PING;
-		if (!frames_write(fd[1], &f, fd[1]))
+		if (!frames_write(fd[1], &f, -1))
 			break;
 		for (unsigned i = 0; i < 3; i++)
 			(void)uv_run(&child.loop, UV_RUN_NOWAIT);
