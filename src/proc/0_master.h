@@ -48,6 +48,7 @@ struct worker {
 	int exit_signal;
 	unsigned backoff;               /* ms, of the last wait; 0: none yet */
 	bool running;                   /* the process exists */
+	bool ending;                    /* we have killed it, with words in the log */
 	bool ready;                     /* this one has said so */
 	bool was_ready;                 /* one of them has */
 	unsigned unconfirmed;           /* 2_signer: RELOADs that it has not yet said READY to */

@@ -244,8 +244,10 @@ end_broken(struct worker *accuser, struct span body)
 	for (size_t i = 0; i < m->workers; i++) {
 		struct worker *w = &m->worker[i];
 
-		if (w->role != peer.role || w->slot != peer.slot || !w->running)
+		/* One that is not ready has not talked to anybody: what is meant is the one before it. */
+		if (w->role != peer.role || w->slot != peer.slot || !w->ready || w->ending)
 			continue;
+		w->ending = true;
 		log_begin(&l, LOG_FAULT, "child-broken");
 		log_text(&l, "child", role_name(w->role));
 		log_u64(&l, "slot", w->slot);
@@ -274,6 +276,7 @@ end_hung(struct worker *w)
 {
 	struct log_line l;
 
+	w->ending = true;
 	log_begin(&l, LOG_FAULT, "child-hangs");
 	log_text(&l, "child", role_name(w->role));
 	log_u64(&l, "slot", w->slot);
@@ -290,12 +293,12 @@ master_pulse(struct master *m)
 	for (size_t i = 0; i < m->workers; i++) {
 		struct worker *w = &m->worker[i];
 
-		if (!w->running || !w->ready || w->channel == NULL)
+		/* One that waits for a dead disk cannot even be killed before the disk answers. */
+		if (!w->ready || w->ending || w->channel == NULL)
 			continue;
 		if (w->unanswered == 0)
 			(void)channel_send_octets(w->channel, MASTER_PING, 0, (struct span){ NULL, 0 });
-		/* Once: one that waits for a dead disk cannot even be killed before the disk answers. */
-		if (w->unanswered++ == pulses_of(w->role))
+		if (w->unanswered++ >= pulses_of(w->role))
 			end_hung(w);
 	}
 }
@@ -417,6 +420,7 @@ master_child_begin(struct worker *w)
 	}
 	w->started = uv_now(&w->master->loop);
 	w->unconfirmed = w->unanswered = 0;
+	w->ending = false;
 	error = spawn(w, fd[1]);
 	(void)close(fd[1]);
 	w->running = error == 0;

@@ -60,8 +60,10 @@ on_proof_done(uv_work_t *work, int status)
 
 /* Where a client on this machine would connect. */
 static bool
-question_begin(struct tls_served_question *q, const struct socket_bound *s, const struct certificate *c, const char *name)
+question_begin(const struct master *m, struct tls_served_question *q, size_t socket, const struct certificate *c, const char *name)
 {
+	const struct socket_bound *s = &m->socket[socket];
+
 	*q = (struct tls_served_question){ .port = s->conf.port, .starttls = s->conf.service == CONF_SUBMISSION };
 	(void)snprintf(q->address, sizeof(q->address), "%s",
 	    strcmp(s->address, "::") == 0 ? "::1" : strcmp(s->address, "0.0.0.0") == 0 ? "127.0.0.1" : s->address);
@@ -86,7 +88,7 @@ master_prove(struct master *m)
 		bool reachable = certificates_name(&m->certificates, i, name);
 
 		for (size_t k = 0; reachable && k < m->sockets; k++)
-			if (question_begin(&p->question[p->questions], &m->socket[k], &m->certificates.list[i], name))
+			if (question_begin(m, &p->question[p->questions], k, &m->certificates.list[i], name))
 				p->questions++;
 	}
 	/* Fails only without a callback, which is ours to give. */

@@ -1,4 +1,6 @@
 """Certificates: taken up when they are proved, given up when they are not, and everything that is wrong with them in words."""
+import base64
+import contextlib
 import os
 import re
 import shutil
@@ -95,17 +97,27 @@ def replace(old, new):
 
 # ---- the proof ----
 
+@contextlib.contextmanager
+def the_only_session(one, trusted):
+    """Somebody who is in, where sessions-max is 1: the server cannot reach its own listeners."""
+    one.add_key()
+    time.sleep(1.1)
+    with socket.create_connection((one.host, one.submissions), 10) as tcp, \
+            ssl.create_default_context(cafile=trusted).wrap_socket(tcp, server_hostname=HOST) as tls:
+        assert tls.recv(200).startswith(b"220 ")
+        tls.sendall(b"EHLO laptop.example.org\r\n")
+        assert b"250" in tls.recv(2000)
+        tls.sendall(b"AUTH PLAIN " + base64.b64encode(f"\0{one.login}\0{one.key}".encode()) + b"\r\n")
+        assert tls.recv(200).startswith(b"235 ")
+        yield tls
+
+
+
 def test_a_certificate_that_is_not_served_goes_back_to_the_old_one(make_server, tmp_path):
     pair = make_certificate(tmp_path, HOST, "live")
     one = make_server(config=f"fronts = 1\nsessions-max = 1\n{lines_for(pair)}").start()
     before = one.served_leaf()
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    trusted = shutil.copy(pair[0], kept / "old.pem")
-    # The only session there may be: the server cannot reach its own listeners.
-    with socket.create_connection((one.host, one.submissions), 10) as tcp, \
-            ssl.create_default_context(cafile=trusted).wrap_socket(tcp, server_hostname=HOST) as tls:
-        assert tls.recv(200).startswith(b"220 ")
+    with the_only_session(one, pair[0]) as tls:
         replace(pair, make_certificate(tmp_path, HOST, "next"))
         one.await_event("certificate-taken")
         refused = one.await_event("certificate-refused")
@@ -131,11 +143,9 @@ def test_what_goes_back_survives_the_signer(make_server, tmp_path):
     pair = make_certificate(tmp_path, HOST, "live")
     one = make_server(config=f"fronts = 1\nsessions-max = 1\n{lines_for(pair)}").start()
     old = one.served_leaf()
-    with socket.create_connection((one.host, one.submissions), 10) as held:
-        time.sleep(0.2)
+    with the_only_session(one, pair[0]):
         replace(pair, make_certificate(tmp_path, HOST, "next"))
         one.await_event("certificate-refused")
-        held.close()
     time.sleep(0.3)
     assert one.served_leaf() == old
     os.kill(one.children()["signer:0"], 9)
@@ -145,10 +155,10 @@ def test_what_goes_back_survives_the_signer(make_server, tmp_path):
 
 
 def test_an_old_one_that_has_ended_is_not_gone_back_to(make_server, tmp_path, ca):
-    end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 6))
+    end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 8))
     pair = ca.leaf(stem="short", end=end)
     one = make_server(config=f"fronts = 1\nsessions-max = 1\n{lines_for(pair)}").start()
-    with socket.create_connection((one.host, one.submissions), 10):
+    with the_only_session(one, ca.cert):
         replace(pair, make_certificate(tmp_path, HOST, "next"))
         said = one.await_event("certificate-not-served")
         assert "the old one has ended" in said["in-force"]
