@@ -164,7 +164,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	while (open && frames_next(&in, types, sizeof types / sizeof types[0], &f)) {
 		open = frames_write(fd[1], &f, -1);
 		/* START, NEXT, SENDER, AUTHOR, SPEND: one answer each. */
-		owed += f.type == AUTH_START || f.type == AUTH_NEXT || f.type == AUTH_SENDER || f.type == AUTH_AUTHOR || f.type == AUTH_SPEND;
+		owed += f.type == AUTH_START || f.type == AUTH_NEXT || f.type == AUTH_SENDER || f.type == AUTH_AUTHOR ||
+		    f.type == AUTH_SPEND;
 		open = open && turn(fd[1], (f.marks & FRAMES_WAIT) != 0);
 	}
 	(void)close(fd[1]);

@@ -224,13 +224,14 @@ is_hidden(const struct certificates *all, size_t which, const char *name)
 bool
 certificates_name(const struct certificates *all, size_t which, char name[CERTIFICATE_NAME_MAX])
 {
-	struct span names = span_of(all->list[which].facts.names), one;
+	struct span names = span_of(all->list[which].facts.names);
 
 	while (!span_done(names)) {
-		one = span_take_until(&names, ' ');
+		struct span one = span_take_word(&names);
 		/* A wildcard is asked for by some name below it. */
-		(void)snprintf(name, CERTIFICATE_NAME_MAX, "%s%.*s", one.len > 0 && one.p[0] == '*' ? "postern" : "",
-		    (int)(one.p[0] == '*' ? one.len - 1 : one.len), (const char *)one.p + (one.p[0] == '*' ? 1 : 0));
+		bool wild = span_take_byte(&one, '*');
+
+		(void)snprintf(name, CERTIFICATE_NAME_MAX, "%s%.*s", wild ? "postern" : "", (int)one.len, (const char *)one.p);
 		if (one.len > 0 && !is_address(name) && !is_hidden(all, which, name))
 			return true;
 	}

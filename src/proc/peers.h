@@ -36,7 +36,7 @@ enum message {
 	/* Everybody to 0_master. */
 	CHILD_READY = 20,       /* empty: working; from 2_signer also: RELOAD is done */
 	CHILD_DRAINED,          /* empty: about to exit */
-	CHILD_PEER_BROKEN,      /* struct master_peer, from the side that keeps the order: that one has said what no sane one says: end it */
+	CHILD_PEER_BROKEN,      /* struct master_peer, from who keeps the order: that one has said what no sane one says: end it */
 	CHILD_ALARM,            /* struct child_alarm, from 3_auth: tell the operator, by the log and by alarm-command */
 	CHILD_PONG,             /* empty */
 

@@ -60,7 +60,8 @@ def sessions_on_both_fronts(one):
         for name, pid in one.children().items():
             if not name.startswith("front") or name in found:
                 continue
-            inodes = set(re.findall(r"socket:\[(\d+)\]", " ".join(os.readlink(p) for p in pathlib.Path(f"/proc/{pid}/fd").iterdir())))
+            targets = " ".join(os.readlink(p) for p in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+            inodes = set(re.findall(r"socket:\[(\d+)\]", targets))
             for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
                 part = line.split()
                 if part[9] in inodes and part[2].endswith(f":{port[0]:04X}") and part[1].endswith(f":{port[1]:04X}"):
@@ -103,8 +104,8 @@ def test_a_front_that_breaks_the_order_is_ended_and_nobody_else(make_server, wor
         for taken in channels:
             taken.close()
         # Whoever was with the other front is still in, and mail goes through it.
-        refused = kept["front:1"].sendmail(f"someone@{one.hostname}", ["friend@example.net"], f"From: someone@{one.hostname}\r\nSubject: {turn}\r\n\r\nhere\r\n")
-        assert not refused
+        letter = f"From: someone@{one.hostname}\r\nSubject: {turn}\r\n\r\nhere\r\n"
+        assert not kept["front:1"].sendmail(f"someone@{one.hostname}", ["friend@example.net"], letter)
     assert accusers == {"signer", "auth", "spool"}
     one.await_mails(3)
     fresh = login(one)

@@ -13,6 +13,7 @@ import pytest
 from postern_server import make_certificate, postern
 
 HOST = "mail.example.org"
+EC = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 
 
 def run(*arguments):
@@ -48,25 +49,26 @@ basicConstraints = CA:FALSE
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """)
-        self.request(name, self.key)
+        self.request(name, self.key, EC)
         (by or self).sign(self.request_file, self.cert, "v3ca", "20240101000000Z", "20440101000000Z", own=by is None)
 
     @property
     def request_file(self):
         return self.folder / f"{self.stem}.csr"
 
-    def request(self, name, key, kind=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), alt=None):
+    def request(self, name, key, kind, alt=None):
         extra = ["-addext", f"subjectAltName={alt}"] if alt else []
-        run("req", "-new", "-newkey", *kind, "-nodes", "-subj", f"/CN={name}", *extra, "-keyout", key, "-out", self.request_file)
+        run("req", "-new", "-newkey", *kind, "-nodes", "-subj", f"/CN={name}", *extra, "-keyout", key,
+            "-out", self.request_file)
 
     def sign(self, request, out, section, start, end, own=False):
         run("ca", "-batch", "-notext", "-config", self.conf, "-extensions", section, "-startdate", start, "-enddate", end,
             "-in", request, "-out", out, "-keyfile", self.key, *(["-selfsign"] if own else ["-cert", self.cert]))
 
-    def leaf(self, name=HOST, stem="leaf", start="20240101000000Z", end="20440101000000Z", kind=None):
+    def leaf(self, name=HOST, stem="leaf", start="20240101000000Z", end="20440101000000Z", kind=None, alt=None):
         """(certificate, key), without anything above it."""
         chain, key = self.folder / f"{stem}.pem", self.folder / f"{stem}-key.pem"
-        self.request(name, key, **({"kind": kind} if kind else {}), alt=f"DNS:{name}")
+        self.request(name, key, kind or EC, alt=alt or f"DNS:{name}")
         self.sign(self.request_file, chain, "leaf", start, end)
         return chain, key
 
@@ -173,6 +175,15 @@ def test_every_certificate_is_proved_at_every_listener(make_server, ca):
     one.hup()
     # Two listeners, three certificates, of which two go by one name.
     assert one.await_event("certificate-proved")["connections"] == "6"
+    assert one.stop() == 0
+
+
+def test_a_name_is_found_that_leads_to_each(make_server, tmp_path, ca):
+    shared = ca.leaf(stem="shared", alt=f"IP:127.0.0.1,DNS:{HOST},DNS:*.example.net")
+    one = make_server(config=lines_for(ca.leaf(stem="first"), shared)).start()
+    one.hup()
+    assert one.await_event("certificate-proved")["connections"] == "4"
+    assert "never served" not in check(tmp_path, ca.leaf(stem="first"), shared).stdout
     assert one.stop() == 0
 
 
