@@ -4,6 +4,7 @@
  * Whatever comes: each answer belongs to a session that asked for one and is of a type and form that a front understands, nobody
  * is proved who did not say a right password, and a front that is gone leaves no session behind.
  */
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,16 +46,17 @@ write_accounts(const char *path)
 
 static char directory[] = "/tmp/fuzz-auth-XXXXXX";
 
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+	(void)st, (void)flag, (void)at;
+	return remove(path);
+}
+
 static void
 remove_directory(void)
 {
-	static const char *const names[] = { "users", "auth/last-used", "auth/fake-salts", "auth", "" };
-	char path[100];
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		(void)snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-		(void)remove(path);
-	}
+	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void
@@ -89,6 +91,7 @@ heard(const struct frames_one *f)
 {
 	struct auth_verdict verdict;
 	struct auth_result result;
+	struct auth_spent spent;
 
 	frames_insist(owed > 0 && f->session >= 1 && f->session <= 4);
 	owed--;
@@ -105,6 +108,7 @@ heard(const struct frames_one *f)
 		frames_insist(fields_parse(auth_verdict_layout, f->body, &verdict));
 		break;
 	case AUTH_SPENT:
+		frames_insist(fields_parse(auth_spent_layout, f->body, &spent));
 		break;
 	default:
 		frames_insist(false);
