@@ -85,6 +85,13 @@ print_certificate(void *arg, const struct tls_certificate_facts *facts)
 	    facts->self_signed ? ", signed by itself" : "");
 }
 
+static void
+print_doubt(void *arg, const char *file, const char *words)
+{
+	(void)arg;
+	(void)printf("doubt        %s: %s\n", file, words);
+}
+
 /* What the kernel keeps of the cages, and who the processes become. */
 static void
 print_sandbox(const struct conf *c)
@@ -117,6 +124,7 @@ summarise(const struct settings *s)
 	const struct conf *c = &s->conf;
 	uint8_t text[2 * CONF_TEXT_MAX], words[800];
 	struct buf why = BUF_OVER(words);
+	static const struct master_certificates_handler certificates = { print_certificate, print_doubt };
 
 	(void)printf("hostname     %s\n", c->hostname.p);
 	for (size_t i = 0; i < c->listens; i++) {
@@ -126,7 +134,7 @@ summarise(const struct settings *s)
 	if (s->own_ca)
 		(void)printf("certificate  made by a CA of our own in %s/tls\n", c->state_dir.p);
 	else
-		(void)master_certificates(c, print_certificate, NULL, &why);
+		(void)master_certificates(c, &certificates, NULL, &why);
 	why = (struct buf){ text, 0, sizeof(text) };
 	if (conf_value(c, conf_find(SPAN("relay")), 0, &why))
 		(void)printf("relay        %.*s\n", (int)why.len, (const char *)text);

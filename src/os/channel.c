@@ -35,6 +35,7 @@ struct channel {
 	int events;
 	unsigned handles;               /* uv handles not yet closed */
 	bool closed, broken, paused, congested, dispatching, lazy;
+	bool nonsense;                  /* broken is the peer's fault */
 	bool out_secret;                /* out holds, or held since it last ran empty, octets to be wiped */
 	uint8_t *in;
 	size_t in_len, in_max;
@@ -180,6 +181,7 @@ refuse_message(void *arg, struct channel *c, const struct frame *f)
 	(void)arg;
 	if (f->fd != -1)
 		(void)close(f->fd);
+	c->nonsense = true;
 	doom(c);
 }
 
@@ -195,6 +197,7 @@ dispatch_one(struct channel *c, struct span in)
 	length = u32_get(in.p);
 	type_flags = u32_get(in.p + 4);
 	if (length > CHANNEL_BODY_MAX) {
+		c->nonsense = true;
 		doom(c);
 		return 0;
 	}
@@ -284,6 +287,7 @@ receive(struct channel *c)
 		c->in_len += (size_t)n;
 		return (size_t)n == iov.iov_len;
 	}
+	c->nonsense = c->nonsense || n > 0;
 	if (n != -1 || (errno != EAGAIN && errno != EWOULDBLOCK))
 		c->broken = true;
 	return false;
@@ -541,6 +545,12 @@ bool
 channel_congested(const struct channel *c)
 {
 	return c->congested;
+}
+
+bool
+channel_spoke_nonsense(const struct channel *c)
+{
+	return c->nonsense;
 }
 
 void

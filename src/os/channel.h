@@ -67,6 +67,8 @@ struct buf channel_reserve(struct channel *, size_t max);
 void channel_commit(struct channel *, uint16_t type, uint32_t session, struct buf filled);
 
 bool channel_congested(const struct channel *);
+/* To be asked by closed(): has the peer sent what is no frame? Else it is just gone. */
+bool channel_spoke_nonsense(const struct channel *);
 /* Stop and go on calling message(); for back-pressure. */
 void channel_pause(struct channel *, bool paused);
 

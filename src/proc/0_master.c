@@ -153,13 +153,13 @@ master_on_ready(struct master *m, struct worker *w)
 	for (size_t i = 0; i < m->sockets; i++)
 		m->socket[i].fresh = false;
 	master_log_state(m, "ready");
+	master_log_doubts(m);
 	master_log_endings(m);
 	if (m->setup->ready != NULL)
 		m->setup->ready(m->setup->arg);
 	/* What changed since we read it would else be noticed by nobody. */
 	if (m->reload_wanted)
 		master_reload(m);
-	m->reload_wanted = false;
 }
 
 static void
@@ -220,6 +220,15 @@ on_term(uv_signal_t *handle, int signal)
 }
 
 static void
+on_pulse(uv_timer_t *timer)
+{
+	struct master *m = timer->data;
+
+	if (m->phase == MASTER_RUNNING)
+		master_pulse(m);
+}
+
+static void
 on_watch(uv_timer_t *timer)
 {
 	struct master *m = timer->data;
@@ -237,7 +246,15 @@ on_day(uv_timer_t *timer)
 		return;
 	if (m->setup->renew != NULL)
 		m->setup->renew(m->setup->arg);
-	master_log_endings(m);
+}
+
+static void
+on_hour(uv_timer_t *timer)
+{
+	struct master *m = timer->data;
+
+	if (m->phase == MASTER_RUNNING)
+		master_log_endings(m);
 }
 
 /* The previous key still opens the tickets it has sealed, for half a day (RFC 9325 3.4). */
@@ -306,6 +323,7 @@ static bool
 prepare(struct master *m, struct buf *why)
 {
 	m->status = 78;
+	certificates_look(&m->conf, m->seen);
 	if (!certificates_read(&m->conf, &m->certificates, why) || !master_lock(m, why, &m->status) ||
 	    !cage_hand_over(&m->conf, why) || !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
 		return false;
@@ -350,6 +368,8 @@ run(struct master *m)
 	signal_begin(m, &m->interrupt, on_term, SIGINT);
 	timer_begin(m, &m->patience, NULL, 0);
 	timer_begin(m, &m->watch, on_watch, WATCH_MS);
+	timer_begin(m, &m->pulse, on_pulse, PULSE_MS);
+	timer_begin(m, &m->hour, on_hour, HOUR_MS);
 	timer_begin(m, &m->day, on_day, DAY_MS);
 	timer_begin(m, &m->tickets, on_tickets, TICKETS_MS);
 	master_children_init(m, front_count(&m->conf));
@@ -384,6 +404,7 @@ master_run(const struct master_setup *setup)
 		log_say(LOG_FAULT, "start", (const char *)words);
 	master_sockets_close(&m);
 	certificates_free(&m.certificates);
+	certificates_free(&m.before);
 	wipe(m.ticket_keys, sizeof(m.ticket_keys));
 	(void)uv_loop_close(&m.loop);
 	return m.status;

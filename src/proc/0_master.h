@@ -10,6 +10,7 @@
 
 #include "proc/master.h"
 #include "proc/peers.h"
+#include "tls/served.h"
 #include "tls/server.h"
 
 enum {
@@ -24,8 +25,10 @@ enum {
 	BACKOFF_FORGIVEN_MS = 30000,            /* a child that lived this long starts again at once */
 	WATCH_MS = 5000,                        /* between two looks at the certificate files */
 	DAY_MS = 24 * 3600 * 1000,
-	ENDING_DAYS = 14,                       /* left to a certificate from which we warn, daily */
+	HOUR_MS = 3600 * 1000,
+	CERTIFICATE_NAME_MAX = 256,
 	TICKETS_MS = DAY_MS / 2,
+	PULSE_MS = 2000,
 };
 
 /* 0 to 3, in the order of the start; the drain goes the other way round. */
@@ -45,9 +48,11 @@ struct worker {
 	int exit_signal;
 	unsigned backoff;               /* ms, of the last wait; 0: none yet */
 	bool running;                   /* the process exists */
+	bool ending;                    /* we have killed it, with words in the log */
 	bool ready;                     /* this one has said so */
 	bool was_ready;                 /* one of them has */
 	unsigned unconfirmed;           /* 2_signer: RELOADs that it has not yet said READY to */
+	unsigned unanswered;            /* pulses since the ping that it has not answered; 0: none is out */
 };
 
 struct socket_bound {
@@ -62,10 +67,12 @@ struct file_mark { uint64_t seconds, nanoseconds, size, inode; };
 
 struct certificate {
 	struct conf_certificate files;
-	struct file_mark chain_mark, key_mark;
 	struct span chain, key;         /* PEM; malloc'ed; the key only until 2_signer has been sent it */
 	struct tls_certificate_facts facts;
 };
+
+/* How near a certificate's end we have warned of. */
+struct certificate_warned { uint8_t fingerprint[TLS_FINGERPRINT]; unsigned steps; };
 
 struct certificates {
 	struct certificate list[CONF_CERTIFICATES_MAX];
@@ -79,7 +86,7 @@ struct master {
 	struct conf conf;
 	uv_loop_t loop;
 	uv_signal_t hup, term, interrupt;
-	uv_timer_t watch, day, tickets, patience;
+	uv_timer_t watch, hour, day, tickets, patience, pulse;
 	enum master_phase phase;
 	enum stage stage;               /* being started, or being drained */
 	int status;                     /* that master_run() will return */
@@ -89,9 +96,14 @@ struct master {
 	struct socket_bound socket[SOCKETS_MAX];
 	size_t sockets;
 	struct certificates certificates;
-	struct file_mark refused;       /* of a certificate that changed into something unusable */
+	struct certificates before;     /* proved ones, while those that follow them are being proved */
+	struct file_mark seen[2 * CONF_CERTIFICATES_MAX];       /* chain and key of each, as they were when we last read them */
+	uint64_t look_again;            /* uv_now(), though nothing changes; 0: not */
+	struct certificate_warned warned[2 * CONF_CERTIFICATES_MAX];
+	size_t warned_next;
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
-	bool reload_wanted;             /* SIGHUP came while starting */
+	bool reload_wanted;             /* SIGHUP came while starting, or while something was being proved */
+	int64_t signer;                 /* pid of the 2_signer that has the keys of certificates and of before; 0: none */
 	bool untold;                    /* 2_signer takes what is new; then it is everybody else's turn */
 	bool proving;                   /* a worker thread is looking at what we serve */
 	atomic_bool hurry;              /* it should come to an end */
@@ -114,6 +126,8 @@ void master_kill_stage(struct master *, int stage /* -1: all */, int signal);
 void master_send_listeners(struct worker *, bool fresh_only);
 /* A message without a body to all that run, or to one stage's. */
 void master_tell(struct master *, int stage /* -1: all */, enum message);
+/* Every PULSE_MS: ask all that work whether they still do, and end those that have not answered for long. */
+void master_pulse(struct master *);
 /* The last of what a reload sends: take it. */
 void master_send_reload(struct worker *);
 /* To all fronts at once. */
@@ -137,9 +151,20 @@ void certificates_free(struct certificates *);
 void certificates_read_keys(struct certificates *);
 /* Wipe and forget the keys; chains and facts stay. */
 void certificates_forget_keys(struct certificates *);
-/* Has a file changed since it was read? */
-bool certificates_changed(const struct certificates *, struct file_mark *newest);
-/* Connect to a listener of ours until it serves what we have; says in the log how that went. */
+/* How the files are now; and whether one that is there has changed since. */
+void certificates_look(const struct conf *, struct file_mark seen[2 * CONF_CERTIFICATES_MAX]);
+bool certificates_changed(const struct conf *, const struct file_mark seen[2 * CONF_CERTIFICATES_MAX]);
+bool certificates_same(const struct certificates *, const struct certificates *);
+/* Has none of them ended? */
+bool certificates_are_in_force(const struct certificates *);
+/* A name for which fronts serve this one and no other, for SNI; "" for none. False: there is no way to be served it. */
+bool certificates_name(const struct certificates *, size_t which, char name[CERTIFICATE_NAME_MAX]);
+/* What clients will not like about them. */
+void certificates_inspect(const struct conf *, const struct certificates *,
+    void (*say)(void *arg, const char *file, const char *words), void *arg);
+
+/* ---- 0_master_proof.c ---- */
+/* Connect to each of our listeners for each certificate until all are served, PROOF_MS at most; then master_on_proof(). */
 void master_prove(struct master *);
 
 /* ---- 0_master_reload.c ---- */
@@ -147,8 +172,14 @@ void master_reload(struct master *);
 void master_watch(struct master *);
 /* 2_signer may have taken what it was sent. */
 void master_on_signer(struct master *, const struct worker *);
-/* Warn of certificates that end soon. */
+/* What we have is served, or not: words. */
+void master_on_proof(struct master *, bool served, const char *words);
+/* 2_signer begins anew and can have no other keys than the files have: if these belong to other chains, those are taken. */
+void master_keys_anew(struct master *);
+/* Warn of certificates that end soon, each step once. */
 void master_log_endings(struct master *);
+/* What clients will not like about our certificates. */
+void master_log_doubts(struct master *);
 /* The log line that says what is in force. */
 void master_log_state(struct master *, const char *event);
 

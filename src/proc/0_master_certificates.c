@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,13 +8,9 @@
 #include <unistd.h>
 
 #include "base/secret.h"
-#include "conf/network.h"
 #include "os/log.h"
 #include "proc/0_master.h"
-#include "smtp/proxy_header.h"
-#include "tls/served.h"
-
-enum { PROOF_TRIES = 20, PROOF_WAIT_US = 250 * 1000 };
+#include "tls/inspect.h"
 
 static bool
 refuse(struct buf *why, const char *what, const char *file, const char *words)
@@ -31,12 +28,12 @@ refuse(struct buf *why, const char *what, const char *file, const char *words)
 }
 
 static bool
-mark_of(int fd, const char *path, struct file_mark *mark)
+mark_of(const char *path, struct file_mark *mark)
 {
 	struct stat st;
 
 	memset(mark, 0, sizeof(*mark));
-	if ((fd == -1 ? stat(path, &st) : fstat(fd, &st)) != 0)
+	if (stat(path, &st) != 0)
 		return false;
 	*mark = (struct file_mark){ (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_size,
 		(uint64_t)st.st_ino };
@@ -45,7 +42,7 @@ mark_of(int fd, const char *path, struct file_mark *mark)
 
 /* The whole file, malloc'ed; false with errno. */
 static bool
-read_file(const char *path, size_t max, struct span *out, struct file_mark *mark)
+read_file(const char *path, size_t max, struct span *out)
 {
 	FILE *f = fopen(path, "re");
 	uint8_t *text = f == NULL ? NULL : malloc(max + 1);
@@ -55,7 +52,6 @@ read_file(const char *path, size_t max, struct span *out, struct file_mark *mark
 	if (text != NULL) {
 		/* It may be a key: no copy in a buffer that nobody wipes. */
 		(void)setvbuf(f, NULL, _IONBF, 0);
-		(void)mark_of(fileno(f), path, mark);
 		len = fread(text, 1, max + 1, f);
 		error = ferror(f) ? errno : len > max ? EFBIG : 0;
 	}
@@ -101,10 +97,8 @@ certificates_read_keys(struct certificates *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		struct certificate *c = &all->list[i];
-		struct file_mark mark;
-
 		/* When it was replaced meanwhile, 2_signer refuses it and says so; the next look at the files brings both. */
-		if (c->key.p == NULL && !read_file(c->files.key.p, KEY_MAX, &c->key, &mark))
+		if (c->key.p == NULL && !read_file(c->files.key.p, KEY_MAX, &c->key))
 			log_fail("key", c->files.key.p, errno);
 	}
 }
@@ -117,21 +111,6 @@ certificates_free(struct certificates *all)
 	all->count = 0;
 }
 
-/* An open key is no key, but the certificate may be in use elsewhere for years already: say so, and go on. */
-static void
-warn_when_open(const char *key)
-{
-	struct stat st;
-	struct log_line l;
-
-	if (stat(key, &st) != 0 || (st.st_mode & S_IROTH) == 0)
-		return;
-	log_begin(&l, LOG_WARN, "key-readable-by-all");
-	log_text(&l, "key", key);
-	log_text(&l, "remedy", "chmod o-rwx, and think about a new key");
-	log_end(&l);
-}
-
 static bool
 certificate_read(struct certificate *c, struct tls_server *scratch, struct buf *why)
 {
@@ -139,9 +118,9 @@ certificate_read(struct certificate *c, struct tls_server *scratch, struct buf *
 	struct buf wrong = BUF_OVER(words);
 	char both[2 * CONF_TEXT_MAX + 16];
 
-	if (!read_file(c->files.chain.p, CHAIN_MAX, &c->chain, &c->chain_mark))
+	if (!read_file(c->files.chain.p, CHAIN_MAX, &c->chain))
 		return refuse(why, "chain", c->files.chain.p, strerror(errno));
-	if (!read_file(c->files.key.p, KEY_MAX, &c->key, &c->key_mark))
+	if (!read_file(c->files.key.p, KEY_MAX, &c->key))
 		return refuse(why, "key", c->files.key.p, strerror(errno));
 	if (!tls_certificate_read(c->chain, &c->facts, &wrong))
 		return refuse(why, "chain", c->files.chain.p, (const char *)words);
@@ -149,7 +128,6 @@ certificate_read(struct certificate *c, struct tls_server *scratch, struct buf *
 	(void)snprintf(both, sizeof(both), "%s, key %s", c->files.chain.p, c->files.key.p);
 	if (!tls_server_add(scratch, c->chain, c->key, &wrong))
 		return refuse(why, "chain", both, (const char *)words);
-	warn_when_open(c->files.key.p);
 	return true;
 }
 
@@ -177,130 +155,171 @@ mark_differs(const struct file_mark *a, const struct file_mark *b)
 	return a->seconds != b->seconds || a->nanoseconds != b->nanoseconds || a->size != b->size || a->inode != b->inode;
 }
 
-bool
-certificates_changed(const struct certificates *all, struct file_mark *newest)
+void
+certificates_look(const struct conf *conf, struct file_mark seen[2 * CONF_CERTIFICATES_MAX])
 {
+	memset(seen, 0, 2 * CONF_CERTIFICATES_MAX * sizeof(*seen));
+	for (size_t i = 0; i < conf->certificates; i++) {
+		(void)mark_of(conf->certificate[i].chain.p, &seen[2 * i]);
+		(void)mark_of(conf->certificate[i].key.p, &seen[2 * i + 1]);
+	}
+}
+
+bool
+certificates_changed(const struct conf *conf, const struct file_mark seen[2 * CONF_CERTIFICATES_MAX])
+{
+	struct file_mark now[2 * CONF_CERTIFICATES_MAX];
 	bool changed = false;
 
-	memset(newest, 0, sizeof(*newest));
-	for (size_t i = 0; i < all->count; i++) {
-		const struct certificate *c = &all->list[i];
-		struct file_mark chain, key;
-
+	certificates_look(conf, now);
+	for (size_t i = 0; i < 2 * CONF_CERTIFICATES_MAX; i++)
 		/* A file that is away for a moment is being replaced: the next look will find it. */
-		if (!mark_of(-1, c->files.chain.p, &chain) || !mark_of(-1, c->files.key.p, &key))
-			continue;
-		changed = changed || mark_differs(&chain, &c->chain_mark) || mark_differs(&key, &c->key_mark);
-		newest->seconds += chain.seconds + key.seconds;
-		newest->nanoseconds += chain.nanoseconds + key.nanoseconds;
-		newest->size += chain.size + key.size;
-		newest->inode += chain.inode + key.inode;
-	}
+		changed = changed || (now[i].inode != 0 && mark_differs(&now[i], &seen[i]));
 	return changed;
 }
 
 bool
-master_certificates(const struct conf *conf, void (*each)(void *, const struct tls_certificate_facts *), void *arg,
-    struct buf *why)
+certificates_same(const struct certificates *a, const struct certificates *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = span_eq(a->list[i].chain, b->list[i].chain);
+	return same;
+}
+
+bool
+certificates_are_in_force(const struct certificates *all)
+{
+	uint64_t now = (uint64_t)time(NULL);
+	bool good = all->count > 0;
+
+	for (size_t i = 0; i < all->count; i++)
+		good = good && all->list[i].facts.not_after > now;
+	return good;
+}
+
+/* ---- what is served under which name ---- */
+
+static bool
+is_address(const char *name)
+{
+	uint8_t octets[16];
+
+	return inet_pton(AF_INET, name, octets) == 1 || inet_pton(AF_INET6, name, octets) == 1;
+}
+
+/* Do fronts look no further than to one before it when they are asked for this name? */
+static bool
+is_hidden(const struct certificates *all, size_t which, const char *name)
+{
+	const struct span chain = all->list[which].chain;
+
+	for (size_t i = 0; i < which; i++)
+		if (tls_certificate_covers(all->list[i].chain, name) && !tls_certificates_side_by_side(all->list[i].chain, chain))
+			return true;
+	return false;
+}
+
+bool
+certificates_name(const struct certificates *all, size_t which, char name[CERTIFICATE_NAME_MAX])
+{
+	struct span names = span_of(all->list[which].facts.names);
+
+	while (!span_done(names)) {
+		struct span one = span_take_word(&names);
+		/* A wildcard is asked for by some name below it. */
+		bool wild = span_take_byte(&one, '*');
+
+		(void)snprintf(name, CERTIFICATE_NAME_MAX, "%s%.*s", wild ? "postern" : "", (int)one.len, (const char *)one.p);
+		if (one.len > 0 && !is_address(name) && !is_hidden(all, which, name))
+			return true;
+	}
+	name[0] = '\0';
+	/* The first one answers without SNI too. */
+	return which == 0;
+}
+
+/* ---- what clients will not like ---- */
+
+struct finding {
+	void (*say)(void *arg, const char *file, const char *words);
+	void *arg;
+	const char *file;
+};
+
+static void
+on_finding(void *arg, const char *words)
+{
+	const struct finding *f = arg;
+
+	f->say(f->arg, f->file, words);
+}
+
+static void
+inspect_names(const struct conf *conf, const struct certificates *all, const struct finding *f)
+{
+	uint8_t room[1024];
+	struct buf b = BUF_OVER(room);
+
+	for (size_t i = 0; i < all->count; i++)
+		if (tls_certificate_covers(all->list[i].chain, conf->hostname.p))
+			return;
+	buf_put_text(&b, conf->hostname.p);
+	buf_put_text(&b, " (hostname) is in no certificate; the names there are ");
+	for (size_t i = 0; i < all->count; i++) {
+		buf_put_text(&b, i > 0 ? " " : "");
+		buf_put_text(&b, all->list[i].facts.names[0] != '\0' ? all->list[i].facts.names : "(none)");
+	}
+	if (b.len == b.max)
+		b.len--;
+	buf_terminate(&b);
+	f->say(f->arg, all->list[0].files.chain.p, (const char *)room);
+}
+
+/* The one that we have made ourselves: whoever uses it trusts our own CA, and has been told so. */
+static bool
+is_our_own(const struct conf *conf, const char *chain)
+{
+	size_t len = strlen(conf->state_dir.p);
+
+	return strncmp(chain, conf->state_dir.p, len) == 0 && strcmp(chain + len, "/tls/chain.pem") == 0;
+}
+
+void
+certificates_inspect(const struct conf *conf, const struct certificates *all,
+    void (*say)(void *arg, const char *file, const char *words), void *arg)
+{
+	struct finding f = { say, arg, "" };
+	char name[CERTIFICATE_NAME_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct certificate *c = &all->list[i];
+
+		f.file = c->files.chain.p;
+		if (!is_our_own(conf, f.file))
+			tls_chain_inspect(c->chain, on_finding, &f);
+		if (!certificates_name(all, i, name))
+			say(arg, f.file, "is never served: certificates before it have all its names");
+		/* An open key is no key, but the certificate may be in use elsewhere for years already: say so, and go on. */
+		if (stat(c->files.key.p, &st) == 0 && (st.st_mode & S_IROTH) != 0)
+			say(arg, c->files.key.p, "everybody on this machine may read this key: chmod o-rwx, and think about a new one");
+	}
+	if (all->count > 0)
+		inspect_names(conf, all, &f);
+}
+
+bool
+master_certificates(const struct conf *conf, const struct master_certificates_handler *handler, void *arg, struct buf *why)
 {
 	static struct certificates all;
 	bool ok = certificates_read(conf, &all, why);
 
-	for (size_t i = 0; ok && i < all.count; i++)
-		each(arg, &all.list[i].facts);
+	for (size_t i = 0; ok && handler != NULL && i < all.count; i++)
+		handler->each(arg, &all.list[i].facts);
+	if (ok && handler != NULL)
+		certificates_inspect(conf, &all, handler->doubt, arg);
 	certificates_free(&all);
 	return ok;
-}
-
-/* ---- the proof ---- */
-
-struct proof {
-	uv_work_t work;
-	struct master *master;
-	struct tls_served_question question;
-	uint8_t expected[TLS_FINGERPRINT];
-	uint8_t words[200];
-	bool served;
-};
-
-static void
-on_proof_work(uv_work_t *work)
-{
-	struct proof *p = work->data;
-	uint8_t found[TLS_FINGERPRINT];
-
-	for (unsigned i = 0; i < PROOF_TRIES && !p->served && !atomic_load(&p->master->hurry); i++) {
-		struct buf why = BUF_OVER(p->words);
-
-		if (i > 0)
-			(void)usleep(PROOF_WAIT_US);
-		if (!tls_served(&p->question, found, &why))
-			continue;
-		p->served = span_eq((struct span){ found, sizeof(found) }, (struct span){ p->expected, sizeof(p->expected) });
-		if (!p->served)
-			(void)snprintf((char *)p->words, sizeof(p->words), "another certificate is still served");
-	}
-}
-
-static void
-on_proof_done(uv_work_t *work, int status)
-{
-	struct proof *p = work->data;
-	struct log_line l;
-
-	p->master->proving = false;
-	if (p->master->phase >= MASTER_DRAINING) {
-		free(p);
-		return;
-	}
-	log_begin(&l, p->served ? LOG_NOTE : LOG_FAULT, p->served ? "certificate-proved" : "certificate-not-served");
-	log_text(&l, "name", p->question.name);
-	log_text(&l, "address", p->question.address);
-	log_u64(&l, "port", p->question.port);
-	if (!p->served)
-		log_text(&l, "why", status == 0 ? (const char *)p->words : "no worker");
-	log_end(&l);
-	free(p);
-}
-
-/* Where a client on this machine would connect: implicit TLS when there is any. */
-static const struct socket_bound *
-proof_socket(const struct master *m)
-{
-	const struct socket_bound *best = NULL;
-
-	for (size_t i = 0; i < m->sockets; i++) {
-		if (best == NULL || (best->conf.service != CONF_SUBMISSIONS && m->socket[i].conf.service == CONF_SUBMISSIONS))
-			best = &m->socket[i];
-	}
-	return best;
-}
-
-void
-master_prove(struct master *m)
-{
-	const struct socket_bound *s = proof_socket(m);
-	struct proof *p = m->proving || s == NULL || m->certificates.count == 0 ? NULL : calloc(1, sizeof(*p));
-	const struct certificate *c = &m->certificates.list[0];
-	const char *name = c->facts.names;
-
-	if (p == NULL)
-		return;
-	p->master = m;
-	p->work.data = p;
-	p->question.port = s->conf.port;
-	p->question.starttls = s->conf.service == CONF_SUBMISSION;
-	(void)snprintf(p->question.address, sizeof(p->question.address), "%s",
-	    strcmp(s->address, "::") == 0 ? "::1" : strcmp(s->address, "0.0.0.0") == 0 ? "127.0.0.1" : s->address);
-	/* Fronts ask whoever comes from such an address for whom he does, us too. */
-	if (conf_is_proxy_text(&m->conf, span_of(p->question.address)))
-		p->question.first = proxy_local_header;
-	/* The first certificate answers without SNI too; a wildcard is asked for by some name below it. */
-	(void)snprintf(p->question.name, sizeof(p->question.name), "%s%.*s", name[0] == '*' ? "postern" : "",
-	    (int)strcspn(name[0] == '*' ? name + 1 : name, " "), name[0] == '*' ? name + 1 : name);
-	if (!tls_fingerprint(c->chain, p->expected) || uv_queue_work(&m->loop, &p->work, on_proof_work, on_proof_done) != 0) {
-		free(p);
-		return;
-	}
-	m->proving = true;
 }

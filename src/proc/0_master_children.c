@@ -155,6 +155,8 @@ introduce_to_all(struct worker *w)
 static void
 brief(struct worker *w)
 {
+	if (w->role == ROLE_SIGNER)
+		master_keys_anew(w->master);
 	master_send_conf(w);
 	master_send_certificates(w);
 	master_send_listeners(w, false);
@@ -215,25 +217,89 @@ master_kill_stage(struct master *m, int stage, int signal)
 
 /* ---- birth and death ---- */
 
-/* Only 2_signer is believed: a front that was taken over must not have others ended. */
-static void
-end_broken(struct master *m, struct span body)
+/* Only who keeps the order of a channel is believed, and only about its other end: a front that was taken over must not have
+ * others ended. */
+static bool
+may_accuse(enum role accuser, uint32_t accused)
 {
+	static const enum role believed[][2] = {
+		{ ROLE_SIGNER, ROLE_FRONT }, { ROLE_AUTH, ROLE_FRONT }, { ROLE_SPOOL, ROLE_FRONT }, { ROLE_SPOOL, ROLE_RELAY },
+	};
+
+	for (size_t i = 0; i < sizeof(believed) / sizeof(believed[0]); i++)
+		if (believed[i][0] == accuser && believed[i][1] == accused)
+			return true;
+	return false;
+}
+
+static void
+end_broken(struct worker *accuser, struct span body)
+{
+	struct master *m = accuser->master;
 	struct master_peer peer;
 	struct log_line l;
 
-	if (!fields_parse(master_peer_layout, body, &peer))
+	if (!fields_parse(master_peer_layout, body, &peer) || !may_accuse(accuser->role, peer.role))
 		return;
 	for (size_t i = 0; i < m->workers; i++) {
 		struct worker *w = &m->worker[i];
 
-		if (w->role != ROLE_FRONT || peer.role != ROLE_FRONT || w->slot != peer.slot || !w->running)
+		/* One that is not ready has not talked to anybody: what is meant is the one before it. */
+		if (w->role != peer.role || w->slot != peer.slot || !w->ready || w->ending)
 			continue;
+		w->ending = true;
 		log_begin(&l, LOG_FAULT, "child-broken");
 		log_text(&l, "child", role_name(w->role));
 		log_u64(&l, "slot", w->slot);
+		log_text(&l, "by", role_name(accuser->role));
 		log_end(&l);
 		(void)uv_process_kill(&w->process, SIGKILL);
+	}
+}
+
+/* ---- the pulse ---- */
+
+/* How many pulses may pass without an answer: more than the longest that the process may stand still for. The spool waits for a
+ * disk, the fronts for 2_signer (ASK_MS). */
+static unsigned
+pulses_of(enum role role)
+{
+	static const unsigned pulses[ROLE_MAX] = {
+		[ROLE_SIGNER] = 5, [ROLE_FRONT] = 10, [ROLE_AUTH] = 10, [ROLE_RELAY] = 15, [ROLE_SPOOL] = 30,
+	};
+
+	return pulses[role];
+}
+
+static void
+end_hung(struct worker *w)
+{
+	struct log_line l;
+
+	w->ending = true;
+	log_begin(&l, LOG_FAULT, "child-hangs");
+	log_text(&l, "child", role_name(w->role));
+	log_u64(&l, "slot", w->slot);
+	log_u64(&l, "child-pid", (uint64_t)w->process.pid);
+	log_u64(&l, "seconds", (uint64_t)w->unanswered * PULSE_MS / 1000);
+	log_end(&l);
+	(void)uv_process_kill(&w->process, SIGKILL);
+}
+
+/* Counted and not timed: when we were stopped ourselves, or the machine slept, nobody else is to blame. */
+void
+master_pulse(struct master *m)
+{
+	for (size_t i = 0; i < m->workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		/* One that waits for a dead disk cannot even be killed before the disk answers. */
+		if (!w->ready || w->ending || w->channel == NULL)
+			continue;
+		if (w->unanswered == 0)
+			(void)channel_send_octets(w->channel, MASTER_PING, 0, (struct span){ NULL, 0 });
+		if (w->unanswered++ >= pulses_of(w->role))
+			end_hung(w);
 	}
 }
 
@@ -251,8 +317,10 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	} else if (f->type == CHILD_READY && w->unconfirmed > 0) {
 		w->unconfirmed--;
 		master_on_signer(w->master, w);
-	} else if (f->type == CHILD_PEER_BROKEN && w->role == ROLE_SIGNER) {
-		end_broken(w->master, f->body);
+	} else if (f->type == CHILD_PEER_BROKEN) {
+		end_broken(w, f->body);
+	} else if (f->type == CHILD_PONG) {
+		w->unanswered = 0;
 	}
 }
 
@@ -351,7 +419,8 @@ master_child_begin(struct worker *w)
 		return false;
 	}
 	w->started = uv_now(&w->master->loop);
-	w->unconfirmed = 0;
+	w->unconfirmed = w->unanswered = 0;
+	w->ending = false;
 	error = spawn(w, fd[1]);
 	(void)close(fd[1]);
 	w->running = error == 0;

@@ -69,6 +69,41 @@ master_log_state(struct master *m, const char *event)
 	log_end(&l);
 }
 
+/* ---- certificates that end ---- */
+
+/* Days left from which we warn, once each. */
+static const unsigned ending_steps[] = { 21, 7, 1, 0 };
+
+/* What we have said of this certificate; one that we have not seen yet takes the oldest place. */
+static struct certificate_warned *
+warned_of(struct master *m, struct span chain)
+{
+	uint8_t fingerprint[TLS_FINGERPRINT];
+	struct certificate_warned *w;
+
+	if (!tls_fingerprint(chain, fingerprint))
+		return NULL;
+	for (size_t i = 0; i < 2 * CONF_CERTIFICATES_MAX; i++)
+		if (memcmp(m->warned[i].fingerprint, fingerprint, sizeof(fingerprint)) == 0)
+			return &m->warned[i];
+	w = &m->warned[m->warned_next++ % (2 * CONF_CERTIFICATES_MAX)];
+	memcpy(w->fingerprint, fingerprint, sizeof(fingerprint));
+	w->steps = 0;
+	return w;
+}
+
+static void
+log_ending(const struct certificate *c, uint64_t left)
+{
+	struct log_line l;
+
+	log_begin(&l, left <= DAY_MS / 1000 ? LOG_FAULT : LOG_WARN, left == 0 ? "certificate-ended" : "certificate-ends");
+	log_text(&l, "chain", c->files.chain.p);
+	log_text(&l, "name", c->facts.names);
+	log_u64(&l, "days", left / 86400);
+	log_end(&l);
+}
+
 void
 master_log_endings(struct master *m)
 {
@@ -76,16 +111,35 @@ master_log_endings(struct master *m)
 
 	for (size_t i = 0; i < m->certificates.count; i++) {
 		const struct certificate *c = &m->certificates.list[i];
-		struct log_line l;
+		uint64_t left = c->facts.not_after > now ? c->facts.not_after - now : 0;
+		struct certificate_warned *w = warned_of(m, c->chain);
+		unsigned steps = 0;
 
-		if (c->facts.not_after > now + ENDING_DAYS * UINT64_C(86400))
+		while (steps < sizeof(ending_steps) / sizeof(ending_steps[0]) && left <= ending_steps[steps] * UINT64_C(86400))
+			steps++;
+		if (w == NULL || steps <= w->steps)
 			continue;
-		log_begin(&l, LOG_WARN, "certificate-ends");
-		log_text(&l, "chain", c->files.chain.p);
-		log_text(&l, "names", c->facts.names);
-		log_u64(&l, "days", c->facts.not_after > now ? (c->facts.not_after - now) / 86400 : 0);
-		log_end(&l);
+		w->steps = steps;
+		log_ending(c, left);
 	}
+}
+
+static void
+log_doubt(void *arg, const char *file, const char *words)
+{
+	struct log_line l;
+
+	(void)arg;
+	log_begin(&l, LOG_WARN, "certificate-doubtful");
+	log_text(&l, "file", file);
+	log_text(&l, "why", words);
+	log_end(&l);
+}
+
+void
+master_log_doubts(struct master *m)
+{
+	certificates_inspect(&m->conf, &m->certificates, log_doubt, NULL);
 }
 
 /* ---- what cannot change while the server runs ---- */
@@ -185,9 +239,12 @@ master_on_signer(struct master *m, const struct worker *w)
 	if (w->role != ROLE_SIGNER || !w->ready || w->unconfirmed > 0 || !m->untold)
 		return;
 	m->untold = false;
+	if (m->signer != w->process.pid)
+		m->signer = 0;
 	tell(m, false);
 	for (size_t i = 0; i < m->sockets; i++)
 		m->socket[i].fresh = false;
+	master_prove(m);
 }
 
 /* A front that serves a new certificate must find its key with 2_signer, so that one comes first; one that has just died gets
@@ -196,7 +253,109 @@ static void
 tell_everybody(struct master *m)
 {
 	m->untold = true;
+	m->signer = 0;
+	for (size_t i = 0; i < m->workers; i++)
+		if (m->worker[i].role == ROLE_SIGNER && m->worker[i].ready)
+			m->signer = m->worker[i].process.pid;
 	tell(m, true);
+}
+
+/* Those in force so far are kept until the fresh ones are proved. */
+static void
+replace_certificates(struct master *m, struct certificates *fresh)
+{
+	certificates_free(&m->before);
+	m->before = m->certificates;
+	m->certificates = *fresh;
+	memset(fresh, 0, sizeof(*fresh));
+	m->look_again = 0;
+}
+
+/* 2_signer has the keys of both for a while. */
+static void
+go_back(struct master *m)
+{
+	certificates_free(&m->certificates);
+	m->certificates = m->before;
+	memset(&m->before, 0, sizeof(m->before));
+	for (size_t i = 0; i < m->workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		if (w->channel != NULL && w->role == ROLE_SIGNER)
+			(void)channel_send_octets(w->channel, MASTER_BACK, 0, (struct span){ NULL, 0 });
+		if (w->channel != NULL && w->role == ROLE_FRONT) {
+			master_send_certificates(w);
+			master_send_reload(w);
+		}
+	}
+}
+
+/* Why there is nothing to go back to; NULL: there is. */
+static const char *
+no_way_back(const struct master *m)
+{
+	bool there = false;
+
+	for (size_t i = 0; i < m->workers; i++)
+		there = there || (m->worker[i].role == ROLE_SIGNER && m->worker[i].ready && m->worker[i].process.pid == m->signer);
+	if (m->before.count == 0 || certificates_same(&m->before, &m->certificates))
+		return "nothing has changed";
+	if (!certificates_are_in_force(&m->before))
+		return "the new one, since the old one has ended";
+	return there ? NULL : "the new one, since 2_signer has begun anew and has no key of the old one";
+}
+
+void
+master_on_proof(struct master *m, bool served, const char *words)
+{
+	const char *stays = served ? NULL : no_way_back(m);
+	struct log_line l;
+
+	if (!served) {
+		log_begin(&l, LOG_FAULT, stays == NULL ? "certificate-refused" : "certificate-not-served");
+		log_text(&l, "why", words);
+		log_text(&l, "in-force", stays == NULL ? "the old one" : stays);
+		log_text(&l, "remedy", "tried again when a file changes, at SIGHUP, and in an hour");
+		log_end(&l);
+		m->look_again = uv_now(&m->loop) + HOUR_MS;
+	}
+	if (!served && stays == NULL)
+		go_back(m);
+	else
+		certificates_free(&m->before);
+	if (m->reload_wanted) {
+		m->reload_wanted = false;
+		master_reload(m);
+	}
+}
+
+void
+master_keys_anew(struct master *m)
+{
+	static struct certificates fresh;
+	uint8_t words[1024];
+	struct buf why = BUF_OVER(words);
+
+	/* Half of a change is on the disk: what 2_signer refuses it says, and the watch finds the other half. */
+	if (m->phase != MASTER_RUNNING || !certificates_read(&m->conf, &fresh, &why))
+		return;
+	if (certificates_same(&fresh, &m->certificates)) {
+		certificates_free(&fresh);
+		return;
+	}
+	replace_certificates(m, &fresh);
+	certificates_look(&m->conf, m->seen);
+	m->untold = true;
+	m->signer = 0;
+	master_log_state(m, "certificate-taken");
+}
+
+/* Looked at before they are read: what changes meanwhile is found again. */
+static bool
+read_fresh(const struct conf *conf, struct file_mark seen[2 * CONF_CERTIFICATES_MAX], struct certificates *fresh, struct buf *why)
+{
+	certificates_look(conf, seen);
+	return certificates_read(conf, fresh, why);
 }
 
 void
@@ -204,12 +363,17 @@ master_reload(struct master *m)
 {
 	static struct conf next;
 	static struct certificates fresh;
+	struct file_mark seen[2 * CONF_CERTIFICATES_MAX];
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
 	bool anew;
 	int status;
 
-	if (!m->setup->reread(m->setup->arg, &next, &why) || !certificates_read(&next, &fresh, &why)) {
+	/* One after the other: 2_signer keeps the keys of one change only. */
+	m->reload_wanted = m->proving || m->untold;
+	if (m->reload_wanted)
+		return;
+	if (!m->setup->reread(m->setup->arg, &next, &why) || !read_fresh(&next, seen, &fresh, &why)) {
 		refuse("reload-refused", (const char *)words);
 		return;
 	}
@@ -221,38 +385,37 @@ master_reload(struct master *m)
 		return;
 	}
 	m->conf = next;
-	certificates_free(&m->certificates);
-	m->certificates = fresh;
-	memset(&fresh, 0, sizeof(fresh));
+	memcpy(m->seen, seen, sizeof(seen));
+	replace_certificates(m, &fresh);
 	log_target_open(&m->conf, "master");
 	tell_everybody(m);
 	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
 	if (anew && cage_hand_over(&m->conf, &why))
 		master_tell(m, STAGE_RELAY, MASTER_DRAIN);
 	master_log_state(m, "reloaded");
-	master_prove(m);
+	master_log_doubts(m);
+	master_log_endings(m);
 }
 
 void
 master_watch(struct master *m)
 {
 	static struct certificates fresh;
-	struct file_mark newest;
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
+	bool again = m->look_again != 0 && uv_now(&m->loop) >= m->look_again;
 
 	/* What could not be used is said once, and tried again when it changes again. */
-	if (!certificates_changed(&m->certificates, &newest) || memcmp(&newest, &m->refused, sizeof(newest)) == 0)
+	if (m->proving || m->untold || (!again && !certificates_changed(&m->conf, m->seen)))
 		return;
-	if (!certificates_read(&m->conf, &fresh, &why)) {
-		m->refused = newest;
+	m->look_again = 0;
+	if (!read_fresh(&m->conf, m->seen, &fresh, &why)) {
 		refuse("certificate-refused", (const char *)words);
 		return;
 	}
-	certificates_free(&m->certificates);
-	m->certificates = fresh;
-	memset(&fresh, 0, sizeof(fresh));
+	replace_certificates(m, &fresh);
 	tell_everybody(m);
 	master_log_state(m, "certificate-taken");
-	master_prove(m);
+	master_log_doubts(m);
+	master_log_endings(m);
 }

@@ -92,6 +92,19 @@ on_forget(uv_timer_t *timer)
 	keys_free(&me.before);
 }
 
+/* What was new is kept as what was old would be: handshakes have begun with it. */
+static void
+on_back(void *arg)
+{
+	struct keys taken = me.now;
+
+	(void)arg;
+	if (me.before.count == 0)
+		return;
+	me.now = me.before;
+	me.before = taken;
+}
+
 /* ---- questions ---- */
 
 static bool
@@ -122,7 +135,6 @@ drain_when_alone(void)
 static void
 accuse(struct signed_for *f, const char *why)
 {
-	struct master_peer peer = { ROLE_FRONT, f->slot };
 	struct log_line l;
 
 	log_begin(&l, LOG_FAULT, "front-broken");
@@ -131,8 +143,7 @@ accuse(struct signed_for *f, const char *why)
 	log_end(&l);
 	channel_close(f->channel);
 	f->channel = NULL;
-	if (me.child.master != NULL)
-		(void)channel_send(me.child.master, CHILD_PEER_BROKEN, 0, master_peer_layout, &peer);
+	child_accuse(&me.child, ROLE_FRONT, f->slot);
 	drain_when_alone();
 }
 
@@ -181,7 +192,10 @@ on_closed(void *arg, struct channel *c)
 {
 	struct signed_for *f = arg;
 
-	(void)c;
+	if (channel_spoke_nonsense(c)) {
+		accuse(f, "no frame");
+		return;
+	}
 	f->channel = NULL;
 	drain_when_alone();
 }
@@ -259,6 +273,7 @@ signer_main(uint32_t slot)
 		.certificate = on_certificate,
 		.go = on_go,
 		.reload = on_reload,
+		.back = on_back,
 		.drain = on_drain,
 	};
 	int status = child_run(&me.child, ROLE_SIGNER, slot, &handler, NULL);

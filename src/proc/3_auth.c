@@ -44,7 +44,8 @@ on_closed(void *arg, struct channel *c)
 {
 	struct front *f = arg;
 
-	(void)c;
+	if (channel_spoke_nonsense(c))
+		front_broken(f, 0, "no frame");
 	f->channel = NULL;
 	front_end(f);
 	for (f = f->auth->fronts; f != NULL; f = f->next)
@@ -248,6 +249,13 @@ on_idle(void *arg)
 }
 
 static void
+on_broken(void *arg, uint32_t slot)
+{
+	(void)arg;
+	child_accuse(&me.child, ROLE_FRONT, slot);
+}
+
+static void
 on_go(void *arg)
 {
 	(void)arg;
@@ -258,6 +266,7 @@ on_go(void *arg)
 		return;
 	}
 	me.auth->idle = on_idle;
+	me.auth->broken = on_broken;
 	for (size_t i = 0; i < me.pendings; i++)
 		auth_add_front(me.auth, me.pending[i].slot, me.pending[i].fd);
 	me.pendings = 0;

@@ -140,6 +140,7 @@ struct auth {
 	bool offer_login;
 	bool writing;
 	void (*idle)(void *arg);        /* no front is left; may be NULL */
+	void (*broken)(void *arg, uint32_t slot);       /* this front has broken the order; may be NULL */
 	void *arg;
 };
 

@@ -122,6 +122,8 @@ front_broken(struct front *f, uint16_t type, const char *why)
 	log_text(&l, "reason", why);
 	log_end(&l);
 	front_end(f);
+	if (f->auth->broken != NULL)
+		f->auth->broken(f->auth->arg, f->slot);
 }
 
 /* ---- what a front may ask, and when ---- */

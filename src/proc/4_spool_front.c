@@ -235,31 +235,44 @@ front_gone(struct front *f)
 	free(f);
 }
 
+/* frame: NULL when it was none. */
+static void
+front_broken(struct front *f, struct channel *c, const struct frame *frame)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "front-broken");
+	log_u64(&l, "slot", f->slot);
+	if (frame != NULL) {
+		log_u64(&l, "type", frame->type);
+		log_u64(&l, "session", frame->session);
+	}
+	log_text(&l, "why", frame != NULL ? "it sent what the order does not allow" : "it sent what is no frame");
+	log_end(&l);
+	channel_close(c);
+	child_accuse(&f->keeper->child, ROLE_FRONT, f->slot);
+	front_gone(f);
+}
+
 static void
 on_message(void *arg, struct channel *c, const struct frame *frame)
 {
 	struct front *f = arg;
-	struct log_line l;
 
 	if (take_message(f->keeper, f, frame))
 		return;
-	log_begin(&l, LOG_FAULT, "front-broken");
-	log_u64(&l, "slot", f->slot);
-	log_u64(&l, "type", frame->type);
-	log_u64(&l, "session", frame->session);
-	log_text(&l, "why", "it sent what the order does not allow");
-	log_end(&l);
 	if (frame->fd != -1)
 		(void)close(frame->fd);
-	channel_close(c);
-	front_gone(f);
+	front_broken(f, c, frame);
 }
 
 static void
 on_closed(void *arg, struct channel *c)
 {
-	(void)c;
-	front_gone(arg);
+	if (channel_spoke_nonsense(c))
+		front_broken(arg, c, NULL);
+	else
+		front_gone(arg);
 }
 
 static void

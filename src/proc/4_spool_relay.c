@@ -408,24 +408,33 @@ relay_lost(struct keeper *k)
 }
 
 static void
+relay_broken(struct keeper *k, struct channel *c, const char *why)
+{
+	log_say(LOG_FAULT, "relay-broken", why);
+	channel_close(c);
+	child_accuse(&k->child, ROLE_RELAY, 0);
+	relay_lost(k);
+}
+
+static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	struct keeper *k = arg;
 
 	if (!k->opened || take_message(k, f))
 		return;
-	log_say(LOG_FAULT, "relay-broken", "it sent what the order does not allow");
 	if (f->fd != -1)
 		(void)close(f->fd);
-	channel_close(c);
-	relay_lost(k);
+	relay_broken(k, c, "it sent what the order does not allow");
 }
 
 static void
 on_closed(void *arg, struct channel *c)
 {
-	(void)c;
-	relay_lost(arg);
+	if (channel_spoke_nonsense(c))
+		relay_broken(arg, c, "it sent what is no frame");
+	else
+		relay_lost(arg);
 }
 
 static void

@@ -7,6 +7,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/cage.h"
@@ -150,7 +152,6 @@ static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	(void)arg;
-	(void)c;
 	switch (f->type) {
 	case MASTER_CONF:
 		on_conf(f->body);
@@ -181,6 +182,13 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	case MASTER_DRAIN:
 		on_drain();
 		break;
+	case MASTER_BACK:
+		if (me.handler->back != NULL)
+			me.handler->back(me.arg);
+		break;
+	case MASTER_PING:
+		(void)channel_send_octets(c, CHILD_PONG, 0, (struct span){ NULL, 0 });
+		break;
 	default:
 		refuse("unknown message");
 	}
@@ -203,6 +211,8 @@ child_run(struct child *child, enum role role, uint32_t slot, const struct child
 		.secret = message_is_secret };
 	int error;
 
+	/* Workers may still use it when we exit. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	/* What the shell that started us had open is not for processes that talk to strangers. */
 	promise_begin(role == ROLE_SPOOL ? PEERS_LOCK_FD : PEERS_MASTER_FD);
 	me.child = child;
@@ -233,6 +243,15 @@ child_ready(struct child *child)
 {
 	if (child->master != NULL)
 		(void)channel_send_octets(child->master, CHILD_READY, 0, (struct span){ NULL, 0 });
+}
+
+void
+child_accuse(struct child *child, enum role role, uint32_t slot)
+{
+	struct master_peer peer = { role, slot };
+
+	if (child->master != NULL)
+		(void)channel_send(child->master, CHILD_PEER_BROKEN, 0, master_peer_layout, &peer);
 }
 
 void

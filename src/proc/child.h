@@ -32,6 +32,7 @@ struct child_handler {
 	void (*secret)(void *arg, struct span octets);
 	void (*go)(void *arg);
 	void (*reload)(void *arg);
+	void (*back)(void *arg);        /* the certificates before the newest count again */
 	void (*drain)(void *arg);       /* finish, then child_drained() */
 };
 
@@ -41,6 +42,9 @@ int child_run(struct child *, enum role, uint32_t slot, const struct child_handl
 void child_ready(struct child *);
 /* Nothing is left to do: tell the master and leave the loop. */
 void child_drained(struct child *);
+
+/* This peer of ours has said what no sane one says: the master ends it and starts another. */
+void child_accuse(struct child *, enum role, uint32_t slot);
 
 /* This process can be of no use any more: leave the loop with status 70, so that the master starts another. */
 void child_give_up(struct child *, const char *why);

@@ -29,8 +29,14 @@ struct master_setup {
 /* The exit status, sysexits(3): 0 after a drain, 78 for what the operator must change, 71 for what the system denies. */
 int master_run(const struct master_setup *);
 
-/* Read conf's certificates and keys as the server would, and show each; for `postern check`. False with words in why. */
-bool master_certificates(const struct conf *, void (*each)(void *arg, const struct tls_certificate_facts *), void *arg,
-    struct buf *why);
+struct master_certificates_handler {
+	void (*each)(void *arg, const struct tls_certificate_facts *);
+	/* Something that clients will not like, though it can be served. file: chain or key. */
+	void (*doubt)(void *arg, const char *file, const char *words);
+};
+
+/* Read conf's certificates and keys as the server would, and show each; for `postern check`. handler NULL: only whether they are
+ * right. False with words in why. */
+bool master_certificates(const struct conf *, const struct master_certificates_handler *, void *arg, struct buf *why);
 
 #endif

@@ -30,12 +30,15 @@ enum message {
 	MASTER_GO,              /* empty: all is given, take the promise and work */
 	MASTER_RELOAD,          /* empty: take what is staged, drop no session */
 	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
+	MASTER_BACK,            /* empty, to 2_signer: the certificates of the list before count again */
+	MASTER_PING,            /* empty: say CHILD_PONG; who does not for long enough hangs and is ended */
 
 	/* Everybody to 0_master. */
 	CHILD_READY = 20,       /* empty: working; from 2_signer also: RELOAD is done */
 	CHILD_DRAINED,          /* empty: about to exit */
-	CHILD_PEER_BROKEN,      /* struct master_peer: that one has said what no sane one says: end it */
+	CHILD_PEER_BROKEN,      /* struct master_peer, from who keeps the order: that one has said what no sane one says: end it */
 	CHILD_ALARM,            /* struct child_alarm, from 3_auth: tell the operator, by the log and by alarm-command */
+	CHILD_PONG,             /* empty */
 
 	/* 1_front to 2_signer; session counts the front's questions from 1 on, and nobody asks before the answer is there. */
 	SIGN_ASK = 30,          /* struct sign_ask */

@@ -88,6 +88,18 @@ tls_certificate_names(X509 *cert, const char *sep, struct buf *out)
 }
 
 bool
+tls_leaves_side_by_side(X509 *one, X509 *other)
+{
+	uint8_t ours[1024], theirs[1024];
+	struct buf a = BUF_OVER(ours), b = BUF_OVER(theirs);
+
+	tls_certificate_names(one, " ", &a);
+	tls_certificate_names(other, " ", &b);
+	return a.len > 0 && span_same(buf_span(&a), buf_span(&b)) &&
+	    EVP_PKEY_get_base_id(X509_get0_pubkey(one)) != EVP_PKEY_get_base_id(X509_get0_pubkey(other));
+}
+
+bool
 tls_certificate_in_force(X509 *cert, struct buf *why)
 {
 	const char *words = NULL;

@@ -58,6 +58,8 @@ void tls_name_text(const X509_NAME *, struct buf *out);
 /* "2026-11-22" */
 void tls_time_text(const ASN1_TIME *, struct buf *out);
 bool tls_certificate_in_force(X509 *, struct buf *why);
+/* The same names, another kind of key. */
+bool tls_leaves_side_by_side(X509 *, X509 *);
 /* The certificates of a PEM text, leaf first; NULL with words when there is none. */
 STACK_OF(X509) *tls_chain_parse(struct span pem, struct buf *why);
 /* A private key's PEM text; NULL with words. */

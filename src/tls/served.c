@@ -86,7 +86,7 @@ start_tls(int fd)
 }
 
 static bool
-shake_hands(int fd, const char *name, uint8_t fingerprint[TLS_FINGERPRINT])
+shake_hands(int fd, const struct tls_served_question *q, uint8_t fingerprint[TLS_FINGERPRINT])
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = context != NULL ? SSL_new(context) : NULL;
@@ -95,8 +95,10 @@ shake_hands(int fd, const char *name, uint8_t fingerprint[TLS_FINGERPRINT])
 
 	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1)
 		goto done;
-	if (name[0] != '\0')
-		(void)SSL_set_tlsext_host_name(ssl, name);
+	if (q->name[0] != '\0')
+		(void)SSL_set_tlsext_host_name(ssl, q->name);
+	if (q->signatures != NULL && SSL_set1_sigalgs_list(ssl, q->signatures) != 1)
+		goto done;
 	if (SSL_connect(ssl) != 1)
 		goto done;
 	leaf = SSL_get1_peer_certificate(ssl);
@@ -110,8 +112,9 @@ done:
 }
 
 bool
-tls_served(const struct tls_served_question *q, uint8_t fingerprint[TLS_FINGERPRINT], struct buf *why)
+tls_served(const struct tls_served_question *q, struct buf *why)
 {
+	uint8_t found[TLS_FINGERPRINT];
 	int fd = connect_to(q);
 	bool ok;
 
@@ -120,9 +123,42 @@ tls_served(const struct tls_served_question *q, uint8_t fingerprint[TLS_FINGERPR
 	ok = !q->starttls || start_tls(fd);
 	if (!ok)
 		refuse(why, "the listener does not offer STARTTLS");
-	else if (!shake_hands(fd, q->name, fingerprint))
+	else if (!shake_hands(fd, q, found))
 		ok = refuse(why, "the handshake fails");
+	else if (memcmp(found, q->expected, sizeof(found)) != 0)
+		ok = refuse(why, "another certificate is served");
 	(void)close(fd);
+	return ok;
+}
+
+static const char *
+signatures_of(X509 *leaf)
+{
+	static const struct { int kind; const char *signatures; } kinds[] = {
+		{ EVP_PKEY_EC, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512" },
+		{ EVP_PKEY_RSA, "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512" },
+		{ EVP_PKEY_RSA_PSS, "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512" },
+		{ EVP_PKEY_ED25519, "ed25519" },
+		{ EVP_PKEY_ED448, "ed448" },
+	};
+	int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(leaf));
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].signatures;
+	return NULL;
+}
+
+bool
+tls_served_expect(struct tls_served_question *q, struct span chain_pem)
+{
+	BIO *bio = BIO_new_mem_buf(chain_pem.p, (int)chain_pem.len);
+	X509 *leaf = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	bool ok = leaf != NULL && X509_digest(leaf, EVP_sha256(), q->expected, NULL) == 1;
+
+	q->signatures = ok ? signatures_of(leaf) : NULL;
+	X509_free(leaf);
+	BIO_free(bio);
 	return ok;
 }
 

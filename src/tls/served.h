@@ -18,10 +18,14 @@ struct tls_served_question {
 	uint16_t port;
 	bool starttls;          /* say EHLO and STARTTLS first */
 	struct span first;      /* what goes out before anything else; static, mostly empty */
+	uint8_t expected[TLS_FINGERPRINT];
+	const char *signatures; /* that lead to this kind of key where several are served under one name; NULL: any */
 };
 
-/* SHA-256 of the leaf that is served. The chain is not judged. */
-bool tls_served(const struct tls_served_question *, uint8_t fingerprint[TLS_FINGERPRINT], struct buf *why);
+/* Set expected and signatures. False: no certificate. */
+bool tls_served_expect(struct tls_served_question *, struct span chain_pem);
+/* Is what is expected served? The chain is not judged. */
+bool tls_served(const struct tls_served_question *, struct buf *why);
 /* SHA-256 of the first certificate in a PEM text. */
 bool tls_fingerprint(struct span chain_pem, uint8_t fingerprint[TLS_FINGERPRINT]);
 

@@ -240,17 +240,9 @@ strong(X509 *leaf, EVP_PKEY *key, struct buf *why)
 static SSL_CTX *
 sibling(const struct tls_server *s, X509 *leaf)
 {
-	uint8_t ours[1024], theirs[1024];
-	struct buf a = BUF_OVER(ours), b = BUF_OVER(theirs);
-
-	tls_certificate_names(leaf, " ", &a);
-	for (size_t i = 0; i < s->contexts; i++) {
-		b.len = 0;
-		tls_certificate_names(s->leaf[i], " ", &b);
-		if (a.len > 0 && span_same(buf_span(&a), buf_span(&b)) &&
-		    EVP_PKEY_get_base_id(X509_get0_pubkey(s->leaf[i])) != EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)))
+	for (size_t i = 0; i < s->contexts; i++)
+		if (tls_leaves_side_by_side(s->leaf[i], leaf))
 			return s->context[i];
-	}
 	return NULL;
 }
 

@@ -1,19 +1,22 @@
 """The cages of a running server, seen from /proc, and what is said of them. tests/cage/test_hostile.c tries to get out."""
+import ctypes
 import grp
 import os
 import pathlib
 import pwd
 import re
+import resource
 import shutil
 import signal
 import smtplib
+import struct
 import subprocess
 import tempfile
 import time
 
 import pytest
 
-from conftest import POSTERN, eventually, postern
+from conftest import POSTERN, ROOT, eventually, postern
 
 ROOTED = os.geteuid() == 0
 SANITIZED = b"__asan_init" in pathlib.Path(POSTERN).read_bytes()
@@ -83,6 +86,8 @@ def test_restarted_child_is_caged(server):
         os.kill(before[name], signal.SIGKILL)
     eventually(lambda: len(server.children()) == len(before) and
                all(server.children().get(n) not in (None, before[n]) for n in ("spool:0", "front:0", "auth:0", "relay:0")), "all again")
+    # There is not yet at work: a front that has just begun takes no mail before the spool has told it how it is.
+    server.await_event("child-ready", 4)
     submit(server)
     server.await_mails()
     for pid in server.children().values():
@@ -104,7 +109,97 @@ def test_check_shows_it(tmp_path):
     assert postern("check", "--state", tmp_path / "state", "--set", "sandbox=perhaps").returncode != 0
 
 
+def test_memory_of_secrets_is_locked(server):
+    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY
+    if not ROOTED or not (unlimited or int(status(server.process.pid)["CapEff"], 16) >> 24 & 1):
+        pytest.skip("needs CAP_SYS_RESOURCE, or an unlimited RLIMIT_MEMLOCK")
+    submit(server)
+    for name, pid in server.children().items():
+        locked = int(status(pid)["VmLck"].split()[0])
+        # The spool has mail, which lies on the disk anyway.
+        assert (locked == 0) == name.startswith("spool"), (name, locked)
+
+
+# ---- a kernel that cannot keep all of it ----
+
+# linux/seccomp.h and linux/filter.h: system calls that this kernel does not have, as far as what we start can tell.
+LANDLOCK_CREATE_RULESET, SECCOMP, ENOSYS = 444, 317, 38
+
+
+def without(*calls):
+    """For preexec_fn: from here on these calls are unknown to the kernel. They are called through another one, which stays."""
+    load, is_equal, give = 0x20, 0x15, 0x06
+    code = [(load, 0, 0, 0)]
+    for call in calls:
+        code += [(is_equal, 0, 1, call), (give, 0, 0, 0x00050000 | ENOSYS)]
+    code += [(give, 0, 0, 0x7fff0000)]
+    octets = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in code))
+    program = ctypes.create_string_buffer(struct.pack("@HP", len(code), ctypes.addressof(octets)))
+
+    def install():
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert octets           # program points into it
+        if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program, 0, 0) != 0:    # NO_NEW_PRIVS, SECCOMP as a filter
+            os._exit(99)
+
+    return install
+
+
+MISSING = {
+    "landlock": ([LANDLOCK_CREATE_RULESET], ["files: this kernel has no Landlock"]),
+    "seccomp": ([SECCOMP], ["calls: this kernel has no seccomp filters"]),
+    "both": ([LANDLOCK_CREATE_RULESET, SECCOMP], ["files: this kernel has no Landlock", "calls: this kernel has no seccomp filters"]),
+}
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers above are those of x86-64")
+@pytest.mark.parametrize("what", MISSING)
+def test_missing_parts_are_named(make_server, tmp_path, what):
+    calls, words = MISSING[what]
+    done = postern("check", "--state", tmp_path / "state", "--set", "sandbox=required", preexec_fn=without(*calls))
+    assert done.returncode == 0
+    missing = next(line for line in done.stdout.splitlines() if line.startswith("sandbox"))
+    assert all(w in missing for w in words), missing
+    assert "postern serve refuses to start so" in done.stdout
+    # And so it does; with less it starts and says what is open.
+    for sandbox in ("required", "best"):
+        one = make_server(sets=[f"sandbox={sandbox}"])
+        with one.log.open("a") as log, one.out.open("w") as out:
+            one.process = subprocess.Popen([POSTERN, "serve", *one.options, *one.arguments()], stdout=out, stderr=log,
+                                           preexec_fn=without(*calls))
+        if sandbox == "required":
+            assert one.process.wait(30) == 78
+            assert "event=cage-refused" in one.log.read_text()
+            continue
+        one.await_event("ready")
+        text = one.log.read_text()
+        assert all(w.split(":")[0] + ":" in text for w in words) and "event=cage-open" in text
+        assert one.stop() == 0
+
+
 # ---- started as root ----
+
+def test_check_says_who_stays_root(tmp_path):
+    if not ROOTED or any(u.pw_name.startswith("postern") for u in pwd.getpwall()):
+        pytest.skip("needs root, and a machine without our users")
+    done = postern("check", "--state", tmp_path / "state")
+    assert {m[1] for m in re.finditer(r"^ +(\w+) +stays root: there is no user postern", done.stdout, re.M)} == \
+        {"front", "signer", "auth", "spool", "relay"}, done.stdout
+
+
+def test_check_says_who_becomes_whom(people):
+    prefix, place = people
+    done = subprocess.run([*prefix, POSTERN, "check", "--state", str(place / "state")], check=True, capture_output=True, text=True)
+    assert dict(re.findall(r"^ +(\w+) +becomes (\S+)$", done.stdout, re.M)) == {n.split("-")[1]: n for n in USERS}, done.stdout
+
+
+def test_sysusers_file_makes_just_these():
+    lines = (ROOT / "docs" / "systemd" / "postern.sysusers").read_text().splitlines()
+    made = {line.split()[1] for line in lines if line.startswith("u")}
+    assert made == set(USERS) | {"postern"}
+    # Nobody of them can log in or owns anything.
+    assert all(re.fullmatch(r'u!? +\S+ +- +"[^"]+"( +- +/usr/sbin/nologin)?', line) for line in lines if line.startswith("u"))
+
 
 USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104,
          "postern-signer": 64105}

@@ -21,6 +21,7 @@ enum { PAUSE_MS = 300 };        /* longer than a password's hash, so that the be
 struct seen {
 	bool closed;
 	unsigned frames, busy, refused;
+	unsigned accused;               /* slot + 1 */
 	uint16_t type;
 	uint32_t session;
 	uint8_t body[10000];
@@ -123,6 +124,14 @@ people(struct fixture *x)
 }
 
 static void
+on_broken(void *arg, uint32_t slot)
+{
+	struct fixture *x = arg;
+
+	x->seen.accused = slot + 1;
+}
+
+static void
 connect_front(struct fixture *x)
 {
 	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
@@ -154,6 +163,8 @@ set_up(void **state)
 	x->auth = auth_open(&x->loop, &x->conf);
 	assert_non_null(x->auth);
 	x->auth->pause_ms = PAUSE_MS;
+	x->auth->broken = on_broken;
+	x->auth->arg = x;
 	connect_front(x);
 	*state = x;
 	return 0;
@@ -405,6 +416,7 @@ expect_end(struct fixture *x)
 {
 	(void)wait_frame(x);
 	assert_true(x->seen.closed);
+	assert_int_equal(x->seen.accused, 1);
 	assert_null(x->auth->fronts->channel);
 	connect_front(x);
 }

@@ -366,6 +366,19 @@ killed_after_the_answer(void **state)
 	bed_fini(&b);
 }
 
+/* The master hears who it was: it ends the process, which would else live on without us. */
+static void
+want_accused(struct bed *b, enum role role)
+{
+	struct master_peer peer;
+	struct bed_frame f;
+
+	bed_want(&b->master, CHILD_PEER_BROKEN, &f);
+	assert_true(fields_parse(master_peer_layout, f.body, &peer));
+	assert_int_equal(peer.role, role);
+	assert_int_equal(peer.slot, 0);
+}
+
 /* What an honest front never says ends it, and drops its drafts; the others and the spool go on. */
 static void
 broken_fronts(void **state)
@@ -416,6 +429,7 @@ broken_fronts(void **state)
 			bed_send_octets(&b.front, SPOOL_MAIL, 1, SPAN("hello"));
 		}
 		assert_true(bed_is_closed(&b.front, 2000));
+		want_accused(&b, ROLE_FRONT);
 		bed_new_front(&b);
 		say_message(&b, 9, 500 + i, "a@example.org", "x@example.net", 0);
 		assert_int_equal(answer(&b, 9), OK);
@@ -449,6 +463,7 @@ broken_relays(void **state)
 		} else                  /* a class that is none */
 			say_result(&b, &t, 0, (enum smtp_class)3, 250);
 		assert_true(bed_is_closed(&b.relay, 2000));
+		want_accused(&b, ROLE_RELAY);
 		bed_new_relay(&b);
 	}
 	want_try(&b, &t);

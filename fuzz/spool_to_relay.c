@@ -1,0 +1,114 @@
+/*
+ * fuzz/spool_to_relay.c - what a broken 4_spool could say to 5_relay, whose own file is part of this program; mail goes to a Maildir.
+ *
+ * Whatever comes: results are of tries that were begun, numbers are those of their recipients, and each try ends once.
+ */
+#include "../src/proc/5_relay.c"
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "frames.h"
+
+static const uint16_t types[] = { RELAY_SEGMENT, RELAY_SEGMENT_GONE, RELAY_TRY, RELAY_RCPT, RELAY_DONE, SPOOL_MAIL };
+static char directory[] = "/tmp/fuzz-relay-XXXXXX";
+static int segment = -1;
+static unsigned tries, ended, rcpts, results;
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+	(void)st, (void)flag, (void)at;
+	return remove(path);
+}
+
+static void
+remove_directory(void)
+{
+	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+set_up(void)
+{
+	static const char content[] = "Received: by us\r\nFrom: a@example.org\r\n\r\nhello\r\n";
+	struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
+	struct conf *c = &relay.child.conf;
+	uint8_t words[300];
+	struct buf why = BUF_OVER(words);
+	char route[200];
+	int wide;
+
+	if (relay.going)
+		return;
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_open(&quiet, "fuzz");
+	frames_insist(mkdtemp(directory) != NULL);
+	(void)atexit(remove_directory);
+	conf_defaults(c);
+	(void)snprintf(route, sizeof route, "maildir:%s/Maildir", directory);
+	frames_insist(conf_set(c, conf_find(SPAN("hostname")), SPAN("mail.example.org"), &why) &&
+	    conf_set(c, conf_find(SPAN("relay")), span_of(route), &why));
+	/* A reader's end: the relay must never be able to write into the spool. */
+	wide = memfd_create("segment", MFD_CLOEXEC);
+	frames_insist(wide != -1 && write(wide, content, sizeof content - 1) == (ssize_t)sizeof content - 1);
+	(void)snprintf(route, sizeof route, "/proc/self/fd/%d", wide);
+	segment = open(route, O_RDONLY | O_CLOEXEC);
+	frames_insist(segment != -1 && uv_loop_init(&relay.child.loop) == 0);
+	on_go(&relay);
+	uv_timer_stop(&relay.alone);
+}
+
+static void
+heard(const struct frames_one *f)
+{
+	struct relay_result m;
+
+	frames_insist(f->session >= 1 && f->session <= 4);
+	if (f->type == RELAY_DONE) {
+		frames_insist(++ended <= tries && f->body.len == 0);
+		return;
+	}
+	frames_insist(f->type == RELAY_RESULT && fields_parse(relay_result_layout, f->body, &m));
+	frames_insist(++results <= rcpts);
+}
+
+static void
+turns(int fd, bool waiting)
+{
+	for (unsigned i = 0; i < (waiting ? 100u : 3u) && (!waiting || ended < tries); i++) {
+		(void)uv_run(&relay.child.loop, UV_RUN_NOWAIT);
+		(void)frames_read(fd, heard);
+		if (waiting)
+			(void)usleep(100);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct span in = { p, n };
+	struct frames_one f;
+	int fd[2];
+
+	set_up();
+	tries = ended = rcpts = results = 0;
+	frames_insist(channel_pair(fd));
+	on_peer(&relay, ROLE_SPOOL, 0, fd[0]);
+	while (frames_next(&in, types, sizeof types / sizeof types[0], &f)) {
+		tries += f.type == RELAY_TRY;
+		rcpts += f.type == RELAY_RCPT;
+		(void)frames_write(fd[1], &f, segment);
+		turns(fd[1], (f.marks & FRAMES_WAIT) != 0);
+	}
+	(void)close(fd[1]);
+	for (unsigned i = 0; i < 4; i++)
+		(void)uv_run(&relay.child.loop, UV_RUN_NOWAIT);
+	uv_timer_stop(&relay.alone);
+	frames_insist(relay.spool == NULL && relay.receiving == NULL);
+	return 0;
+}
