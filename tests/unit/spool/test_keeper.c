@@ -4,11 +4,14 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "queue/record.h"
 #include "smtp/client.h"
 
 static uint64_t
@@ -306,6 +309,97 @@ later_and_expiry(void **state)
 	assert_non_null(strstr(text, "so it is"));
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+/* tests/regress/0081: what claims to come from next year ends as soon as what came now. */
+static void
+arrival_in_the_future(void **state)
+{
+	struct spool_mail m = mail(100, "a@example.org");
+	struct spool_commit c = { .size = 5, .rcpts = 1 };
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.expire = 2;
+	b.conf.retry_max = 1;
+	bed_start(&b);
+	m.arrival += UINT64_C(365) * 86400 * 1000;
+	bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+	say_rcpt(&b, 1, "x@example.net", 0);
+	bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+	assert_int_equal(answer(&b, 1), OK);
+	for (uint32_t attempt = 1; attempt < 10; attempt++) {
+		want_try(&b, &t);
+		if (t.flags & MAIL_DSN)
+			break;
+		finish(&b, &t, SMTP_CLASS_LATER, 451);
+	}
+	assert_true(t.flags & MAIL_DSN);
+	bed_fini(&b);
+}
+
+static size_t
+put_record(uint8_t *at, enum record_kind kind, uint64_t sequence, struct layout layout, const void *payload)
+{
+	struct record_header h = { .kind = kind, .salt = 77, .sequence = sequence };
+	struct buf body = { at + RECORD_HEADER, 0, 2000 };
+
+	assert_true(fields_format(layout, payload, &body));
+	h.length = (uint32_t)body.len;
+	record_seal(at, &h);
+	return (size_t)record_octets(h.length);
+}
+
+/* A spool whose one segment holds one message that arrived at that time. */
+static void
+write_spool(const struct bed *b, uint64_t arrival)
+{
+	static uint8_t octets[8192];
+	struct segment_record segment = { .version = 1, .number = 1, .created = 1 };
+	struct recipient r = { .path = SPAN_INIT("x@example.net"), .last.class = OUTCOME_NONE };
+	struct message_record m = { .id = 100, .arrival = arrival, .size = 5, .rcpts = 1,
+		.reverse_path = SPAN_INIT("a@example.org"), .login = SPAN_INIT("alice"), .content = SPAN_INIT("hello") };
+	uint8_t rcpts[256];
+	struct buf list = BUF_OVER(rcpts);
+	size_t n = put_record(octets, RECORD_SEGMENT, 1, segment_record_layout, &segment);
+	char path[CONF_TEXT_MAX + 32];
+	FILE *f;
+
+	assert_true(fields_format(recipient_layout, &r, &list));
+	m.recipients = buf_span(&list);
+	n += put_record(octets + n, RECORD_MESSAGE, 2, message_record_layout, &m);
+	assert_int_equal(mkdir(b->conf.spool_dir.p, 0700), 0);
+	(void)snprintf(path, sizeof path, "%s/0000000000000001.log", b->conf.spool_dir.p);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(octets, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* tests/regress/0081: the same for what an earlier life wrote down. */
+static void
+arrival_in_the_future_on_disk(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.expire = 2;
+	b.conf.retry_max = 1;
+	write_spool(&b, now_ms() + UINT64_C(365) * 86400 * 1000);
+	bed_start(&b);
+	for (uint32_t attempt = 1; attempt < 10; attempt++) {
+		want_try(&b, &t);
+		if (t.flags & MAIL_DSN)
+			break;
+		finish(&b, &t, SMTP_CLASS_LATER, 451);
+	}
+	assert_true(t.flags & MAIL_DSN);
 	bed_fini(&b);
 }
 
@@ -612,6 +706,8 @@ main(void)
 		cmocka_unit_test(permanent_failure),
 		cmocka_unit_test(relayed_notice),
 		cmocka_unit_test(later_and_expiry),
+		cmocka_unit_test(arrival_in_the_future),
+		cmocka_unit_test(arrival_in_the_future_on_disk),
 		cmocka_unit_test(relay_dies),
 		cmocka_unit_test(killed_after_the_answer),
 		cmocka_unit_test(broken_fronts),
