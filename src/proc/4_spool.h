@@ -140,8 +140,8 @@ void try_free(struct keeper *, struct try *);
 /* 4_spool_result.c */
 void try_result(struct keeper *, struct try *, struct try_rcpt *, const struct relay_result *);
 void try_end(struct keeper *, struct try *);
-/* Is the message's time over, or its sender to be told of the delay? */
-bool try_overdue(const struct keeper *, const struct entry *, uint64_t now);
+/* Is the time of the job's message over, or its sender to be told of the delay at this destination? */
+bool try_overdue(const struct keeper *, uint32_t job, uint64_t now);
 /* One of the try's recipients as it was sent, and its result; false: it has none. */
 void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
 bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);

@@ -331,10 +331,10 @@ relay_overdue(struct keeper *k)
 	    && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal); looked++) {
 		uint32_t slot = k->overdue = k->overdue + 1 < x->used ? k->overdue + 1 : 0, job;
 
-		if (!spool_ready(&k->spool, slot) || !try_overdue(k, &x->entry[slot], now))
+		if (!spool_ready(&k->spool, slot))
 			continue;
 		job = x->entry[slot].job;
-		while (job != SCHEDULE_NONE && !schedule_held(&k->spool.schedule, job, now))
+		while (job != SCHEDULE_NONE && !(schedule_held(&k->spool.schedule, job, now) && try_overdue(k, job, now)))
 			job = k->spool.schedule.job[job].sibling;
 		if (job != SCHEDULE_NONE) {
 			end_unreached(k, job, now);

@@ -58,7 +58,7 @@ outcome_of(const struct keeper *k, const struct try *t, const struct relay_resul
 
 	o.attempt = k->spool.schedule.job[t->job].attempts + 1;
 	o.flags = m->dsn ? OUTCOME_DSN : 0;
-	if (k->spool.index.entry[t->slot].flags & ENTRY_TOLD)
+	if (k->spool.schedule.job[t->job].told)
 		o.flags |= OUTCOME_TOLD;
 	return o;
 }
@@ -211,7 +211,7 @@ write_all_notices(struct ending *e)
 		if (!write_notices(e, actions[i]))
 			return false;
 	if (e->delayed)
-		e->keeper->spool.index.entry[e->try->slot].flags |= ENTRY_TOLD;
+		e->keeper->spool.schedule.job[e->try->job].told = true;
 	return true;
 }
 
@@ -292,17 +292,19 @@ expiry_of(const struct keeper *k, const struct entry *entry)
 }
 
 static bool
-delay_due(const struct keeper *k, const struct entry *entry, uint64_t now)
+delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint64_t now)
 {
 	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
 
-	return delay > 0 && !(entry->flags & ENTRY_TOLD) && now >= entry->arrival + delay;
+	return delay > 0 && !k->spool.schedule.job[job].told && now >= entry->arrival + delay;
 }
 
 bool
-try_overdue(const struct keeper *k, const struct entry *entry, uint64_t now)
+try_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 {
-	return now >= expiry_of(k, entry) || (!(entry->flags & ENTRY_NOTICE) && delay_due(k, entry, now));
+	const struct entry *entry = &k->spool.index.entry[k->spool.schedule.job[job].message];
+
+	return now >= expiry_of(k, entry) || (!(entry->flags & ENTRY_NOTICE) && delay_due(k, entry, job, now));
 }
 
 void
@@ -317,7 +319,7 @@ try_end(struct keeper *k, struct try *t)
 	}
 	e.expiry = expiry_of(k, entry);
 	e.expired = e.now >= e.expiry;
-	e.delayed = !e.expired && delay_due(k, entry, e.now);
+	e.delayed = !e.expired && delay_due(k, entry, t->job, e.now);
 	e.noticed = !(entry->flags & ENTRY_NOTICE);
 	if (k->spool.journal.state == FAIL_DOUBT || (unsaid(t) && !e.expired) || !write_all_notices(&e))
 		/* Without its notice nothing may be final, and what nobody tried is no failure: a restart will not remember it.

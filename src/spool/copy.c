@@ -186,7 +186,7 @@ fold(struct entry *e, uint64_t place)
 		uint64_t *last = entry_last(e, i);
 
 		if ((*last & ~(uint64_t)LAST_FLAGS) < place)
-			*last &= LAST_FINAL;
+			*last &= LAST_FLAGS;
 	}
 }
 

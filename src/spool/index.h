@@ -18,7 +18,6 @@
 enum entry_flag {
 	ENTRY_PENDING = 1,      /* its record is not durable: nobody was told, nothing is tried */
 	ENTRY_NOTICE = 2,       /* it is a DSN: never bounced */
-	ENTRY_TOLD = 4,         /* the sender has had a delay notice */
 	ENTRY_EXTENTS = 8,      /* content lies in chunks */
 	ENTRY_MOVING = 16,      /* being copied forward */
 };
@@ -28,8 +27,9 @@ struct hold {
 	uint64_t segment, octets;
 };
 
-/* Of each recipient: place of its newest RESULT, or 0; records begin at multiples of 8, so the low bits are free. */
-enum { LAST_FINAL = 1, LAST_FLAGS = 7 };
+/* Of each recipient: place of its newest RESULT, or 0; records begin at multiples of 8, so the low bits are free. TOLD: the sender
+ * has had a delay notice about it. */
+enum { LAST_FINAL = 1, LAST_TOLD = 2, LAST_FLAGS = 7 };
 
 struct entry {
 	uint64_t id, arrival;

@@ -129,7 +129,7 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 			e->waiting--;
 		}
 		if (one.last.flags & OUTCOME_TOLD)
-			e->flags |= ENTRY_TOLD;
+			*entry_last(e, i) |= LAST_TOLD;
 		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
 		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
 	}
@@ -155,9 +155,7 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 		final = true;
 		e->waiting--;
 	}
-	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0);
-	if (result.last.flags & OUTCOME_TOLD)
-		e->flags |= ENTRY_TOLD;
+	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0);
 	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
 	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
 }
