@@ -113,6 +113,7 @@ session_leave(struct keeper *k, struct front_session *s)
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
+	uint64_t now = keeper_now();
 	struct spool_mail m;
 	struct message_record r;
 
@@ -121,8 +122,8 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	s = session_take(k, f, frame->session);
 	if (s == NULL)
 		return false;
-	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival, .flags = m.flags, .ret = m.ret,
-		.reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
+	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .flags = m.flags,
+		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
 		.envid = m.envid, .auth = m.auth };
 	s->fail = spool_state(&k->spool);
 	if (s->fail == OK && m.size > k->spool.room)

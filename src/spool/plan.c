@@ -232,3 +232,11 @@ spool_hurry_all(struct spool *s, uint64_t now)
 		if (s->index.entry[i].used)
 			spool_hurry(s, i, now);
 }
+
+void
+spool_no_later(struct spool *s, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->index.used; i++)
+		if (s->index.entry[i].arrival > now)
+			s->index.entry[i].arrival = now;
+}

@@ -27,7 +27,7 @@ struct recovery {
 	bool failed;                    /* memory or the disk; no start */
 	int fd;
 	uint64_t size;
-	uint64_t records;
+	uint64_t records, now;
 };
 
 /* ---- which segments there are ---- */
@@ -118,7 +118,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		return;
 	}
 	e = &x->entry[slot];
-	e->arrival = m.arrival;
+	/* The clock was ahead when it came: nobody waits for a time that was never meant. */
+	e->arrival = m.arrival < r->now ? m.arrival : r->now;
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
@@ -381,7 +382,7 @@ tell(const struct recovery *r)
 bool
 recover(struct spool *s, uint64_t now)
 {
-	struct recovery r = { .spool = s };
+	struct recovery r = { .spool = s, .now = now };
 	bool good;
 
 	good = find_segments(&r) && read_segments(&r);

@@ -124,6 +124,8 @@ uint64_t spool_job_later(struct spool *, uint32_t job, enum try_end, uint64_t ex
 /* Try everything of this message, or of all, at once. */
 void spool_hurry(struct spool *, uint32_t slot, uint64_t now);
 void spool_hurry_all(struct spool *, uint64_t now);
+/* The clock was set: nothing has arrived later than now. */
+void spool_no_later(struct spool *, uint64_t now);
 
 /* ---- inside the room ---- */
 enum ticket_kind { TICKET_MESSAGE = 1, TICKET_COPY };
