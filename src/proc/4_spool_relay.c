@@ -244,7 +244,7 @@ try_job(struct keeper *k, uint32_t job, uint64_t now)
 			spool_finish(&k->spool, slot);
 		return;
 	}
-	schedule_again(&k->spool.schedule, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
+	spool_job_again(&k->spool, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
 }
 
 void
@@ -316,7 +316,7 @@ end_unreached(struct keeper *k, uint32_t job, uint64_t now)
 		try_end(k, t);
 		return;
 	}
-	schedule_again(&k->spool.schedule, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
+	spool_job_again(&k->spool, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
 	try_free(k, t);
 }
 
@@ -400,7 +400,7 @@ relay_lost(struct keeper *k)
 		if (t->state != TRY_OUT)
 			continue;
 		if (!t->dropped)
-			schedule_again(&k->spool.schedule, t->job, now, TRY_VOID, now);
+			spool_job_again(&k->spool, t->job, now, TRY_VOID, now);
 		try_free(k, t);
 	}
 	for (size_t i = 0; i < k->spool.journal.segments; i++)

@@ -324,7 +324,7 @@ try_end(struct keeper *k, struct try *t)
 	if (k->spool.journal.state == FAIL_DOUBT || (unsaid(t) && !e.expired) || !write_all_notices(&e))
 		/* Without its notice nothing may be final, and what nobody tried is no failure: a restart will not remember it.
 		 * It is tried again, if this process may still try anything. */
-		schedule_again(&k->spool.schedule, t->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
+		spool_job_again(&k->spool, t->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
 	else {
 		struct relay_result m;
 

@@ -182,6 +182,23 @@ plan_forget(struct spool *s, uint32_t slot)
 }
 
 void
+plan_rest(struct spool *s, uint32_t slot)
+{
+	uint32_t *at = &s->index.entry[slot].job;
+
+	while (*at != SCHEDULE_NONE) {
+		uint32_t job = *at;
+
+		if (s->schedule.job[job].state == JOB_RUNNING) {
+			at = &s->schedule.job[job].sibling;
+			continue;
+		}
+		*at = s->schedule.job[job].sibling;
+		schedule_remove(&s->schedule, job);
+	}
+}
+
+void
 spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
 {
 	uint32_t *at = &s->index.entry[s->schedule.job[job].message].job;
@@ -190,6 +207,15 @@ spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
 		at = &s->schedule.job[*at].sibling;
 	*at = s->schedule.job[job].sibling;
 	schedule_finish(&s->schedule, job, end, now);
+}
+
+void
+spool_job_again(struct spool *s, uint32_t job, uint64_t due, enum try_end end, uint64_t now)
+{
+	if (spool_is_held(s, s->schedule.job[job].message))
+		spool_job_done(s, job, end, now);
+	else
+		schedule_again(&s->schedule, job, due, end, now);
 }
 
 uint64_t
@@ -203,7 +229,7 @@ spool_job_later(struct spool *s, uint32_t job, enum try_end end, uint64_t expiry
 		due = expiry > now ? expiry : now;
 	if (end == TRY_VOID)
 		due = now;
-	schedule_again(&s->schedule, job, due, end, now);
+	spool_job_again(s, job, due, end, now);
 	return due;
 }
 

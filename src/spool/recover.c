@@ -98,9 +98,9 @@ static void
 take_message(struct recovery *r, uint64_t place, struct span payload)
 {
 	struct index *x = &r->spool->index;
+	struct entry before = { .used = false }, *e;
 	struct message_record m;
 	struct recipient one;
-	struct entry *e;
 	uint32_t slot;
 
 	if (!message_parse(payload, &m)) {
@@ -110,8 +110,11 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		return;
 	}
 	slot = index_find(x, m.id);
-	if (slot != INDEX_NONE)
+	if (slot != INDEX_NONE) {
+		/* A copy: what was said of holding it is said again behind it, unless that was cut off. */
+		before = x->entry[slot];
 		index_remove(x, slot);
+	}
 	slot = index_add(x, m.id, m.rcpts);
 	if (slot == INDEX_NONE) {
 		r->failed = true;
@@ -120,10 +123,15 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 	e = &x->entry[slot];
 	/* The clock was ahead when it came: nobody waits for a time that was never meant. */
 	e->arrival = m.arrival < r->now ? m.arrival : r->now;
+	if (before.used) {
+		e->arrival = before.arrival;
+		e->word = before.word;
+	}
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
-	e->flags = m.extents.len > 0 ? ENTRY_EXTENTS : 0;
+	e->flags = (uint8_t)((m.extents.len > 0 ? ENTRY_EXTENTS : 0) | (m.flags & RECORD_FLAG_HELD ? ENTRY_HELD : 0));
+	e->account = account_hash(m.login);
 	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
 		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
 			*entry_last(e, i) = LAST_FINAL;
@@ -175,6 +183,25 @@ take_done(struct recovery *r, struct span payload)
 }
 
 static void
+take_held(struct recovery *r, uint64_t place, struct span payload)
+{
+	struct held_record held;
+	struct entry *e;
+	uint32_t slot;
+
+	if (!fields_parse(held_record_layout, payload, &held))
+		return;
+	slot = index_find(&r->spool->index, held.id);
+	if (slot == INDEX_NONE)
+		return;
+	e = &r->spool->index.entry[slot];
+	e->word = place;
+	e->flags = (uint8_t)(held.held ? e->flags | ENTRY_HELD : e->flags & ~ENTRY_HELD);
+	if (!held.held && held.when > e->arrival)
+		e->arrival = held.when < r->now ? held.when : r->now;
+}
+
+static void
 missing(struct recovery *r, uint64_t from, uint64_t to)
 {
 	struct log_line l;
@@ -205,6 +232,9 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 		break;
 	case RECORD_DONE:
 		take_done(r, payload);
+		break;
+	case RECORD_HELD:
+		take_held(r, PLACE(r->segment, offset), payload);
 		break;
 	default:
 		break;
@@ -352,7 +382,7 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 		e->flags |= ENTRY_NOTICE;
 	if (lost || e->waiting == 0)
 		spool_finish(s, slot);
-	else
+	else if (!(e->flags & ENTRY_HELD))
 		return plan_message(s, slot, &m, now);
 	return true;
 }
