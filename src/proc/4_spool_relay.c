@@ -143,6 +143,10 @@ add_rcpts(struct keeper *k, struct try *t, const struct message_record *m)
 	struct span rest = m->recipients;
 	struct recipient r;
 
+	t->login_at = (uint32_t)t->text.len;
+	t->login_len = (uint32_t)m->login.len;
+	if (!buf_grow(&t->text, m->login.len, RECORD_PAYLOAD_MAX) || !buf_put(&t->text, m->login))
+		return false;
 	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++)
 		if (spool_concerns(&k->spool, t->job, i, r.path) && !add_rcpt(t, i, &r))
 			return false;
@@ -212,7 +216,7 @@ send_try(struct keeper *k, struct try *t)
 	if (!show_segments(k, m.extents))
 		return SENT_NOT;
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
-		.flags = m.flags, .ret = m.ret, .destination = k->spool.schedule.destination[j->destination].name,
+		.flags = m.flags & ~(uint32_t)MAIL_HOLD, .ret = m.ret, .destination = k->spool.schedule.destination[j->destination].name,
 		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents };
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;

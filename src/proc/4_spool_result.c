@@ -27,6 +27,12 @@ try_result_read(const struct try *t, const struct try_rcpt *r, struct relay_resu
 	return r->result_at != 0 && fields_take(relay_result_layout, &rest, m);
 }
 
+static struct span
+login_of(const struct try *t)
+{
+	return (struct span){ t->text.p + t->login_at, t->login_len };
+}
+
 /* ---- one result ---- */
 static void
 log_result(const struct keeper *k, const struct try *t, const struct try_rcpt *r, const struct relay_result *m)
@@ -85,6 +91,7 @@ try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct rel
 	/* One of many that is served and of whom nobody needs to hear: a crash should not serve him again. */
 	if (m->class == SMTP_CLASS_DELIVERED && t->rcpts > 1 && !(rcpt.notify & SMTP_NOTIFY_SUCCESS)) {
 		record(k, t, r, m);
+		guard_outcome(k, login_of(t), true);
 		r->result_at = 1;
 		return;
 	}
@@ -246,6 +253,22 @@ left_after(const struct ending *e)
 	return left;
 }
 
+/* 3_auth wants to know which share of a principal's mail comes back. */
+static void
+count_outcomes(const struct ending *e)
+{
+	const struct try *t = e->try;
+	struct relay_result m;
+
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		if (t->rcpt[i].recorded)
+			continue;
+		result_or_later(t, &t->rcpt[i], &m);
+		if (m.class != SMTP_CLASS_LATER || e->expired)
+			guard_outcome(e->keeper, login_of(t), m.class == SMTP_CLASS_DELIVERED);
+	}
+}
+
 static void
 record_results(struct ending *e)
 {
@@ -272,6 +295,7 @@ settle(struct ending *e)
 	struct try *t = e->try;
 	enum try_end end = end_of(t);
 
+	count_outcomes(e);
 	/* When it is all over DONE says everything that a restart must know. */
 	if (left_after(e) == 0) {
 		spool_job_done(s, t->job, end, e->now);
@@ -312,14 +336,17 @@ try_end(struct keeper *k, struct try *t)
 {
 	struct ending e = { .keeper = k, .try = t, .now = keeper_now() };
 	const struct entry *entry = &k->spool.index.entry[t->slot];
+	bool held;
 
 	if (t->dropped) {
 		try_free(k, t);
 		return;
 	}
+	/* It was held while it was being tried: then time stands still. */
+	held = spool_is_held(&k->spool, t->slot);
 	e.expiry = expiry_of(k, entry);
-	e.expired = e.now >= e.expiry;
-	e.delayed = !e.expired && delay_due(k, entry, t->job, e.now);
+	e.expired = !held && e.now >= e.expiry;
+	e.delayed = !held && !e.expired && delay_due(k, entry, t->job, e.now);
 	e.noticed = !(entry->flags & ENTRY_NOTICE);
 	if (k->spool.journal.state == FAIL_DOUBT || (unsaid(t) && !e.expired) || !write_all_notices(&e))
 		/* Without its notice nothing may be final, and what nobody tried is no failure: a restart will not remember it.

@@ -251,12 +251,17 @@ spool_hurry(struct spool *s, uint32_t slot, uint64_t now)
 		schedule_hurry(&s->schedule, j, now);
 }
 
-void
+uint32_t
 spool_hurry_all(struct spool *s, uint64_t now)
 {
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < s->index.used; i++)
-		if (s->index.entry[i].used)
+		if (s->index.entry[i].used && !spool_is_held(s, i)) {
 			spool_hurry(s, i, now);
+			count++;
+		}
+	return count;
 }
 
 void

@@ -137,9 +137,9 @@ void spool_job_done(struct spool *, uint32_t job, enum try_end, uint64_t now);
 void spool_job_again(struct spool *, uint32_t job, uint64_t due, enum try_end, uint64_t now);
 /* It is tried again later, at its expiry at the latest; when. */
 uint64_t spool_job_later(struct spool *, uint32_t job, enum try_end, uint64_t expiry, uint64_t now);
-/* Try everything of this message, or of all, at once. */
+/* Try everything of this message, or of all that are not held, at once; how many messages. */
 void spool_hurry(struct spool *, uint32_t slot, uint64_t now);
-void spool_hurry_all(struct spool *, uint64_t now);
+uint32_t spool_hurry_all(struct spool *, uint64_t now);
 /* The clock was set: nothing has arrived later than now. */
 void spool_no_later(struct spool *, uint64_t now);
 
