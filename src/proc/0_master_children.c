@@ -18,6 +18,7 @@ static const enum role talk[][2] = {
 	{ ROLE_FRONT, ROLE_AUTH },
 	{ ROLE_FRONT, ROLE_SPOOL },
 	{ ROLE_SPOOL, ROLE_RELAY },
+	{ ROLE_SPOOL, ROLE_AUTH },
 };
 
 static void
@@ -253,6 +254,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		master_on_signer(w->master, w);
 	} else if (f->type == CHILD_PEER_BROKEN && w->role == ROLE_SIGNER) {
 		end_broken(w->master, f->body);
+	} else if (f->type == CHILD_ALARM && w->role == ROLE_AUTH) {
+		master_alarm(w->master, f->body);
 	}
 }
 
