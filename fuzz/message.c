@@ -32,7 +32,18 @@ union any_message {
 	struct queue_entry queue_entry;
 	struct queue_recipient queue_recipient;
 	struct queue_end queue_end;
+	struct queue_held queue_held;
+	struct guard_outcome guard_outcome;
+	struct guard_notice guard_notice;
+	struct guard_hold guard_hold;
+	struct child_alarm child_alarm;
+	struct auth_spend auth_spend;
+	struct auth_spent auth_spent;
+	struct ledger_which ledger_which;
 	struct ledger_attempt ledger_attempt;
+	struct ledger_lock ledger_lock;
+	struct sign_ask sign_ask;
+	struct sign_answer sign_answer;
 };
 
 static void

@@ -29,6 +29,10 @@ enum {
 	CERTIFICATE_NAME_MAX = 256,
 	TICKETS_MS = DAY_MS / 2,
 	PULSE_MS = 2000,
+	ALARM_MS = 60000,                       /* alarm-command may run so long */
+	ALARMS_WAITING = 16,                    /* for the one that runs */
+	ALARMS_HOUR = 120,
+	ALARMS_PERIOD_MS = 3600 * 1000,
 };
 
 /* 0 to 3, in the order of the start; the drain goes the other way round. */
@@ -79,6 +83,21 @@ struct certificates {
 	size_t count;
 };
 
+/* NUL-terminated, without control characters. */
+struct alarm { char event[33], login[256], words[401]; };
+
+struct alarms {
+	uv_process_t process;
+	uv_timer_t limit;
+	struct alarm waiting[ALARMS_WAITING];   /* a ring */
+	size_t first, count;
+	uint64_t begun;                         /* of the one that runs; ms of the loop's clock, as all here */
+	uint64_t hour_begun;
+	unsigned hour_count, limit_ms;
+	bool running;                           /* or its handle is not closed yet */
+	bool overdue, dropped;
+};
+
 enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_DRAINING, MASTER_ENDED };
 
 struct master {
@@ -101,6 +120,7 @@ struct master {
 	uint64_t look_again;            /* uv_now(), though nothing changes; 0: not */
 	struct certificate_warned warned[2 * CONF_CERTIFICATES_MAX];
 	size_t warned_next;
+	struct alarms alarms;
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
 	bool reload_wanted;             /* SIGHUP came while starting, or while something was being proved */
 	int64_t signer;                 /* pid of the 2_signer that has the keys of certificates and of before; 0: none */
@@ -132,6 +152,13 @@ void master_pulse(struct master *);
 void master_send_reload(struct worker *);
 /* To all fronts at once. */
 void master_send_tickets(struct master *);
+
+/* ---- 0_master_alarm.c ---- */
+void master_alarms_init(struct master *);
+/* CHILD_ALARM from 3_auth: log it, and run alarm-command. */
+void master_alarm(struct master *, struct span body);
+/* The server ends, and with it what runs. */
+void master_alarms_end(struct master *);
 
 /* ---- 0_master_listen.c ---- */
 /* Bind all of conf's listeners that m->socket has not (they are fresh); what is bound already is kept, what is no longer

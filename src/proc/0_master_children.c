@@ -18,6 +18,7 @@ static const enum role talk[][2] = {
 	{ ROLE_FRONT, ROLE_AUTH },
 	{ ROLE_FRONT, ROLE_SPOOL },
 	{ ROLE_SPOOL, ROLE_RELAY },
+	{ ROLE_SPOOL, ROLE_AUTH },
 };
 
 static void
@@ -321,6 +322,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		end_broken(w, f->body);
 	} else if (f->type == CHILD_PONG) {
 		w->unanswered = 0;
+	} else if (f->type == CHILD_ALARM && w->role == ROLE_AUTH) {
+		master_alarm(w->master, f->body);
 	}
 }
 

@@ -131,6 +131,9 @@ struct auth {
 	struct accounts accounts;
 	struct hasher hasher;
 	struct front *fronts;
+	struct channel *spool;          /* GUARD_* messages; NULL while there is no 4_spool */
+	/* What became of a principal's recipients; NULL: nobody counts. */
+	void (*outcome)(struct auth *, const struct guard_outcome *);
 	uv_timer_t note;                /* until the last uses are written */
 	uv_work_t write;
 	struct span note_text;          /* being written */
@@ -147,6 +150,8 @@ struct auth {
 struct auth *auth_open(uv_loop_t *, const struct conf *);
 void auth_configure(struct auth *, const struct conf *);
 void auth_add_front(struct auth *, uint32_t slot, int fd);
+/* Replaces the one before. */
+void auth_add_spool(struct auth *, int fd);
 /* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
 void auth_close(struct auth *);
 void auth_note_use(struct auth *, struct span login, struct span peer);
