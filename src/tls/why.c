@@ -129,6 +129,7 @@ static const struct row reasons[] = {
 	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no common group: X25519 and P-256 are spoken here" },
 	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm that both sides and the certificate have" },
 	{ SSL_R_NO_APPLICATION_PROTOCOL, "client wants another protocol than SMTP (ALPN)" },
+	{ SSL_R_EXCESSIVE_MESSAGE_SIZE, "ClientHello of more than 16 KiB, or one that is cut to hide it" },
 	{ SSL_R_NO_RENEGOTIATION, "renegotiation is refused" },
 	{ SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "server lacks secure renegotiation (RFC 5746)" },
 };
