@@ -222,7 +222,7 @@ def test_replies_that_nobody_takes(make_server):
             talk.sendall(b"RCPT TO:<bob@example.net>\r\n" * 1000)
             sent += 1000
     assert sent < 900000, "it was read for ever"
-    ours = re.compile(rf":{one.submissions:04X} [0-9A-F]+:{tcp.getsockname()[1]:04X} 01")
+    ours = re.compile(rf":{one.submissions:04X} [0-9A-F]+:{talk.getsockname()[1]:04X} 01")
 
     def ended():
         return ours.search(pathlib.Path("/proc/net/tcp").read_text(encoding="ascii")) is None
