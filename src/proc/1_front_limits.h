@@ -27,6 +27,8 @@ enum {
 	FRONT_DRAIN_MS = 30 * 1000,
 	FRONT_SWEEP_MS = 1000,          /* between two looks at who is late */
 	FRONT_ALONE_MS = 30 * 1000,     /* longer than the master's longest back-off */
+
+	FRONT_PROGRAM = 16 * 1024 * 1024,       /* resident before anybody comes: 11 MiB measured with OpenSSL 3.0, x86-64 */
 };
 
 #endif
