@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "conf/value.h"
-#include "proc/limits.h"
+#include "proc/ceilings.h"
 
 static const struct limit_page *const pages[] = {
 	&front_limits, &talk_limits, &signer_limits, &auth_limits, &spool_limits, &relay_limits,
@@ -96,7 +96,7 @@ static void
 print_sessions(void)
 {
 	(void)fputs("\n## Memory of one session in `1_front`\n\n"
-	    "Computed from the structures, and from what OpenSSL takes, which is measured (`src/tls/limits.h`). Beside it `3_auth` keeps\n"
+	    "Computed from the structures, and from what OpenSSL takes, which is measured (`src/tls/cost.h`). Beside it `3_auth` keeps\n"
 	    "less than half a KiB of a session that has authenticated.\n\n| a session that | idle | at most |\n| --- | --- | --- |\n", stdout);
 	print_session("shakes hands", SESSION_SHAKING);
 	print_session("has not authenticated", SESSION_UNKNOWN);

@@ -1,8 +1,8 @@
 /* What a front has for strangers, as rows of docs/limits.md and of `postern check --explain`. */
 #include "proc/1_front.h"
-#include "proc/limits.h"
+#include "proc/ceilings.h"
 #include "sasl/server.h"
-#include "tls/limits.h"
+#include "tls/cost.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
 

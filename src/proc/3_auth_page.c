@@ -1,7 +1,7 @@
 /* What 3_auth has for strangers, as rows of docs/limits.md and of `postern check --explain`. 2_signer's page is here too: it has no other. */
 #include "proc/2_signer.h"
 #include "proc/3_auth.h"
-#include "proc/limits.h"
+#include "proc/ceilings.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
 

@@ -1,6 +1,6 @@
 /* What 4_spool has for those who may send, as rows of docs/limits.md and of `postern check --explain`. */
 #include "proc/4_spool.h"
-#include "proc/limits.h"
+#include "proc/ceilings.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
 

@@ -1,8 +1,8 @@
 /* What 5_relay has for next hops, who are strangers too, as rows of docs/limits.md and of `postern check --explain`. */
 #include "proc/4_spool_limits.h"
 #include "proc/5_relay.h"
-#include "proc/limits.h"
-#include "tls/limits.h"
+#include "proc/ceilings.h"
+#include "tls/cost.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
 

@@ -39,7 +39,7 @@
 #include "base/fail.h"
 #include "mail/header.h"
 #include "mail/path.h"
-#include "smtp/limits.h"
+#include "smtp/ceilings.h"
 
 enum smtp_mechanism {                   /* bits of smtp_server_conf.mechanisms */
 	SMTP_AUTH_PLAIN = 1,

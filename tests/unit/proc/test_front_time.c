@@ -227,14 +227,16 @@ begin_content(struct client *c)
 static void
 content_that_drips_ends(void **state)
 {
-	static char block[10 * 8192 + 100];
+	static char block[1100 * 80 + 1];
 	struct client drip, pauses;
 	struct pollfd p;
 	uint64_t start;
 
 	(void)state;
-	for (size_t i = 0; i + 80 < sizeof block; i += 80)
-		memcpy(block + i, "0123456789012345678901234567890123456789012345678901234567890123456789012345678\r\n" + 1, 80);
+	memset(block, 'x', sizeof block - 1);
+	for (size_t i = 78; i + 2 < sizeof block; i += 80)
+		memcpy(block + i, "\r\n", 2);
+	memcpy(block + sizeof block - 3, "\r\n", 2);
 	begin_content(&drip);
 	begin_content(&pauses);
 	start = uv_now(NULL);

@@ -1,11 +1,11 @@
 /*
- * tls/limits.h - what TLS costs in memory, for the figures of `postern check --explain`.
+ * tls/cost.h - what TLS costs in memory, for the figures of `postern check --explain`.
  *
  * OpenSSL does not say what a session takes, so these are measured: growth of a front's resident memory by 300 sessions each, OpenSSL
  * 3.0 on x86-64, glibc's malloc, rounded up by a fifth. tests/serve/test_memory_figures.py measures them again.
  */
-#ifndef POSTERN_TLS_LIMITS_H
-#define POSTERN_TLS_LIMITS_H
+#ifndef POSTERN_TLS_COST_H
+#define POSTERN_TLS_COST_H
 
 #include "tls/server.h"
 

@@ -1,10 +1,10 @@
 /*
- * smtp/limits.h - how much a client may make the server's half read, remember and answer before it gets 421.
+ * smtp/ceilings.h - how much a client may make the server's half read, remember and answer before it gets 421.
  *
  * docs/limits.md is made from these; `postern check --limits` prints it. Memory is bounded by the structs of smtp/server.h.
  */
-#ifndef POSTERN_SMTP_LIMITS_H
-#define POSTERN_SMTP_LIMITS_H
+#ifndef POSTERN_SMTP_CEILINGS_H
+#define POSTERN_SMTP_CEILINGS_H
 
 enum {
 	/* ---- sizes (requirements F3) ---- */

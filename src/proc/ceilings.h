@@ -1,13 +1,13 @@
 /*
- * proc/limits.h - the page of ceilings: how much of everything a stranger, or a user with an account, can make grow, loop or wait, and
+ * proc/ceilings.h - the page of ceilings: how much of everything a stranger, or a user with an account, can make grow, loop or wait, and
  * how much memory each process takes when all of it is at its ceiling. Made of the constants and settings themselves;
  * `postern check --limits` prints it, docs/limits.md is that print, and tools/limits fails when the two differ.
  *
  * Owner     everything is static but rows, which are the caller's.
  * Blocks    never.
  */
-#ifndef POSTERN_PROC_LIMITS_H
-#define POSTERN_PROC_LIMITS_H
+#ifndef POSTERN_PROC_CEILINGS_H
+#define POSTERN_PROC_CEILINGS_H
 
 #include "conf/conf.h"
 

@@ -1,4 +1,4 @@
-#include "proc/limits.h"
+#include "proc/ceilings.h"
 
 #include <assert.h>
 #include <unistd.h>
