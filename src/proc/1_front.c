@@ -57,7 +57,8 @@ allowed(const struct front_session *s)
 		[QUEUE_HANDSHAKE] = FRONT_HANDSHAKE_MS, [QUEUE_US] = FRONT_US_MS, [QUEUE_GOODBYE] = FRONT_GOODBYE_MS,
 	};
 
-	return s->queue == QUEUE_CLIENT ? smtp_server_patience(&s->smtp) : ms[s->queue];
+	/* The setting in force, the same for all of a list: it is looked through from its oldest on. */
+	return s->queue == QUEUE_CLIENT ? (uint64_t)front.child.conf.command_timeout * 1000 : ms[s->queue];
 }
 
 static void

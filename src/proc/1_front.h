@@ -21,7 +21,7 @@
 /* Who keeps whom waiting; each has its own time and its own list, oldest first. */
 enum front_queue {
 	QUEUE_HANDSHAKE,        /* 30 s from the first octet's chance to the greeting */
-	QUEUE_CLIENT,           /* smtp_server_patience(), for a command or for so much of a message */
+	QUEUE_CLIENT,           /* command-timeout, for a command or for so much of a message (RFC 5321 4.5.3.2.7) */
 	QUEUE_US,               /* a verdict or a commit is under way: 6409-12 leaves two minutes */
 	QUEUE_GOODBYE,          /* the last reply is on its way, or the peer's end is awaited */
 	QUEUE_MAX

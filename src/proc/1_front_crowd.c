@@ -36,7 +36,7 @@ say(enum kind kind, const struct front_session *s)
 		at[kind].unsaid++;
 		return;
 	}
-	log_begin(&l, LOG_WARN, kind == KIND_LATE ? "auth-late" : "crowded");
+	log_begin(&l, kind == KIND_LATE ? LOG_NOTE : LOG_WARN, kind == KIND_LATE ? "auth-late" : "crowded");
 	log_span(&l, "peer", words_peer(s));
 	log_text(&l, "service", s->implicit ? "submissions" : "submission");
 	log_text(&l, "what", rows[kind].what);
@@ -84,6 +84,7 @@ move_one(struct crowd *to, struct crowd_member *m)
 		crowd_prove(to, m);
 }
 
+/* session_each() takes no argument along. */
 static struct crowd *moving;
 
 static void

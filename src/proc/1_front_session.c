@@ -48,7 +48,6 @@ conf_new(const struct conf *from)
 		.size_max = from->size_max,
 		.rcpt_max = from->rcpt_max,
 		.mechanisms = SMTP_AUTH_PLAIN | SMTP_AUTH_SCRAM_SHA_256 | (from->auth_login ? SMTP_AUTH_LOGIN : 0u),
-		.patience = from->command_timeout * 1000,
 		.env = { now_ms, random_octets, NULL },
 	};
 	c->binding = c->plain;

@@ -27,8 +27,6 @@ enum {
 	SMTP_OVERSHOOT_MAX = 10000,     /* RCPT beyond rcpt_max in one transaction: a long list, pipelined, gets its 452s (9422-2) */
 	SMTP_CONTENT_TIMES = 2,         /* times size_max: content that is read to its end, only to say 552; with stuffed dots */
 	SMTP_SWALLOW_TIMES = 4,         /* times size_max: octets of refused chunks since the last accepted message (3030-2) */
-
-	SMTP_PATIENCE_MS = 5 * 60 * 1000,       /* between two commands, RFC 5321 4.5.3.2.7: the least; the default */
 };
 
 #endif

@@ -418,12 +418,6 @@ smtp_server_reclaim(struct smtp_server *s)
 	return mail;
 }
 
-uint32_t
-smtp_server_patience(const struct smtp_server *s)
-{
-	return s->conf->patience > 0 ? s->conf->patience : SMTP_PATIENCE_MS;
-}
-
 static void
 check_mail(const struct smtp_server *s)
 {

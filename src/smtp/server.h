@@ -53,7 +53,6 @@ struct smtp_server_conf {               /* shared by all sessions of a listener 
 	uint64_t size_max;              /* octets of a message, as RFC 1870 counts; never 0 */
 	uint32_t rcpt_max;              /* at least 100 */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
-	uint32_t patience;              /* ms that a client may be silent; 0: SMTP_PATIENCE_MS */
 	struct env env;
 };
 
@@ -214,9 +213,6 @@ enum smtp_want smtp_server_end(struct smtp_server *, enum fail why);
 
 /* The lent memory when the transaction is over, else NULL; call after each step while s->mail is lent. The engine forgets it. */
 struct smtp_mail *smtp_server_reclaim(struct smtp_server *);
-
-/* How long the peer may take for what comes next, in milliseconds (RFC 5321 4.5.3.2.7). */
-uint32_t smtp_server_patience(const struct smtp_server *);
 
 /* Asserts what must be true in this state. Changes nothing. */
 void smtp_server_check(const struct smtp_server *);

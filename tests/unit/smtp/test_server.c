@@ -237,21 +237,6 @@ test_flush(void **state)
 	assert_true(says(&d, "250 2.0.0 "));
 }
 
-/* F2: never less than five minutes. */
-static void
-test_patience(void **state)
-{
-	static struct driven d;
-
-	(void)state;
-	begin(&d);
-	assert_true(smtp_server_patience(&d.s) >= 5 * 60 * 1000);
-	log_in(&d);
-	assert_true(smtp_server_patience(&d.s) >= 5 * 60 * 1000);
-	d.conf.patience = 20000;
-	assert_int_equal(smtp_server_patience(&d.s), 20000);
-}
-
 /* 3207-7: nothing behind STARTTLS is used, and the name of before is forgotten. */
 static void
 test_starttls(void **state)
@@ -415,7 +400,6 @@ main(void)
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_end_while_asking),
 		cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_starttls),
 		cmocka_unit_test(test_huge_chunk),
 		cmocka_unit_test(test_overshoot),
