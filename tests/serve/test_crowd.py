@@ -16,8 +16,21 @@ ONE = "fronts = 1\n"
 GREETING = b"220 mail.example.org "
 
 
+OPEN = []
+
+
 def connect(one, port, source="127.0.0.1"):
-    return socket.create_connection((one.host, port), 20, (source, 0))
+    tcp = socket.create_connection((one.host, port), 20, (source, 0))
+    OPEN.append(tcp)
+    return tcp
+
+
+def finish(one):
+    """A server that drains waits for its clients' ends."""
+    for end in OPEN:
+        end.close()
+    OPEN.clear()
+    assert one.stop() == 0
 
 
 def heard(tcp, patience=20):
@@ -46,6 +59,7 @@ def log_in(one, source):
     """An honest client: TLS, EHLO, AUTH; the session."""
     smtp = smtplib.SMTP_SSL("localhost", one.submissions, context=one.context(), timeout=20, source_address=(source, 0))
     assert smtp.login(one.login, one.key)[0] == 235
+    OPEN.append(smtp)
     return smtp
 
 
@@ -69,7 +83,7 @@ def test_sessions_of_one_address(make_server):
     inside[0].quit()
     eventually(lambda: heard(connect(one, one.submission, "127.0.0.2")).startswith(GREETING), "a free place")
     assert inside[1].noop()[0] == 250
-    assert one.stop() == 0
+    finish(one)
 
 
 def test_a_nat_with_an_office_behind_it(make_server):
@@ -80,9 +94,7 @@ def test_a_nat_with_an_office_behind_it(make_server):
     assert all(smtp.noop()[0] == 250 for smtp in people)
     assert send_mail(one, people[-1]) == {}
     assert not one.events("crowded")
-    for smtp in people:
-        smtp.close()
-    assert one.stop() == 0
+    finish(one)
 
 
 def test_strangers_of_one_address(make_server):
@@ -102,7 +114,7 @@ def test_strangers_of_one_address(make_server):
     assert heard(strangers[0]).startswith(b"421 4.7.0 too many connections from your network")
     assert all(alive(tcp) for tcp in strangers[1:])
     assert all(smtp.noop()[0] == 250 for smtp in known)
-    assert one.stop() == 0
+    finish(one)
 
 
 def test_half_open_handshakes_push_out_themselves(make_server):
@@ -128,7 +140,7 @@ def test_half_open_handshakes_push_out_themselves(make_server):
     # A single one from elsewhere is no crowd.
     early.sendall(b"EHLO laptop\r\n")
     assert heard(early).startswith(b"250-")
-    assert one.stop() == 0
+    finish(one)
 
 
 def test_a_flood_from_everywhere(make_server):
@@ -145,7 +157,7 @@ def test_a_flood_from_everywhere(make_server):
     eventually(lambda: not alive(flood[2]), "the end of the third")
     assert not alive(flood[0]) and not alive(flood[1])
     assert all(alive(tcp) for tcp in flood[3:])
-    assert one.stop() == 0
+    finish(one)
 
 
 @pytest.mark.parametrize("place", ["clear", "tls"])
@@ -157,6 +169,7 @@ def test_nothing_buys_time_before_auth(make_server, place):
     begun = time.monotonic()
     tcp = connect(one, one.submission if place == "clear" else one.submissions)
     talk = tcp if place == "clear" else one.context().wrap_socket(tcp, server_hostname="localhost")
+    OPEN.append(talk)
     assert heard(talk).startswith(GREETING)
     answer = b""
     while time.monotonic() - begun < 20 and not answer.startswith(b"421"):
@@ -167,7 +180,7 @@ def test_nothing_buys_time_before_auth(make_server, place):
     assert 5 <= time.monotonic() - begun < 12
     assert "auth-deadline" in one.await_event("auth-late")["change"]
     assert known.noop()[0] == 250
-    assert one.stop() == 0
+    finish(one)
 
 
 def test_a_message_that_drips(make_server):
@@ -197,7 +210,7 @@ def test_a_message_that_drips(make_server):
     steady.send(".\r\n")
     assert steady.getreply()[0] == 250
     one.await_mails()
-    assert one.stop() == 0
+    finish(one)
 
 
 def test_replies_that_nobody_takes(make_server):
@@ -230,7 +243,7 @@ def test_replies_that_nobody_takes(make_server):
     assert not ended()
     eventually(ended, "the end of the connection", 15)
     assert time.monotonic() - begun > 4
-    assert one.stop() == 0
+    finish(one)
 
 
 def test_a_reload_makes_room(make_server):
@@ -255,4 +268,4 @@ def test_a_reload_makes_room(make_server):
         assert heard(inside[-1]).startswith(GREETING)
     inside[0].quit()
     inside.append(eventually(one_more, "the place of who left"))
-    assert one.stop() == 0
+    finish(one)

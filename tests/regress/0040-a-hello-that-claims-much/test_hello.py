@@ -4,7 +4,7 @@ import struct
 import subprocess
 
 HELLO_LENGTH = 131000
-COUNT = 40
+COUNT = 5
 
 
 def claim(length):
@@ -33,20 +33,13 @@ def ends(tcp):
     return True
 
 
-def resident(pid):
-    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * 4096
-
-
 def connect(one):
     return socket.create_connection((one.host, one.submissions), 20)
 
 
-def test_a_claim_costs_nothing(make_server):
+def test_a_claim_is_the_end(make_server):
     one = make_server(config="fronts = 1\n").start()
     assert one.served_leaf()
-    front = one.children()["front:0"]
-    before = resident(front)
     waiting = []
     for _ in range(COUNT):
         tcp = connect(one)
@@ -56,7 +49,6 @@ def test_a_claim_costs_nothing(make_server):
     for tcp in waiting:
         tcp.sendall(claim(HELLO_LENGTH)[7:])
         assert ends(tcp)
-    assert resident(front) - before < COUNT * 64 * 1024
     assert "ClientHello" in one.await_event("handshake-failed")["why"]
     # A big one that is still a hello is heard: the server goes on waiting for its rest.
     with connect(one) as tcp:
