@@ -1,61 +1,52 @@
 #include "base/siphash.h"
 
-struct sip { uint64_t a, b, c, d; };
+#include "base/fields.h"
 
 static uint64_t
-little_endian(const uint8_t *p, size_t n)
+rotate(uint64_t x, unsigned bits)
 {
-	uint64_t w = 0;
-
-	for (size_t i = n; i-- > 0;)
-		w = w << 8 | p[i];
-	return w;
-}
-
-static uint64_t
-turned(uint64_t w, unsigned bits)
-{
-	return w << bits | w >> (64 - bits);
+	return x << bits | x >> (64 - bits);
 }
 
 static void
-rounds(struct sip *s, unsigned n)
+rounds(uint64_t v[4], unsigned count)
 {
-	while (n-- > 0) {
-		s->a += s->b;
-		s->c += s->d;
-		s->b = turned(s->b, 13) ^ s->a;
-		s->d = turned(s->d, 16) ^ s->c;
-		s->a = turned(s->a, 32) + s->d;
-		s->c += s->b;
-		s->d = turned(s->d, 21) ^ s->a;
-		s->b = turned(s->b, 17) ^ s->c;
-		s->c = turned(s->c, 32);
+	while (count-- > 0) {
+		v[0] += v[1];
+		v[2] += v[3];
+		v[1] = rotate(v[1], 13) ^ v[0];
+		v[3] = rotate(v[3], 16) ^ v[2];
+		v[0] = rotate(v[0], 32) + v[3];
+		v[2] += v[1];
+		v[1] = rotate(v[1], 17) ^ v[2];
+		v[3] = rotate(v[3], 21) ^ v[0];
+		v[2] = rotate(v[2], 32);
 	}
 }
 
 static void
-take(struct sip *s, uint64_t word)
+absorb(uint64_t v[4], uint64_t word)
 {
-	s->d ^= word;
-	rounds(s, 2);
-	s->a ^= word;
+	v[3] ^= word;
+	rounds(v, 2);
+	v[0] ^= word;
 }
 
 uint64_t
-siphash(const uint8_t key[SIPHASH_KEY], struct span octets)
+siphash(const uint8_t key[SIPHASH_KEY], struct span in)
 {
-	uint64_t k0 = little_endian(key, 8), k1 = little_endian(key + 8, 8), length = octets.len;
-	/* "somepseudorandomlygeneratedbytes" */
-	struct sip s = {
+	uint64_t k0 = u64_get(key), k1 = u64_get(key + 8), last = (uint64_t)in.len << 56;
+	uint64_t v[4] = {
 		k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
 		k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573),
 	};
 
-	for (; octets.len >= 8; span_skip(&octets, 8))
-		take(&s, little_endian(octets.p, 8));
-	take(&s, length << 56 | little_endian(octets.p, octets.len));
-	s.c ^= 0xff;
-	rounds(&s, 4);
-	return s.a ^ s.b ^ s.c ^ s.d;
+	for (; in.len >= 8; span_skip(&in, 8))
+		absorb(v, u64_get(in.p));
+	for (size_t i = 0; i < in.len; i++)
+		last |= (uint64_t)in.p[i] << 8 * i;
+	absorb(v, last);
+	v[2] ^= 0xff;
+	rounds(v, 4);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
