@@ -30,7 +30,7 @@ build:
 	@tools/build gcc
 
 lint: build
-	@tools/layers && tools/ban && tools/budget && tools/pure build/gcc && echo 'lint: all rules hold'
+	@tools/layers && tools/ban && tools/budget && tools/pure build/gcc && tools/limits build/gcc && echo 'lint: all rules hold'
 
 fuzz:
 	@tools/need fuzz

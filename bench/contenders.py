@@ -234,6 +234,10 @@ certificate {{
 	key = "{self.key}"
 }}
 relay = "smtp://127.0.0.1:{self.sink}"
+# All clients have one address here, as Postfix is told too.
+sessions-per-address = 1000000
+unauthenticated-per-address = 1000000
+unauthenticated-max = 1000000
 """)
         (self.folder / "state").mkdir(mode=0o700)
         self.run("user", "add", "--config", str(conf), "alice", "--address", SENDER)

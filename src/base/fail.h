@@ -48,6 +48,9 @@ enum fail {
 	FAIL_GUESSING,          /* too many wrong secrets from this network; said, then the connection ends */
 	FAIL_SLOW_DOWN,         /* the principal's budget is used up for now */
 	FAIL_LOCKED,            /* the principal looks stolen; the operator must unlock it */
+	FAIL_CROWDED,           /* its place is needed, and its network has most of those who have proved nothing */
+	FAIL_AUTH_LATE,         /* not authenticated in time; said, then the connection ends */
+	FAIL_TOO_SLOW,          /* content drips; the same */
 	/* The world's: not now. */
 	FAIL_TLS_UNAVAILABLE,
 	FAIL_AUTH_BACKEND,

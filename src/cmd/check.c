@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/check_limits.h"
 #include "cmd/commands.h"
 #include "cmd/settings.h"
 #include "os/promise.h"
@@ -13,9 +14,11 @@ enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, COLUMN = 56 };
 
 static const char usage[] =
     "usage: postern check [--config FILE] [--state DIR] [--set KEY=VALUE]... [--explain]\n"
+    "       postern check --limits\n"
     "\n"
     "Reads a configuration and says what it means, or names file, line and key of what is wrong. With --explain every value\n"
-    "in force is printed with its meaning and where it comes from. Exit status 0: right; 78: wrong.\n";
+    "in force is printed with its meaning and where it comes from, and how much memory all of it can take. --limits prints the page\n"
+    "of ceilings, with the defaults. Exit status 0: right; 78: wrong.\n";
 
 /* ---- every value in force ---- */
 
@@ -71,6 +74,7 @@ explain(const struct settings *s)
 			explain_item(s, key, item);
 		(void)printf("\n");
 	}
+	limits_print_memory(&s->conf, "# ");
 }
 
 /* ---- the short answer ---- */
@@ -157,6 +161,9 @@ command_check(int argc, char **argv)
 			explaining = true;
 		} else if (taken == SETTINGS_OTHER && strcmp(argv[i], "--help") == 0) {
 			(void)fputs(usage, stdout);
+			return 0;
+		} else if (taken == SETTINGS_OTHER && strcmp(argv[i], "--limits") == 0) {
+			limits_print();
 			return 0;
 		} else if (taken != SETTINGS_TAKEN) {
 			(void)fprintf(stderr, "postern check: %s\n%s", taken == SETTINGS_WRONG ? (const char *)words : "unknown option",

@@ -202,6 +202,17 @@ conf_finish(struct conf *conf, struct buf *why)
 	return wrong == NULL;
 }
 
+uint32_t
+conf_unauthenticated_max(const struct conf *conf)
+{
+	enum { LEAST = 100 };
+	uint32_t most = conf->unauthenticated_max;
+
+	if (most == 0)
+		most = conf->sessions_max / 4 > LEAST ? conf->sessions_max / 4 : LEAST;
+	return most < conf->sessions_max ? most : conf->sessions_max;
+}
+
 /* ---- the whole as lines ---- */
 
 static bool

@@ -89,6 +89,12 @@ struct conf {
 	uint32_t rcpt_max;                      /* default 1000 */
 	uint32_t fronts;                        /* 0: one per core */
 	uint32_t sessions_max;                  /* per front; default 10000 */
+	uint32_t sessions_per_address;          /* the same from one IPv4 address or IPv6 /64; default 100 */
+	uint32_t unauthenticated_max;           /* per front; 0: see conf_unauthenticated_max() */
+	uint32_t unauthenticated_per_address;   /* default 50 */
+	uint32_t auth_deadline;                 /* seconds from the connection to the AUTH that succeeds; default 5 min */
+	uint32_t command_timeout;               /* seconds of silence; default 5 min */
+	uint64_t content_rate_min;              /* octets of a message in a minute; default 16 KiB */
 	uint32_t relay_concurrency;             /* connections to one destination at most; default 20 */
 	uint32_t relay_connections;             /* connections in all; default 500 */
 	uint32_t retry_first;                   /* seconds; default 60 */
@@ -130,6 +136,9 @@ bool conf_value(const struct conf *, size_t index, size_t item, struct buf *out)
 /* What no single key can know: listeners missing are made (465 and 587 on all addresses), paths below state_dir filled in,
  * contradictions refused in words. Call once after the last conf_set(). */
 bool conf_finish(struct conf *, struct buf *why);
+
+/* unauthenticated-max, or what it is when nobody has said: a quarter of sessions-max, but not less than 100. */
+uint32_t conf_unauthenticated_max(const struct conf *);
 
 /* The whole as lines for the other processes, and back. */
 bool conf_format(const struct conf *, struct buf *out);

@@ -13,21 +13,13 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "proc/1_front_crowd.h"
 #include "proc/1_front_first.h"
 #include "proc/1_front_sign.h"
 #include "proc/cage.h"
 
 /* The promise: no file at all, no socket of its own, no thread. */
 const struct cage front_cage = { .user = "postern-front", .calls = PROMISE_ACCEPT | PROMISE_LOCK };
-
-enum {
-	HANDSHAKE_MS = 30 * 1000,       /* requirements F2 */
-	US_MS = 110 * 1000,             /* 6409-12: an answer in less than two minutes */
-	GOODBYE_MS = 5 * 1000,
-	DRAIN_MS = 30 * 1000,
-	SWEEP_MS = 1000,
-	ALONE_MS = 30 * 1000,           /* longer than the master's longest back-off */
-};
 
 struct front front;
 
@@ -44,7 +36,7 @@ expire(struct front_session *s)
 			session_drop(s, NULL);
 		break;
 	case QUEUE_CLIENT:
-		talk_end(s, FAIL_TIMEOUT);
+		talk_end(s, talk_has_content(s) && s->brought > 0 ? FAIL_TOO_SLOW : FAIL_TIMEOUT);
 		break;
 	case QUEUE_US:
 		/* A late answer must never be taken for the next one's: the session ends here. */
@@ -62,10 +54,11 @@ static uint64_t
 allowed(const struct front_session *s)
 {
 	static const uint64_t ms[QUEUE_MAX] = {
-		[QUEUE_HANDSHAKE] = HANDSHAKE_MS, [QUEUE_US] = US_MS, [QUEUE_GOODBYE] = GOODBYE_MS,
+		[QUEUE_HANDSHAKE] = FRONT_HANDSHAKE_MS, [QUEUE_US] = FRONT_US_MS, [QUEUE_GOODBYE] = FRONT_GOODBYE_MS,
 	};
 
-	return s->queue == QUEUE_CLIENT ? smtp_server_patience(&s->smtp) : ms[s->queue];
+	/* The setting in force, the same for all of a list: it is looked through from its oldest on. */
+	return s->queue == QUEUE_CLIENT ? (uint64_t)front.child.conf.command_timeout * 1000 : ms[s->queue];
 }
 
 static void
@@ -86,7 +79,7 @@ watch_peers(uint64_t now)
 {
 	if (front.auth != NULL && front.spool != NULL)
 		front.whole = now;
-	else if (!front.draining && now - front.whole >= ALONE_MS)
+	else if (!front.draining && now - front.whole >= FRONT_ALONE_MS)
 		child_give_up(&front.child, front.auth == NULL ? "3_auth is gone" : "4_spool is gone");
 }
 
@@ -101,6 +94,7 @@ on_sweep(uv_timer_t *timer)
 		while ((s = front.queue[q].oldest) != NULL && now - s->since >= allowed(s))
 			expire(s);
 	words_count_unsaid();
+	crowd_sweep(now);
 	resume_accepting();
 	/* What was sent lazily does not wait longer than this. */
 	if (front.auth != NULL)
@@ -280,7 +274,7 @@ on_go(void *arg)
 {
 	(void)arg;
 	take_staged();
-	if (front.conf == NULL) {
+	if (front.conf == NULL || !crowd_configure()) {
 		log_say(LOG_FAULT, "start", "out of memory");
 		uv_stop(&front.child.loop);
 		return;
@@ -289,7 +283,7 @@ on_go(void *arg)
 		log_say(LOG_WARN, "no-certificate", "no TLS: nobody can authenticate, and implicit TLS connections are closed");
 	front.whole = uv_now(&front.child.loop);
 	(void)uv_timer_init(&front.child.loop, &front.sweep);
-	(void)uv_timer_start(&front.sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+	(void)uv_timer_start(&front.sweep, on_sweep, FRONT_SWEEP_MS, FRONT_SWEEP_MS);
 	(void)uv_timer_init(&front.child.loop, &front.deadline);
 	(void)uv_idle_init(&front.child.loop, &front.idle);
 	front.going = true;
@@ -305,6 +299,8 @@ on_reload(void *arg)
 {
 	(void)arg;
 	take_staged();
+	if (!crowd_configure())
+		log_say(LOG_FAULT, "reload", "out of memory: no more connections than before");
 	close_unwanted();
 }
 
@@ -346,7 +342,7 @@ on_drain(void *arg)
 		child_drained(&front.child);
 		return;
 	}
-	(void)uv_timer_start(&front.deadline, on_deadline, DRAIN_MS, 0);
+	(void)uv_timer_start(&front.deadline, on_deadline, FRONT_DRAIN_MS, 0);
 	/* From here on the last one to leave ends the process. */
 	front.draining = true;
 	session_each(drain_one);

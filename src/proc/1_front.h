@@ -12,31 +12,16 @@
 
 #include "base/queue_id.h"
 #include "os/log.h"
+#include "policy/crowd.h"
+#include "proc/1_front_limits.h"
 #include "proc/child.h"
 #include "smtp/server.h"
 #include "tls/server.h"
 
-enum {
-	FRONT_LISTEN_MAX = 64,
-	FRONT_READS = 8,                /* fillings of the input buffer in one turn */
-	FRONT_INPUT = 64 * 1024,
-	FRONT_COMMANDS = 16 * 1024,     /* of input at a time outside content: whoever pipelines more waits for us */
-	FRONT_AGAIN_MAX = 1024,
-	FRONT_OUTPUT = 16 * 1024,
-	FRONT_CONTENT = 64 * 1024,      /* of one SPOOL_BODY frame */
-	FRONT_SLAB = 64,                /* sessions, or drafts, allocated at once */
-	FRONT_SLOT_BITS = 20,
-	FRONT_SLOTS = 1 << FRONT_SLOT_BITS,
-	FRONT_ENVID_MAX = 100,
-	FRONT_MAIL_AUTH_MAX = 500,
-	FRONT_PEER_MAX = 64,
-	FRONT_ALLOWED_MS = 5000,        /* how long 3_auth's yes to a reverse-path holds in the same session */
-};
-
 /* Who keeps whom waiting; each has its own time and its own list, oldest first. */
 enum front_queue {
 	QUEUE_HANDSHAKE,        /* 30 s from the first octet's chance to the greeting */
-	QUEUE_CLIENT,           /* smtp_server_patience() */
+	QUEUE_CLIENT,           /* command-timeout, for a command or for so much of a message (RFC 5321 4.5.3.2.7) */
 	QUEUE_US,               /* a verdict or a commit is under way: 6409-12 leaves two minutes */
 	QUEUE_GOODBYE,          /* the last reply is on its way, or the peer's end is awaited */
 	QUEUE_MAX
@@ -90,6 +75,8 @@ struct front_session {
 	struct front_draft *draft;              /* lent to the engine, or NULL */
 	struct front_session *older, *newer;    /* in the list of its queue; newer also chains free ones */
 	uint64_t since;                         /* uv_now() when it joined that list */
+	uint64_t brought;                       /* octets of content since then */
+	struct crowd_member member;
 	struct front_held in, out;
 	char *login;                            /* NUL-terminated; NULL before AUTH */
 	char *allowed;                          /* the reverse-path that 3_auth said yes to; NUL-terminated, or NULL */
@@ -143,6 +130,8 @@ struct front {
 	uint32_t slots;                         /* ever made */
 	uint32_t sessions;                      /* alive */
 	struct { struct front_session *oldest, *newest; } queue[QUEUE_MAX];
+	struct crowd crowd;
+	void *crowd_memory;
 
 	/* What one session at a time works with. */
 	struct buf in;
@@ -213,6 +202,8 @@ void talk_answer(struct front_session *, const struct smtp_answer *);
 void talk_end(struct front_session *, enum fail);
 /* True when nothing would be lost by closing. */
 bool talk_is_idle(const struct front_session *);
+/* A message is coming. */
+bool talk_has_content(const struct front_session *);
 
 /* ---- 1_front_auth.c: questions to 3_auth. Each says whether the answer is there at once. ---- */
 extern const struct channel_handler front_auth_handler;

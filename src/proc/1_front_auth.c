@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "base/secret.h"
 #include "proc/1_front.h"
+#include "proc/1_front_crowd.h"
 
 enum { RESPONSE_MAX = SMTP_AUTH_LINE_MAX / 4 * 3 };
 
@@ -199,6 +200,7 @@ on_result(struct front_session *s, struct span body)
 	if (a.verdict.fail == OK) {
 		a.auth = SMTP_AUTH_DONE;
 		tls_past_secrets(s->tls);
+		crowd_proved(s);
 		words_proved(s);
 	} else {
 		words_not_proved(s, a.verdict.fail, r.login);

@@ -7,6 +7,7 @@
 
 #include "base/secret.h"
 #include "conf/network.h"
+#include "proc/1_front_crowd.h"
 #include "smtp/proxy_header.h"
 
 enum { KNOCK_MS = 3000 };
@@ -175,6 +176,9 @@ is_proxy(const struct sockaddr_storage *from)
 static void
 peer_is_known(struct front_session *s)
 {
+	/* A proxy that speaks for itself is one address for many: the operator has named it. */
+	if (!s->peer_is_proxy && !crowd_enter(s))
+		return;
 	/* Where TLS comes first, poll will tell. */
 	if (!s->implicit)
 		first_ready(s);

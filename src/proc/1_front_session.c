@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "proc/1_front.h"
+#include "proc/1_front_crowd.h"
 
 /* ---- settings ---- */
 
@@ -86,6 +87,7 @@ session_queue(struct front_session *s, enum front_queue queue)
 	unqueue(s);
 	s->queue = queue;
 	s->since = uv_now(&front.child.loop);
+	s->brought = 0;
 	s->older = front.queue[queue].newest;
 	if (s->older != NULL)
 		s->older->newer = s;
@@ -272,6 +274,7 @@ session_drop(struct front_session *s, const char *why)
 	auth_forget(s);
 	phase_enter(s, PHASE_GONE);
 	unqueue(s);
+	crowd_leave(s);
 	s->waiting = WAIT_NOTHING;
 	draft_give(s->draft);
 	s->draft = NULL;

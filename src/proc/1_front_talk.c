@@ -22,10 +22,29 @@ step_end(struct front_session *s)
 	}
 }
 
+bool
+talk_has_content(const struct front_session *s)
+{
+	return s->smtp.state == SMTP_BODY || s->smtp.state == SMTP_CHUNKS || s->smtp.discard > 0;
+}
+
+/* Content that drips brings the conversation forward only when enough of it has come; so do not pieces of a line that is too long. */
+static bool
+has_moved(struct front_session *s, bool content, size_t used)
+{
+	const struct conf *c = &front.child.conf;
+
+	if (!content || !talk_has_content(s))
+		return used > 0 && !s->smtp.swallowing;
+	s->brought += used;
+	return s->brought >= c->content_rate_min * c->command_timeout / 60 && used > 0;
+}
+
 static bool
 feed(struct front_session *s)
 {
 	struct span rest = { front.in.p + front.at, front.in.len - front.at };
+	bool content = talk_has_content(s);
 	enum smtp_want want;
 	size_t used;
 
@@ -33,8 +52,7 @@ feed(struct front_session *s)
 	want = smtp_server_feed(&s->smtp, rest, &used);
 	step_end(s);
 	front.at += used;
-	/* Pieces of a line that is too long bring nothing forward. */
-	front.moved = front.moved || (used > 0 && !s->smtp.swallowing);
+	front.moved = has_moved(s, content, used) || front.moved;
 	front.hungry = used == 0 && want == SMTP_WANT_INPUT;
 	return true;
 }
@@ -311,10 +329,13 @@ talk_writable(struct front_session *s)
 void
 talk_go_on(struct front_session *s)
 {
+	bool ours = s->stalled;
+
 	s->stalled = false;
 	if (s->phase != PHASE_TALK || s->waiting != WAIT_NOTHING)
 		return;
 	turn_begin(s, true);
+	front.moved = ours;             /* it was not the client who was slow */
 	turn_run(s);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "proc/1_front_crowd.h"
 #include "proc/1_front_first.h"
 
 /* ---- what is left over ---- */
@@ -23,9 +24,9 @@ wire_forget(struct front_held *h, bool secret)
 }
 
 static bool
-held_append(struct front_held *h, struct span s)
+held_append(struct front_held *h, struct span s, size_t most)
 {
-	uint8_t *p = realloc(h->p, h->len + s.len);
+	uint8_t *p = h->len <= most && s.len <= most - h->len ? realloc(h->p, h->len + s.len) : NULL;
 
 	if (p == NULL)
 		return false;
@@ -51,7 +52,7 @@ wire_hold_input(struct front_session *s)
 {
 	struct span rest = { front.in.p + front.at, front.in.len - front.at };
 
-	if (s->phase == PHASE_TALK && rest.len > 0 && !held_append(&s->in, rest))
+	if (s->phase == PHASE_TALK && rest.len > 0 && !held_append(&s->in, rest, FRONT_INPUT))
 		session_drop(s, "out of memory");
 	if (front.sensitive)
 		wipe(front.in.p, front.high);
@@ -164,7 +165,7 @@ wire_send(struct front_session *s)
 		return false;
 	}
 	span_skip(&out, written);
-	if (out.len > 0 && !held_append(&s->out, out))
+	if (out.len > 0 && !held_append(&s->out, out, FRONT_HELD))
 		session_drop(s, "out of memory");
 	return out.len == 0;
 }
@@ -408,7 +409,7 @@ welcome(int fd, bool implicit, const struct sockaddr_storage *from)
 	struct front_session *s;
 
 	peer_format(from, peer);
-	s = front.sessions < front.child.conf.sessions_max ? session_open(fd, implicit, peer) : NULL;
+	s = session_open(fd, implicit, peer);
 	if (s == NULL) {
 		turn_away(fd, implicit);
 		return;

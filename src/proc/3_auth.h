@@ -27,6 +27,7 @@ enum {
 	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
 	AUTH_NOTE_MS = 60000,           /* between two writes of the last uses */
 	AUTH_PATH_MAX = 512,
+	AUTH_ATTEMPT_OCTETS = 4096,     /* of an exchange under way, at most, beside what GNU SASL takes */
 };
 
 enum phase { PHASE_FRESH, PHASE_PROVING, PHASE_WAITING, PHASE_PROVED };

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct attempt {
 	bool working;
 	char peer[64];
 };
+static_assert(sizeof(struct attempt) <= AUTH_ATTEMPT_OCTETS, "the ceilings' page says so");
 
 static struct span
 login_said(const struct attempt *a)

@@ -18,6 +18,7 @@
 #include "base/queue_id.h"
 #include "mail/dsn.h"
 #include "mail/path.h"
+#include "proc/4_spool_limits.h"
 #include "proc/child.h"
 #include "smtp/client.h"
 #include "spool/draft.h"
@@ -26,7 +27,6 @@ enum {
 	KEEPER_FRONTS = 256,            /* slots */
 	KEEPER_SESSION_BUCKETS = 1024,  /* of each front */
 	KEEPER_CONTROLS = 16,           /* connections of `postern queue` at once */
-	KEEPER_TRIES = 16384,           /* at once, at most */
 	KEEPER_TRY_KEPT = 4096,         /* octets of a finished try that are kept for the next one */
 	KEEPER_LIST_MOST = 500,         /* entries of one answer */
 	KEEPER_LIST_LOOK = 4000,        /* messages looked at for one answer */
@@ -79,6 +79,7 @@ struct try {
 	uint64_t segment;               /* that the relay reads, or 0: many, in hold. They stay until it is done */
 	struct hold *hold;
 	uint32_t holds;
+	uint64_t counted;               /* of keeper.tries_octets */
 };
 
 struct control {
@@ -133,6 +134,7 @@ struct keeper {
 	bool guard_paused;
 	struct try *try;
 	uint32_t tries, tries_max, tries_free, tries_out;
+	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
 	int control_fd;
 	uv_poll_t control_poll;

@@ -99,6 +99,8 @@ void
 try_free(struct keeper *k, struct try *t)
 {
 	release_content(k, t);
+	k->tries_octets -= t->counted;
+	t->counted = 0;
 	if (t->text.max > KEEPER_TRY_KEPT) {
 		free(t->text.p);
 		t->text = (struct buf){ NULL, 0, 0 };
@@ -221,6 +223,8 @@ send_try(struct keeper *k, struct try *t)
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;
 	send_rcpts(k, t);
+	t->counted = t->text.max + (uint64_t)t->rcpts * (2 * sizeof *t->rcpt + KEEPER_RESULT_MOST);
+	k->tries_octets += t->counted;
 	return SENT;
 }
 
@@ -258,7 +262,7 @@ relay_pump(struct keeper *k)
 
 	/* What happens to a message while nothing can be written would be forgotten at a restart: duplicates. */
 	while (k->relay != NULL && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal)
-	    && !channel_congested(k->relay)) {
+	    && !channel_congested(k->relay) && k->tries_octets < KEEPER_TRIES_OCTETS) {
 		uint32_t job = schedule_next(&k->spool.schedule, now);
 
 		if (job == SCHEDULE_NONE)

@@ -117,7 +117,7 @@ not_proved(struct smtp_server *s, struct verdict why)
 	server_refuse(s, why);
 	if (s->want == SMTP_WANT_INPUT && fail_row(why.fail)->blame == BLAME_PEER &&
 	    ++s->auth_failures >= SMTP_AUTH_FAILURES_MAX)
-		server_give_up(s);
+		server_give_up(s, NULL);
 }
 
 void

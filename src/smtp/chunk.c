@@ -58,9 +58,26 @@ chunk_break(struct smtp_server *s, enum fail why, bool last)
 	server_enter(s, last ? SMTP_READY : SMTP_CHUNKS);
 }
 
+/* May so much be read only to be thrown away? */
+static bool
+discardable(struct smtp_server *s)
+{
+	uint64_t most = s->authenticated ? server_times_size(s, SMTP_SWALLOW_TIMES) : SMTP_HEARD_MAX;
+
+	if (s->discarded > most || s->chunk > most - s->discarded)
+		return false;
+	s->discarded += s->chunk;
+	return true;
+}
+
 void
 chunk_drop(struct smtp_server *s, struct verdict why)
 {
+	if (!discardable(s)) {
+		reply_verdict(s, why);
+		server_give_up(s, "too much that is refused, closing");
+		return;
+	}
 	chunk_break(s, why.fail, s->chunk_is_last);
 	s->discard = s->chunk;
 	s->later = (uint8_t)why.fail;
@@ -78,7 +95,7 @@ chunk_refuse(struct smtp_server *s, struct span args, struct verdict why)
 	case CHUNK_HUGE:
 		/* More than 64 bits of octets are about to come, or what comes is no chunk at all. */
 		reply_verdict(s, why);
-		server_give_up(s);
+		server_give_up(s, NULL);
 		break;
 	case CHUNK_TRAILING:
 	case CHUNK_GOOD:
@@ -120,6 +137,8 @@ chunk_end(struct smtp_server *s)
 	server_enter(s, SMTP_CHUNKS);
 	if (s->mail->fail == OK) {
 		say_taken(s);
+		if (s->chunk == 0)
+			server_idle(s);
 		return;
 	}
 	content_refuse(s);

@@ -11,6 +11,7 @@ enum trait {
 	PROOF = 2,              /* for those who have proved who they are: 530 to others (4954-30) */
 	EIGHTBIT = 4,           /* octets above 127 are looked at by the command itself */
 	EXACT = 8,              /* trailing spaces mean something */
+	TRY = 16,               /* counted until a message is accepted */
 };
 
 /* ---- hello ---- */
@@ -138,7 +139,8 @@ mail_begin(struct smtp_server *s)
 	m->utf8 = s->ask.utf8;
 	m->eightbit = m->in_body = false;
 	m->size = m->queue_id = m->chunk_left = 0;
-	m->rcpts = m->rcpt_commands = 0;
+	m->rcpts = m->rcpt_commands = m->overshoot = 0;
+	m->taken = 0;
 	m->line = 1;
 	m->column = 0;
 	m->partial_len = 0;
@@ -169,6 +171,10 @@ cmd_rcpt(struct smtp_server *s, struct span args)
 	struct verdict v;
 
 	/* Failed ones count too (9422-2). */
+	if (m->rcpt_commands == s->conf->rcpt_max && ++m->overshoot > SMTP_OVERSHOOT_MAX) {
+		server_give_up(s, "far more recipients than RCPTMAX, closing");
+		return because(OK, NULL);
+	}
 	if (m->rcpt_commands == s->conf->rcpt_max)
 		return because(FAIL_RCPT_MANY, NULL);
 	m->rcpt_commands++;
@@ -249,7 +255,8 @@ commit_answered(struct smtp_server *s, const struct smtp_answer *a)
 		server_refuse(s, a->verdict);
 		return;
 	}
-	s->errors = s->nothings = 0;
+	s->errors = s->nothings = s->tries = 0;
+	s->discarded = 0;
 	reply_queued(s);
 }
 
@@ -360,9 +367,9 @@ static const struct command {
 	{ SPAN_INIT("HELO"), ANY, EIGHTBIT, cmd_helo, refuse_simply },
 	{ SPAN_INIT("STARTTLS"), ANY & ~BIT(SMTP_OPENED), BEFORE_TLS, cmd_starttls, refuse_simply },
 	{ SPAN_INIT("AUTH"), BIT(SMTP_GREETED), EIGHTBIT | EXACT, auth_command, refuse_simply },
-	{ SPAN_INIT("MAIL"), BIT(SMTP_READY), PROOF | EIGHTBIT, cmd_mail, refuse_simply },
+	{ SPAN_INIT("MAIL"), BIT(SMTP_READY), PROOF | EIGHTBIT | TRY, cmd_mail, refuse_simply },
 	{ SPAN_INIT("RCPT"), BIT(SMTP_MAIL) | BIT(SMTP_RCPT), PROOF | EIGHTBIT, cmd_rcpt, refuse_stray },
-	{ SPAN_INIT("DATA"), BIT(SMTP_RCPT), PROOF, cmd_data, refuse_stray },
+	{ SPAN_INIT("DATA"), BIT(SMTP_RCPT), PROOF | TRY, cmd_data, refuse_stray },
 	{ SPAN_INIT("BDAT"), BIT(SMTP_RCPT) | BIT(SMTP_CHUNKS), PROOF, chunk_command, chunk_refuse },
 	{ SPAN_INIT("RSET"), ANY, 0, cmd_rset, refuse_simply },
 	{ SPAN_INIT("NOOP"), ANY, BEFORE_TLS, cmd_noop, refuse_simply },
@@ -413,6 +420,10 @@ command_take(struct smtp_server *s, struct span line)
 	else
 		(void)span_take_byte(&line, ' ');
 	v = because(admit(s, c, line), NULL);
+	if (v.fail == OK && (c->traits & TRY) != 0 && ++s->tries > SMTP_TRIES_MAX) {
+		server_give_up(s, "too many messages in a row came to nothing, closing");
+		return;
+	}
 	if (v.fail == OK)
 		v = c->run(s, line);
 	if (v.fail != OK)

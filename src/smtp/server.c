@@ -92,9 +92,9 @@ server_hang_up(struct smtp_server *s)
 }
 
 void
-server_give_up(struct smtp_server *s)
+server_give_up(struct smtp_server *s, const char *words)
 {
-	reply_verdict(s, because(FAIL_TOO_MANY_ERRORS, NULL));
+	reply_verdict(s, because(FAIL_TOO_MANY_ERRORS, words));
 	server_hang_up(s);
 }
 
@@ -102,7 +102,7 @@ void
 server_count(struct smtp_server *s, enum fail f)
 {
 	if ((senseless & MASK(f)) != 0 && ++s->errors >= SMTP_ERRORS_MAX)
-		server_give_up(s);
+		server_give_up(s, NULL);
 }
 
 void
@@ -116,7 +116,15 @@ void
 server_idle(struct smtp_server *s)
 {
 	if (++s->nothings > SMTP_NOTHING_MAX)
-		server_give_up(s);
+		server_give_up(s, NULL);
+}
+
+uint64_t
+server_times_size(const struct smtp_server *s, unsigned times)
+{
+	uint64_t size = s->conf->size_max > SMTP_SIZE_LEAST ? s->conf->size_max : SMTP_SIZE_LEAST;
+
+	return size > UINT64_MAX / times ? UINT64_MAX : size * times;
 }
 
 /* ---- lines ---- */
@@ -234,6 +242,40 @@ step(struct smtp_server *s, struct span in)
 	return line_step(s, in);
 }
 
+/* ---- how much of it ---- */
+
+/* Octets that may still come before the session is ended for their number. Ends fall on the same octet however they are split. */
+static size_t
+allowance(const struct smtp_server *s)
+{
+	uint64_t left = SIZE_MAX;
+
+	if (!s->authenticated)
+		left = SMTP_HEARD_MAX - s->heard;
+	else if (s->state == SMTP_BODY)
+		left = server_times_size(s, SMTP_CONTENT_TIMES) - s->mail->taken;
+	return left < SIZE_MAX ? (size_t)left : SIZE_MAX;
+}
+
+static size_t
+step_within(struct smtp_server *s, struct span in)
+{
+	struct smtp_mail *body = s->state == SMTP_BODY ? s->mail : NULL;
+	bool stranger = !s->authenticated;
+	size_t left = allowance(s), n = 0;
+	struct span view = span_head(in, left);
+
+	if (left > 0)
+		n = step(s, view);
+	if (n == 0 && view.len == left && s->want == SMTP_WANT_INPUT)
+		server_give_up(s, body != NULL ? "far more than the biggest message, closing" : "too much without authentication, closing");
+	if (stranger)
+		s->heard += (uint32_t)n;
+	if (body != NULL)
+		body->taken += n;
+	return n;
+}
+
 /* ---- the driver's side ---- */
 
 enum smtp_want
@@ -263,7 +305,7 @@ smtp_server_feed(struct smtp_server *s, struct span in, size_t *used)
 			s->want = SMTP_WANT_FLUSH;
 			break;
 		}
-		n = step(s, in);
+		n = step_within(s, in);
 		if (n == 0)
 			break;
 		span_skip(&in, n);
@@ -383,15 +425,6 @@ smtp_server_reclaim(struct smtp_server *s)
 	return mail;
 }
 
-uint32_t
-smtp_server_patience(const struct smtp_server *s)
-{
-	enum { FIVE_MINUTES = 5 * 60 * 1000 };  /* RFC 5321 4.5.3.2.7: the least */
-
-	(void)s;
-	return FIVE_MINUTES;
-}
-
 static void
 check_mail(const struct smtp_server *s)
 {
@@ -399,7 +432,8 @@ check_mail(const struct smtp_server *s)
 
 	assert(m != NULL);
 	assert((m->rcpts > 0) == (s->state != SMTP_MAIL));
-	assert(m->rcpts <= m->rcpt_commands && m->rcpts <= s->conf->rcpt_max);
+	assert(m->rcpts <= m->rcpt_commands && m->rcpts <= s->conf->rcpt_max && m->overshoot <= SMTP_OVERSHOOT_MAX + 1);
+	assert(m->taken <= server_times_size(s, SMTP_CONTENT_TIMES));
 	assert(s->drafting || s->ask.kind == SMTP_ASK_COMMIT || s->state == SMTP_CHUNKS);
 	assert(m->partial_len <= sizeof m->partial && m->reverse_path_len <= sizeof m->reverse_path);
 	assert(s->state >= SMTP_BODY || s->io->content.len == 0);
@@ -421,6 +455,7 @@ smtp_server_check(const struct smtp_server *s)
 	assert(s->want != SMTP_WANT_MEMORY || s->mail == NULL);
 	assert(s->want != SMTP_WANT_STORE || s->state == SMTP_BODY);
 	assert(s->errors <= SMTP_ERRORS_MAX && s->auth_failures <= SMTP_AUTH_FAILURES_MAX);
+	assert(s->heard <= SMTP_HEARD_MAX && s->tries <= SMTP_TRIES_MAX + 1);
 	assert(!(s->facts.starttls && proved));
 	if (in_transaction(s))
 		check_mail(s);

@@ -42,21 +42,7 @@
 #include "base/fail.h"
 #include "mail/header.h"
 #include "mail/path.h"
-
-/* ---- ceilings (requirements F3) ---- */
-enum {
-	SMTP_COMMAND_MAX = 4096,        /* a command line with CRLF; RFC 5321 4.5.3.1.4 plus every extension's growth */
-	SMTP_AUTH_LINE_MAX = 12288,     /* RFC 4954 4 */
-	SMTP_TEXT_LINE_MAX = 1000,      /* RFC 5321 4.5.3.1.6, with CRLF */
-	SMTP_LINE_KEPT = SMTP_AUTH_LINE_MAX + 512,
-	SMTP_REPLY_ROOM = 1024,         /* what one reply may take in io->out */
-	SMTP_CONTENT_ROOM = 4096,       /* the least that io->content must hold when empty, from the answer to DATA on */
-	SMTP_CHALLENGE_MAX = 744,       /* octets of an AUTH challenge, so that its base64 fits in SMTP_REPLY_ROOM */
-	SMTP_HELO_MAX = 255,
-	SMTP_ERRORS_MAX = 20,           /* senseless commands since the last accepted message before 421; ours */
-	SMTP_AUTH_FAILURES_MAX = 3,     /* RFC 4954 9 says not fewer */
-	SMTP_NOTHING_MAX = 100,         /* commands in a row that bring nothing forward (NOOP, RSET, VRFY, HELP, EHLO); ours */
-};
+#include "smtp/ceilings.h"
 
 enum smtp_mechanism {                   /* bits of smtp_server_conf.mechanisms */
 	SMTP_AUTH_PLAIN = 1,
@@ -156,12 +142,14 @@ struct smtp_mail {
 	uint16_t recipient_len;
 	uint64_t declared;              /* SIZE= */
 	uint64_t size;                  /* octets of content as received (RFC 1870 5) */
+	uint64_t taken;                 /* the same with stuffed dots, refused or not */
 	uint64_t queue_id;
 	uint64_t chunk_left;            /* of the BDAT in progress */
 	uint32_t line;                  /* number of the content line we are in, from 1 */
 	uint32_t column;                /* octets of that line so far, without CRLF */
 	uint32_t rcpts;                 /* accepted */
 	uint32_t rcpt_commands;         /* all of them, for LIMITS RCPTMAX (RFC 9422 4.1) */
+	uint32_t overshoot;             /* and those beyond it */
 	enum smtp_body body;
 	enum fail fail;                 /* first thing wrong with the content */
 	uint32_t fail_line;
@@ -198,7 +186,9 @@ struct smtp_server {
 	enum smtp_want want;
 	uint64_t discard;               /* octets of a refused BDAT still to swallow */
 	uint64_t chunk;                 /* octets of the BDAT in progress */
-	uint16_t errors, auth_failures, nothings;
+	uint64_t discarded;             /* octets of refused BDATs since the last accepted message */
+	uint32_t heard;                 /* octets before AUTH */
+	uint16_t errors, auth_failures, nothings, tries;
 	uint32_t strays;                /* RCPT, DATA and BDAT that came to nothing since MAIL */
 	uint8_t later;                  /* enum fail to answer when a long line or a refused BDAT has been swallowed */
 	uint8_t then;                   /* what follows STORE or ABORT; private */
@@ -221,15 +211,12 @@ enum smtp_want smtp_server_lend(struct smtp_server *, struct smtp_mail *);
 enum smtp_want smtp_server_answer(struct smtp_server *, const struct smtp_answer *);
 enum smtp_want smtp_server_secured(struct smtp_server *, struct smtp_session_facts);
 
-/* End the session from outside: FAIL_TIMEOUT or FAIL_SHUTDOWN, with a 421 in io->out. Gives SMTP_WANT_CLOSE; an open
+/* End the session from outside: FAIL_TIMEOUT, FAIL_SHUTDOWN, FAIL_CROWDED and the like, with a 421 in io->out. Gives SMTP_WANT_CLOSE; an open
  * draft is the driver's to abort. */
 enum smtp_want smtp_server_end(struct smtp_server *, enum fail why);
 
 /* The lent memory when the transaction is over, else NULL; call after each step while s->mail is lent. The engine forgets it. */
 struct smtp_mail *smtp_server_reclaim(struct smtp_server *);
-
-/* How long the peer may be silent now, in milliseconds (RFC 5321 4.5.3.2.7). */
-uint32_t smtp_server_patience(const struct smtp_server *);
 
 /* Asserts what must be true in this state. Changes nothing. */
 void smtp_server_check(const struct smtp_server *);

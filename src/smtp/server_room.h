@@ -34,8 +34,10 @@ void server_refuse(struct smtp_server *, struct verdict);
 void server_count(struct smtp_server *, enum fail);
 /* The command brought nothing forward; too many of them in a row close. */
 void server_idle(struct smtp_server *);
-/* 421, then close. */
-void server_give_up(struct smtp_server *);
+/* 421, then close; words NULL: too many errors. */
+void server_give_up(struct smtp_server *, const char *words);
+/* So many messages of the biggest size, in octets; a smaller size_max than SMTP_SIZE_LEAST counts as that. */
+uint64_t server_times_size(const struct smtp_server *, unsigned times);
 /* The last reply has been put: close. An open draft is aborted first. */
 void server_hang_up(struct smtp_server *);
 /* Ask ABORT if the driver has an open draft. */

@@ -1,5 +1,6 @@
 #include "spool/draft.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct draft {
 	enum fail fail;
 	uint8_t text[TEXT_MAX];
 };
+static_assert(sizeof(struct draft) <= SPOOL_DRAFT_STRUCT, "the ceilings' page says so");
 
 bool
 buf_grow(struct buf *b, size_t n, size_t most)

@@ -13,6 +13,7 @@
 enum {
 	TLS_NAME_MAX = 255,
 	TLS_WORDS_MAX = 600,
+	TLS_HELLO_SEEN = 15,            /* the headers of a record and its message, with a ChangeCipherSpec before */
 	/* Tickets live half as long as their key at the most (RFC 9325 3.4); the master rotates keys daily or slower. */
 	TLS_TICKET_SECONDS = 12 * 3600,
 };
@@ -33,6 +34,7 @@ struct tls_session {
 	int sys;                        /* errno of the last failure, 0 for none */
 	int verify_error;               /* X509_V_ERR_*, the first one met */
 	uint16_t offered;               /* highest version in the ClientHello, server's side */
+	uint8_t hello[TLS_HELLO_SEEN], hello_len;       /* how a ClientHello begins; server's side */
 	bool up;                        /* handshake is over */
 	bool dry;                       /* the last read left nothing that could be decrypted */
 	bool cut;
@@ -50,6 +52,9 @@ struct tls_session *tls_session_new(SSL_CTX *, int fd, const char *name);
 void tls_server_release(struct tls_server *);
 /* The session behind an SSL object. */
 struct tls_session *tls_session_of(const SSL *);
+
+/* hello.c: end the handshake at a ClientHello that announces more than TLS_HELLO_MAX octets. */
+void tls_hello_watch(struct tls_session *);
 
 /* certificate.c: the names a certificate is good for, separated by sep; what does not fit is left out. */
 void tls_certificate_names(X509 *, const char *sep, struct buf *out);

@@ -326,5 +326,6 @@ tls_accept(struct tls_server *s, int fd)
 	t->server = s;
 	s->refs++;
 	SSL_set_accept_state(t->ssl);
+	tls_hello_watch(t);
 	return t;
 }

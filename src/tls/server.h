@@ -13,6 +13,9 @@
 
 struct tls_server;
 
+/* Octets of a ClientHello: what is sent has less than 4 KiB, and it fits the buffer that OpenSSL begins with. */
+enum { TLS_HELLO_MAX = 16 * 1024 };
+
 struct tls_server *tls_server_new(void);
 void tls_server_free(struct tls_server *);
 /* PEM texts. False with words in why (NUL-terminated): does not parse, key does not belong to certificate, too weak, expired. */

@@ -134,6 +134,7 @@ static const struct row reasons[] = {
 	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no common group: X25519 and P-256 are spoken here", TLS_CURE_UPDATE },
 	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm that both sides and the certificate have", TLS_CURE_KIND },
 	{ SSL_R_NO_APPLICATION_PROTOCOL, "client wants another protocol than SMTP (ALPN)", TLS_CURE_ALPN },
+	{ SSL_R_EXCESSIVE_MESSAGE_SIZE, "ClientHello of more than 16 KiB, or one that is cut to hide it", TLS_CURE_UNKNOWN },
 	{ SSL_R_NO_RENEGOTIATION, "renegotiation is refused", TLS_CURE_UNKNOWN },
 	{ SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "server lacks secure renegotiation (RFC 5746)", TLS_CURE_UNKNOWN },
 };

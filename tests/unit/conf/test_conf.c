@@ -173,6 +173,25 @@ values_are_read_and_shown(void **state)
 	}
 }
 
+/* Nobody has said how many: a quarter, but not so few that a small server could be filled by one address, and never more than all. */
+static void
+unauthenticated_sessions_have_a_share(void **state)
+{
+	static const struct { uint32_t sessions, said, most; } rows[] = {
+		{ 10000, 0, 2500 }, { 401, 0, 100 }, { 400, 0, 100 }, { 200, 0, 100 }, { 3, 0, 3 }, { 10000, 7000, 7000 }, { 10, 7000, 10 },
+		{ 10, 1, 1 },
+	};
+	struct conf conf;
+
+	(void)state;
+	conf_defaults(&conf);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		conf.sessions_max = rows[i].sessions;
+		conf.unauthenticated_max = rows[i].said;
+		assert_int_equal(conf_unauthenticated_max(&conf), rows[i].most);
+	}
+}
+
 static void
 defaults_are_as_documented(void **state)
 {
@@ -181,6 +200,8 @@ defaults_are_as_documented(void **state)
 		{ "relay-concurrency", "20" }, { "relay-connections", "500" }, { "retry-first", "1 min" }, { "retry-max", "3 h" },
 		{ "expire", "5 d" }, { "delay-notice", "0" }, { "segment-size", "64 MiB" }, { "spool-free-min", "128 MiB" },
 		{ "fronts", "0" }, { "sessions-max", "10000" }, { "auth-login", "yes" }, { "state-dir", "/var/lib/postern" },
+		{ "sessions-per-address", "100" }, { "unauthenticated-max", "0" }, { "unauthenticated-per-address", "50" },
+		{ "auth-deadline", "5 min" }, { "command-timeout", "5 min" }, { "content-rate-min", "16 KiB" },
 		{ "log-format", "logfmt" }, { "log-target", "stderr" }, { "hostname", "" }, { "passwd-file", "" },
 	};
 	struct conf conf;
@@ -450,6 +471,7 @@ main(void)
 		cmocka_unit_test(values_are_read_and_shown),
 		cmocka_unit_test(networks_have_their_addresses),
 		cmocka_unit_test(defaults_are_as_documented),
+		cmocka_unit_test(unauthenticated_sessions_have_a_share),
 		cmocka_unit_test(a_host_name_is_enough),
 		cmocka_unit_test(one_listener_key_leaves_the_other_alone),
 		cmocka_unit_test(contradictions_are_refused),

@@ -231,6 +231,92 @@ a_drip_is_silence(void **state)
 	client_close(&c);
 }
 
+/* Commands buy no time before AUTH: five minutes from the connection on, with TLS and without. */
+static void
+nothing_extends_the_time_to_authenticate(void **state)
+{
+	struct client clear, secured;
+	struct pollfd p;
+	uint64_t start = uv_now(NULL);
+
+	(void)state;
+	client_open(&clear, bed.port_clear);
+	assert_int_equal(client_reply(&clear, 5000), 220);
+	client_open(&secured, bed.port_implicit);
+	client_shake(&secured, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&secured, 5000), 220);
+	p = (struct pollfd){ clear.fd, POLLIN, 0 };
+	while (poll(&p, 1, 500) == 0) {
+		if (passed(start) > 900)
+			fail_msg("still there after %u s", passed(start));
+		client_send(&secured, "NOOP\r\n");
+		if (client_reply(&secured, 5000) != 250)
+			break;
+		client_send(&clear, "NOOP\r\n");
+		if (client_reply(&clear, 5000) != 250)
+			break;
+	}
+	assert_about(300, start);
+	if (strncmp(clear.text, "421", 3) != 0)
+		assert_int_equal(client_reply(&clear, 5000), 421);
+	assert_non_null(strstr(clear.text, "421 4.7.0 not authenticated in time"));
+	assert_ends(secured.fd, 5000);
+	assert_true(front_bed_logged(&bed, "event=auth-late"));
+	client_close(&clear);
+	client_close(&secured);
+}
+
+static void
+begin_content(struct client *c)
+{
+	client_login(c, &bed, "user");
+	assert_int_equal(client_say(c, "MAIL FROM:<user@example.org>"), 250);
+	assert_int_equal(client_say(c, "RCPT TO:<bob@example.net>"), 250);
+	assert_int_equal(client_say(c, "DATA"), 354);
+	client_send(c, "From: user@example.org\r\n\r\n");
+}
+
+/* A message must come with 16 KiB a minute, over five minutes; RFC 5321 4.5.3.2.5 lets a client pause for three. */
+static void
+content_that_drips_ends(void **state)
+{
+	static char block[1100 * 80 + 1];
+	struct client drip, pauses;
+	struct pollfd p;
+	uint64_t start;
+
+	(void)state;
+	memset(block, 'x', sizeof block - 1);
+	for (size_t i = 78; i + 2 < sizeof block; i += 80)
+		memcpy(block + i, "\r\n", 2);
+	memcpy(block + sizeof block - 3, "\r\n", 2);
+	begin_content(&drip);
+	begin_content(&pauses);
+	start = uv_now(NULL);
+	p = (struct pollfd){ drip.fd, POLLIN, 0 };
+	for (unsigned next = 170; poll(&p, 1, 300) == 0;) {
+		if (passed(start) > 900)
+			fail_msg("still waiting for a message after %u s", passed(start));
+		client_send(&drip, "x");
+		/* Everything that five minutes ask for, then silence for nearly three. */
+		if (passed(start) >= next) {
+			client_send(&pauses, block);
+			next += 170;
+		}
+	}
+	assert_int_equal(client_reply(&drip, 1000), 421);
+	assert_non_null(strstr(drip.text, "421 4.4.2 the message comes too slowly"));
+	assert_about(300, start);
+	for (unsigned i = 0; i < 2; i++) {
+		nap(2800);
+		client_send(&pauses, block);
+	}
+	client_send(&pauses, ".\r\n");
+	assert_int_equal(client_reply(&pauses, 5000), 250);
+	client_close(&drip);
+	client_close(&pauses);
+}
+
 /* 6409-12: an answer in less than two minutes, even if it is that there is none */
 static void
 a_verdict_that_does_not_come(void **state)
@@ -333,6 +419,8 @@ main(void)
 		cmocka_unit_test(a_handshake_behind_starttls_too),
 		cmocka_unit_test(five_minutes_of_silence_are_the_end),
 		cmocka_unit_test(a_drip_is_silence),
+		cmocka_unit_test(nothing_extends_the_time_to_authenticate),
+		cmocka_unit_test(content_that_drips_ends),
 		cmocka_unit_test(a_verdict_that_does_not_come),
 		cmocka_unit_test(an_owed_answer_keeps_its_place),
 	};

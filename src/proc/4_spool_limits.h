@@ -1,0 +1,13 @@
+/*
+ * proc/4_spool_limits.h - how much mail is under way at once. docs/limits.md is made from these.
+ */
+#ifndef POSTERN_PROC_4_SPOOL_LIMITS_H
+#define POSTERN_PROC_4_SPOOL_LIMITS_H
+
+enum {
+	KEEPER_TRIES = 16384,           /* messages at 5_relay, at most */
+	KEEPER_TRIES_OCTETS = 256 * 1024 * 1024,        /* of their recipients and results, from which no more are handed out */
+	KEEPER_RESULT_MOST = 1100,      /* octets of one recipient's result, counted ahead */
+};
+
+#endif

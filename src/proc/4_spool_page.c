@@ -1,0 +1,43 @@
+/* What 4_spool has for those who may send, as rows of docs/limits.md and of `postern check --explain`. */
+#include "proc/4_spool.h"
+#include "proc/ceilings.h"
+
+#define ROWS(array) (sizeof(array) / sizeof(array)[0])
+
+enum {
+	SPOOL_PROGRAM = 12 * 1024 * 1024,       /* resident with an empty spool: 8 MiB measured */
+	SPOOL_OVERSHOOT = 2,                    /* a buffer grows by doubling after its octets were counted */
+};
+
+static const struct limit keeping[] = {
+	{ "drafts", NULL, SPOOL_DRAFTS_MAX, LIMIT_COUNT, "server", "451 4.3.2" },
+	{ "octets held for all drafts; more content goes to the log as it comes", NULL, SPOOL_DRAFTS_OCTETS, LIMIT_OCTETS, "server", "451 4.3.2" },
+	{ "octets held of one draft's content", NULL, SPOOL_INLINE_MAX, LIMIT_OCTETS, "draft", "the log has the rest" },
+	{ "recipients of one draft", NULL, SPOOL_DRAFT_RCPTS_MAX, LIMIT_OCTETS, "draft", "552 5.3.4" },
+	{ "octets that wait to be written, from which fronts are held back", NULL, JOURNAL_CROWDED, LIMIT_OCTETS, "server",
+	    "clients are not read" },
+	{ "the same, from which a message is refused", NULL, JOURNAL_REFUSE, LIMIT_OCTETS, "server", "452 4.3.1" },
+	{ "the same, from which everything is", NULL, JOURNAL_MOST, LIMIT_OCTETS, "server", "452 4.3.1" },
+	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
+	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
+	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },
+	{ "a notification of non-delivery", NULL, SPOOL_NOTICE_MAX, LIMIT_OCTETS, "message", "the original is cut" },
+	{ "connections of `postern queue`", NULL, KEEPER_CONTROLS, LIMIT_COUNT, "server", "closed" },
+};
+const struct limit_page spool_limits = { "Keeping mail", keeping, ROWS(keeping) };
+
+void
+spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
+{
+	(void)c;
+	*m = (struct memory){ .process = "4_spool", .processes = 1 };
+	memory_add(m, "the program and its libraries, as measured", SPOOL_PROGRAM, 1);
+	memory_add(m, "drafts", SPOOL_DRAFT_STRUCT, SPOOL_DRAFTS_MAX);
+	memory_add(m, "what is held for them", SPOOL_DRAFTS_OCTETS, SPOOL_OVERSHOOT);
+	memory_add(m, "what is gathered, and what is being written", JOURNAL_MOST, 2);
+	memory_add(m, "messages handed to 5_relay", sizeof(struct try), KEEPER_TRIES);
+	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, SPOOL_OVERSHOOT);
+	memory_add(m, "one message read or moved", RECORD_PAYLOAD_MAX, 2);
+	memory_add(m, "what fronts, 5_relay and `postern queue` have not read yet", CHANNEL_BACKLOG_MAX, fronts + 1 + KEEPER_CONTROLS);
+	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts + 1 + KEEPER_CONTROLS);
+}
