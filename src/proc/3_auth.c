@@ -3,7 +3,8 @@
  *
  * Reads from strangers  length-framed, order-checked requests of the fronts.
  * Secrets it holds      credential verifiers; a password for as long as it is being checked.
- * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts), hash on worker threads.
+ * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts), hash on worker threads,
+ *                       accept on the ledger's socket (`postern user attempts`).
  *
  * Hashing never runs on the loop. Nothing here asks the network.
  */
@@ -21,7 +22,7 @@
 /* The promise. Readers of the spool's directory it must never have: the accounts lie in a directory of their own. */
 const struct cage auth_cage = {
 	.user = "postern-auth",
-	.calls = PROMISE_FILES | PROMISE_THREADS | PROMISE_LOCK,
+	.calls = PROMISE_ACCEPT | PROMISE_FILES | PROMISE_THREADS | PROMISE_LOCK,
 	.descriptors = 1024,
 	.root = {
 		{ CAGE_CONF(state_dir), "/auth", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
@@ -172,7 +173,9 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
+	a->control.fd = -1;
 	(void)uv_timer_init(loop, &a->note);
+	a->handles = 1;
 	a->note.data = a->write.data = a;
 	return a;
 }
@@ -184,12 +187,14 @@ auth_configure(struct auth *a, const struct conf *conf)
 	accounts_configure(&a->accounts, conf);
 }
 
-static void
-let_go(uv_handle_t *note)
+void
+auth_handle_closed(uv_handle_t *handle)
 {
-	struct auth *a = note->data;
+	struct auth *a = handle->data;
 	struct front *f, *next;
 
+	if (--a->handles > 0)
+		return;
 	for (f = a->fronts; f != NULL; f = next) {
 		next = f->next;
 		free(f);
@@ -207,7 +212,8 @@ auth_close(struct auth *a)
 	while (a->attempts > 0 || a->writing)
 		(void)uv_run(a->loop, UV_RUN_ONCE);
 	write_uses_now(a);
-	uv_close((uv_handle_t *)&a->note, let_go);
+	ledger_close(a);
+	uv_close((uv_handle_t *)&a->note, auth_handle_closed);
 }
 
 /* ---- what 0_master says ---- */
@@ -219,8 +225,9 @@ static struct {
 	struct auth *auth;
 	struct { uint32_t slot; int fd; } pending[PENDING_MAX];
 	size_t pendings;
+	int ledger_fd;                  /* given before we could listen on it; -1: none */
 	bool draining;
-} me;
+} me = { .ledger_fd = -1 };
 
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
@@ -238,12 +245,23 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 }
 
 static void
+on_listen(void *arg, const struct master_listen *m, int fd)
+{
+	(void)arg;
+	if (m->service != MASTER_LISTEN_LEDGER || me.auth != NULL || me.ledger_fd != -1)
+		(void)close(fd);
+	else
+		me.ledger_fd = fd;
+}
+
+static void
 on_idle(void *arg)
 {
 	(void)arg;
 	if (!me.draining)
 		return;
 	write_uses_now(me.auth);
+	ledger_close(me.auth);
 	child_drained(&me.child);
 }
 
@@ -261,6 +279,8 @@ on_go(void *arg)
 	for (size_t i = 0; i < me.pendings; i++)
 		auth_add_front(me.auth, me.pending[i].slot, me.pending[i].fd);
 	me.pendings = 0;
+	if (me.ledger_fd != -1)
+		ledger_listen(me.auth, me.ledger_fd);
 	child_ready(&me.child);
 }
 
@@ -285,7 +305,7 @@ on_drain(void *arg)
 int
 auth_main(uint32_t slot)
 {
-	static const struct child_handler handler = { .peer = on_peer, .go = on_go, .reload = on_reload, .drain = on_drain };
+	static const struct child_handler handler = { .listen = on_listen, .peer = on_peer, .go = on_go, .reload = on_reload, .drain = on_drain };
 
 	return child_run(&me.child, ROLE_AUTH, slot, &handler, NULL);
 }

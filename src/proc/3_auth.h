@@ -27,6 +27,7 @@ enum {
 	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
 	AUTH_NOTE_MS = 60000,           /* between two writes of the last uses */
 	AUTH_PATH_MAX = 512,
+	AUTH_CONTROLS = 8,              /* commands that ask at once */
 };
 
 enum phase { PHASE_FRESH, PHASE_PROVING, PHASE_WAITING, PHASE_PROVED };
@@ -124,6 +125,22 @@ void hasher_init(struct hasher *, uv_loop_t *);
 /* False: too many wait already. candidate and secret must stay until done. */
 bool hasher_begin(struct hasher *, struct hash_job *);
 
+/* ---- the operator's commands ask (3_auth_control.c) ---- */
+
+struct auth;
+
+struct control {
+	int fd;                         /* -1: none was given */
+	uv_poll_t poll;
+	struct channel *channel[AUTH_CONTROLS];
+};
+
+/* fd is a listening socket that does not block; it becomes ours. */
+void ledger_listen(struct auth *, int fd);
+void ledger_close(struct auth *);
+/* The last frame of every answer. */
+void ledger_end(struct channel *, uint32_t session, enum fail, uint32_t count, struct span words);
+
 /* ---- the process (3_auth.c) ---- */
 
 struct auth {
@@ -137,6 +154,8 @@ struct auth {
 	uint32_t sessions_max;          /* of one front */
 	uint32_t pause_ms;
 	size_t attempts;                /* not yet freed */
+	struct control control;
+	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;
 	void (*idle)(void *arg);        /* no front is left; may be NULL */
@@ -149,6 +168,8 @@ void auth_add_front(struct auth *, uint32_t slot, int fd);
 /* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
 void auth_close(struct auth *);
 void auth_note_use(struct auth *, struct span login, struct span peer);
+/* For uv_close() of each handle in struct auth: the last one lets go of it all. handle->data is the auth. */
+void auth_handle_closed(uv_handle_t *);
 
 /* ---- sessions and calls (3_auth_calls.c) ---- */
 
