@@ -3,7 +3,7 @@
  *
  * Reads from strangers  length-framed, order-checked requests of the fronts.
  * Secrets it holds      credential verifiers; a password for as long as it is being checked.
- * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts), hash on worker threads,
+ * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts, attempts), hash on worker threads,
  *                       accept on the ledger's socket (`postern user attempts`).
  *
  * Hashing never runs on the loop. Nothing here asks the network.
@@ -48,12 +48,17 @@ on_closed(void *arg, struct channel *c)
 	(void)c;
 	f->channel = NULL;
 	front_end(f);
-	for (f = f->auth->fronts; f != NULL; f = f->next)
+	auth_rest(f->auth);
+}
+
+void
+auth_rest(struct auth *a)
+{
+	for (const struct front *f = a->fronts; f != NULL; f = f->next)
 		if (f->channel != NULL)
 			return;
-	f = arg;
-	if (f->auth->idle != NULL)
-		f->auth->idle(f->auth->arg);
+	if (a->idle != NULL && !a->ledger.writing)
+		a->idle(a->arg);
 }
 
 /* The front of this slot, a new one if there is none yet. They are few and stay as long as the process. */
@@ -170,12 +175,17 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 		return NULL;
 	}
 	a->loop = loop;
+	if (!ledger_open(a, conf)) {
+		ledger_free(a);
+		free(a);
+		return NULL;
+	}
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
 	a->control.fd = -1;
 	(void)uv_timer_init(loop, &a->note);
-	a->handles = 1;
+	a->handles++;
 	a->note.data = a->write.data = a;
 	return a;
 }
@@ -200,6 +210,7 @@ auth_handle_closed(uv_handle_t *handle)
 		free(f);
 	}
 	accounts_close(&a->accounts);
+	ledger_free(a);
 	free(a);
 }
 
@@ -209,10 +220,12 @@ auth_close(struct auth *a)
 	for (struct front *f = a->fronts; f != NULL; f = f->next)
 		front_end(f);
 	/* Attempts still with a worker point to the accounts no more, but to us. */
-	while (a->attempts > 0 || a->writing)
+	while (a->attempts > 0 || a->writing || a->ledger.writing)
 		(void)uv_run(a->loop, UV_RUN_ONCE);
 	write_uses_now(a);
+	ledger_write_now(a);
 	ledger_close(a);
+	uv_close((uv_handle_t *)&a->ledger.timer, auth_handle_closed);
 	uv_close((uv_handle_t *)&a->note, auth_handle_closed);
 }
 
@@ -261,8 +274,17 @@ on_idle(void *arg)
 	if (!me.draining)
 		return;
 	write_uses_now(me.auth);
+	ledger_write_now(me.auth);
 	ledger_close(me.auth);
 	child_drained(&me.child);
+}
+
+static void
+on_alarm(void *arg, const struct child_alarm *alarm)
+{
+	(void)arg;
+	if (me.child.master != NULL)
+		(void)channel_send(me.child.master, CHILD_ALARM, 0, child_alarm_layout, alarm);
 }
 
 static void
@@ -276,6 +298,7 @@ on_go(void *arg)
 		return;
 	}
 	me.auth->idle = on_idle;
+	me.auth->alarm = on_alarm;
 	for (size_t i = 0; i < me.pendings; i++)
 		auth_add_front(me.auth, me.pending[i].slot, me.pending[i].fd);
 	me.pendings = 0;
@@ -295,11 +318,9 @@ on_reload(void *arg)
 static void
 on_drain(void *arg)
 {
+	(void)arg;
 	me.draining = true;
-	for (struct front *f = me.auth->fronts; f != NULL; f = f->next)
-		if (f->channel != NULL)
-			return;
-	on_idle(arg);
+	auth_rest(me.auth);
 }
 
 int

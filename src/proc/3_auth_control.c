@@ -12,7 +12,8 @@ static const struct control_call {
 	uint16_t type;
 	bool (*answer)(struct auth *, struct channel *, const struct frame *);
 } calls[] = {
-	{ 0, NULL },
+	{ LEDGER_ATTEMPTS, ledger_attempts },
+	{ LEDGER_FORGIVE, ledger_forgive },
 };
 
 void
@@ -40,7 +41,7 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	bool good = false;
 
 	for (size_t i = 0; f->fd == -1 && i < sizeof calls / sizeof calls[0]; i++)
-		if (calls[i].answer != NULL && calls[i].type == f->type)
+		if (calls[i].type == f->type)
 			good = calls[i].answer(a, c, f);
 	if (good)
 		return;
