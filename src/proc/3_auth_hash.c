@@ -98,6 +98,34 @@ line_take(struct hash_line *l, struct hash_job *before)
 	return job;
 }
 
+/* The last of a share, or the first; *before is the one in front of it. There is one. */
+static struct hash_job *
+line_find(const struct hash_line *l, unsigned share, bool last, struct hash_job **before)
+{
+	struct hash_job *found = NULL;
+
+	for (struct hash_job *j = l->first, *b = NULL; j != NULL && (found == NULL || last); b = j, j = j->next)
+		if (j->share % HASH_SHARES == share) {
+			*before = b;
+			found = j;
+		}
+	assert(found != NULL);
+	return found;
+}
+
+/* One of each share in turn: whoever asks often waits for himself. */
+static struct hash_job *
+line_next(struct hash_line *l)
+{
+	struct hash_job *before;
+
+	do
+		l->turn = (l->turn + 1) % HASH_SHARES;
+	while (l->share[l->turn] == 0);
+	(void)line_find(l, l->turn, false, &before);
+	return line_take(l, before);
+}
+
 static bool
 has_room(const struct hasher *h, enum hash_cost cost, bool known)
 {
@@ -119,7 +147,7 @@ start_next(struct hasher *h, enum hash_cost cost)
 		struct hash_line *l = &h->line[cost][known];
 
 		while (l->first != NULL && has_room(h, cost, known)) {
-			struct hash_job *job = line_take(l, NULL);
+			struct hash_job *job = line_next(l);
 
 			if (job->may(job))
 				start(h, job);
@@ -137,7 +165,7 @@ static bool
 make_room(struct hash_line *l, unsigned most, const struct hash_job *job)
 {
 	unsigned heaviest = 0, mine = job->share % HASH_SHARES;
-	struct hash_job *before = NULL, *found = NULL;
+	struct hash_job *before;
 
 	if (l->waiting < most)
 		return true;
@@ -146,12 +174,7 @@ make_room(struct hash_line *l, unsigned most, const struct hash_job *job)
 			heaviest = i;
 	if (l->share[mine] + 1 >= l->share[heaviest])
 		return false;
-	for (struct hash_job *j = l->first, *b = NULL; j != NULL; b = j, j = j->next)
-		if (j->share % HASH_SHARES == heaviest) {
-			before = b;
-			found = j;
-		}
-	assert(found != NULL);
+	(void)line_find(l, heaviest, true, &before);
 	end_unseen(line_take(l, before), HASH_CROWDED);
 	return true;
 }

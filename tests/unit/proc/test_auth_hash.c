@@ -118,6 +118,19 @@ a_full_line_is_shared_out(void **state)
 	assert_int_equal(ended, i + 20);
 }
 
+/* A stranger who comes last waits for one of theirs, not for all. */
+static void
+a_busy_network_waits_for_itself(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		assert_true(begin(i, false, i % 2, "wrong"));
+	assert_true(begin(60, false, 9, "right"));
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(orders[60].job.matched);
+	assert_in_range(orders[60].ended, 1, 6);
+}
+
 /* A person's password takes long, a sender key does not: neither waits for the other's kind. */
 static void
 sender_keys_have_their_own_line(void **state)
@@ -141,7 +154,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(the_known_go_first), TEST(what_may_no_longer_be_looked_at_is_not), TEST(a_full_line_is_shared_out),
-		TEST(sender_keys_have_their_own_line),
+		TEST(a_busy_network_waits_for_itself), TEST(sender_keys_have_their_own_line),
 	};
 
 	(void)alarm(120);
