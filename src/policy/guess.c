@@ -123,14 +123,17 @@ delay_of(const struct guess_row *r, enum guess_level level, uint64_t now)
 struct guess_word
 guess_ask(const struct guess *g, const struct guess_try *t, uint64_t now)
 {
-	struct guess_word w = { .lane = lane_known(g, t->account, t->place.host, now) };
+	struct guess_word w = { .lane = lane_known(g, t->account, t->place.host, now), .clean = true };
 	bool wide_known = lane_known(g, t->account, t->place.wide, now);
 
 	for (enum guess_level level = 0; t->place.host.kind != GUESS_NOWHERE && level < GUESS_LEVELS; level++) {
 		const struct guess_row *r = row_look(g, level, account_at(t, level), network_at(t, level));
 		uint64_t until;
 
-		if (r == NULL || !applies(level, w.lane, wide_known))
+		if (r == NULL)
+			continue;
+		w.clean &= is_wide(level) || row_score(r, level, now) == 0;
+		if (!applies(level, w.lane, wide_known))
 			continue;
 		if (delay_of(r, level, now) > w.delay)
 			w.delay = delay_of(r, level, now);

@@ -105,6 +105,7 @@ struct guess_try {
 struct guess_word {
 	bool stop;                      /* FAIL_GUESSING */
 	bool lane;                      /* known here: goes first */
+	bool clean;                     /* nothing has failed at this host lately: goes before those of whom that cannot be said */
 	uint8_t delay;                  /* a refusal waits twice as long for each */
 	uint8_t level;                  /* that stops */
 	uint64_t until;                 /* when it will not stop any more */

@@ -44,7 +44,7 @@ checked(uv_work_t *work, int status)
 
 	job->matched &= status == 0;
 	h->running[job->cost]--;
-	if (!job->known)
+	if (job->rank != HASH_KNOWN)
 		h->strangers[job->cost]--;
 	start_next(h, job->cost);
 	job->done(job);
@@ -54,7 +54,7 @@ static void
 start(struct hasher *h, struct hash_job *job)
 {
 	h->running[job->cost]++;
-	if (!job->known)
+	if (job->rank != HASH_KNOWN)
 		h->strangers[job->cost]++;
 	/* Fails only for a NULL function. */
 	(void)uv_queue_work(h->loop, &job->work, check, checked);
@@ -65,7 +65,7 @@ start(struct hasher *h, struct hash_job *job)
 static struct hash_line *
 line_of(struct hasher *h, const struct hash_job *job)
 {
-	return &h->line[job->cost][job->known];
+	return &h->line[job->cost][job->rank];
 }
 
 static void
@@ -127,9 +127,9 @@ line_next(struct hash_line *l)
 }
 
 static bool
-has_room(const struct hasher *h, enum hash_cost cost, bool known)
+has_room(const struct hasher *h, enum hash_cost cost, enum hash_rank rank)
 {
-	return h->running[cost] < h->most[cost] && (known || h->strangers[cost] < h->strangers_most[cost]);
+	return h->running[cost] < h->most[cost] && (rank == HASH_KNOWN || h->strangers[cost] < h->strangers_most[cost]);
 }
 
 static void
@@ -139,14 +139,14 @@ end_unseen(struct hash_job *job, enum hash_fate fate)
 	job->done(job);
 }
 
-/* Those who are known first. What may not be looked at any more by now costs no work. */
+/* Rank by rank. What may not be looked at any more by now costs no work. */
 static void
 start_next(struct hasher *h, enum hash_cost cost)
 {
-	for (int known = 1; known >= 0; known--) {
-		struct hash_line *l = &h->line[cost][known];
+	for (enum hash_rank rank = HASH_KNOWN; rank < HASH_RANKS; rank++) {
+		struct hash_line *l = &h->line[cost][rank];
 
-		while (l->first != NULL && has_room(h, cost, known)) {
+		while (l->first != NULL && has_room(h, cost, rank)) {
 			struct hash_job *job = line_next(l);
 
 			if (job->may(job))
@@ -189,7 +189,7 @@ hasher_begin(struct hasher *h, struct hash_job *job)
 	job->matched = false;
 	job->fate = HASH_DONE;
 	job->cost = job->candidate->check == CHECK_KEY ? HASH_CHEAP : HASH_EXPENSIVE;
-	if (has_room(h, job->cost, job->known)) {
+	if (has_room(h, job->cost, job->rank)) {
 		start(h, job);
 		return true;
 	}

@@ -15,10 +15,12 @@ struct candidate;
 
 enum {
 	AUTH_EXPENSIVE_WAITING_MAX = 64,        /* human passwords waiting for a worker; beyond it 454 */
-	AUTH_CHEAP_MAX = 256,           /* sender keys waiting; both in each of two lines */
+	AUTH_CHEAP_MAX = 256,           /* sender keys waiting; both in each rank's line */
 };
 
 enum hash_cost { HASH_CHEAP, HASH_EXPENSIVE, HASH_COSTS };
+/* In this order. A guesser's host is clean once: then it comes after everybody who has not failed. */
+enum hash_rank { HASH_KNOWN, HASH_CLEAN, HASH_TAINTED, HASH_RANKS };
 /* STOPPED: may() said no. CROWDED: somebody else needed its place in the line more. */
 enum hash_fate { HASH_DONE, HASH_STOPPED, HASH_CROWDED };
 
@@ -29,7 +31,7 @@ struct hash_job {
 	const struct candidate *candidate;
 	struct span secret;
 	uint32_t share;                 /* equal for those who share one part of the line */
-	bool known;                     /* goes first */
+	enum hash_rank rank;
 	bool (*may)(struct hash_job *);         /* just before the work, when it had to wait */
 	void (*done)(struct hash_job *);        /* both on the loop's thread */
 	enum hash_cost cost;
@@ -47,10 +49,10 @@ struct hash_line {
 };
 
 /* Human passwords run on a few threads at a time and wait in a line of their own, so that sender keys never stand behind them;
- * of both there is a line for those who are known where they are, and one for strangers. */
+ * of both there is a line for those who are known where they are, and two for strangers. */
 struct hasher {
 	uv_loop_t *loop;
-	struct hash_line line[HASH_COSTS][2];   /* [][1]: known */
+	struct hash_line line[HASH_COSTS][HASH_RANKS];
 	unsigned running[HASH_COSTS], most[HASH_COSTS];
 	unsigned strangers[HASH_COSTS], strangers_most[HASH_COSTS];     /* of those that run */
 };
