@@ -18,13 +18,18 @@ static const char usage[] =
     "       postern user revoke NAME[/DEVICE]\n"
     "       postern user import PASSWD-FILE [--hostname HOST]\n"
     "       postern user list [--json]\n"
+    "       postern user attempts [LOGIN|NETWORK] [--json]\n"
+    "       postern user forgive LOGIN|NETWORK\n"
     "       all: [--users FILE] [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "ADDRESS is alice@example.org (with alice+anything@example.org), or @example.org for all of a domain.\n"
     "`key` prints a new sender key once: log in as NAME/DEVICE, or as NAME, with the key as the password.\n"
     "A password is asked for on the terminal, or is the first line of the standard input.\n"
     "A running server takes every change within a second, and drops nobody.\n"
-    "Exit status 0: done; 64: not understood; 65: refused, and nothing has changed; 78: the configuration is wrong.\n";
+    "`attempts` shows whose secrets were guessed wrongly, from where, and who is refused for it; `forgive` ends that.\n"
+    "NETWORK is 192.0.2.7, 192.0.2.0/24, 2001:db8::7 or 2001:db8::/48.\n"
+    "Exit status 0: done; 64: not understood; 65: refused, and nothing has changed; 69: the server is not running;\n"
+    "78: the configuration is wrong.\n";
 
 /* ---- verbs ---- */
 
@@ -56,7 +61,7 @@ add_with_password(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_add(const struct user_command *c, struct buf *why)
+do_add(struct user_command *c, struct buf *why)
 {
 	if (c->password)
 		return add_with_password(c, why);
@@ -68,7 +73,7 @@ do_add(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_grant(const struct user_command *c, struct buf *why)
+do_grant(struct user_command *c, struct buf *why)
 {
 	if (c->addresses > 0)
 		return users_add_addresses(c->users_file, c->word[0], c->address, c->addresses, why);
@@ -76,7 +81,7 @@ do_grant(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_key(const struct user_command *c, struct buf *why)
+do_key(struct user_command *c, struct buf *why)
 {
 	struct users_key_options options = { c->from, c->froms, 0 };
 	char key[SENDER_KEY_ROOM];
@@ -99,13 +104,13 @@ do_key(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_password(const struct user_command *c, struct buf *why)
+do_password(struct user_command *c, struct buf *why)
 {
 	return set_password(c, c->word[0], why);
 }
 
 static bool
-do_revoke(const struct user_command *c, struct buf *why)
+do_revoke(struct user_command *c, struct buf *why)
 {
 	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
 	char *slash;
@@ -126,7 +131,7 @@ tell_damaged(void *arg, const char *file, uint32_t line, const char *why)
 }
 
 static bool
-do_import(const struct user_command *c, struct buf *why)
+do_import(struct user_command *c, struct buf *why)
 {
 	const char *host = c->hostname != NULL ? c->hostname : c->settings.conf.hostname.p;
 	struct users_import i = { .passwd_file = c->word[0], .hostname = span_of(host), .damaged = tell_damaged };
@@ -141,17 +146,19 @@ do_import(const struct user_command *c, struct buf *why)
 
 static const struct verb {
 	const char *name;
-	size_t words;
+	size_t least, most;             /* words behind it */
 	unsigned options;               /* enum user_option */
-	bool (*run)(const struct user_command *, struct buf *why);
+	bool (*run)(struct user_command *, struct buf *why);
 } verbs[] = {
-	{ "add", 1, USER_ADDRESS | USER_PASSWORD, do_add },
-	{ "grant", 1, USER_ADDRESS, do_grant },
-	{ "key", 2, USER_FROM | USER_EXPIRES, do_key },
-	{ "password", 1, 0, do_password },
-	{ "revoke", 1, 0, do_revoke },
-	{ "import", 1, USER_HOSTNAME, do_import },
-	{ "list", 0, USER_JSON, user_list },
+	{ "add", 1, 1, USER_ADDRESS | USER_PASSWORD, do_add },
+	{ "grant", 1, 1, USER_ADDRESS, do_grant },
+	{ "key", 2, 2, USER_FROM | USER_EXPIRES, do_key },
+	{ "password", 1, 1, 0, do_password },
+	{ "revoke", 1, 1, 0, do_revoke },
+	{ "import", 1, 1, USER_HOSTNAME, do_import },
+	{ "list", 0, 0, USER_JSON, user_list },
+	{ "attempts", 0, 1, USER_JSON, user_attempts },
+	{ "forgive", 1, 1, 0, user_forgive },
 };
 
 static const struct { const char *name; enum user_option option; } options[] = {
@@ -284,7 +291,7 @@ run(struct user_command *c, const struct verb *verb, struct buf *why)
 	if (verb->run(c, why))
 		return EXIT_FINE;
 	(void)fprintf(stderr, "postern user %s: %s\n", verb->name, (const char *)why->p);
-	return EXIT_REFUSED;
+	return c->status != 0 ? c->status : EXIT_REFUSED;
 }
 
 int
@@ -301,7 +308,7 @@ command_user(int argc, char **argv)
 	}
 	verb = argc >= 2 ? find_verb(argv[1]) : NULL;
 	if (verb == NULL || !take_arguments(&command, argc, argv, &why) || !all_useful(&command, verb, &why)
-	    || command.words != verb->words) {
+	    || command.words < verb->least || command.words > verb->most) {
 		if (words[0] != 0)
 			(void)fprintf(stderr, "postern user: %s\n", (const char *)words);
 		(void)fputs(usage, stderr);

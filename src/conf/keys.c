@@ -392,6 +392,8 @@ const struct conf_row conf_rows[] = {
 	{ { "alarm-command", "Program that is run when a principal is slowed, held or locked, with POSTERN_EVENT, _LOGIN, _WORDS and _HOST.",
 	      "/etc/postern/alarm", false },
 	    set_path, get_text, AT(alarm_command), 0, 0, NULL },
+	{ { "ledger-socket", "Where `postern user attempts` asks; without it STATE-DIR/ledger.", "/run/postern/ledger", false },
+	    set_path, get_text, AT(ledger_socket), 0, 0, NULL },
 	{ { "segment-size", "Octets of one spool segment.", "64 MiB", false },
 	    set_size, get_size, AT(segment_size), 64 * KIB, 2 * GIB, "64 MiB" },
 	{ { "spool-free-min", "What stays free on the spool's disk; below it mail is refused with 452.", "128 MiB", false },

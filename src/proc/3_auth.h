@@ -11,6 +11,8 @@
 
 #include "base/fail.h"
 #include "conf/conf.h"
+#include "proc/3_auth_hash.h"
+#include "proc/3_auth_ledger.h"
 #include "proc/peers.h"
 #include "sasl/server.h"
 #include "sasl/used.h"
@@ -20,8 +22,6 @@ enum {
 	AUTH_FAILURES_MAX = 3,          /* of one session; then nothing is checked any more (RFC 4954 9: not fewer) */
 	AUTH_PAUSE_MS = 1000,           /* a refusal is said so long after the question: 1, 2, 4, 8 s with the session's failures */
 	AUTH_PAUSES_MAX = 3,            /* doublings */
-	AUTH_EXPENSIVE_WAITING_MAX = 64,        /* human passwords waiting for a worker; beyond it 454 */
-	AUTH_CHEAP_MAX = 256,           /* sender keys with the workers */
 	AUTH_RECALLED = 4096,           /* sender keys that need not be hashed again; a power of two */
 	AUTH_RECALL_WAYS = 4,
 	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
@@ -92,6 +92,10 @@ void accounts_close(struct accounts *);
 void accounts_configure(struct accounts *, const struct conf *);
 /* Look whether a file has changed, at most once a second of now_ms. */
 void accounts_refresh(struct accounts *, uint64_t now_ms);
+/* A key of our own in STATE/auth/NAME, mode 0600, made at the first start; lost says what it means that it cannot be kept. */
+void accounts_keep_key(const char *state_dir, const char *name, struct buf *key, const char *lost);
+/* The one form in which what was said counts: the principal's name, else what was said without device and domain; small letters. */
+void accounts_normal_form(const struct accounts *, struct span login, struct buf *out);
 void accounts_for_password(const struct accounts *, struct span login, struct span password, struct candidate *);
 void accounts_for_scram(const struct accounts *, struct span login, struct candidate *);
 /* How a canonical login stands now; user and key (NULL for a password) are set when it is known. */
@@ -101,29 +105,6 @@ const char *standing_words(enum standing);
 bool recall_has(const struct recall *, const struct candidate *);
 void recall_keep(struct recall *, const struct candidate *);
 void recall_clear(struct recall *);
-
-/* ---- hashing on worker threads (3_auth_hash.c) ---- */
-
-struct hash_job {
-	uv_work_t work;
-	struct hash_job *next;          /* waiting */
-	struct hasher *hasher;
-	const struct candidate *candidate;
-	struct span secret;
-	void (*done)(struct hash_job *);        /* on the loop's thread */
-	bool matched, expensive;
-};
-
-/* Human passwords run on a few threads at a time and wait in a line of their own, so that sender keys never stand behind them. */
-struct hasher {
-	uv_loop_t *loop;
-	struct hash_job *first, *last;
-	unsigned running, waiting, cheap, most;
-};
-
-void hasher_init(struct hasher *, uv_loop_t *);
-/* False: too many wait already. candidate and secret must stay until done. */
-bool hasher_begin(struct hasher *, struct hash_job *);
 
 /* ---- the process (3_auth.c) ---- */
 
@@ -141,10 +122,14 @@ struct auth {
 	uint32_t sessions_max;          /* of one front */
 	uint32_t pause_ms;
 	size_t attempts;                /* not yet freed */
+	struct control control;
+	struct ledger ledger;
+	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;
-	void (*idle)(void *arg);        /* no front is left; may be NULL */
+	void (*idle)(void *arg);        /* no front is left, nothing is being written; may be NULL */
 	void (*broken)(void *arg, uint32_t slot);       /* this front has broken the order; may be NULL */
+	void (*alarm)(void *arg, const struct child_alarm *);   /* the operator should know; may be NULL */
 	void *arg;
 };
 
@@ -155,7 +140,11 @@ void auth_add_front(struct auth *, uint32_t slot, int fd);
 void auth_add_spool(struct auth *, int fd);
 /* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
 void auth_close(struct auth *);
+/* No front is left and nothing is being written? Then say idle. */
+void auth_rest(struct auth *);
 void auth_note_use(struct auth *, struct span login, struct span peer);
+/* For uv_close() of each handle in struct auth: the last one lets go of it all. handle->data is the auth. */
+void auth_handle_closed(uv_handle_t *);
 
 /* ---- sessions and calls (3_auth_calls.c) ---- */
 
