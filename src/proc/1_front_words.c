@@ -17,17 +17,9 @@ words_peer(const struct front_session *s)
 static const char *
 mechanism_name(const struct front_session *s)
 {
-	switch ((enum smtp_mechanism)s->mechanism) {
-	case SMTP_AUTH_PLAIN:
-		return "PLAIN";
-	case SMTP_AUTH_LOGIN:
-		return "LOGIN";
-	case SMTP_AUTH_SCRAM_SHA_256:
-		return "SCRAM-SHA-256";
-	case SMTP_AUTH_SCRAM_SHA_256_PLUS:
-		return "SCRAM-SHA-256-PLUS";
-	}
-	return "?";
+	const char *name = smtp_mechanism_name((enum smtp_mechanism)s->mechanism);
+
+	return name != NULL ? name : "?";
 }
 
 /* Who it is and over what (8314-16). */

@@ -76,7 +76,7 @@ attempt_abandon(struct session *s)
 static void
 say(const struct attempt *a, enum log_level level, struct span login, const char *result, const char *reason)
 {
-	const char *mechanism = sasl_mechanism_name(a->sasl.mechanism);
+	const char *mechanism = smtp_mechanism_name(a->sasl.mechanism);
 	struct log_line l;
 
 	log_begin(&l, level, "auth");

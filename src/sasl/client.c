@@ -82,10 +82,10 @@ gsasl_first(struct sasl_client *c, struct span user, struct span password, struc
 	size_t len = 0;
 	int rc;
 
-	if (context == NULL || gsasl_client_start(context, sasl_mechanism_name(c->mechanism), &c->session) != GSASL_OK
+	if (context == NULL || gsasl_client_start(context, smtp_mechanism_name(c->mechanism), &c->session) != GSASL_OK
 	    || gsasl_property_set_raw(c->session, GSASL_AUTHID, (const char *)user.p, user.len) != GSASL_OK
 	    || gsasl_property_set_raw(c->session, GSASL_PASSWORD, (const char *)password.p, password.len) != GSASL_OK)
-		return say(why, "GNU SASL cannot begin", sasl_mechanism_name(c->mechanism));
+		return say(why, "GNU SASL cannot begin", smtp_mechanism_name(c->mechanism));
 	if (c->mechanism == SMTP_AUTH_LOGIN)
 		return true;
 	rc = gsasl_step(c->session, NULL, 0, &output, &len);

@@ -33,22 +33,6 @@ sasl_context(void)
 	return context;
 }
 
-const char *
-sasl_mechanism_name(enum smtp_mechanism mechanism)
-{
-	switch (mechanism) {
-	case SMTP_AUTH_PLAIN:
-		return "PLAIN";
-	case SMTP_AUTH_LOGIN:
-		return "LOGIN";
-	case SMTP_AUTH_SCRAM_SHA_256:
-		return "SCRAM-SHA-256";
-	case SMTP_AUTH_SCRAM_SHA_256_PLUS:
-		return "SCRAM-SHA-256-PLUS";
-	}
-	return NULL;
-}
-
 bool
 sasl_set_binding(Gsasl_session *session, int binding_type, struct span binding)
 {

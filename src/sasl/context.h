@@ -16,8 +16,6 @@ enum { SASL_BINDING_NONE, SASL_BINDING_UNIQUE, SASL_BINDING_EXPORTER };
 
 /* NULL when memory is short. */
 Gsasl *sasl_context(void);
-/* "SCRAM-SHA-256-PLUS"; NULL when it is none of ours. */
-const char *sasl_mechanism_name(enum smtp_mechanism);
 /* The session's channel binding as GNU SASL wants it; NONE sets nothing. False when memory is short or the octets are too many. */
 bool sasl_set_binding(Gsasl_session *, int binding_type, struct span binding);
 /* gsasl_finish() after overwriting the copies of the password that the session can reach. NULL is harmless. */

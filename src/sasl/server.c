@@ -122,7 +122,7 @@ sasl_server_begin(struct sasl_server *s, enum smtp_mechanism mechanism, int bind
     sasl_verifier_of *verifier_of, void *arg)
 {
 	Gsasl *context = sasl_context();
-	const char *name = sasl_mechanism_name(mechanism);
+	const char *name = smtp_mechanism_name(mechanism);
 
 	memset(s, 0, sizeof *s);
 	s->mechanism = mechanism;

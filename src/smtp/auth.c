@@ -3,16 +3,34 @@
 
 /* Strongest first: some clients take the first they know, whatever RFC 4422 3.1 says. */
 static const struct mechanism {
-	struct span name;
+	const char *name;
 	enum smtp_mechanism bit;
 } mechanisms[] = {
-	{ SPAN_INIT("SCRAM-SHA-256-PLUS"), SMTP_AUTH_SCRAM_SHA_256_PLUS },
-	{ SPAN_INIT("SCRAM-SHA-256"), SMTP_AUTH_SCRAM_SHA_256 },
-	{ SPAN_INIT("PLAIN"), SMTP_AUTH_PLAIN },
-	{ SPAN_INIT("LOGIN"), SMTP_AUTH_LOGIN },
+	{ "SCRAM-SHA-256-PLUS", SMTP_AUTH_SCRAM_SHA_256_PLUS },
+	{ "SCRAM-SHA-256", SMTP_AUTH_SCRAM_SHA_256 },
+	{ "PLAIN", SMTP_AUTH_PLAIN },
+	{ "LOGIN", SMTP_AUTH_LOGIN },
 };
 
 enum { MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
+
+const char *
+smtp_mechanism_name(enum smtp_mechanism mechanism)
+{
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (mechanisms[i].bit == mechanism)
+			return mechanisms[i].name;
+	return NULL;
+}
+
+uint32_t
+smtp_mechanism_find(struct span name)
+{
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (span_same(name, span_of(mechanisms[i].name)))
+			return mechanisms[i].bit;
+	return 0;
+}
 
 /* Nothing is to be proved where others can listen (4954-21, 4954-33). */
 uint32_t
@@ -27,17 +45,8 @@ auth_names_format(const struct smtp_server *s, struct buf *out)
 	for (size_t i = 0; i < MECHANISMS; i++)
 		if ((auth_mechanisms(s) & mechanisms[i].bit) != 0) {
 			(void)buf_put_byte(out, ' ');
-			(void)buf_put(out, mechanisms[i].name);
+			(void)buf_put_text(out, mechanisms[i].name);
 		}
-}
-
-static const struct mechanism *
-find_mechanism(const struct smtp_server *s, struct span name)
-{
-	for (size_t i = 0; i < MECHANISMS; i++)
-		if ((auth_mechanisms(s) & mechanisms[i].bit) != 0 && span_same(name, mechanisms[i].name))
-			return &mechanisms[i];
-	return NULL;
 }
 
 static enum fail
@@ -58,20 +67,20 @@ struct verdict
 auth_command(struct smtp_server *s, struct span args)
 {
 	struct span name = span_take_until(&args, ' ');
-	const struct mechanism *m = find_mechanism(s, name);
+	uint32_t mechanism = smtp_mechanism_find(name) & auth_mechanisms(s);
 	enum fail f;
 
 	if (!s->esmtp)
 		return because(FAIL_ORDER, "AUTH needs EHLO");
 	if (span_done(name))
 		return because(FAIL_SYNTAX, "AUTH needs the name of a mechanism");
-	if (m == NULL)
+	if (mechanism == 0)
 		return because(FAIL_MECHANISM, NULL);
 	(void)span_take_byte(&args, ' ');
 	f = take_initial(&s->ask, args);
 	if (f != OK)
 		return because(f, NULL);
-	s->ask.mechanism = m->bit;
+	s->ask.mechanism = (enum smtp_mechanism)mechanism;
 	server_enter(s, SMTP_PROVING);
 	server_ask(s, SMTP_ASK_AUTH_START);
 	return because(OK, NULL);

@@ -32,7 +32,7 @@ enum smtp_client_want
 smtp_client_auth_begin(struct smtp_client *c, enum smtp_mechanism mechanism, struct span initial)
 {
 	struct buf *out = &c->io->out;
-	const char *name = client_mechanism_name(mechanism);
+	const char *name = smtp_mechanism_name(mechanism);
 	size_t text = initial.len == 0 ? 1 : BASE64_LEN(initial.len);
 	bool fits = strlen("AUTH  \r\n") + strlen(name) + text <= AUTH_COMMAND_MAX;
 

@@ -73,7 +73,6 @@ enum smtp_class client_reply_class(const struct smtp_client *);
 void client_reply_enhanced(const struct smtp_client *, enum smtp_class, char enhanced[12]);
 /* The octets of words become the reply's text. */
 struct span client_reply_keep(struct smtp_client *, struct span words);
-const char *client_mechanism_name(enum smtp_mechanism);
 
 /* client_auth.c */
 enum smtp_client_want client_auth_reply(struct smtp_client *);

@@ -5,29 +5,6 @@
 
 #include "base/base64.h"
 
-static const struct mechanism_row {
-	enum smtp_mechanism bit;
-	const char *name;
-} mechanisms[] = {
-	{ SMTP_AUTH_PLAIN, "PLAIN" },
-	{ SMTP_AUTH_LOGIN, "LOGIN" },
-	{ SMTP_AUTH_SCRAM_SHA_256, "SCRAM-SHA-256" },
-	{ SMTP_AUTH_SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS" },
-};
-
-enum { MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
-
-const char *
-client_mechanism_name(enum smtp_mechanism bit)
-{
-	size_t i = 0;
-
-	while (i < MECHANISMS && mechanisms[i].bit != bit)
-		i++;
-	assert(i < MECHANISMS);
-	return mechanisms[i].name;
-}
-
 /* ---- what EHLO offers ---- */
 
 static void
@@ -41,13 +18,8 @@ static void
 offer_auth(struct smtp_client_caps *caps, struct span args)
 {
 	caps->auth = true;
-	while (!span_done(args)) {
-		struct span word = span_take_word(&args);
-
-		for (size_t i = 0; i < MECHANISMS; i++)
-			if (span_same(word, span_of(mechanisms[i].name)))
-				caps->mechanisms |= mechanisms[i].bit;
-	}
+	while (!span_done(args))
+		caps->mechanisms |= smtp_mechanism_find(span_take_word(&args));
 }
 
 static void

@@ -51,6 +51,11 @@ enum smtp_mechanism {                   /* bits of smtp_server_conf.mechanisms *
 	SMTP_AUTH_SCRAM_SHA_256_PLUS = 8,
 };
 
+/* IANA's name of a mechanism, NUL-terminated; NULL: the number is none. */
+const char *smtp_mechanism_name(enum smtp_mechanism);
+/* Those with this name (RFC 4422 3.1: case does not matter here), 0: none. */
+uint32_t smtp_mechanism_find(struct span name);
+
 struct smtp_server_conf {               /* shared by all sessions of a listener */
 	struct span hostname;           /* fully qualified, or an address literal */
 	uint64_t size_max;              /* octets of a message, as RFC 1870 counts; never 0 */
