@@ -365,6 +365,8 @@ const struct conf_row conf_rows[] = {
 	    set_path, get_text, AT(passwd_file), 0, 0, NULL },
 	{ { "control-socket", "Where `postern queue` asks; without it STATE-DIR/control.", "/run/postern/control", false },
 	    set_path, get_text, AT(control_socket), 0, 0, NULL },
+	{ { "ledger-socket", "Where `postern user attempts` asks; without it STATE-DIR/ledger.", "/run/postern/ledger", false },
+	    set_path, get_text, AT(ledger_socket), 0, 0, NULL },
 	{ { "segment-size", "Octets of one spool segment.", "64 MiB", false },
 	    set_size, get_size, AT(segment_size), 64 * KIB, 2 * GIB, "64 MiB" },
 	{ { "spool-free-min", "What stays free on the spool's disk; below it mail is refused with 452.", "128 MiB", false },

@@ -82,7 +82,7 @@ look(const struct habit *h, const struct origin *o, uint64_t now)
 		.now = now,
 		.home = from_home(h, o->network),
 		.exact = from_home(h, o->network),
-		.old_client = client != NULL && (client->home || (!settled && client->uses > HABIT_FOUNDING_USES)),
+		.old_client = client != NULL && (client->home || (!settled && client->uses >= HABIT_FOUNDING_USES)),
 		.new_network = habit_place_of(h->network, HABIT_NETWORKS, o->network) == NULL,
 		.new_client = settled && !known(h->client, HABIT_CLIENTS, o->client),
 		.new_country = settled && o->country != 0 && !known(h->country, HABIT_COUNTRIES, o->country),

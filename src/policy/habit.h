@@ -54,11 +54,11 @@ enum {
 	HABIT_DAY = 1000, HABIT_DAY_TIMES = 3,
 	HABIT_STRANGE = 100,            /* recipients: what requirements allow a thief */
 	HABIT_SLOW_ROOM = 15,           /* recipients before the hold from which on it is slow */
-	HABIT_AWAY = 300, HABIT_AWAY_TIMES = 3, HABIT_AWAY_MORE = 60,   /* recipients */
+	HABIT_AWAY = 400, HABIT_AWAY_TIMES = 4, HABIT_AWAY_MORE = 100,  /* recipients */
 	HABIT_AWAY_PACE = 100,          /* recipients in an hour or two */
 	HABIT_AWAY_RCPTS = 60,          /* of one message */
 	HABIT_AWAY_NETWORKS = 8,        /* in a day or two: hotel, train, customer, and what the telephone makes of it */
-	HABIT_DELAY_MS = 5000,
+	HABIT_DELAY_MS = 2000,
 	HABIT_MANY = 8,                 /* strange networks in a day: a phone in a train has that */
 	HABIT_TOO_MANY = 30,            /* no person has that */
 	HABIT_HELD_MAX = 200,           /* recipients */

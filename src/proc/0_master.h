@@ -83,7 +83,7 @@ struct master {
 	enum master_phase phase;
 	enum stage stage;               /* being started, or being drained */
 	int status;                     /* that master_run() will return */
-	int lock_fd, control_fd;
+	int lock_fd, control_fd, ledger_fd;
 	struct worker worker[WORKERS_MAX];
 	size_t workers;
 	struct socket_bound socket[SOCKETS_MAX];
@@ -123,6 +123,7 @@ void master_send_tickets(struct master *);
 /* Bind all of conf's listeners that m->socket has not (they are fresh); what is bound already is kept, what is no longer
  * wanted is closed. All or nothing: false with words in why and the exit status in *status. */
 bool master_listen(struct master *, const struct conf *, struct buf *why, int *status);
+/* Those of `postern queue` and of `postern user attempts`. */
 bool master_control_open(struct master *, struct buf *why, int *status);
 /* One server for one state directory. */
 bool master_lock(struct master *, struct buf *why, int *status);

@@ -87,12 +87,18 @@ master_send_listeners(struct worker *w, bool fresh_only)
 	}
 }
 
+/* The local sockets on which the operator's commands ask. */
 static void
 send_control(struct worker *w)
 {
-	struct master_listen listen = { MASTER_LISTEN_CONTROL, span_of(w->master->conf.control_socket.p), 0 };
+	const struct master *m = w->master;
+	struct master_listen queue = { MASTER_LISTEN_CONTROL, span_of(m->conf.control_socket.p), 0 };
+	struct master_listen ledger = { MASTER_LISTEN_LEDGER, span_of(m->conf.ledger_socket.p), 0 };
 
-	(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &listen, w->master->control_fd);
+	if (w->role == ROLE_SPOOL)
+		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &queue, m->control_fd);
+	if (w->role == ROLE_AUTH)
+		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &ledger, m->ledger_fd);
 }
 
 /* Read anew each time, so that the master keeps no password. */
@@ -161,8 +167,7 @@ brief(struct worker *w)
 	if (w->role == ROLE_FRONT)
 		(void)channel_send_octets(w->channel, MASTER_TICKET_KEYS, 0,
 		    (struct span){ w->master->ticket_keys, TLS_TICKET_KEYS });
-	if (w->role == ROLE_SPOOL)
-		send_control(w);
+	send_control(w);
 	if (w->role == ROLE_RELAY)
 		send_password(w);
 	introduce_to_all(w);

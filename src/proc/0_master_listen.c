@@ -201,34 +201,40 @@ control_socket(const struct sockaddr_un *sun, int *error)
 }
 
 static bool
-refuse_control(struct buf *why, const char *path, const char *reason)
+refuse_control(struct buf *why, const char *key, const char *path, const char *reason)
 {
 	char words[CONF_TEXT_MAX + 200];
 
-	(void)snprintf(words, sizeof(words), "control-socket %s: %s", path, reason);
+	(void)snprintf(words, sizeof(words), "%s %s: %s", key, path, reason);
 	return refuse(why, words);
 }
 
-bool
-master_control_open(struct master *m, struct buf *why, int *status)
+static bool
+control_open(int *fd, const char *key, const char *path, struct buf *why, int *status)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	const char *path = m->conf.control_socket.p;
 	struct stat st;
 	int error;
 
 	*status = EXIT_CONFIG;
 	if (strlen(path) >= sizeof(sun.sun_path))
-		return refuse_control(why, path, "longer than the 107 octets that a socket's name may have");
+		return refuse_control(why, key, path, "longer than the 107 octets that a socket's name may have");
 	memcpy(sun.sun_path, path, strlen(path));
 	*status = EXIT_TEMPORARY;
 	if (somebody_listens(&sun))
-		return refuse_control(why, path, "another server listens on it");
+		return refuse_control(why, key, path, "another server listens on it");
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)unlink(path);
-	m->control_fd = control_socket(&sun, &error);
+	*fd = control_socket(&sun, &error);
 	*status = EXIT_OS;
-	return m->control_fd != -1 || refuse_control(why, path, strerror(error));
+	return *fd != -1 || refuse_control(why, key, path, strerror(error));
+}
+
+bool
+master_control_open(struct master *m, struct buf *why, int *status)
+{
+	return control_open(&m->control_fd, "control-socket", m->conf.control_socket.p, why, status) &&
+	    control_open(&m->ledger_fd, "ledger-socket", m->conf.ledger_socket.p, why, status);
 }
 
 static void
@@ -299,15 +305,22 @@ master_listeners_close(struct master *m)
 	m->sockets = 0;
 }
 
+static void
+control_close(int fd, const char *path)
+{
+	if (fd == -1)
+		return;
+	(void)close(fd);
+	(void)unlink(path);
+}
+
 void
 master_sockets_close(struct master *m)
 {
 	master_listeners_close(m);
-	if (m->control_fd != -1) {
-		(void)close(m->control_fd);
-		(void)unlink(m->conf.control_socket.p);
-	}
+	control_close(m->control_fd, m->conf.control_socket.p);
+	control_close(m->ledger_fd, m->conf.ledger_socket.p);
 	if (m->lock_fd != -1)
 		(void)close(m->lock_fd);
-	m->control_fd = m->lock_fd = -1;
+	m->control_fd = m->ledger_fd = m->lock_fd = -1;
 }

@@ -132,6 +132,7 @@ keep_fixed(struct conf *next, const struct conf *now)
 	keep("state-dir", text_same(&next->state_dir, &now->state_dir));
 	keep("spool-dir", text_same(&next->spool_dir, &now->spool_dir));
 	keep("control-socket", text_same(&next->control_socket, &now->control_socket));
+	keep("ledger-socket", text_same(&next->ledger_socket, &now->ledger_socket));
 	keep("segment-size", next->segment_size == now->segment_size);
 	keep("fronts", next->fronts == now->fronts);
 	/* The spool shares out tries by destination for MX alone; what waits was shared out already. */
@@ -146,6 +147,7 @@ keep_fixed(struct conf *next, const struct conf *now)
 	next->state_dir = now->state_dir;
 	next->spool_dir = now->spool_dir;
 	next->control_socket = now->control_socket;
+	next->ledger_socket = now->ledger_socket;
 	next->segment_size = now->segment_size;
 	next->fronts = now->fronts;
 }

@@ -3,7 +3,8 @@
  *
  * Reads from strangers  length-framed, order-checked requests of the fronts.
  * Secrets it holds      credential verifiers; a password for as long as it is being checked.
- * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts), hash on worker threads.
+ * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts, attempts), hash on worker threads,
+ *                       accept on the ledger's socket (`postern user attempts`).
  *
  * Hashing never runs on the loop. Nothing here asks the network.
  */
@@ -21,7 +22,7 @@
 /* The promise. Readers of the spool's directory it must never have: the accounts lie in a directory of their own. */
 const struct cage auth_cage = {
 	.user = "postern-auth",
-	.calls = PROMISE_FILES | PROMISE_THREADS | PROMISE_LOCK,
+	.calls = PROMISE_ACCEPT | PROMISE_FILES | PROMISE_THREADS | PROMISE_LOCK,
 	.descriptors = 1024,
 	.root = {
 		{ CAGE_CONF(state_dir), "/auth", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
@@ -47,12 +48,17 @@ on_closed(void *arg, struct channel *c)
 	(void)c;
 	f->channel = NULL;
 	front_end(f);
-	for (f = f->auth->fronts; f != NULL; f = f->next)
+	auth_rest(f->auth);
+}
+
+void
+auth_rest(struct auth *a)
+{
+	for (const struct front *f = a->fronts; f != NULL; f = f->next)
 		if (f->channel != NULL)
 			return;
-	f = arg;
-	if (f->auth->idle != NULL)
-		f->auth->idle(f->auth->arg);
+	if (a->idle != NULL && !a->ledger.writing)
+		a->idle(a->arg);
 }
 
 /* The front of this slot, a new one if there is none yet. They are few and stay as long as the process. */
@@ -169,10 +175,17 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 		return NULL;
 	}
 	a->loop = loop;
+	if (!ledger_open(a, conf)) {
+		ledger_free(a);
+		free(a);
+		return NULL;
+	}
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
+	a->control.fd = -1;
 	(void)uv_timer_init(loop, &a->note);
+	a->handles++;
 	a->note.data = a->write.data = a;
 	return a;
 }
@@ -184,17 +197,20 @@ auth_configure(struct auth *a, const struct conf *conf)
 	accounts_configure(&a->accounts, conf);
 }
 
-static void
-let_go(uv_handle_t *note)
+void
+auth_handle_closed(uv_handle_t *handle)
 {
-	struct auth *a = note->data;
+	struct auth *a = handle->data;
 	struct front *f, *next;
 
+	if (--a->handles > 0)
+		return;
 	for (f = a->fronts; f != NULL; f = next) {
 		next = f->next;
 		free(f);
 	}
 	accounts_close(&a->accounts);
+	ledger_free(a);
 	free(a);
 }
 
@@ -204,10 +220,13 @@ auth_close(struct auth *a)
 	for (struct front *f = a->fronts; f != NULL; f = f->next)
 		front_end(f);
 	/* Attempts still with a worker point to the accounts no more, but to us. */
-	while (a->attempts > 0 || a->writing)
+	while (a->attempts > 0 || a->writing || a->ledger.writing)
 		(void)uv_run(a->loop, UV_RUN_ONCE);
 	write_uses_now(a);
-	uv_close((uv_handle_t *)&a->note, let_go);
+	ledger_write_now(a);
+	ledger_close(a);
+	uv_close((uv_handle_t *)&a->ledger.timer, auth_handle_closed);
+	uv_close((uv_handle_t *)&a->note, auth_handle_closed);
 }
 
 /* ---- what 0_master says ---- */
@@ -219,8 +238,9 @@ static struct {
 	struct auth *auth;
 	struct { uint32_t slot; int fd; } pending[PENDING_MAX];
 	size_t pendings;
+	int ledger_fd;                  /* given before we could listen on it; -1: none */
 	bool draining;
-} me;
+} me = { .ledger_fd = -1 };
 
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
@@ -238,13 +258,33 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 }
 
 static void
+on_listen(void *arg, const struct master_listen *m, int fd)
+{
+	(void)arg;
+	if (m->service != MASTER_LISTEN_LEDGER || me.auth != NULL || me.ledger_fd != -1)
+		(void)close(fd);
+	else
+		me.ledger_fd = fd;
+}
+
+static void
 on_idle(void *arg)
 {
 	(void)arg;
 	if (!me.draining)
 		return;
 	write_uses_now(me.auth);
+	ledger_write_now(me.auth);
+	ledger_close(me.auth);
 	child_drained(&me.child);
+}
+
+static void
+on_alarm(void *arg, const struct child_alarm *alarm)
+{
+	(void)arg;
+	if (me.child.master != NULL)
+		(void)channel_send(me.child.master, CHILD_ALARM, 0, child_alarm_layout, alarm);
 }
 
 static void
@@ -258,9 +298,12 @@ on_go(void *arg)
 		return;
 	}
 	me.auth->idle = on_idle;
+	me.auth->alarm = on_alarm;
 	for (size_t i = 0; i < me.pendings; i++)
 		auth_add_front(me.auth, me.pending[i].slot, me.pending[i].fd);
 	me.pendings = 0;
+	if (me.ledger_fd != -1)
+		ledger_listen(me.auth, me.ledger_fd);
 	child_ready(&me.child);
 }
 
@@ -275,17 +318,15 @@ on_reload(void *arg)
 static void
 on_drain(void *arg)
 {
+	(void)arg;
 	me.draining = true;
-	for (struct front *f = me.auth->fronts; f != NULL; f = f->next)
-		if (f->channel != NULL)
-			return;
-	on_idle(arg);
+	auth_rest(me.auth);
 }
 
 int
 auth_main(uint32_t slot)
 {
-	static const struct child_handler handler = { .peer = on_peer, .go = on_go, .reload = on_reload, .drain = on_drain };
+	static const struct child_handler handler = { .listen = on_listen, .peer = on_peer, .go = on_go, .reload = on_reload, .drain = on_drain };
 
 	return child_run(&me.child, ROLE_AUTH, slot, &handler, NULL);
 }

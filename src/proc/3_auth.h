@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "conf/conf.h"
+#include "policy/guess.h"
 #include "proc/peers.h"
 #include "sasl/server.h"
 #include "sasl/used.h"
@@ -21,12 +22,15 @@ enum {
 	AUTH_PAUSE_MS = 1000,           /* a refusal is said so long after the question: 1, 2, 4, 8 s with the session's failures */
 	AUTH_PAUSES_MAX = 3,            /* doublings */
 	AUTH_EXPENSIVE_WAITING_MAX = 64,        /* human passwords waiting for a worker; beyond it 454 */
-	AUTH_CHEAP_MAX = 256,           /* sender keys with the workers */
+	AUTH_CHEAP_MAX = 256,           /* sender keys waiting; both in each of two lines */
 	AUTH_RECALLED = 4096,           /* sender keys that need not be hashed again; a power of two */
 	AUTH_RECALL_WAYS = 4,
 	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
 	AUTH_NOTE_MS = 60000,           /* between two writes of the last uses */
 	AUTH_PATH_MAX = 512,
+	AUTH_CONTROLS = 8,              /* commands that ask at once */
+	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
+	AUTH_ALARM_MS = 1000,           /* between two lines that say who was refused unseen */
 };
 
 enum phase { PHASE_FRESH, PHASE_PROVING, PHASE_WAITING, PHASE_PROVED };
@@ -91,6 +95,10 @@ void accounts_close(struct accounts *);
 void accounts_configure(struct accounts *, const struct conf *);
 /* Look whether a file has changed, at most once a second of now_ms. */
 void accounts_refresh(struct accounts *, uint64_t now_ms);
+/* A key of our own in STATE/auth/NAME, mode 0600, made at the first start; lost says what it means that it cannot be kept. */
+void accounts_keep_key(const char *state_dir, const char *name, struct buf *key, const char *lost);
+/* The one form in which what was said counts: the principal's name, else what was said without device and domain; small letters. */
+void accounts_normal_form(const struct accounts *, struct span login, struct buf *out);
 void accounts_for_password(const struct accounts *, struct span login, struct span password, struct candidate *);
 void accounts_for_scram(const struct accounts *, struct span login, struct candidate *);
 /* How a canonical login stands now; user and key (NULL for a password) are set when it is known. */
@@ -103,26 +111,111 @@ void recall_clear(struct recall *);
 
 /* ---- hashing on worker threads (3_auth_hash.c) ---- */
 
+enum hash_cost { HASH_CHEAP, HASH_EXPENSIVE, HASH_COSTS };
+/* STOPPED: may() said no. CROWDED: somebody else needed its place in the line more. */
+enum hash_fate { HASH_DONE, HASH_STOPPED, HASH_CROWDED };
+
 struct hash_job {
 	uv_work_t work;
 	struct hash_job *next;          /* waiting */
 	struct hasher *hasher;
 	const struct candidate *candidate;
 	struct span secret;
-	void (*done)(struct hash_job *);        /* on the loop's thread */
-	bool matched, expensive;
+	uint32_t share;                 /* equal for those who share one part of a full line */
+	bool known;                     /* goes first */
+	bool (*may)(struct hash_job *);         /* just before the work, when it had to wait */
+	void (*done)(struct hash_job *);        /* both on the loop's thread */
+	enum hash_cost cost;
+	enum hash_fate fate;
+	bool matched;
 };
 
-/* Human passwords run on a few threads at a time and wait in a line of their own, so that sender keys never stand behind them. */
+enum { HASH_SHARES = 64 };
+
+struct hash_line {
+	struct hash_job *first, *last;
+	unsigned waiting;
+	uint16_t share[HASH_SHARES];    /* how many of them wait */
+};
+
+/* Human passwords run on a few threads at a time and wait in a line of their own, so that sender keys never stand behind them;
+ * of both there is a line for those who are known where they are, and one for strangers. */
 struct hasher {
 	uv_loop_t *loop;
-	struct hash_job *first, *last;
-	unsigned running, waiting, cheap, most;
+	struct hash_line line[HASH_COSTS][2];   /* [][1]: known */
+	unsigned running[HASH_COSTS], most[HASH_COSTS];
+	unsigned strangers[HASH_COSTS], strangers_most[HASH_COSTS];     /* of those that run */
 };
 
 void hasher_init(struct hasher *, uv_loop_t *);
-/* False: too many wait already. candidate and secret must stay until done. */
+/* False: too many wait already. candidate and secret must stay until done, which is not called before this returns. */
 bool hasher_begin(struct hasher *, struct hash_job *);
+
+/* ---- who guesses (3_auth_guess.c; policy/guess.h has the rules) ---- */
+
+struct auth;
+
+/* The ledger of attempts lies in STATE/auth/attempts as it was at most AUTH_LEDGER_MS ago. */
+struct ledger {
+	struct guess *guess;
+	struct guess *shown;            /* a copy, being written */
+	uint64_t written;               /* guess->changes when it was copied */
+	uv_timer_t timer;
+	uv_work_t work;
+	int error;                      /* of the last write */
+	bool writing, failing;
+	bool stale;                     /* the last write came to nothing */
+	uint64_t said;                  /* ms of the loop's clock: the last line about a refusal */
+	uint32_t unsaid;                /* refusals since */
+	char file[AUTH_PATH_MAX], aside[AUTH_PATH_MAX], fresh[AUTH_PATH_MAX];
+};
+
+/* One attempt as the ledger sees it. */
+struct guesser {
+	struct guess_try try;
+	struct guess_word word;         /* what was said last */
+};
+
+/* Octets of an address; nowhere when the text is none, or the peer is a proxy that asks for others. */
+struct guess_place ledger_place(const char *peer, bool proxy);
+/* May this be looked at? secret NULL: SCRAM. */
+bool ledger_ask(struct auth *, struct guesser *, struct span login, const struct span *secret);
+/* Again, for one that has waited. */
+bool ledger_ask_again(struct auth *, struct guesser *);
+void ledger_passed(struct auth *, const struct guesser *);
+/* word tells how long the refusal waits. */
+void ledger_failed(struct auth *, struct guesser *, const char *peer);
+/* A line now and then: 2,000 refusals a second are one line. */
+void ledger_say_refused(struct auth *, const struct guesser *, const char *peer);
+
+/* ---- the ledger on disk (3_auth_ledger.c) ---- */
+
+/* False: no memory. A file that is damaged or not ours is set aside, and the ledger begins empty. */
+bool ledger_open(struct auth *, const struct conf *);
+/* After each change. */
+void ledger_touch(struct auth *);
+/* Blocks on the disk; not while ledger.writing. */
+void ledger_write_now(struct auth *);
+void ledger_free(struct auth *);
+
+/* ---- `postern user attempts` and `forgive` (3_auth_attempts.c); false: the asker is broken ---- */
+
+bool ledger_attempts(struct auth *, struct channel *, const struct frame *);
+bool ledger_forgive(struct auth *, struct channel *, const struct frame *);
+
+/* ---- the operator's commands ask (3_auth_control.c) ---- */
+
+struct control {
+	int fd;                         /* -1: none was given */
+	uv_poll_t poll;
+	struct channel *channel[AUTH_CONTROLS];
+};
+
+/* fd is a listening socket that does not block; it becomes ours. */
+void ledger_listen(struct auth *, int fd);
+void ledger_close(struct auth *);
+/* The last frame of every answer. */
+void ledger_end(struct channel *, uint32_t session, enum fail, uint32_t count, struct span words);
 
 /* ---- the process (3_auth.c) ---- */
 
@@ -137,9 +230,13 @@ struct auth {
 	uint32_t sessions_max;          /* of one front */
 	uint32_t pause_ms;
 	size_t attempts;                /* not yet freed */
+	struct control control;
+	struct ledger ledger;
+	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;
-	void (*idle)(void *arg);        /* no front is left; may be NULL */
+	void (*idle)(void *arg);        /* no front is left, nothing is being written; may be NULL */
+	void (*alarm)(void *arg, const struct child_alarm *);   /* the operator should know; may be NULL */
 	void *arg;
 };
 
@@ -148,7 +245,11 @@ void auth_configure(struct auth *, const struct conf *);
 void auth_add_front(struct auth *, uint32_t slot, int fd);
 /* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
 void auth_close(struct auth *);
+/* No front is left and nothing is being written? Then say idle. */
+void auth_rest(struct auth *);
 void auth_note_use(struct auth *, struct span login, struct span peer);
+/* For uv_close() of each handle in struct auth: the last one lets go of it all. handle->data is the auth. */
+void auth_handle_closed(uv_handle_t *);
 
 /* ---- sessions and calls (3_auth_calls.c) ---- */
 

@@ -126,31 +126,40 @@ accounts_refresh(struct accounts *a, uint64_t now_ms)
 		load(a);
 }
 
-/* The key of the fake salts outlives a restart, so that a fake salt is as lasting as a real one (scram-7). */
-static void
-open_fake_key(struct accounts *a, const char *state_dir)
+void
+accounts_keep_key(const char *state_dir, const char *name, struct buf *key, const char *lost)
 {
 	char path[AUTH_PATH_MAX + 32];
 	int fd;
 
 	(void)snprintf(path, sizeof path, "%s/auth", state_dir);
 	(void)mkdir(path, 0700);
-	(void)snprintf(path, sizeof path, "%s/auth/fake-salts", state_dir);
+	(void)snprintf(path, sizeof path, "%s/auth/%s", state_dir, name);
+	key->len = key->max;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd != -1 && read(fd, a->fake_key, sizeof a->fake_key) == (ssize_t)sizeof a->fake_key) {
+	if (fd != -1 && read(fd, key->p, key->max) == (ssize_t)key->max) {
 		close(fd);
 		return;
 	}
 	if (fd != -1)
 		close(fd);
-	if (RAND_bytes(a->fake_key, sizeof a->fake_key) != 1)
+	if (RAND_bytes(key->p, (int)key->max) != 1)
 		log_say(LOG_FAULT, "users", "no randomness");
 	(void)unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || write(fd, a->fake_key, sizeof a->fake_key) != (ssize_t)sizeof a->fake_key)
-		log_fail("users", "cannot keep the key of fake salts; unknown logins get new ones at each start", errno);
+	if (fd == -1 || write(fd, key->p, key->max) != (ssize_t)key->max)
+		log_fail("users", lost, errno);
 	if (fd != -1)
 		close(fd);
+}
+
+/* The key of the fake salts outlives a restart, so that a fake salt is as lasting as a real one (scram-7). */
+static void
+open_fake_key(struct accounts *a, const char *state_dir)
+{
+	struct buf key = BUF_OVER(a->fake_key);
+
+	accounts_keep_key(state_dir, "fake-salts", &key, "cannot keep the key of fake salts; unknown logins get new ones at each start");
 }
 
 static void
@@ -195,6 +204,20 @@ accounts_close(struct accounts *a)
 }
 
 /* ---- who is meant ---- */
+
+void
+accounts_normal_form(const struct accounts *a, struct span login, struct buf *out)
+{
+	struct span device;
+	const struct user *user = users_find(a->users, login, &device);
+	struct span name = user != NULL ? user->name : span_head(login, span_find(login, '/'));
+
+	/* Name and address of a principal are one account; so are those of nobody, or the budget they share would tell them apart. */
+	if (user == NULL && span_find(name, '@') > 0)
+		name = span_head(name, span_find(name, '@'));
+	for (size_t i = 0; i < name.len; i++)
+		(void)buf_put_byte(out, ascii_lower(name.p[i]));
+}
 
 static void
 put_login(struct candidate *c, struct span name, struct span device)

@@ -16,6 +16,7 @@ struct attempt {
 	struct sasl_server sasl;
 	struct candidate candidate;
 	struct hash_job job;
+	struct guesser guesser;
 	uv_timer_t timer;
 	uint64_t asked;                 /* ms of the loop's clock, when the message came that we are answering */
 	enum fail fail;                 /* to be said when the timer ends */
@@ -96,6 +97,15 @@ send_result(const struct attempt *a, enum fail fail, struct span login)
 	(void)channel_send(a->front->channel, AUTH_RESULT, a->session->id, auth_result_layout, &r);
 }
 
+/* Too many wrong secrets from there: nothing was looked at, and no answer would be worth waiting for. */
+static void
+turn_away(struct attempt *a)
+{
+	ledger_say_refused(a->auth, &a->guesser, a->peer);
+	send_result(a, FAIL_GUESSING, (struct span){ NULL, 0 });
+	part(a, PHASE_FRESH);
+}
+
 static void
 on_pause(uv_timer_t *timer)
 {
@@ -109,13 +119,14 @@ on_pause(uv_timer_t *timer)
 
 /*
  * Every refusal of one session's nth failure is said the same time after its question, whatever we did in between, so that the
- * time tells nothing about why. When the workers were slower than that, it is rounded up to the next beat.
+ * time tells nothing about why; later when the ledger knows more of where it comes from, be there such a login or not. When the
+ * workers were slower than that, it is rounded up to the next beat.
  */
 static void
 answer_later(struct attempt *a, enum fail fail)
 {
 	unsigned doublings = a->session->failures < AUTH_PAUSES_MAX ? a->session->failures : AUTH_PAUSES_MAX;
-	uint64_t beat = (uint64_t)a->auth->pause_ms << doublings;
+	uint64_t beat = (uint64_t)a->auth->pause_ms << (doublings > a->guesser.word.delay ? doublings : a->guesser.word.delay);
 	uint64_t spent = uv_now(a->auth->loop) - a->asked;
 
 	a->fail = fail;
@@ -160,24 +171,55 @@ matched(struct attempt *a)
 		return;
 	}
 	recall_keep(&a->auth->accounts.recall, &a->candidate);
+	ledger_passed(a->auth, &a->guesser);
 	auth_note_use(a->auth, login, span_of(a->peer));
 	say(a, LOG_NOTE, login, "ok", NULL);
 	send_result(a, OK, login);
 	part(a, PHASE_PROVED);
 }
 
+static struct attempt *
+attempt_of(struct hash_job *job)
+{
+	return (struct attempt *)((char *)job - offsetof(struct attempt, job));
+}
+
+/* While it stood in line, the others from there may have used up what there was; or nobody waits for it any more. */
+static bool
+may_still(struct hash_job *job)
+{
+	struct attempt *a = attempt_of(job);
+
+	return a->session != NULL && ledger_ask_again(a->auth, &a->guesser);
+}
+
+static void
+wrong(struct attempt *a, const char *reason)
+{
+	ledger_failed(a->auth, &a->guesser, a->peer);
+	/* Who hangs up before the answer has guessed all the same. */
+	if (a->session != NULL)
+		refuse(a, FAIL_CREDENTIALS, reason);
+	else
+		release(a);
+}
+
 static void
 hashed(struct hash_job *job)
 {
-	struct attempt *a = (struct attempt *)((char *)job - offsetof(struct attempt, job));
+	struct attempt *a = attempt_of(job);
 
 	a->working = false;
-	if (a->session == NULL)
+	if (job->fate == HASH_DONE && !job->matched)
+		wrong(a, a->candidate.fake ? "no such login" : "wrong secret");
+	else if (a->session == NULL)
 		release(a);
-	else if (job->matched)
-		matched(a);
+	else if (job->fate == HASH_STOPPED)
+		turn_away(a);
+	else if (job->fate == HASH_CROWDED)
+		cannot(a, "too many logins wait for a worker");
 	else
-		refuse(a, FAIL_CREDENTIALS, a->candidate.fake ? "no such login" : "wrong secret");
+		matched(a);
 }
 
 static void
@@ -185,14 +227,24 @@ check_password(struct attempt *a)
 {
 	struct candidate *c = &a->candidate;
 	struct span said = { a->sasl.password.p, a->sasl.password.len };
+	bool may;
 
 	accounts_for_password(&a->auth->accounts, login_said(a), said, c);
+	a->job.candidate = c;
+	a->job.secret = c->check == CHECK_KEY && c->key[0] != 0 ? span_of(c->key) : said;
+	may = ledger_ask(a->auth, &a->guesser, login_said(a), &a->job.secret);
+	/* A key that is known to be right is no guess, whatever its neighbours do. */
 	if (recall_has(&a->auth->accounts.recall, c)) {
 		matched(a);
 		return;
 	}
-	a->job.candidate = c;
-	a->job.secret = c->check == CHECK_KEY && c->key[0] != 0 ? span_of(c->key) : said;
+	if (!may) {
+		turn_away(a);
+		return;
+	}
+	a->job.known = a->guesser.word.lane;
+	a->job.share = (uint32_t)(a->job.known ? a->guesser.try.account : a->guesser.try.place.host.prefix * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	a->job.may = may_still;
 	a->job.done = hashed;
 	a->working = hasher_begin(&a->auth->hasher, &a->job);
 	if (a->working)
@@ -206,17 +258,29 @@ verifier_of(void *arg, struct span login, struct verifier *out)
 {
 	struct attempt *a = arg;
 
+	(void)ledger_ask(a->auth, &a->guesser, login, NULL);
 	accounts_for_scram(&a->auth->accounts, login, &a->candidate);
 	*out = a->candidate.verifier;
 }
 
 /* SCRAM: GNU SASL says only that the proof was wrong; the operator may know whose it was. */
-static const char *
-why_refused(const struct attempt *a)
+static void
+refused(struct attempt *a)
 {
 	if (a->sasl.has_verifier && strcmp(a->sasl.why, "GSASL_AUTHENTICATION_ERROR") == 0)
-		return a->candidate.fake ? "no such login" : "wrong secret";
-	return a->sasl.why;
+		wrong(a, a->candidate.fake ? "no such login" : "wrong secret");
+	else
+		refuse(a, FAIL_CREDENTIALS, a->sasl.why);
+}
+
+/* A name has been said that may not be tried from there now. Asked before the proof is looked at, and again when it comes. */
+static bool
+is_turned_away(struct attempt *a)
+{
+	if (!a->sasl.has_verifier || a->sasl.said_last || ledger_ask_again(a->auth, &a->guesser))
+		return false;
+	turn_away(a);
+	return true;
 }
 
 static void
@@ -226,8 +290,14 @@ step(struct attempt *a, bool has_input, struct span input)
 	struct buf out = BUF_OVER(room);
 
 	a->asked = uv_now(a->auth->loop);
+	if (is_turned_away(a))
+		return;
 	switch (sasl_server_step(&a->sasl, has_input, input, &out)) {
 	case SASL_CHALLENGE:
+		if (a->guesser.word.stop) {
+			turn_away(a);
+			break;
+		}
 		attempt_phase_enter(a->session, PHASE_PROVING);
 		(void)channel_send_octets(a->front->channel, AUTH_CHALLENGE, a->session->id, buf_span(&out));
 		break;
@@ -238,7 +308,7 @@ step(struct attempt *a, bool has_input, struct span input)
 		matched(a);
 		break;
 	case SASL_REFUSED:
-		refuse(a, FAIL_CREDENTIALS, why_refused(a));
+		refused(a);
 		break;
 	}
 }
@@ -259,6 +329,7 @@ make(struct front *f, struct session *s, const struct auth_start *start)
 	a->asked = uv_now(f->auth->loop);
 	(void)uv_timer_init(f->auth->loop, &a->timer);
 	a->timer.data = a;
+	a->guesser.try.place = ledger_place(a->peer, (start->flags & AUTH_PEER_IS_PROXY) != 0);
 	s->attempt = a;
 	f->auth->attempts++;
 	return a;

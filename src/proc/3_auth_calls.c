@@ -138,7 +138,7 @@ answer_start(struct front *f, struct session *s, struct span body)
 	struct auth_start start;
 
 	if (!fields_parse(auth_start_layout, body, &start) || !mechanism_known(start.mechanism) || start.has_initial > 1
-	    || start.binding_type > SASL_BINDING_EXPORTER)
+	    || start.binding_type > SASL_BINDING_EXPORTER || (start.flags & ~(uint32_t)AUTH_PEER_IS_PROXY) != 0)
 		return false;
 	accounts_refresh(&f->auth->accounts, uv_now(f->auth->loop));
 	attempt_begin(f, s, &start);

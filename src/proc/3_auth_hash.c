@@ -1,9 +1,10 @@
 #include <assert.h>
+#include <string.h>
 
 #include "proc/3_auth.h"
 #include "sasl/crypt.h"
 
-static void start(struct hasher *, struct hash_job *);
+static void start_next(struct hasher *, enum hash_cost);
 
 void
 hasher_init(struct hasher *h, uv_loop_t *loop)
@@ -11,8 +12,15 @@ hasher_init(struct hasher *h, uv_loop_t *loop)
 	unsigned cores = uv_available_parallelism();
 
 	/* libuv has four threads; one stays for what is cheap. */
-	*h = (struct hasher){ .loop = loop, .most = cores < 3 ? cores : 3 };
+	*h = (struct hasher){ .loop = loop };
+	h->most[HASH_EXPENSIVE] = cores < 3 ? cores : 3;
+	h->most[HASH_CHEAP] = 4;
+	/* Strangers never have every thread: whoever is known here waits for nobody's guess but the one under way. */
+	h->strangers_most[HASH_EXPENSIVE] = h->most[HASH_EXPENSIVE] > 1 ? h->most[HASH_EXPENSIVE] - 1 : 1;
+	h->strangers_most[HASH_CHEAP] = 2;
 }
+
+/* ---- the work ---- */
 
 /* A worker's thread: touches the job and what it points to, nothing else. */
 static void
@@ -33,49 +41,137 @@ checked(uv_work_t *work, int status)
 {
 	struct hash_job *job = work->data;
 	struct hasher *h = job->hasher;
-	struct hash_job *next = h->first;
 
 	job->matched &= status == 0;
-	if (!job->expensive) {
-		h->cheap--;
-	} else {
-		h->running--;
-		if (next != NULL) {
-			h->first = next->next;
-			h->waiting--;
-			start(h, next);
-		}
-	}
+	h->running[job->cost]--;
+	if (!job->known)
+		h->strangers[job->cost]--;
+	start_next(h, job->cost);
 	job->done(job);
 }
 
 static void
 start(struct hasher *h, struct hash_job *job)
 {
-	*(job->expensive ? &h->running : &h->cheap) += 1;
+	h->running[job->cost]++;
+	if (!job->known)
+		h->strangers[job->cost]++;
 	/* Fails only for a NULL function. */
 	(void)uv_queue_work(h->loop, &job->work, check, checked);
+}
+
+/* ---- lines ---- */
+
+static struct hash_line *
+line_of(struct hasher *h, const struct hash_job *job)
+{
+	return &h->line[job->cost][job->known];
+}
+
+static void
+line_put(struct hash_line *l, struct hash_job *job)
+{
+	job->next = NULL;
+	if (l->first == NULL)
+		l->first = job;
+	else
+		l->last->next = job;
+	l->last = job;
+	l->waiting++;
+	l->share[job->share % HASH_SHARES]++;
+}
+
+/* The one behind `before`, or the first. */
+static struct hash_job *
+line_take(struct hash_line *l, struct hash_job *before)
+{
+	struct hash_job *job = before == NULL ? l->first : before->next;
+
+	if (before == NULL)
+		l->first = job->next;
+	else
+		before->next = job->next;
+	if (l->last == job)
+		l->last = before;
+	l->waiting--;
+	l->share[job->share % HASH_SHARES]--;
+	return job;
+}
+
+static bool
+has_room(const struct hasher *h, enum hash_cost cost, bool known)
+{
+	return h->running[cost] < h->most[cost] && (known || h->strangers[cost] < h->strangers_most[cost]);
+}
+
+static void
+end_unseen(struct hash_job *job, enum hash_fate fate)
+{
+	job->fate = fate;
+	job->done(job);
+}
+
+/* Those who are known first. What may not be looked at any more by now costs no work. */
+static void
+start_next(struct hasher *h, enum hash_cost cost)
+{
+	for (int known = 1; known >= 0; known--) {
+		struct hash_line *l = &h->line[cost][known];
+
+		while (l->first != NULL && has_room(h, cost, known)) {
+			struct hash_job *job = line_take(l, NULL);
+
+			if (job->may(job))
+				start(h, job);
+			else
+				end_unseen(job, HASH_STOPPED);
+		}
+	}
+}
+
+/*
+ * A full line is shared out: whoever has most in it loses his newest. So one network that asks a thousand times a second keeps nobody
+ * else out, and an office that comes to work all at once has the whole line.
+ */
+static bool
+make_room(struct hash_line *l, unsigned most, const struct hash_job *job)
+{
+	unsigned heaviest = 0, mine = job->share % HASH_SHARES;
+	struct hash_job *before = NULL, *found = NULL;
+
+	if (l->waiting < most)
+		return true;
+	for (unsigned i = 0; i < HASH_SHARES; i++)
+		if (l->share[i] > l->share[heaviest])
+			heaviest = i;
+	if (l->share[mine] + 1 >= l->share[heaviest])
+		return false;
+	for (struct hash_job *j = l->first, *b = NULL; j != NULL; b = j, j = j->next)
+		if (j->share % HASH_SHARES == heaviest) {
+			before = b;
+			found = j;
+		}
+	assert(found != NULL);
+	end_unseen(line_take(l, before), HASH_CROWDED);
+	return true;
 }
 
 bool
 hasher_begin(struct hasher *h, struct hash_job *job)
 {
+	static const unsigned most[] = { [HASH_CHEAP] = AUTH_CHEAP_MAX, [HASH_EXPENSIVE] = AUTH_EXPENSIVE_WAITING_MAX };
+
 	job->work.data = job;
 	job->hasher = h;
-	job->next = NULL;
 	job->matched = false;
-	job->expensive = job->candidate->check != CHECK_KEY;
-	if (!job->expensive ? h->cheap < AUTH_CHEAP_MAX : h->running < h->most) {
+	job->fate = HASH_DONE;
+	job->cost = job->candidate->check == CHECK_KEY ? HASH_CHEAP : HASH_EXPENSIVE;
+	if (has_room(h, job->cost, job->known)) {
 		start(h, job);
 		return true;
 	}
-	if (!job->expensive || h->waiting >= AUTH_EXPENSIVE_WAITING_MAX)
+	if (!make_room(line_of(h, job), most[job->cost], job))
 		return false;
-	if (h->first == NULL)
-		h->first = job;
-	else
-		h->last->next = job;
-	h->last = job;
-	h->waiting++;
+	line_put(line_of(h, job), job);
 	return true;
 }

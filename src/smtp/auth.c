@@ -118,6 +118,9 @@ not_proved(struct smtp_server *s, struct verdict why)
 {
 	server_enter(s, SMTP_GREETED);
 	server_refuse(s, why);
+	/* 421 says that we close (RFC 5321 3.8). */
+	if (fail_row(why.fail)->smtp == 421)
+		server_hang_up(s);
 	if (s->want == SMTP_WANT_INPUT && fail_row(why.fail)->blame == BLAME_PEER &&
 	    ++s->auth_failures >= SMTP_AUTH_FAILURES_MAX)
 		server_give_up(s);

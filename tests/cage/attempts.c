@@ -204,7 +204,7 @@ const struct attempt attempts[] = {
 	{ "ask for names", ask_names, RELAY, 0 },
 	{ "make a local socket", local_socket, NOBODY, 0 },
 	{ "make a raw socket", raw_socket, NOBODY, 0 },
-	{ "accept", accept_one, FRONT | SPOOL, 0 },
+	{ "accept", accept_one, FRONT | AUTH | SPOOL, 0 },
 	{ "shut the shared listener", stop_listening, NOBODY, 0 },
 	{ "make a passed descriptor wait", make_it_wait, NOBODY, 0 },
 	{ "make a passed descriptor wait, by ioctl", make_it_wait_by_ioctl, NOBODY, 0 },

@@ -22,8 +22,8 @@ def test_no_configuration_is_safe(server):
 
 
 def test_state_is_closed_to_others(server):
-    modes = {name: stat.S_IMODE((server.state / name).stat().st_mode) for name in (".", "auth", "auth/users", "control", "tls/key.pem", "tls/ca-key.pem")}
-    assert modes == {".": 0o700, "auth": 0o700, "auth/users": 0o600, "control": 0o600, "tls/key.pem": 0o600, "tls/ca-key.pem": 0o600}
+    modes = {name: stat.S_IMODE((server.state / name).stat().st_mode) for name in (".", "auth", "auth/users", "control", "ledger", "tls/key.pem", "tls/ca-key.pem")}
+    assert modes == {".": 0o700, "auth": 0o700, "auth/users": 0o600, "control": 0o600, "ledger": 0o600, "tls/key.pem": 0o600, "tls/ca-key.pem": 0o600}
 
 
 def test_clients_can_verify_us(server):

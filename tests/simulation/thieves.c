@@ -8,28 +8,29 @@
 enum { NETWORKS_MAX = 500 };
 
 const struct style styles[] = {
-	{ "one by one, one a second", 1, 1, SECOND, HOUR, false, false, true },
-	{ "one by one, as the owner's program", 1, 1, SECOND, HOUR, true, false, true },
-	{ "100 recipients a message", 100, 1, 10 * SECOND, HOUR, true, false, true },
-	{ "99 recipients a message", 99, 1, 10 * SECOND, HOUR, true, false, true },
-	{ "50 recipients a message", 50, 1, 10 * SECOND, HOUR, true, false, true },
-	{ "1 to 40 recipients a message", 0, 1, 20 * SECOND, HOUR, true, false, true },
-	{ "drip over an hour", 1, 1, 30 * SECOND, HOUR, true, false, true },
-	{ "drip over an hour, five at a time", 5, 1, 2 * MINUTE, HOUR, true, false, true },
-	{ "drip over four hours", 1, 1, MINUTE, 4 * HOUR, false, false, true },
-	{ "drip over a day", 1, 1, 5 * MINUTE, DAY, false, false, true },
-	{ "three an hour over a day", 3, 1, HOUR, DAY, true, false, true },
-	{ "ten networks", 5, 10, 15 * SECOND, HOUR, true, false, true },
-	{ "botnet of 500, fast", 1, 500, SECOND / 5, HOUR, false, false, true },
-	{ "botnet of 500, as the owner's program", 1, 500, SECOND / 5, HOUR, true, false, true },
-	{ "botnet of 500, over a day", 1, 500, 2 * MINUTE, DAY, true, false, true },
-	{ "botnet of 500, 100 recipients each", 100, 500, SECOND, HOUR, true, false, true },
-	{ "fifty at once from 50 networks", 1, 50, 1, MINUTE, true, false, true },
+	{ "one by one, one a second", 1, 1, SECOND, HOUR, false, false, true, false },
+	{ "one by one, as the owner's program", 1, 1, SECOND, HOUR, true, false, true, false },
+	{ "100 recipients a message", 100, 1, 10 * SECOND, HOUR, true, false, true, false },
+	{ "99 recipients a message", 99, 1, 10 * SECOND, HOUR, true, false, true, false },
+	{ "50 recipients a message", 50, 1, 10 * SECOND, HOUR, true, false, true, false },
+	{ "1 to 40 recipients a message", 0, 1, 20 * SECOND, HOUR, true, false, true, false },
+	{ "drip over an hour", 1, 1, 30 * SECOND, HOUR, true, false, true, false },
+	{ "drip over an hour, five at a time", 5, 1, 2 * MINUTE, HOUR, true, false, true, false },
+	{ "drip over four hours", 1, 1, MINUTE, 4 * HOUR, false, false, true, false },
+	{ "drip over a day", 1, 1, 5 * MINUTE, DAY, false, false, true, false },
+	{ "three an hour over a day", 3, 1, HOUR, DAY, true, false, true, false },
+	{ "ten networks", 5, 10, 15 * SECOND, HOUR, true, false, true, false },
+	{ "botnet of 500, fast", 1, 500, SECOND / 5, HOUR, false, false, true, false },
+	{ "botnet of 500, as the owner's program", 1, 500, SECOND / 5, HOUR, true, false, true, false },
+	{ "botnet of 500, over a day", 1, 500, 2 * MINUTE, DAY, true, false, true, false },
+	{ "botnet of 500, 100 recipients each", 100, 500, SECOND, HOUR, true, false, true, false },
+	{ "fifty at once from 50 networks", 1, 50, 1, MINUTE, true, false, true, false },
 	/* Beyond the promise: he has days, and looks like the owner on a journey. */
-	{ "drip over a day, as the owner's program", 1, 1, 5 * MINUTE, DAY, true, false, false },
-	{ "drip over a week, as the owner's program", 1, 1, 10 * MINUTE, 7 * DAY, true, false, false },
-	{ "drip over a week, another program", 1, 1, 10 * MINUTE, 7 * DAY, false, false, false },
-	{ "over a week, below 80 in any 24 hours", 1, 1, MINUTE, 7 * DAY, false, true, false },
+	{ "drip over a day, as the owner's program", 1, 1, 5 * MINUTE, DAY, true, false, false, false },
+	{ "drip over a week, as the owner's program", 1, 1, 10 * MINUTE, 7 * DAY, true, false, false, false },
+	{ "drip over a week, another program", 1, 1, 10 * MINUTE, 7 * DAY, false, false, false, false },
+	{ "over a week, below 80 in any 24 hours", 1, 1, MINUTE, 7 * DAY, false, true, false, false },
+	{ "in the owner's provider's block, same program", 1, 1, SECOND, HOUR, true, false, false, true },
 };
 const size_t style_count = sizeof styles / sizeof styles[0];
 
@@ -41,11 +42,25 @@ struct thief {
 	uint32_t today, day;            /* of the careful */
 };
 
+/* By chance one thief in 7,000 is in a block of the owner's provider; he is a style of his own. */
+static bool
+lives_there(const struct person *p, uint64_t network)
+{
+	for (size_t i = 0; i < HABIT_REGIONS; i++)
+		if (p->habit.region[i].what == origin_region(network))
+			return true;
+	return false;
+}
+
 static void
 prepare(struct thief *t, const struct person *owner)
 {
 	for (uint32_t i = 0; i < t->s->networks; i++) {
-		t->place[i].network = dice_network(t->d);
+		do
+			t->place[i].network = dice_network(t->d);
+		while (lives_there(owner, t->place[i].network));
+		if (t->s->neighbour)
+			t->place[i].network = origin_region(owner->home.network) | (uint64_t)dice_below(t->d, 256) << 24;
 		t->place[i].client = t->s->mimic ? owner->home.client : (uint32_t)dice_roll(t->d) | 1;
 		t->place[i].country = t->s->mimic ? owner->home.country : 'X' << 8 | 'Y';
 	}

@@ -14,7 +14,8 @@ struct style {
 	uint64_t lasts;                 /* ms in all */
 	bool mimic;                     /* says what the owner's program says, from the owner's country */
 	bool careful;                   /* stays below 80 recipients in any 24 hours */
-	bool counted;                   /* the bound of 100 is for him: all but who has days, or looks like the owner on a journey */
+	bool counted, neighbour;                   /* the bound of 100 is for him: all but who has days, or looks like the owner on a journey,
+	                                 * or sits in a block of the owner's provider */
 };
 
 struct loot { uint32_t out, held; bool stopped; uint32_t owner_disturbed; };

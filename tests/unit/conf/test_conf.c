@@ -202,6 +202,8 @@ a_host_name_is_enough(void **state)
 	assert_string_equal(shown, "/var/lib/postern/auth/users");
 	get(&conf, "control-socket", 0, shown);
 	assert_string_equal(shown, "/var/lib/postern/control");
+	get(&conf, "ledger-socket", 0, shown);
+	assert_string_equal(shown, "/var/lib/postern/ledger");
 	get(&conf, "postmaster", 0, shown);
 	assert_string_equal(shown, "postmaster@mail.example.org");
 }
@@ -238,6 +240,10 @@ contradictions_are_refused(void **state)
 		{ { "control-socket" },
 		    { "/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789" },
 		    "107" },
+		{ { "ledger-socket" },
+		    { "/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789" },
+		    "107" },
+		{ { "control-socket", "ledger-socket" }, { "/run/postern/one", "/run/postern/one" }, "each needs one of its own" },
 	};
 
 	(void)state;

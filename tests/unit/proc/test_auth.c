@@ -163,7 +163,8 @@ static int
 tear_down(void **state)
 {
 	struct fixture *x = *state;
-	static const char *const files[] = { "users", "users.lock", "auth/last-used", "auth/fake-salts", "auth", "passwd" };
+	static const char *const files[] = { "users", "users.lock", "auth/last-used", "auth/fake-salts", "auth/attempts", "auth/attempts.key",
+		"auth", "passwd" };
 	char path[128];
 
 	channel_close(x->front);

@@ -1,0 +1,122 @@
+/* Who guesses: what policy/guess.h has to be told of an attempt, and what it says put into words. */
+#include <arpa/inet.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/secret.h"
+#include "os/log.h"
+#include "proc/3_auth.h"
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+struct guess_place
+ledger_place(const char *peer, bool proxy)
+{
+	uint8_t octets[16];
+
+	if (!proxy && inet_pton(AF_INET, peer, octets) == 1)
+		return guess_place((struct span){ octets, 4 });
+	if (!proxy && inet_pton(AF_INET6, peer, octets) == 1)
+		return guess_place((struct span){ octets, 16 });
+	return guess_place((struct span){ NULL, 0 });
+}
+
+bool
+ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct span *secret)
+{
+	uint8_t name[SASL_LOGIN_MAX + 1];
+	struct buf form = BUF_OVER(name);
+
+	accounts_normal_form(&a->accounts, login, &form);
+	g->try.account = guess_account(a->ledger.guess, buf_span(&form));
+	g->try.unseen = secret == NULL;
+	g->try.secret = guess_secret(a->ledger.guess, secret != NULL ? *secret : SPAN(""));
+	return ledger_ask_again(a, g);
+}
+
+bool
+ledger_ask_again(struct auth *a, struct guesser *g)
+{
+	g->word = guess_ask(a->ledger.guess, &g->try, now_ms());
+	return !g->word.stop;
+}
+
+void
+ledger_passed(struct auth *a, const struct guesser *g)
+{
+	guess_passed(a->ledger.guess, &g->try, now_ms());
+	ledger_touch(a);
+}
+
+/* ---- what the operator reads ---- */
+
+/* Nobody reads the log all day: a spray is worth a word to whoever is called when something happens. */
+static void
+say_spray(struct auth *a, const char *peer)
+{
+	uint8_t words[200];
+	struct buf b = BUF_OVER(words);
+	struct child_alarm alarm = { .event = SPAN_INIT("spray") };
+
+	(void)(buf_put_text(&b, "one wrong secret is tried on many accounts, the last time from ") && buf_put_text(&b, peer)
+	    && buf_put_text(&b, "; networks that go on are refused early"));
+	alarm.words = buf_span(&b);
+	if (a->alarm != NULL)
+		a->alarm(a->arg, &alarm);
+}
+
+static void
+say_exhausted(const struct guesser *g, const char *peer)
+{
+	static const char *const what[GUESS_LEVELS] = {
+		[GUESS_PAIR] = "this account from this host", [GUESS_PAIR_WIDE] = "this account from this neighbourhood",
+		[GUESS_HOST] = "this host", [GUESS_WIDE] = "this neighbourhood",
+	};
+	struct log_line l;
+
+	log_begin(&l, LOG_WARN, "guessing");
+	log_text(&l, "peer", peer);
+	log_text(&l, "refused", what[g->word.level]);
+	log_u64(&l, "until", g->word.until / 1000);
+	log_text(&l, "remedy", "postern user attempts shows it, postern user forgive ends it");
+	log_end(&l);
+}
+
+void
+ledger_say_refused(struct auth *a, const struct guesser *g, const char *peer)
+{
+	struct ledger *ledger = &a->ledger;
+	uint64_t now = uv_now(a->loop);
+	struct log_line l;
+
+	ledger->unsaid++;
+	if (now - ledger->said < AUTH_ALARM_MS && ledger->said != 0)
+		return;
+	log_begin(&l, LOG_NOTE, "auth-not-checked");
+	log_text(&l, "peer", peer);
+	log_u64(&l, "until", g->word.until / 1000);
+	log_u64(&l, "count", ledger->unsaid);
+	log_end(&l);
+	ledger->said = now;
+	ledger->unsaid = 0;
+}
+
+void
+ledger_failed(struct auth *a, struct guesser *g, const char *peer)
+{
+	struct guess_charge c = guess_failed(a->ledger.guess, &g->try, now_ms());
+
+	(void)ledger_ask_again(a, g);
+	if (c.spray)
+		say_spray(a, peer);
+	if (c.stop && !c.repeat)
+		say_exhausted(g, peer);
+	ledger_touch(a);
+}
