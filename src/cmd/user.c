@@ -11,9 +11,10 @@
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_REFUSED = 65, EXIT_CONFIG = 78 };
 
 static const char usage[] =
-    "usage: postern user add NAME --address ADDRESS [--address ADDRESS]... [--password]\n"
+    "usage: postern user add NAME --address ADDRESS [--address ADDRESS]... [--recovery ADDRESS] [--password]\n"
     "       postern user grant NAME --address ADDRESS [--address ADDRESS]...\n"
     "       postern user key NAME DEVICE [--from ADDRESS]... [--expires 90d|2027-01-31]\n"
+    "       postern user set NAME[/DEVICE] [--recovery ADDRESS|none] [--limit RECIPIENTS-A-DAY|none]\n"
     "       postern user password NAME\n"
     "       postern user revoke NAME[/DEVICE]\n"
     "       postern user import PASSWD-FILE [--hostname HOST]\n"
@@ -55,12 +56,44 @@ add_with_password(const struct user_command *c, struct buf *why)
 	return done;
 }
 
+/* "none" takes away what was set. */
+static const char *
+setting(const char *text)
+{
+	return text != NULL && strcmp(text, "none") == 0 ? "" : text;
+}
+
+static bool
+set_recovery(const struct user_command *c, struct buf *why)
+{
+	struct users_settings s = { .recovery = setting(c->recovery) };
+
+	return c->recovery == NULL || users_set(c->users_file, c->word[0], NULL, &s, why);
+}
+
+static bool
+do_set(const struct user_command *c, struct buf *why)
+{
+	struct users_settings s = { setting(c->recovery), setting(c->limit) };
+	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
+	char *slash;
+
+	if (c->recovery == NULL && c->limit == NULL)
+		return buf_put_text(why, "what? --recovery ADDRESS, or --limit RECIPIENTS-A-DAY") && buf_terminate(why) && false;
+	if (snprintf(name, sizeof name, "%s", c->word[0]) >= (int)sizeof name)
+		return buf_put_text(why, "the name is too long") && buf_terminate(why) && false;
+	slash = strchr(name, '/');
+	if (slash != NULL)
+		*slash = 0;
+	return users_set(c->users_file, name, slash != NULL ? slash + 1 : NULL, &s, why);
+}
+
 static bool
 do_add(const struct user_command *c, struct buf *why)
 {
 	if (c->password)
-		return add_with_password(c, why);
-	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why))
+		return add_with_password(c, why) && set_recovery(c, why);
+	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why) || !set_recovery(c, why))
 		return false;
 	(void)fprintf(stderr, "%s is known. `postern user key %s DEVICE` makes a sender key, `postern user password %s` sets a password.\n",
 	    c->word[0], c->word[0], c->word[0]);
@@ -145,10 +178,11 @@ static const struct verb {
 	unsigned options;               /* enum user_option */
 	bool (*run)(const struct user_command *, struct buf *why);
 } verbs[] = {
-	{ "add", 1, USER_ADDRESS | USER_PASSWORD, do_add },
+	{ "add", 1, USER_ADDRESS | USER_PASSWORD | USER_RECOVERY, do_add },
 	{ "grant", 1, USER_ADDRESS, do_grant },
 	{ "key", 2, USER_FROM | USER_EXPIRES, do_key },
 	{ "password", 1, 0, do_password },
+	{ "set", 1, USER_RECOVERY | USER_LIMIT, do_set },
 	{ "revoke", 1, 0, do_revoke },
 	{ "import", 1, USER_HOSTNAME, do_import },
 	{ "list", 0, USER_JSON, user_list },
@@ -156,7 +190,7 @@ static const struct verb {
 
 static const struct { const char *name; enum user_option option; } options[] = {
 	{ "--address", USER_ADDRESS }, { "--from", USER_FROM }, { "--expires", USER_EXPIRES }, { "--hostname", USER_HOSTNAME },
-	{ "--password", USER_PASSWORD }, { "--json", USER_JSON },
+	{ "--password", USER_PASSWORD }, { "--json", USER_JSON }, { "--recovery", USER_RECOVERY }, { "--limit", USER_LIMIT },
 };
 
 /* ---- the command line ---- */
@@ -206,6 +240,10 @@ take_value(struct user_command *c, const char *name, const char *value, struct b
 		return append(c->from, &c->froms, value, why);
 	if (strcmp(name, "--expires") == 0)
 		c->expires = value;
+	else if (strcmp(name, "--recovery") == 0)
+		c->recovery = value;
+	else if (strcmp(name, "--limit") == 0)
+		c->limit = value;
 	else if (strcmp(name, "--hostname") == 0)
 		c->hostname = value;
 	else if (strcmp(name, "--users") == 0)

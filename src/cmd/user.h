@@ -18,6 +18,8 @@ enum user_option {
 	USER_HOSTNAME = 8,
 	USER_PASSWORD = 16,
 	USER_JSON = 32,
+	USER_RECOVERY = 64,
+	USER_LIMIT = 128,
 };
 
 struct user_command {
@@ -29,7 +31,7 @@ struct user_command {
 	size_t addresses;
 	const char *from[USER_ADDRESSES_MAX];           /* --from */
 	size_t froms;
-	const char *expires, *hostname;
+	const char *expires, *hostname, *recovery, *limit;
 	unsigned given;                 /* enum user_option */
 	bool password, json;
 };
