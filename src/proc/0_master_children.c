@@ -18,6 +18,7 @@ static const enum role talk[][2] = {
 	{ ROLE_FRONT, ROLE_AUTH },
 	{ ROLE_FRONT, ROLE_SPOOL },
 	{ ROLE_SPOOL, ROLE_RELAY },
+	{ ROLE_SPOOL, ROLE_AUTH },
 };
 
 static void

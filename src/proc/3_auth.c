@@ -3,7 +3,7 @@
  *
  * Reads from strangers  length-framed, order-checked requests of the fronts.
  * Secrets it holds      credential verifiers; a password for as long as it is being checked.
- * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts, attempts), hash on worker threads,
+ * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts, attempts, habits), hash on worker threads,
  *                       accept on the ledger's socket (`postern user attempts`).
  *
  * Hashing never runs on the loop. Nothing here asks the network.
@@ -57,7 +57,7 @@ auth_rest(struct auth *a)
 	for (const struct front *f = a->fronts; f != NULL; f = f->next)
 		if (f->channel != NULL)
 			return;
-	if (a->idle != NULL && !a->ledger.writing)
+	if (a->idle != NULL && !a->ledger.writing && !a->habits.writing)
 		a->idle(a->arg);
 }
 
@@ -163,6 +163,9 @@ take_settings(struct auth *a, const struct conf *conf)
 {
 	a->sessions_max = conf->sessions_max;
 	a->offer_login = conf->auth_login;
+	a->habits.watch = conf->habit_watch;
+	a->habits.hour = conf->habit_hour;
+	a->habits.day = conf->habit_day;
 }
 
 struct auth *
@@ -180,6 +183,7 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 		free(a);
 		return NULL;
 	}
+	habits_open(a, conf);
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
@@ -211,6 +215,7 @@ auth_handle_closed(uv_handle_t *handle)
 	}
 	accounts_close(&a->accounts);
 	ledger_free(a);
+	habits_free(a);
 	free(a);
 }
 
@@ -220,11 +225,15 @@ auth_close(struct auth *a)
 	for (struct front *f = a->fronts; f != NULL; f = f->next)
 		front_end(f);
 	/* Attempts still with a worker point to the accounts no more, but to us. */
-	while (a->attempts > 0 || a->writing || a->ledger.writing)
+	while (a->attempts > 0 || a->writing || a->ledger.writing || a->habits.writing)
 		(void)uv_run(a->loop, UV_RUN_ONCE);
 	write_uses_now(a);
 	ledger_write_now(a);
+	habits_write_now(a);
+	channel_close(a->spool);
+	a->spool = NULL;
 	ledger_close(a);
+	uv_close((uv_handle_t *)&a->habits.timer, auth_handle_closed);
 	uv_close((uv_handle_t *)&a->ledger.timer, auth_handle_closed);
 	uv_close((uv_handle_t *)&a->note, auth_handle_closed);
 }
@@ -238,9 +247,10 @@ static struct {
 	struct auth *auth;
 	struct { uint32_t slot; int fd; } pending[PENDING_MAX];
 	size_t pendings;
+	int spool_fd;                   /* given before we could use it; -1: none */
 	int ledger_fd;                  /* given before we could listen on it; -1: none */
 	bool draining;
-} me = { .ledger_fd = -1 };
+} me = { .spool_fd = -1, .ledger_fd = -1 };
 
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
@@ -251,6 +261,10 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	} else if (role == ROLE_FRONT && me.pendings < PENDING_MAX) {
 		me.pending[me.pendings].slot = slot;
 		me.pending[me.pendings++].fd = fd;
+	} else if (role == ROLE_SPOOL && me.auth != NULL) {
+		auth_take_spool(me.auth, fd);
+	} else if (role == ROLE_SPOOL && me.spool_fd == -1) {
+		me.spool_fd = fd;
 	} else {
 		log_say(LOG_FAULT, "peer", "a peer that 3_auth has no business with");
 		(void)close(fd);
@@ -275,6 +289,7 @@ on_idle(void *arg)
 		return;
 	write_uses_now(me.auth);
 	ledger_write_now(me.auth);
+	habits_write_now(me.auth);
 	ledger_close(me.auth);
 	child_drained(&me.child);
 }
@@ -302,6 +317,8 @@ on_go(void *arg)
 	for (size_t i = 0; i < me.pendings; i++)
 		auth_add_front(me.auth, me.pending[i].slot, me.pending[i].fd);
 	me.pendings = 0;
+	if (me.spool_fd != -1)
+		auth_take_spool(me.auth, me.spool_fd);
 	if (me.ledger_fd != -1)
 		ledger_listen(me.auth, me.ledger_fd);
 	child_ready(&me.child);

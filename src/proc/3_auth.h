@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "conf/conf.h"
+#include "policy/habit.h"
 #include "policy/guess.h"
 #include "proc/peers.h"
 #include "sasl/server.h"
@@ -30,6 +31,8 @@ enum {
 	AUTH_PATH_MAX = 512,
 	AUTH_CONTROLS = 8,              /* commands that ask at once */
 	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
+	AUTH_HABITS_MAX = 65536,        /* logins that are watched */
+	AUTH_HABITS_MS = 10000,         /* between two writes of what they usually do */
 	AUTH_ALARM_MS = 1000,           /* between two lines that say who was refused unseen */
 };
 
@@ -42,9 +45,11 @@ struct session {
 	struct session *next;           /* in the bucket */
 	struct attempt *attempt;        /* PROVING and WAITING only */
 	char *login;                    /* PROVED only; "alice" or "alice/laptop" */
+	struct origin origin;           /* from AUTH_START on */
 	uint32_t id;
 	uint8_t phase;
 	uint8_t failures;
+	bool spending;                  /* SPEND is not answered yet */
 };
 
 struct front {
@@ -203,6 +208,51 @@ void ledger_free(struct auth *);
 bool ledger_attempts(struct auth *, struct channel *, const struct frame *);
 bool ledger_forgive(struct auth *, struct channel *, const struct frame *);
 
+/* ---- who sends as never before (policy/habit.h): the table and its file (3_auth_habits.c) ---- */
+
+struct habit_entry {
+	struct habit habit;
+	bool untold;                    /* 4_spool was away when its step changed */
+	char login[SASL_LOGIN_MAX + 1];
+};
+
+struct habits {
+	struct habit_entry **slot;      /* by login; open addressing, at most half full */
+	size_t slots, count;
+	uint32_t hour, day;             /* settings */
+	bool watch;                     /* setting */
+	bool changed, writing, failing;
+	int error;                      /* of the last write */
+	uv_timer_t timer;
+	uv_work_t work;
+	struct buf text;                /* being written */
+	char file[AUTH_PATH_MAX], aside[AUTH_PATH_MAX], fresh[AUTH_PATH_MAX];
+};
+
+/* A file that is damaged is set aside, and nobody has a past. */
+void habits_open(struct auth *, const struct conf *);
+void habits_free(struct auth *);
+/* NULL: never seen. */
+struct habit_entry *habits_find(const struct habits *, struct span login);
+/* NULL: no memory, or AUTH_HABITS_MAX. */
+struct habit_entry *habits_make(struct habits *, struct span login);
+/* After each change. */
+void habits_touch(struct auth *);
+/* Blocks on the disk. */
+void habits_write_now(struct auth *);
+
+/* ---- what follows from it (3_auth_spend.c) ---- */
+
+/* A login has proved itself: OK, or FAIL_DISABLED because it is locked where it comes from. */
+enum fail habits_login(struct auth *, struct span login, const struct origin *);
+bool habits_locked(const struct auth *, struct span login, const struct origin *);
+bool answer_spend(struct front *, struct session *, struct span body);
+/* A new channel to 4_spool; the one before it is gone. */
+void auth_take_spool(struct auth *, int fd);
+/* `postern user locks` and `unlock`; false: the asker is broken. */
+bool ledger_locks(struct auth *, struct channel *, const struct frame *);
+bool ledger_unlock(struct auth *, struct channel *, const struct frame *);
+
 /* ---- the operator's commands ask (3_auth_control.c) ---- */
 
 struct control {
@@ -232,6 +282,8 @@ struct auth {
 	size_t attempts;                /* not yet freed */
 	struct control control;
 	struct ledger ledger;
+	struct habits habits;
+	struct channel *spool;          /* NULL: away */
 	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;
