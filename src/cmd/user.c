@@ -19,13 +19,22 @@ static const char usage[] =
     "       postern user revoke NAME[/DEVICE]\n"
     "       postern user import PASSWD-FILE [--hostname HOST]\n"
     "       postern user list [--json]\n"
+    "       postern user attempts [LOGIN|NETWORK] [--json]\n"
+    "       postern user forgive LOGIN|NETWORK\n"
+    "       postern user locks [LOGIN] [--json]\n"
+    "       postern user unlock LOGIN [--network ADDRESS]\n"
     "       all: [--users FILE] [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "ADDRESS is alice@example.org (with alice+anything@example.org), or @example.org for all of a domain.\n"
     "`key` prints a new sender key once: log in as NAME/DEVICE, or as NAME, with the key as the password.\n"
     "A password is asked for on the terminal, or is the first line of the standard input.\n"
     "A running server takes every change within a second, and drops nobody.\n"
-    "Exit status 0: done; 64: not understood; 65: refused, and nothing has changed; 78: the configuration is wrong.\n";
+    "`attempts` shows whose secrets were guessed wrongly, from where, and who is refused for it; `forgive` ends that.\n"
+    "`locks` shows who is slowed, held or locked for sending as never before, and why; `unlock` ends that, and with --network\n"
+    "what comes from there is the login's own from now on. LOGIN is NAME, or NAME/DEVICE for a sender key.\n"
+    "NETWORK is 192.0.2.7, 192.0.2.0/24, 2001:db8::7 or 2001:db8::/48.\n"
+    "Exit status 0: done; 64: not understood; 65: refused, and nothing has changed; 69: the server is not running;\n"
+    "78: the configuration is wrong.\n";
 
 /* ---- verbs ---- */
 
@@ -72,7 +81,7 @@ set_recovery(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_set(const struct user_command *c, struct buf *why)
+do_set(struct user_command *c, struct buf *why)
 {
 	struct users_settings s = { setting(c->recovery), setting(c->limit) };
 	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
@@ -89,7 +98,7 @@ do_set(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_add(const struct user_command *c, struct buf *why)
+do_add(struct user_command *c, struct buf *why)
 {
 	if (c->password)
 		return add_with_password(c, why) && set_recovery(c, why);
@@ -101,7 +110,7 @@ do_add(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_grant(const struct user_command *c, struct buf *why)
+do_grant(struct user_command *c, struct buf *why)
 {
 	if (c->addresses > 0)
 		return users_add_addresses(c->users_file, c->word[0], c->address, c->addresses, why);
@@ -109,7 +118,7 @@ do_grant(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_key(const struct user_command *c, struct buf *why)
+do_key(struct user_command *c, struct buf *why)
 {
 	struct users_key_options options = { c->from, c->froms, 0 };
 	char key[SENDER_KEY_ROOM];
@@ -132,13 +141,13 @@ do_key(const struct user_command *c, struct buf *why)
 }
 
 static bool
-do_password(const struct user_command *c, struct buf *why)
+do_password(struct user_command *c, struct buf *why)
 {
 	return set_password(c, c->word[0], why);
 }
 
 static bool
-do_revoke(const struct user_command *c, struct buf *why)
+do_revoke(struct user_command *c, struct buf *why)
 {
 	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
 	char *slash;
@@ -159,7 +168,7 @@ tell_damaged(void *arg, const char *file, uint32_t line, const char *why)
 }
 
 static bool
-do_import(const struct user_command *c, struct buf *why)
+do_import(struct user_command *c, struct buf *why)
 {
 	const char *host = c->hostname != NULL ? c->hostname : c->settings.conf.hostname.p;
 	struct users_import i = { .passwd_file = c->word[0], .hostname = span_of(host), .damaged = tell_damaged };
@@ -174,23 +183,28 @@ do_import(const struct user_command *c, struct buf *why)
 
 static const struct verb {
 	const char *name;
-	size_t words;
+	size_t least, most;             /* words behind it */
 	unsigned options;               /* enum user_option */
-	bool (*run)(const struct user_command *, struct buf *why);
+	bool (*run)(struct user_command *, struct buf *why);
 } verbs[] = {
-	{ "add", 1, USER_ADDRESS | USER_PASSWORD | USER_RECOVERY, do_add },
-	{ "grant", 1, USER_ADDRESS, do_grant },
-	{ "key", 2, USER_FROM | USER_EXPIRES, do_key },
-	{ "password", 1, 0, do_password },
-	{ "set", 1, USER_RECOVERY | USER_LIMIT, do_set },
-	{ "revoke", 1, 0, do_revoke },
-	{ "import", 1, USER_HOSTNAME, do_import },
-	{ "list", 0, USER_JSON, user_list },
+	{ "add", 1, 1, USER_ADDRESS | USER_PASSWORD | USER_RECOVERY, do_add },
+	{ "grant", 1, 1, USER_ADDRESS, do_grant },
+	{ "key", 2, 2, USER_FROM | USER_EXPIRES, do_key },
+	{ "password", 1, 1, 0, do_password },
+	{ "set", 1, 1, USER_RECOVERY | USER_LIMIT, do_set },
+	{ "revoke", 1, 1, 0, do_revoke },
+	{ "import", 1, 1, USER_HOSTNAME, do_import },
+	{ "list", 0, 0, USER_JSON, user_list },
+	{ "attempts", 0, 1, USER_JSON, user_attempts },
+	{ "forgive", 1, 1, 0, user_forgive },
+	{ "locks", 0, 1, USER_JSON, user_locks },
+	{ "unlock", 1, 1, USER_NETWORK, user_unlock },
 };
 
 static const struct { const char *name; enum user_option option; } options[] = {
 	{ "--address", USER_ADDRESS }, { "--from", USER_FROM }, { "--expires", USER_EXPIRES }, { "--hostname", USER_HOSTNAME },
 	{ "--password", USER_PASSWORD }, { "--json", USER_JSON }, { "--recovery", USER_RECOVERY }, { "--limit", USER_LIMIT },
+	{ "--network", USER_NETWORK },
 };
 
 /* ---- the command line ---- */
@@ -242,6 +256,8 @@ take_value(struct user_command *c, const char *name, const char *value, struct b
 		c->expires = value;
 	else if (strcmp(name, "--recovery") == 0)
 		c->recovery = value;
+	else if (strcmp(name, "--network") == 0)
+		c->network = value;
 	else if (strcmp(name, "--limit") == 0)
 		c->limit = value;
 	else if (strcmp(name, "--hostname") == 0)
@@ -322,7 +338,7 @@ run(struct user_command *c, const struct verb *verb, struct buf *why)
 	if (verb->run(c, why))
 		return EXIT_FINE;
 	(void)fprintf(stderr, "postern user %s: %s\n", verb->name, (const char *)why->p);
-	return EXIT_REFUSED;
+	return c->status != 0 ? c->status : EXIT_REFUSED;
 }
 
 int
@@ -339,7 +355,7 @@ command_user(int argc, char **argv)
 	}
 	verb = argc >= 2 ? find_verb(argv[1]) : NULL;
 	if (verb == NULL || !take_arguments(&command, argc, argv, &why) || !all_useful(&command, verb, &why)
-	    || command.words != verb->words) {
+	    || command.words < verb->least || command.words > verb->most) {
 		if (words[0] != 0)
 			(void)fprintf(stderr, "postern user: %s\n", (const char *)words);
 		(void)fputs(usage, stderr);

@@ -20,6 +20,7 @@ enum user_option {
 	USER_JSON = 32,
 	USER_RECOVERY = 64,
 	USER_LIMIT = 128,
+	USER_NETWORK = 256,
 };
 
 struct user_command {
@@ -31,9 +32,10 @@ struct user_command {
 	size_t addresses;
 	const char *from[USER_ADDRESSES_MAX];           /* --from */
 	size_t froms;
-	const char *expires, *hostname, *recovery, *limit;
+	const char *expires, *hostname, *recovery, *limit, *network;
 	unsigned given;                 /* enum user_option */
 	bool password, json;
+	int status;                     /* when it fails for another reason than 65's */
 };
 
 /* Ask on the terminal twice, or take the first line of what is piped in. False with words. */
@@ -41,6 +43,12 @@ bool user_ask_password(const char *name, struct secret *, struct buf *why);
 /* "90d", "12h", "8w" from now, or "2027-01-31" (its end, UTC), in seconds since 1970. False: neither. */
 bool user_expiry(const char *text, uint64_t now, uint64_t *when);
 /* All principals with their keys, on stdout. False with words. */
-bool user_list(const struct user_command *, struct buf *why);
+bool user_list(struct user_command *, struct buf *why);
+/* The ledger of failed logins, and taking something out of it; both ask the running server. False with words and status. */
+bool user_attempts(struct user_command *, struct buf *why);
+bool user_forgive(struct user_command *, struct buf *why);
+/* Who looks stolen, and an end to that; both ask the running server. */
+bool user_locks(struct user_command *, struct buf *why);
+bool user_unlock(struct user_command *, struct buf *why);
 
 #endif

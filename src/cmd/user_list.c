@@ -186,7 +186,7 @@ print_json(const struct users *users, const struct used *used)
 }
 
 bool
-user_list(const struct user_command *c, struct buf *why)
+user_list(struct user_command *c, struct buf *why)
 {
 	struct users_source source = { c->users_file, c->settings.conf.passwd_file.p, span_of(c->settings.conf.hostname.p) };
 	struct users_trouble trouble = { tell_damaged, NULL };

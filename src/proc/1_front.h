@@ -62,10 +62,7 @@ struct front_conf {
 	struct smtp_server_conf binding;        /* the same with SCRAM-SHA-256-PLUS */
 };
 
-struct front_held {
-	uint8_t *p;             /* NULL when empty */
-	size_t len;
-};
+struct front_held { uint8_t *p /* NULL when empty */; size_t len; };
 
 /* A transaction: the memory that the engine borrows, and ours beside it. */
 struct front_draft {

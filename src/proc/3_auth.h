@@ -33,7 +33,7 @@ enum {
 	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
 	AUTH_HABITS_MAX = 65536,        /* logins that are watched */
 	AUTH_HABITS_MS = 10000,         /* between two writes of what they usually do */
-	AUTH_ALARM_MS = 1000,           /* between two lines that say who was refused unseen */
+	AUTH_SAY_MS = 1000,             /* between two lines that say who was refused unseen */
 };
 
 enum phase { PHASE_FRESH, PHASE_PROVING, PHASE_WAITING, PHASE_PROVED };
@@ -160,6 +160,9 @@ bool hasher_begin(struct hasher *, struct hash_job *);
 
 struct auth;
 
+/* What may happen 2,000 times a second, and is a line a second: refused for guessing; no place in the hashing line. */
+enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_CASES };
+
 /* The ledger of attempts lies in STATE/auth/attempts as it was at most AUTH_LEDGER_MS ago. */
 struct ledger {
 	struct guess *guess;
@@ -170,8 +173,7 @@ struct ledger {
 	int error;                      /* of the last write */
 	bool writing, failing;
 	bool stale;                     /* the last write came to nothing */
-	uint64_t said;                  /* ms of the loop's clock: the last line about a refusal */
-	uint32_t unsaid;                /* refusals since */
+	struct { uint64_t when; uint32_t unsaid; } said[LEDGER_CASES];  /* ms of the loop's clock: the last line; cases since */
 	char file[AUTH_PATH_MAX], aside[AUTH_PATH_MAX], fresh[AUTH_PATH_MAX];
 };
 
@@ -190,8 +192,10 @@ bool ledger_ask_again(struct auth *, struct guesser *);
 void ledger_passed(struct auth *, const struct guesser *);
 /* word tells how long the refusal waits. */
 void ledger_failed(struct auth *, struct guesser *, const char *peer);
-/* A line now and then: 2,000 refusals a second are one line. */
-void ledger_say_refused(struct auth *, const struct guesser *, const char *peer);
+/* Who shares a part of a full line: an account with itself where it is known, a neighbourhood elsewhere. */
+uint32_t ledger_share(const struct auth *, const struct guesser *);
+/* A line now and then. */
+void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const char *peer);
 
 /* ---- the ledger on disk (3_auth_ledger.c) ---- */
 

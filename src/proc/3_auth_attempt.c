@@ -101,7 +101,7 @@ send_result(const struct attempt *a, enum fail fail, struct span login)
 static void
 turn_away(struct attempt *a)
 {
-	ledger_say_refused(a->auth, &a->guesser, a->peer);
+	ledger_say(a->auth, LEDGER_REFUSED, &a->guesser, a->peer);
 	send_result(a, FAIL_GUESSING, (struct span){ NULL, 0 });
 	part(a, PHASE_FRESH);
 }
@@ -149,6 +149,13 @@ static void
 cannot(struct attempt *a, const char *reason)
 {
 	say(a, LOG_WARN, a->begun ? login_said(a) : (struct span){ NULL, 0 }, "cannot", reason);
+	answer_later(a, FAIL_AUTH_BACKEND);
+}
+
+static void
+crowded_out(struct attempt *a)
+{
+	ledger_say(a->auth, LEDGER_CROWDED, &a->guesser, a->peer);
 	answer_later(a, FAIL_AUTH_BACKEND);
 }
 
@@ -221,7 +228,7 @@ hashed(struct hash_job *job)
 	else if (job->fate == HASH_STOPPED)
 		turn_away(a);
 	else if (job->fate == HASH_CROWDED)
-		cannot(a, "too many logins wait for a worker");
+		crowded_out(a);
 	else
 		matched(a);
 }
@@ -247,14 +254,14 @@ check_password(struct attempt *a)
 		return;
 	}
 	a->job.known = a->guesser.word.lane;
-	a->job.share = (uint32_t)(a->job.known ? a->guesser.try.account : a->guesser.try.place.host.prefix * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	a->job.share = ledger_share(a->auth, &a->guesser);
 	a->job.may = may_still;
 	a->job.done = hashed;
 	a->working = hasher_begin(&a->auth->hasher, &a->job);
 	if (a->working)
 		attempt_phase_enter(a->session, PHASE_WAITING);
 	else
-		cannot(a, "too many logins wait for a worker");
+		crowded_out(a);
 }
 
 static void

@@ -48,6 +48,15 @@ ledger_ask_again(struct auth *a, struct guesser *g)
 	return !g->word.stop;
 }
 
+uint32_t
+ledger_share(const struct auth *a, const struct guesser *g)
+{
+	uint64_t prefix = g->try.place.wide.prefix;
+
+	/* Keyed: nobody may choose who he shares with. */
+	return (uint32_t)(g->word.lane ? g->try.account : guess_secret(a->ledger.guess, (struct span){ (const uint8_t *)&prefix, sizeof prefix }));
+}
+
 void
 ledger_passed(struct auth *a, const struct guesser *g)
 {
@@ -90,22 +99,25 @@ say_exhausted(const struct guesser *g, const char *peer)
 }
 
 void
-ledger_say_refused(struct auth *a, const struct guesser *g, const char *peer)
+ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, const char *peer)
 {
-	struct ledger *ledger = &a->ledger;
-	uint64_t now = uv_now(a->loop);
+	uint64_t now = uv_now(a->loop), *when = &a->ledger.said[which].when;
+	uint32_t *unsaid = &a->ledger.said[which].unsaid;
 	struct log_line l;
 
-	ledger->unsaid++;
-	if (now - ledger->said < AUTH_ALARM_MS && ledger->said != 0)
+	++*unsaid;
+	if (*when != 0 && now - *when < AUTH_SAY_MS)
 		return;
-	log_begin(&l, LOG_NOTE, "auth-not-checked");
+	log_begin(&l, which == LEDGER_REFUSED ? LOG_NOTE : LOG_WARN, which == LEDGER_REFUSED ? "auth-not-checked" : "auth-crowded");
 	log_text(&l, "peer", peer);
-	log_u64(&l, "until", g->word.until / 1000);
-	log_u64(&l, "count", ledger->unsaid);
+	if (which == LEDGER_REFUSED)
+		log_u64(&l, "until", g->word.until / 1000);
+	else
+		log_text(&l, "reason", "too many logins wait for a worker: 454");
+	log_u64(&l, "count", *unsaid);
 	log_end(&l);
-	ledger->said = now;
-	ledger->unsaid = 0;
+	*when = now;
+	*unsaid = 0;
 }
 
 void

@@ -4,6 +4,7 @@
  *
  * Logins: anybody, password "secret". "slow" gets no answer, "gone" kills 3_auth.
  * Senders: local part "denied" is refused, "nobody-answers" gets no answer. Authors: local part "evil" is refused.
+ * Messages by their number of recipients: see enum bed_rcpts; else they may go.
  * Commits by reverse-path: "full@" disk full, "crash@" kills 4_spool, "mute@" no answer, else OK.
  */
 #ifndef POSTERN_TESTS_FRONT_BED_H
@@ -15,6 +16,8 @@
 #include "os/channel.h"
 #include "signer_bed.h"
 #include "tls/client.h"
+
+enum bed_rcpts { BED_SLOW = 7, BED_LOCKED = 8, BED_HELD = 9, BED_LATE = 10, BED_CRASH = 11 };
 
 struct front_bed {
 	pid_t front, auth, spool;

@@ -163,7 +163,7 @@ static int
 tear_down(void **state)
 {
 	struct fixture *x = *state;
-	static const char *const files[] = { "users", "users.lock", "auth/last-used", "auth/fake-salts", "auth/attempts", "auth/attempts.key",
+	static const char *const files[] = { "users", "users.lock", "auth/last-used", "auth/fake-salts", "auth/attempts", "auth/attempts.key", "auth/habits", "auth/habits.damaged",
 		"auth", "passwd" };
 	char path[128];
 
@@ -399,6 +399,92 @@ too_many_passwords_wait(void **state)
 	assert_true(x->seen.busy > 0 && x->seen.refused >= AUTH_EXPENSIVE_WAITING_MAX);
 }
 
+/* ---- guessing (policy/guess.h) ---- */
+
+/* One guess of a session of its own, peer at 198.51.100.N. */
+static enum fail
+guess_from(struct fixture *x, unsigned n, uint32_t session, const char *login, const char *password, uint32_t flags)
+{
+	char peer[24];
+	uint8_t said[200];
+	struct buf b = BUF_OVER(said);
+	struct auth_start s = { .mechanism = SMTP_AUTH_PLAIN, .has_initial = 1, .helo = SPAN("client.example.org"), .flags = flags };
+
+	(void)snprintf(peer, sizeof peer, "198.51.100.%u", n);
+	assert_true(buf_put_byte(&b, 0) && buf_put_text(&b, login) && buf_put_byte(&b, 0) && buf_put_text(&b, password));
+	s.peer = span_of(peer);
+	s.initial = buf_span(&b);
+	assert_true(channel_send(x->front, AUTH_START, session, auth_start_layout, &s));
+	(void)wait_frame(x);
+	return (enum fail)result(x).fail;
+}
+
+static unsigned
+guesses_from(struct fixture *x, unsigned n, const char *login, unsigned count, uint32_t flags)
+{
+	unsigned looked = 0;
+
+	x->auth->pause_ms = 1;
+	for (uint32_t i = 0; i < count; i++) {
+		char word[32];
+		enum fail f;
+
+		(void)snprintf(word, sizeof word, "guess %u", i);
+		f = guess_from(x, n, 1000 * n + i, login, word, flags);
+		assert_true(f == FAIL_CREDENTIALS || f == FAIL_GUESSING);
+		looked += f == FAIL_CREDENTIALS;
+	}
+	return looked;
+}
+
+static void
+ten_guesses_and_no_more(void **state)
+{
+	struct fixture *x = *state;
+
+	/* At home before anybody guesses; with a key whose hash is remembered. */
+	assert_int_equal(guess_from(x, 1, 1, "alice", "correct horse", 0), OK);
+	assert_int_equal(guess_from(x, 2, 2, "alice", x->key, 0), OK);
+	assert_int_equal(guesses_from(x, 7, "alice", 14, 0), 10);
+	assert_int_equal(guesses_from(x, 8, "nobody", 14, 0), 10);
+	assert_int_equal(guess_from(x, 7, 3, "Alice@example.org", "correct horse", 0), FAIL_GUESSING);
+	assert_int_equal(guess_from(x, 7, 4, "alice/laptop", x->shop, 0), FAIL_GUESSING);
+	/* A key that was found right once is no guess. */
+	assert_int_equal(guess_from(x, 7, 5, "alice/laptop", x->key, 0), OK);
+	assert_int_equal(guess_from(x, 1, 6, "alice", "correct horse", 0), OK);
+	assert_int_equal(guess_from(x, 9, 7, "alice", "correct horse", 0), OK);
+}
+
+static void
+a_proxy_is_never_punished(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_start s = { .mechanism = SMTP_AUTH_PLAIN, .flags = 2 };
+
+	assert_int_equal(guesses_from(x, 7, "nobody/key", 40, AUTH_PEER_IS_PROXY), 40);
+	assert_int_equal(guess_from(x, 7, 1, "alice", "correct horse", AUTH_PEER_IS_PROXY), OK);
+	/* Other flags are not known. */
+	assert_true(channel_send(x->front, AUTH_START, 2, auth_start_layout, &s));
+	(void)wait_frame(x);
+	assert_true(x->seen.closed);
+	connect_front(x);
+}
+
+static void
+scram_is_counted_too(void **state)
+{
+	struct fixture *x = *state;
+	unsigned refused = 0;
+
+	x->auth->pause_ms = 1;
+	for (uint32_t i = 0; i < 14; i++) {
+		scram(x, 100 + i, "alice", "wrong", false, NULL);
+		refused += result(x).fail == FAIL_GUESSING;
+	}
+	assert_int_equal(refused, 4);
+	assert_int_equal(guess_from(x, 1, 1, "alice", "correct horse", 0), OK);
+}
+
 /* ---- order ---- */
 
 static void
@@ -564,7 +650,7 @@ static void
 an_idle_session_is_small(void **state)
 {
 	(void)state;
-	assert_true(sizeof(struct session) <= 40);
+	assert_true(sizeof(struct session) <= 56);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -575,7 +661,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
-		TEST(too_many_passwords_wait), TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
+		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too),
+		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		cmocka_unit_test(an_idle_session_is_small),
 	};

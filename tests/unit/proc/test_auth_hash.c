@@ -1,0 +1,149 @@
+/* Who is hashed when: the known first, strangers never on every thread, a full line shared out. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "proc/3_auth.h"
+
+enum { JOBS = AUTH_EXPENSIVE_WAITING_MAX + 40 };
+
+struct order {
+	struct hash_job job;
+	unsigned ended;                 /* how many had ended before it, from 1; 0: not yet */
+	bool forbidden;
+};
+
+static struct order orders[JOBS];
+static struct candidate candidate;
+static struct hasher hasher;
+static uv_loop_t loop;
+static unsigned ended;
+
+static void
+done(struct hash_job *job)
+{
+	((struct order *)(void *)job)->ended = ++ended;
+}
+
+static bool
+may(struct hash_job *job)
+{
+	return !((struct order *)(void *)job)->forbidden;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	memset(orders, 0, sizeof orders);
+	memset(&candidate, 0, sizeof candidate);
+	ended = 0;
+	candidate.check = CHECK_PASSWORD;
+	assert_true(verifier_derive(&candidate.verifier, SPAN("right"), SPAN("salt"), 20000));
+	assert_int_equal(uv_loop_init(&loop), 0);
+	hasher_init(&hasher, &loop);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	for (unsigned cost = 0; cost < HASH_COSTS; cost++)
+		if (hasher.running[cost] + hasher.strangers[cost] + hasher.line[cost][0].waiting + hasher.line[cost][1].waiting > 0)
+			return 1;
+	return uv_loop_close(&loop);
+}
+
+static bool
+begin(unsigned i, bool known, uint32_t share, const char *secret)
+{
+	orders[i].job = (struct hash_job){ .candidate = &candidate, .secret = span_of(secret), .share = share, .known = known,
+		.may = may, .done = done };
+	return hasher_begin(&hasher, &orders[i].job);
+}
+
+static void
+the_known_go_first(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		assert_true(begin(i, false, i, "wrong"));
+	assert_true(begin(40, true, 1, "right"));
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(orders[40].job.matched && orders[40].job.fate == HASH_DONE);
+	/* Before all but those that were with a worker already. */
+	assert_in_range(orders[40].ended, 1, 4);
+	assert_int_equal(ended, 41);
+}
+
+static void
+what_may_no_longer_be_looked_at_is_not(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		assert_true(begin(i, false, 7, "right"));
+		orders[i].forbidden = true;
+	}
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(orders[i].job.fate, orders[i].job.matched ? HASH_DONE : HASH_STOPPED);
+	assert_int_equal(orders[19].job.fate, HASH_STOPPED);
+	assert_int_equal(ended, 20);
+}
+
+/* One network has filled the line; others come in, each for one of its own. */
+static void
+a_full_line_is_shared_out(void **state)
+{
+	unsigned i = 0, crowded = 0;
+
+	(void)state;
+	while (begin(i, false, 7, "wrong"))
+		i++;
+	assert_true(i >= AUTH_EXPENSIVE_WAITING_MAX);
+	for (unsigned k = 0; k < 20; k++)
+		assert_true(begin(i + 1 + k, false, 100 + k, "wrong"));
+	for (unsigned k = 0; k < i; k++)
+		crowded += orders[k].job.fate == HASH_CROWDED;
+	assert_int_equal(crowded, 20);
+	assert_int_equal(orders[i - 1].job.fate, HASH_CROWDED);
+	assert_int_equal(orders[0].job.fate, HASH_DONE);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(ended, i + 20);
+}
+
+/* A person's password takes long, a sender key does not: neither waits for the other's kind. */
+static void
+sender_keys_have_their_own_line(void **state)
+{
+	static struct candidate key;
+
+	(void)state;
+	key.check = CHECK_KEY;
+	assert_true(verifier_derive(&key.verifier, SPAN("right"), SPAN("salt"), 1));
+	for (unsigned i = 0; i < 40; i++)
+		assert_true(begin(i, false, i, "wrong"));
+	orders[40].job = (struct hash_job){ .candidate = &key, .secret = SPAN("right"), .may = may, .done = done };
+	assert_true(hasher_begin(&hasher, &orders[40].job));
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_in_range(orders[40].ended, 1, 4);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(the_known_go_first), TEST(what_may_no_longer_be_looked_at_is_not), TEST(a_full_line_is_shared_out),
+		TEST(sender_keys_have_their_own_line),
+	};
+
+	(void)alarm(120);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
