@@ -205,6 +205,8 @@ draft_commit(struct channel *c, const struct frame *f)
 		for (size_t at = 0; at < d->size;)
 			at += (size_t)write(stored_fd, d->p + at, d->size - at);
 		say('c');
+		if ((m.flags & MAIL_HOLD) != 0)
+			say('h');
 	}
 	channel_send(c, SPOOL_COMMITTED, f->session, spool_committed_layout, &answer);
 }

@@ -24,7 +24,7 @@ struct front_bed {
 	struct signer_bed signer;       /* the real one */
 	int master;                     /* our end of the front's descriptor 3 */
 	int stored;                     /* what 4_spool stored comes out here: "LEN\n" and the content */
-	int said;                       /* one octet for each AUTH_END (e), SPOOL_ABORT (a), SPOOL_COMMIT (c) */
+	int said;                       /* one octet for each AUTH_END (e), SPOOL_ABORT (a), SPOOL_COMMIT (c, and h when held) */
 	int said_in, stored_in;
 	uint16_t port_implicit, port_clear;
 	struct tls_client *tls;
