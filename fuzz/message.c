@@ -14,6 +14,9 @@ static const struct layout *const layouts[] = {
 	&auth_verdict_layout, &spool_mail_layout, &spool_rcpt_layout, &spool_commit_layout, &spool_committed_layout,
 	&spool_state_layout, &relay_segment_layout, &relay_try_layout, &relay_result_layout, &queue_list_layout,
 	&queue_which_layout, &queue_entry_layout, &queue_recipient_layout, &queue_end_layout,
+	&queue_held_layout, &guard_outcome_layout, &guard_notice_layout, &guard_hold_layout, &child_alarm_layout,
+	&auth_spend_layout, &auth_spent_layout, &ledger_which_layout, &ledger_attempt_layout, &ledger_lock_layout,
+	&sign_ask_layout, &sign_answer_layout,
 };
 
 union any_message {
@@ -29,6 +32,18 @@ union any_message {
 	struct queue_entry queue_entry;
 	struct queue_recipient queue_recipient;
 	struct queue_end queue_end;
+	struct queue_held queue_held;
+	struct guard_outcome guard_outcome;
+	struct guard_notice guard_notice;
+	struct guard_hold guard_hold;
+	struct child_alarm child_alarm;
+	struct auth_spend auth_spend;
+	struct auth_spent auth_spent;
+	struct ledger_which ledger_which;
+	struct ledger_attempt ledger_attempt;
+	struct ledger_lock ledger_lock;
+	struct sign_ask sign_ask;
+	struct sign_answer sign_answer;
 };
 
 static void

@@ -51,6 +51,7 @@ payload_any(struct span payload)
 	struct message_record m;
 	struct result_record r;
 	struct chunk_record c;
+	struct held_record held;
 	size_t at;
 
 	if (message_parse(payload, &m)) {
@@ -64,6 +65,8 @@ payload_any(struct span payload)
 		same_again(result_record_layout, &r, payload);
 	if (fields_parse(chunk_record_layout, payload, &c))
 		same_again(chunk_record_layout, &c, payload);
+	if (fields_parse(held_record_layout, payload, &held))
+		same_again(held_record_layout, &held, payload);
 }
 
 static void
@@ -92,7 +95,7 @@ make_right(uint8_t *p, size_t n)
 {
 	for (size_t at = 0; at + RECORD_HEADER <= n;) {
 		uint32_t room = (uint32_t)(n - at - RECORD_HEADER) / RECORD_ALIGN * RECORD_ALIGN;
-		struct record_header h = { .kind = 1 + u32_get(p + at + 32) % RECORD_VOID, .length = u32_get(p + at + 4) % 4096,
+		struct record_header h = { .kind = 1 + u32_get(p + at + 32) % RECORD_KINDS, .length = u32_get(p + at + 4) % 4096,
 			.salt = 1, .sequence = at };
 
 		if (h.length > room)

@@ -11,26 +11,29 @@
 #include "cmd/queue.h"
 #include "cmd/settings.h"
 
-enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78 };
+enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255 };
 
 static const char usage[] =
-    "usage: postern queue [list [ADDRESS]] [--json]\n"
+    "usage: postern queue [list [ADDRESS]] [--held] [--json]\n"
     "       postern queue show ID [--json]\n"
     "       postern queue retry ID|all\n"
     "       postern queue drop ID\n"
+    "       postern queue hold|release|purge ID | --principal LOGIN\n"
     "       all: [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "Shows and changes what waits in the spool of the running server. ADDRESS is a sender, a recipient or a recipient's domain.\n"
+    "What is held waits until it is released, or purged: dropped, and nobody is told. LOGIN alice has what alice/laptop sent, too.\n"
     "Exit status 0: done; 66: no such message; 69: the server is not running.\n";
 
-enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP };
+enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
 
 struct query {
 	struct settings settings;
 	enum verb verb;
 	const char *what;               /* ID, address, "all", or NULL */
+	const char *principal;          /* or NULL */
 	uint64_t id;
-	bool json;
+	bool json, held;
 	/* The conversation. */
 	uv_loop_t loop;
 	struct channel *channel;
@@ -41,13 +44,17 @@ struct query {
 /* ---- the command line ---- */
 static const struct verb_row {
 	const char *name;
-	enum verb verb;
-	bool needs_id;
+	uint16_t question;
+	bool principals;                /* takes --principal instead of an id */
+	const char *done;               /* what has happened to so many messages */
 } verbs[] = {
-	{ "list", VERB_LIST, false },
-	{ "show", VERB_SHOW, true },
-	{ "retry", VERB_RETRY, true },
-	{ "drop", VERB_DROP, true },
+	[VERB_LIST] = { "list", QUEUE_LIST, false, NULL },
+	[VERB_SHOW] = { "show", QUEUE_SHOW, false, NULL },
+	[VERB_RETRY] = { "retry", QUEUE_RETRY, false, "to be tried now" },
+	[VERB_DROP] = { "drop", QUEUE_DROP, false, "dropped" },
+	[VERB_HOLD] = { "hold", QUEUE_HOLD, true, "held" },
+	[VERB_RELEASE] = { "release", QUEUE_RELEASE, true, "released, to be tried now" },
+	[VERB_PURGE] = { "purge", QUEUE_PURGE, true, "dropped for good" },
 };
 
 static bool
@@ -60,7 +67,7 @@ take_word(struct query *q, const char *word, unsigned *words)
 	}
 	for (size_t i = 0; *words == 1 && i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(word, verbs[i].name) == 0) {
-			q->verb = verbs[i].verb;
+			q->verb = (enum verb)i;
 			return true;
 		}
 	return false;
@@ -71,11 +78,19 @@ check_words(struct query *q, struct buf *why)
 {
 	bool all = q->verb == VERB_RETRY && q->what != NULL && strcmp(q->what, "all") == 0;
 
-	if (q->verb == VERB_LIST || all)
+	if (q->principal != NULL && (!verbs[q->verb].principals || q->what != NULL))
+		return buf_put_text(why, q->what != NULL ? "either a queue id or --principal, not both"
+		    : "--principal goes with hold, release and purge") && false;
+	if (q->principal != NULL && (q->principal[0] == '\0' || strlen(q->principal) > LOGIN_MAX))
+		return buf_put_text(why, "that is not a login") && false;
+	if (q->held && q->verb != VERB_LIST)
+		return buf_put_text(why, "--held goes with list") && false;
+	if (q->verb == VERB_LIST || q->principal != NULL || all)
 		return true;
 	if (q->what != NULL && queue_id_parse(span_of(q->what), &q->id))
 		return true;
-	return buf_put_text(why, q->what == NULL ? "the queue id is missing" : "that is not a queue id") && false;
+	return buf_put_text(why, q->what != NULL ? "that is not a queue id" : verbs[q->verb].principals
+	    ? "the queue id, or --principal LOGIN, is missing" : "the queue id is missing") && false;
 }
 
 static bool
@@ -94,6 +109,10 @@ take_arguments(struct query *q, int argc, char **argv, struct buf *why)
 		}
 		if (strcmp(argv[i], "--json") == 0)
 			q->json = true;
+		else if (strcmp(argv[i], "--held") == 0)
+			q->held = true;
+		else if (strcmp(argv[i], "--principal") == 0 && i + 1 < argc && q->principal == NULL)
+			q->principal = argv[++i];
 		else if (argv[i][0] == '-' || !take_word(q, argv[i], &words))
 			return buf_put_text(why, "not understood: ") && buf_put_text(why, argv[i]) && false;
 	}
@@ -164,15 +183,18 @@ on_closed(void *arg, struct channel *c)
 static void
 ask_once(struct query *q, uint64_t after)
 {
-	static const uint16_t types[] = { QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP };
-	struct queue_list list = { .after = after, .address = span_of(q->what) };
+	uint16_t question = verbs[q->verb].question;
+	struct queue_list list = { .after = after, .held = q->held, .address = span_of(q->what) };
 	struct queue_which which = { q->id };
+	struct queue_held held = { q->id, span_of(q->principal) };
 
 	q->ended = false;
 	if (q->verb == VERB_LIST)
-		(void)channel_send(q->channel, types[q->verb], 1, queue_list_layout, &list);
+		(void)channel_send(q->channel, question, 1, queue_list_layout, &list);
+	else if (verbs[q->verb].principals)
+		(void)channel_send(q->channel, question, 1, queue_held_layout, &held);
 	else
-		(void)channel_send(q->channel, types[q->verb], 1, queue_which_layout, &which);
+		(void)channel_send(q->channel, question, 1, queue_which_layout, &which);
 	while (!q->ended)
 		(void)uv_run(&q->loop, UV_RUN_DEFAULT);
 }
@@ -230,9 +252,8 @@ report(struct query *q)
 		(void)fprintf(stderr, "postern queue: %s\n", a->words);
 		return a->end.fail == FAIL_ARGUMENT ? EXIT_NOINPUT : EXIT_OS;
 	}
-	if (q->verb == VERB_RETRY || q->verb == VERB_DROP) {
-		(void)printf("%s: %u message%s\n", q->verb == VERB_DROP ? "dropped" : "to be tried now", a->end.count,
-		    a->end.count == 1 ? "" : "s");
+	if (verbs[q->verb].done != NULL) {
+		(void)printf("%s: %u message%s\n", verbs[q->verb].done, a->end.count, a->end.count == 1 ? "" : "s");
 		return EXIT_FINE;
 	}
 	if (!q->json)

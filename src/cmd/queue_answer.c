@@ -52,7 +52,7 @@ queue_row_add(struct queue_answer *a, const struct queue_entry *entry)
 	row = &a->row[a->rows];
 	e = &row->entry;
 	*e = *entry;
-	row->text = keep((struct span *[]){ &e->reverse_path, &e->login, &e->peer, &e->tls, &e->last }, 5);
+	row->text = keep((struct span *[]){ &e->reverse_path, &e->login, &e->peer, &e->tls, &e->last, &e->why }, 6);
 	a->rows += row->text != NULL;
 	return row->text != NULL;
 }

@@ -69,6 +69,19 @@ print_field(const char *name, struct span value)
 	(void)putchar('\n');
 }
 
+/* Since when, why, and what to do about it. */
+static void
+print_held(const struct queue_entry *e)
+{
+	char id[16], since[32];
+
+	queue_id_text(e->id, id);
+	queue_time(e->held, since);
+	(void)printf("              held since %s: ", since);
+	print_span(e->why);
+	(void)printf("\n              (postern queue release %s lets it go, purge drops it)\n", id);
+}
+
 static void
 print_row(const struct queue_entry *e)
 {
@@ -78,9 +91,11 @@ print_row(const struct queue_entry *e)
 	queue_time(e->arrival, arrival);
 	queue_time(e->next_try, next);
 	(void)printf("%s  %s  %8llu  %u/%u  %s  <", id, arrival, (unsigned long long)e->size, e->waiting, e->rcpts,
-	    e->next_try == 0 ? "being tried         " : next);
+	    e->held != 0 ? "held                " : e->next_try == 0 ? "being tried         " : next);
 	print_span(e->reverse_path);
 	(void)printf(">\n");
+	if (e->held != 0)
+		print_held(e);
 	if (e->last.len > 0) {
 		(void)printf("              try %u: ", e->attempts);
 		print_span(e->last);
@@ -155,11 +170,12 @@ row_of(const struct queue_entry *e)
 	char id[16];
 
 	queue_id_text(e->id, id);
-	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "id", id,
+	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id,
 	    "arrived", time_of(e->arrival), "size", (json_int_t)e->size, "next_try", time_of(e->next_try),
-	    "being_tried", e->next_try == 0, "recipients", (json_int_t)e->rcpts, "waiting", (json_int_t)e->waiting,
+	    "being_tried", e->next_try == 0 && e->held == 0, "recipients", (json_int_t)e->rcpts, "waiting", (json_int_t)e->waiting,
 	    "attempts", (json_int_t)e->attempts, "from", text_of(e->reverse_path), "login", text_of(e->login),
-	    "peer", text_of(e->peer), "tls", text_of(e->tls), "last", text_of(e->last));
+	    "peer", text_of(e->peer), "tls", text_of(e->tls), "last", text_of(e->last),
+	    "held", time_of(e->held), "why_held", e->held == 0 ? json_null() : text_of(e->why));
 }
 
 static json_t *

@@ -53,6 +53,23 @@ check_closed(const struct settings *s, const char *key, const struct conf_text *
 	return refuse(s, key, path->p, "may be read by others; right would be chmod 600", why);
 }
 
+/* The server runs it: it must be a program, and nobody else's to change. */
+static bool
+check_program(const struct settings *s, const char *key, const struct conf_text *path, struct buf *why)
+{
+	struct stat st;
+
+	if (path->p[0] == '\0')
+		return true;
+	if (stat(path->p, &st) != 0)
+		return refuse(s, key, path->p, strerror(errno), why);
+	if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
+		return refuse(s, key, path->p, "is not a program; right would be chmod 755", why);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return refuse(s, key, path->p, "may be changed by others; right would be chmod 755", why);
+	return true;
+}
+
 /* A directory that can be written, or one that can be made below the first parent that is there. */
 static bool
 check_writable(const struct settings *s, const char *key, const char *path, struct buf *why)
@@ -99,7 +116,7 @@ settings_check(const struct settings *s, struct buf *why)
 	    check_closed(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) &&
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
-	    check_readable(s, "passwd-file", &c->passwd_file, why) &&
+	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
 	    check_writable(s, "state-dir", c->state_dir.p, why) && check_writable(s, "spool-dir", c->spool_dir.p, why) &&
 	    (c->relay.kind != CONF_RELAY_MAILDIR || check_writable(s, "relay", c->relay.directory.p, why));
 }

@@ -66,6 +66,7 @@ struct conf {
 	struct conf_text passwd_file;           /* imported crypt(3) hashes; empty: none */
 	struct conf_text control_socket;        /* for `postern queue`; default STATE/control */
 	struct conf_text ledger_socket;         /* for `postern user attempts` and its kin; default STATE/ledger */
+	struct conf_text alarm_command;         /* program that tells the operator; empty: none */
 	struct conf_listen listen[CONF_LISTEN_MAX];
 	uint32_t listens;
 	struct conf_certificate certificate[CONF_CERTIFICATES_MAX];     /* the first one answers without SNI */

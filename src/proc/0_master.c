@@ -352,10 +352,12 @@ run(struct master *m)
 	timer_begin(m, &m->watch, on_watch, WATCH_MS);
 	timer_begin(m, &m->day, on_day, DAY_MS);
 	timer_begin(m, &m->tickets, on_tickets, TICKETS_MS);
+	master_alarms_init(m);
 	master_children_init(m, front_count(&m->conf));
 	m->status = 0;
 	start_stage(m, STAGE_SPOOL);
 	(void)uv_run(&m->loop, UV_RUN_DEFAULT);
+	master_alarms_end(m);
 	log_say(LOG_NOTE, "stopped", NULL);
 	uv_walk(&m->loop, close_handle, NULL);
 	(void)uv_run(&m->loop, UV_RUN_DEFAULT);

@@ -26,6 +26,10 @@ enum {
 	DAY_MS = 24 * 3600 * 1000,
 	ENDING_DAYS = 14,                       /* left to a certificate from which we warn, daily */
 	TICKETS_MS = DAY_MS / 2,
+	ALARM_MS = 60000,                       /* alarm-command may run so long */
+	ALARMS_WAITING = 16,                    /* for the one that runs */
+	ALARMS_HOUR = 120,
+	ALARMS_PERIOD_MS = 3600 * 1000,
 };
 
 /* 0 to 3, in the order of the start; the drain goes the other way round. */
@@ -72,6 +76,21 @@ struct certificates {
 	size_t count;
 };
 
+/* NUL-terminated, without control characters. */
+struct alarm { char event[33], login[256], words[401]; };
+
+struct alarms {
+	uv_process_t process;
+	uv_timer_t limit;
+	struct alarm waiting[ALARMS_WAITING];   /* a ring */
+	size_t first, count;
+	uint64_t begun;                         /* of the one that runs; ms of the loop's clock, as all here */
+	uint64_t hour_begun;
+	unsigned hour_count, limit_ms;
+	bool running;                           /* or its handle is not closed yet */
+	bool overdue, dropped;
+};
+
 enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_DRAINING, MASTER_ENDED };
 
 struct master {
@@ -89,6 +108,7 @@ struct master {
 	struct socket_bound socket[SOCKETS_MAX];
 	size_t sockets;
 	struct certificates certificates;
+	struct alarms alarms;
 	struct file_mark refused;       /* of a certificate that changed into something unusable */
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
 	bool reload_wanted;             /* SIGHUP came while starting */
@@ -118,6 +138,13 @@ void master_tell(struct master *, int stage /* -1: all */, enum message);
 void master_send_reload(struct worker *);
 /* To all fronts at once. */
 void master_send_tickets(struct master *);
+
+/* ---- 0_master_alarm.c ---- */
+void master_alarms_init(struct master *);
+/* CHILD_ALARM from 3_auth: log it, and run alarm-command. */
+void master_alarm(struct master *, struct span body);
+/* The server ends, and with it what runs. */
+void master_alarms_end(struct master *);
 
 /* ---- 0_master_listen.c ---- */
 /* Bind all of conf's listeners that m->socket has not (they are fresh); what is bound already is kept, what is no longer

@@ -259,6 +259,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		master_on_signer(w->master, w);
 	} else if (f->type == CHILD_PEER_BROKEN && w->role == ROLE_SIGNER) {
 		end_broken(w->master, f->body);
+	} else if (f->type == CHILD_ALARM && w->role == ROLE_AUTH) {
+		master_alarm(w->master, f->body);
 	}
 }
 

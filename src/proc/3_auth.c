@@ -97,6 +97,49 @@ auth_add_front(struct auth *a, uint32_t slot, int fd)
 	(void)close(fd);
 }
 
+/* ---- 4_spool ---- */
+
+static void
+on_spool_message(void *arg, struct channel *c, const struct frame *frame)
+{
+	struct auth *a = arg;
+	struct guard_outcome m;
+
+	if (frame->type == GUARD_OUTCOME && frame->fd == -1 && fields_parse(guard_outcome_layout, frame->body, &m)) {
+		habits_outcome(a, &m);
+		return;
+	}
+	log_say(LOG_FAULT, "spool-broken", "it sent what the order does not allow");
+	if (frame->fd != -1)
+		(void)close(frame->fd);
+	channel_close(c);
+	a->spool = NULL;
+}
+
+static void
+on_spool_closed(void *arg, struct channel *c)
+{
+	struct auth *a = arg;
+
+	(void)c;
+	a->spool = NULL;
+}
+
+void
+auth_add_spool(struct auth *a, int fd)
+{
+	static const struct channel_handler handler = { .message = on_spool_message, .closed = on_spool_closed };
+
+	channel_close(a->spool);
+	a->spool = channel_open(a->loop, fd, &handler, a);
+	if (a->spool != NULL) {
+		habits_tell(a);
+		return;
+	}
+	log_say(LOG_FAULT, "peer", "no memory for the spool's channel");
+	(void)close(fd);
+}
+
 /* ---- last uses ---- */
 
 static void
@@ -224,14 +267,14 @@ auth_close(struct auth *a)
 {
 	for (struct front *f = a->fronts; f != NULL; f = f->next)
 		front_end(f);
+	channel_close(a->spool);
+	a->spool = NULL;
 	/* Attempts still with a worker point to the accounts no more, but to us. */
 	while (a->attempts > 0 || a->writing || a->ledger.writing || a->habits.writing)
 		(void)uv_run(a->loop, UV_RUN_ONCE);
 	write_uses_now(a);
 	ledger_write_now(a);
 	habits_write_now(a);
-	channel_close(a->spool);
-	a->spool = NULL;
 	ledger_close(a);
 	uv_close((uv_handle_t *)&a->habits.timer, auth_handle_closed);
 	uv_close((uv_handle_t *)&a->ledger.timer, auth_handle_closed);
@@ -245,26 +288,33 @@ enum { PENDING_MAX = 64 };
 static struct {
 	struct child child;
 	struct auth *auth;
-	struct { uint32_t slot; int fd; } pending[PENDING_MAX];
+	struct { enum role role; uint32_t slot; int fd; } pending[PENDING_MAX];
 	size_t pendings;
-	int spool_fd;                   /* given before we could use it; -1: none */
 	int ledger_fd;                  /* given before we could listen on it; -1: none */
 	bool draining;
-} me = { .spool_fd = -1, .ledger_fd = -1 };
+} me = { .ledger_fd = -1 };
+
+static void
+add_peer(enum role role, uint32_t slot, int fd)
+{
+	if (role == ROLE_SPOOL)
+		auth_add_spool(me.auth, fd);
+	else
+		auth_add_front(me.auth, slot, fd);
+}
 
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
+	bool known = role == ROLE_FRONT || role == ROLE_SPOOL;
+
 	(void)arg;
-	if (role == ROLE_FRONT && me.auth != NULL) {
-		auth_add_front(me.auth, slot, fd);
-	} else if (role == ROLE_FRONT && me.pendings < PENDING_MAX) {
+	if (known && me.auth != NULL) {
+		add_peer(role, slot, fd);
+	} else if (known && me.pendings < PENDING_MAX) {
+		me.pending[me.pendings].role = role;
 		me.pending[me.pendings].slot = slot;
 		me.pending[me.pendings++].fd = fd;
-	} else if (role == ROLE_SPOOL && me.auth != NULL) {
-		auth_take_spool(me.auth, fd);
-	} else if (role == ROLE_SPOOL && me.spool_fd == -1) {
-		me.spool_fd = fd;
 	} else {
 		log_say(LOG_FAULT, "peer", "a peer that 3_auth has no business with");
 		(void)close(fd);
@@ -315,10 +365,8 @@ on_go(void *arg)
 	me.auth->idle = on_idle;
 	me.auth->alarm = on_alarm;
 	for (size_t i = 0; i < me.pendings; i++)
-		auth_add_front(me.auth, me.pending[i].slot, me.pending[i].fd);
+		add_peer(me.pending[i].role, me.pending[i].slot, me.pending[i].fd);
 	me.pendings = 0;
-	if (me.spool_fd != -1)
-		auth_take_spool(me.auth, me.spool_fd);
 	if (me.ledger_fd != -1)
 		ledger_listen(me.auth, me.ledger_fd);
 	child_ready(&me.child);

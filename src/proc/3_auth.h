@@ -11,7 +11,7 @@
 
 #include "base/fail.h"
 #include "conf/conf.h"
-#include "policy/habit.h"
+#include "proc/3_auth_habits.h"
 #include "policy/guess.h"
 #include "proc/peers.h"
 #include "sasl/server.h"
@@ -31,8 +31,6 @@ enum {
 	AUTH_PATH_MAX = 512,
 	AUTH_CONTROLS = 8,              /* commands that ask at once */
 	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
-	AUTH_HABITS_MAX = 65536,        /* logins that are watched */
-	AUTH_HABITS_MS = 10000,         /* between two writes of what they usually do */
 	AUTH_SAY_MS = 1000,             /* between two lines that say who was refused unseen */
 };
 
@@ -212,51 +210,6 @@ void ledger_free(struct auth *);
 bool ledger_attempts(struct auth *, struct channel *, const struct frame *);
 bool ledger_forgive(struct auth *, struct channel *, const struct frame *);
 
-/* ---- who sends as never before (policy/habit.h): the table and its file (3_auth_habits.c) ---- */
-
-struct habit_entry {
-	struct habit habit;
-	bool untold;                    /* 4_spool was away when its step changed */
-	char login[SASL_LOGIN_MAX + 1];
-};
-
-struct habits {
-	struct habit_entry **slot;      /* by login; open addressing, at most half full */
-	size_t slots, count;
-	uint32_t hour, day;             /* settings */
-	bool watch;                     /* setting */
-	bool changed, writing, failing;
-	int error;                      /* of the last write */
-	uv_timer_t timer;
-	uv_work_t work;
-	struct buf text;                /* being written */
-	char file[AUTH_PATH_MAX], aside[AUTH_PATH_MAX], fresh[AUTH_PATH_MAX];
-};
-
-/* A file that is damaged is set aside, and nobody has a past. */
-void habits_open(struct auth *, const struct conf *);
-void habits_free(struct auth *);
-/* NULL: never seen. */
-struct habit_entry *habits_find(const struct habits *, struct span login);
-/* NULL: no memory, or AUTH_HABITS_MAX. */
-struct habit_entry *habits_make(struct habits *, struct span login);
-/* After each change. */
-void habits_touch(struct auth *);
-/* Blocks on the disk. */
-void habits_write_now(struct auth *);
-
-/* ---- what follows from it (3_auth_spend.c) ---- */
-
-/* A login has proved itself: OK, or FAIL_DISABLED because it is locked where it comes from. */
-enum fail habits_login(struct auth *, struct span login, const struct origin *);
-bool habits_locked(const struct auth *, struct span login, const struct origin *);
-bool answer_spend(struct front *, struct session *, struct span body);
-/* A new channel to 4_spool; the one before it is gone. */
-void auth_take_spool(struct auth *, int fd);
-/* `postern user locks` and `unlock`; false: the asker is broken. */
-bool ledger_locks(struct auth *, struct channel *, const struct frame *);
-bool ledger_unlock(struct auth *, struct channel *, const struct frame *);
-
 /* ---- the operator's commands ask (3_auth_control.c) ---- */
 
 struct control {
@@ -278,6 +231,7 @@ struct auth {
 	struct accounts accounts;
 	struct hasher hasher;
 	struct front *fronts;
+	struct channel *spool;          /* GUARD_* messages; NULL while there is no 4_spool */
 	uv_timer_t note;                /* until the last uses are written */
 	uv_work_t write;
 	struct span note_text;          /* being written */
@@ -287,7 +241,6 @@ struct auth {
 	struct control control;
 	struct ledger ledger;
 	struct habits habits;
-	struct channel *spool;          /* NULL: away */
 	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;
@@ -299,6 +252,8 @@ struct auth {
 struct auth *auth_open(uv_loop_t *, const struct conf *);
 void auth_configure(struct auth *, const struct conf *);
 void auth_add_front(struct auth *, uint32_t slot, int fd);
+/* Replaces the one before. */
+void auth_add_spool(struct auth *, int fd);
 /* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
 void auth_close(struct auth *);
 /* No front is left and nothing is being written? Then say idle. */

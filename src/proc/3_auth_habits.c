@@ -1,6 +1,6 @@
 /*
  * What each principal does (policy/habit.h), by login, and on disk: STATE/auth/habits. The file is written whole, with its SHA-256 behind it,
- * by a worker: to habits.new, synced, and moved over the old one. A crash loses the last AUTH_HABITS_MS.
+ * by a worker: to habits.new, synced, and moved over the old one. A crash loses the last HABITS_MS.
  *
  *	"postern habits 1\n"  u32 count  { u32 length, login, u32 length, habit_format() } ...  SHA-256 of all that
  */
@@ -76,7 +76,7 @@ habits_make(struct habits *t, struct span login)
 
 	if (e != NULL)
 		return e;
-	if (t->count >= AUTH_HABITS_MAX || login.len > SASL_LOGIN_MAX || !grow(t))
+	if (t->count >= HABITS_MAX || login.len > SASL_LOGIN_MAX || !grow(t))
 		return NULL;
 	e = calloc(1, sizeof *e);
 	if (e == NULL)
@@ -288,7 +288,7 @@ habits_touch(struct auth *a)
 
 	t->changed = true;
 	if (!uv_is_closing((uv_handle_t *)&t->timer) && !uv_is_active((uv_handle_t *)&t->timer))
-		(void)uv_timer_start(&t->timer, on_timer, AUTH_HABITS_MS, 0);
+		(void)uv_timer_start(&t->timer, on_timer, HABITS_MS, 0);
 }
 
 void

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "os/log.h"
 #include "proc/3_auth.h"
@@ -124,7 +123,8 @@ tell_spool(struct auth *a, struct habit_entry *e)
 	if (e->untold)
 		return;         /* told when it is there again */
 	if (e->habit.step >= HABIT_HELD)
-		(void)channel_send(a->spool, GUARD_HOLD, 0, guard_hold_layout, &(struct guard_hold){ span_of(e->login) });
+		(void)channel_send(a->spool, GUARD_HOLD, 0, guard_hold_layout, 
+		    &(struct guard_hold){ span_of(e->login), { e->habit.words, e->habit.words_len } });
 	tell_owner(a, e);
 }
 
@@ -268,48 +268,20 @@ answer_spend(struct front *f, struct session *s, struct span body)
 
 /* ---- 4_spool ---- */
 
-static void
-on_spool_message(void *arg, struct channel *c, const struct frame *f)
+void
+habits_outcome(struct auth *a, const struct guard_outcome *m)
 {
-	struct auth *a = arg;
-	struct guard_outcome m;
-	struct habit_entry *e;
+	struct habit_entry *e = habits_find(&a->habits, m->login);
 
-	if (f->fd != -1 || f->type != GUARD_OUTCOME || !fields_parse(guard_outcome_layout, f->body, &m)) {
-		log_say(LOG_FAULT, "peer-broken", "spool said what it may not say");
-		channel_close(c);
-		a->spool = NULL;
-		return;
-	}
-	e = habits_find(&a->habits, m.login);
 	if (e == NULL)
 		return;
-	habit_outcome(&e->habit, m.delivered, m.bounced, now_ms());
+	habit_outcome(&e->habit, m->delivered, m->bounced, now_ms());
 	habits_touch(a);
 }
 
-static void
-on_spool_closed(void *arg, struct channel *c)
-{
-	struct auth *a = arg;
-
-	if (a->spool == c)
-		a->spool = NULL;
-}
-
 void
-auth_take_spool(struct auth *a, int fd)
+habits_tell(struct auth *a)
 {
-	static const struct channel_handler handler = { .message = on_spool_message, .closed = on_spool_closed };
-
-	if (a->spool != NULL)
-		channel_close(a->spool);
-	a->spool = channel_open(a->loop, fd, &handler, a);
-	if (a->spool == NULL) {
-		log_say(LOG_FAULT, "peer", "no memory for the spool's channel");
-		(void)close(fd);
-		return;
-	}
 	for (size_t i = 0; i < a->habits.slots; i++)
 		if (a->habits.slot[i] != NULL && a->habits.slot[i]->untold)
 			tell_spool(a, a->habits.slot[i]);

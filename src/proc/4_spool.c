@@ -50,6 +50,7 @@ look_at_clock(struct keeper *k)
 		return;
 	k->clock = clock;
 	schedule_shift(&k->spool.schedule, step);
+	spool_no_later(&k->spool, keeper_now());
 	log_begin(&l, LOG_NOTE, "clock-set");
 	log_text(&l, "direction", step < 0 ? "back" : "forward");
 	log_u64(&l, "ms", (uint64_t)(step < 0 ? -step : step));
@@ -75,6 +76,7 @@ settle(struct keeper *k, uint64_t took)
 	log_hold();
 	(void)spool_settle(&k->spool);
 	front_flush_all(k);
+	hold_settled(k);
 	log_release();
 	spool_tidy(&k->spool);
 	front_tell_all(k);
@@ -124,6 +126,7 @@ leave(struct keeper *k)
 	front_close_all(k);
 	relay_close(k);
 	control_close(k);
+	guard_close(k);
 	(void)uv_check_stop(&k->turn);
 	(void)uv_timer_stop(&k->tick);
 	(void)uv_timer_stop(&k->lazy);
@@ -138,7 +141,7 @@ go_on_draining(struct keeper *k)
 {
 	struct journal *j = &k->spool.journal;
 
-	if ((k->commits > 0 || k->tries_out > 0) && uv_now(&k->child.loop) < k->drain_by)
+	if ((k->commits > 0 || k->tries_out > 0 || k->walking > 0) && uv_now(&k->child.loop) < k->drain_by)
 		return;
 	if (j->running)
 		return;
@@ -162,6 +165,10 @@ arm_due(struct keeper *k)
 	uint64_t when = schedule_when(&k->spool.schedule), now;
 
 	(void)uv_timer_stop(&k->due);
+	if (k->walking > 0) {
+		(void)uv_timer_start(&k->due, on_due, journal_crowded(&k->spool.journal) ? KEEPER_LAZY_MS : 0, 0);
+		return;
+	}
 	if (k->relay == NULL || k->draining || when == UINT64_MAX || channel_congested(k->relay))
 		return;
 	now = keeper_now();
@@ -191,8 +198,9 @@ keeper_turn(struct keeper *k)
 
 	if (!k->opened)
 		return;
+	hold_step(k);
 	for (unsigned i = 0; i < KEEPER_BATCHES; i++) {
-		if (!k->draining)
+		if (!k->draining && k->walking == 0)
 			relay_pump(k);
 		if (!journal_pressing(j) || !write_batch(k))
 			break;
@@ -232,6 +240,7 @@ on_tick(uv_timer_t *timer)
 	plan_sweep(&k->spool, keeper_now());
 	if (!k->draining)
 		relay_overdue(k);
+	guard_flush(k);
 	/* A batch that found no room tries again. */
 	if (k->spool.journal.state == FAIL_DISK_FULL)
 		write_batch(k);
@@ -297,6 +306,7 @@ on_go(void *arg)
 	(void)uv_check_start(&k->turn, on_turn);
 	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
 	front_go_all(k);
+	guard_pause(k);
 	child_ready(&k->child);
 	keeper_turn(k);
 }
@@ -330,6 +340,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		front_open(arg, slot, fd);
 	else if (role == ROLE_RELAY)
 		relay_open(arg, fd);
+	else if (role == ROLE_AUTH)
+		guard_open(arg, fd);
 	else
 		(void)close(fd);
 }

@@ -6,6 +6,8 @@
  *	4_spool_relay.c     messages go to 5_relay as tries
  *	4_spool_result.c    what happened to them
  *	4_spool_notice.c    notifications to senders
+ *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held
+ *	4_spool_hold.c      what waits for the operator: hold, release, purge
  *	4_spool_control.c   `postern queue`
  *
  * Everything lives in one thread but the batch that is being written.
@@ -37,6 +39,9 @@ enum {
 	KEEPER_CLOCK_MS = 5000,         /* by which the clock must have been set to be noticed */
 	KEEPER_OVERDUE_MOST = 256,      /* messages of dead destinations ended in one tick */
 	KEEPER_DRAIN_MS = 2000,         /* what runs gets so long when we are told to finish; less than the master's patience */
+	KEEPER_WALKS = KEEPER_CONTROLS + 16,    /* holds, releases, purges under way; the first for operators, the rest for 3_auth */
+	KEEPER_OUTCOMES = 64,           /* principals whose outcomes gather for one tick */
+	KEEPER_NOTICES_HOUR = 120,      /* mails of ours to owners */
 	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
 };
 
@@ -70,6 +75,7 @@ struct try {
 	bool dropped;                   /* the operator dropped the message meanwhile */
 	struct try_rcpt *rcpt;
 	struct buf text;
+	uint32_t login_at, login_len;   /* in text */
 	uint64_t segment;               /* that the relay reads, or 0: many, in hold. They stay until it is done */
 	struct hold *hold;
 	uint32_t holds;
@@ -77,6 +83,36 @@ struct try {
 
 struct control {
 	struct channel *channel;
+};
+
+enum walk_phase { WALK_FREE, WALK_WALKING, WALK_SYNCING };
+
+/* A hold, release or purge under way: 4_spool_hold.c. */
+struct hold_walk {
+	uint64_t id;                    /* 0: all of login's */
+	uint64_t sequence;              /* of the last record it wrote */
+	struct channel *channel;        /* who waits for the answer, or NULL */
+	size_t login_len, words_len;
+	uint32_t session, account, cursor, count;
+	uint16_t verb;                  /* QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE */
+	uint8_t state;                  /* enum walk_phase */
+	bool guard;                     /* 3_auth wants it */
+	uint8_t login[255], words[HELD_WORDS_MAX];
+};
+
+struct hold_order {
+	uint16_t verb;
+	struct channel *channel;        /* NULL: 3_auth wants it */
+	uint32_t session;
+	uint64_t id;                    /* or 0 and a login */
+	struct span login, words;
+};
+
+/* Recipients of a principal that have become final since the last tick. */
+struct outcome_sum {
+	uint8_t login[255];
+	size_t login_len;
+	uint32_t delivered, bounced;
 };
 
 struct keeper {
@@ -87,7 +123,14 @@ struct keeper {
 	struct front *front[KEEPER_FRONTS];
 	struct front_session *spare;
 	uint32_t commits;               /* waiting for their answer */
-	struct channel *relay;
+	struct channel *relay, *guard;  /* guard: 3_auth */
+	struct outcome_sum outcome[KEEPER_OUTCOMES];
+	size_t outcomes;
+	uint32_t notices;               /* to owners, since notices_since */
+	uint64_t notices_since;
+	struct hold_walk walk[KEEPER_WALKS];
+	uint32_t walking;               /* of them that are WALKING */
+	bool guard_paused;
 	struct try *try;
 	uint32_t tries, tries_max, tries_free, tries_out;
 	struct control control[KEEPER_CONTROLS];
@@ -124,6 +167,8 @@ void front_flush_all(struct keeper *);
 /* Let fronts go on, or hold them back while too much is gathered. */
 void front_pause_all(struct keeper *, bool paused);
 void front_close_all(struct keeper *);
+/* What fronts are bringing just now for this login will be held. */
+void front_hold(struct keeper *, struct span login);
 
 /* 4_spool_relay.c */
 void relay_open(struct keeper *, int fd);
@@ -140,8 +185,8 @@ void try_free(struct keeper *, struct try *);
 /* 4_spool_result.c */
 void try_result(struct keeper *, struct try *, struct try_rcpt *, const struct relay_result *);
 void try_end(struct keeper *, struct try *);
-/* Is the message's time over, or its sender to be told of the delay? */
-bool try_overdue(const struct keeper *, const struct entry *, uint64_t now);
+/* Is the time of the job's message over, or its sender to be told of the delay at this destination? */
+bool try_overdue(const struct keeper *, uint32_t job, uint64_t now);
 /* One of the try's recipients as it was sent, and its result; false: it has none. */
 void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
 bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);
@@ -157,6 +202,27 @@ struct notice_row {
 };
 /* Write a notice about rows (1 to DSN_RECIPIENTS_MAX of one action) of the message in slot to its sender. False: it could not be. */
 bool notice_write(struct keeper *, uint32_t slot, const struct notice_row *, size_t rows);
+
+/* 4_spool_guard.c */
+void guard_open(struct keeper *, int fd);
+void guard_close(struct keeper *);
+/* Listen to it or not, as things stand. */
+void guard_pause(struct keeper *);
+/* A recipient of this principal's became final; an empty login is nobody's. Told with the next tick. */
+void guard_outcome(struct keeper *, struct span login, bool delivered);
+void guard_flush(struct keeper *);
+
+/* 4_spool_hold.c */
+/* Is there room for one more? */
+bool hold_room(struct keeper *, bool guard);
+/* Begin; the answer goes to order->channel when everything is synced. False: no room. */
+bool hold_begin(struct keeper *, const struct hold_order *);
+/* Go on with what is under way; while k->walking > 0 nothing is tried. */
+void hold_step(struct keeper *);
+/* After a batch: answer what is durable. */
+void hold_settled(struct keeper *);
+/* This channel is gone. */
+void hold_forget(struct keeper *, const struct channel *);
 
 /* 4_spool_control.c */
 void control_listen(struct keeper *, int fd);

@@ -56,9 +56,17 @@ send_entry(struct keeper *k, struct channel *c, uint32_t session, uint32_t slot,
 	struct queue_entry out = { .id = m->id, .arrival = m->arrival, .size = m->size, .next_try = next_try(&k->spool, e),
 		.rcpts = e->rcpts, .waiting = e->waiting, .attempts = e->attempts, .reverse_path = m->reverse_path,
 		.login = m->login, .peer = m->peer, .tls = m->tls };
+	struct held_record held;
+	uint8_t why[HELD_TEXT];
 
 	newest(&k->spool, slot, m, text, &o);
 	out.last = o.text;
+	if (spool_is_held(&k->spool, slot)) {
+		spool_held_why(&k->spool, slot, m, why, &held);
+		out.held = held.when > 0 ? held.when : 1;
+		out.why = held.words;
+		out.next_try = 0;
+	}
 	(void)channel_send(c, QUEUE_ENTRY, session, queue_entry_layout, &out);
 }
 
@@ -122,7 +130,7 @@ on_list(struct keeper *k, struct channel *c, const struct frame *f)
 		q.most = KEEPER_LIST_MOST;
 	for (slot = q.after < x->used ? (uint32_t)q.after : x->used; slot < x->used && sent < q.most
 	    && looked < KEEPER_LIST_LOOK; slot++) {
-		if (!spool_ready(&k->spool, slot))
+		if (!spool_ready(&k->spool, slot) || (q.held != 0 && !spool_is_held(&k->spool, slot)))
 			continue;
 		looked++;
 		if (!spool_envelope(&k->spool, slot, &m, &content_at) || !mentions(&m, q.address))
@@ -135,13 +143,13 @@ on_list(struct keeper *k, struct channel *c, const struct frame *f)
 }
 
 static uint32_t
-find(struct keeper *k, struct channel *c, const struct frame *f, const struct queue_which *q)
+find(struct keeper *k, struct channel *c, uint32_t session, uint64_t id)
 {
-	uint32_t slot = index_find(&k->spool.index, q->id);
+	uint32_t slot = index_find(&k->spool.index, id);
 
 	if (slot != INDEX_NONE && spool_ready(&k->spool, slot))
 		return slot;
-	send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("no such message is waiting"));
+	send_end(c, session, FAIL_ARGUMENT, 0, 0, SPAN("no such message is waiting"));
 	return INDEX_NONE;
 }
 
@@ -155,7 +163,7 @@ on_show(struct keeper *k, struct channel *c, const struct frame *f)
 
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
-	slot = find(k, c, f, &q);
+	slot = find(k, c, f->session, q.id);
 	if (slot == INDEX_NONE)
 		return true;
 	if (!spool_envelope(&k->spool, slot, &m, &content_at)) {
@@ -177,12 +185,15 @@ on_retry(struct keeper *k, struct channel *c, const struct frame *f)
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
 	if (q.id == 0) {
-		spool_hurry_all(&k->spool, keeper_now());
-		count = k->spool.index.count;
+		count = spool_hurry_all(&k->spool, keeper_now());
 	} else {
-		slot = find(k, c, f, &q);
+		slot = find(k, c, f->session, q.id);
 		if (slot == INDEX_NONE)
 			return true;
+		if (spool_is_held(&k->spool, slot)) {
+			send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
+			return true;
+		}
 		spool_hurry(&k->spool, slot, keeper_now());
 	}
 	send_end(c, f->session, OK, count, 0, (struct span){ NULL, 0 });
@@ -198,7 +209,7 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
-	slot = find(k, c, f, &q);
+	slot = find(k, c, f->session, q.id);
 	if (slot == INDEX_NONE)
 		return true;
 	if (k->spool.journal.state == FAIL_DOUBT) {
@@ -214,6 +225,39 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 	return true;
 }
 
+/* Refused at once, with words, or begun. */
+static bool
+begin_hold(struct keeper *k, const struct hold_order *o)
+{
+	uint32_t slot = INDEX_NONE;
+
+	if (o->id != 0) {
+		slot = find(k, o->channel, o->session, o->id);
+		if (slot == INDEX_NONE)
+			return true;
+	}
+	if (slot != INDEX_NONE && o->verb != QUEUE_HOLD && !spool_is_held(&k->spool, slot))
+		send_end(o->channel, o->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is not held"));
+	else if (k->spool.journal.state == FAIL_DOUBT)
+		send_end(o->channel, o->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
+	else if (!hold_begin(k, o))
+		send_end(o->channel, o->session, FAIL_BUSY, 0, 0, SPAN("too many holds are under way; try again"));
+	return true;
+}
+
+static bool
+on_held(struct keeper *k, struct channel *c, const struct frame *f)
+{
+	struct hold_order o = { .verb = f->type, .channel = c, .session = f->session, .words = SPAN_INIT("an operator wants it held") };
+	struct queue_held q;
+
+	if (!fields_parse(queue_held_layout, f->body, &q) || (q.id == 0) == (q.login.len == 0))
+		return false;
+	o.id = q.id;
+	o.login = q.login;
+	return begin_hold(k, &o);
+}
+
 static const struct control_call {
 	uint16_t type;
 	bool (*run)(struct keeper *, struct channel *, const struct frame *);
@@ -222,6 +266,9 @@ static const struct control_call {
 	{ QUEUE_SHOW, on_show },
 	{ QUEUE_RETRY, on_retry },
 	{ QUEUE_DROP, on_drop },
+	{ QUEUE_HOLD, on_held },
+	{ QUEUE_RELEASE, on_held },
+	{ QUEUE_PURGE, on_held },
 };
 
 /* ---- connections ---- */
@@ -231,6 +278,7 @@ control_forget(struct keeper *k, const struct channel *c)
 	for (size_t i = 0; i < KEEPER_CONTROLS; i++)
 		if (k->control[i].channel == c)
 			k->control[i].channel = NULL;
+	hold_forget(k, c);
 }
 
 static void
@@ -305,6 +353,7 @@ control_close(struct keeper *k)
 	for (size_t i = 0; i < KEEPER_CONTROLS; i++) {
 		if (k->control[i].channel == NULL)
 			continue;
+		hold_forget(k, k->control[i].channel);
 		channel_flush(k->control[i].channel);
 		channel_close(k->control[i].channel);
 		k->control[i].channel = NULL;

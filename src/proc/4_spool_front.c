@@ -24,6 +24,7 @@ struct front_session {
 	uint32_t number;
 	enum fail fail;
 	uint8_t state;                  /* enum session_phase */
+	bool held;                      /* 3_auth has had this principal's mail held since */
 };
 
 #define BIT(phase) (1u << (phase))
@@ -113,6 +114,7 @@ session_leave(struct keeper *k, struct front_session *s)
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
+	uint64_t now = keeper_now();
 	struct spool_mail m;
 	struct message_record r;
 
@@ -121,8 +123,8 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	s = session_take(k, f, frame->session);
 	if (s == NULL)
 		return false;
-	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival, .flags = m.flags, .ret = m.ret,
-		.reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
+	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .flags = m.flags,
+		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
 		.envid = m.envid, .auth = m.auth };
 	s->fail = spool_state(&k->spool);
 	if (s->fail == OK && m.size > k->spool.room)
@@ -181,7 +183,7 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	s->draft = NULL;
 	session_enter(s, SESSION_COMMITTING);
 	if (d != NULL)
-		fail = draft_commit(&k->spool, d, m.flags, s);
+		fail = draft_commit(&k->spool, d, m.flags | (s->held ? MAIL_HOLD : 0), s);
 	if (fail == OK) {
 		k->commits++;
 		return true;
@@ -363,6 +365,16 @@ front_close_all(struct keeper *k)
 	}
 }
 
+void
+front_hold(struct keeper *k, struct span login)
+{
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		for (size_t b = 0; k->front[i] != NULL && b < KEEPER_SESSION_BUCKETS; b++)
+			for (struct front_session *s = k->front[i]->bucket[b]; s != NULL; s = s->next)
+				if (s->draft != NULL && login_belongs(draft_envelope(s->draft)->login, login))
+					s->held = true;
+}
+
 /* ---- commits ---- */
 static void
 log_accepted(struct keeper *k, uint32_t slot)
@@ -379,6 +391,8 @@ log_accepted(struct keeper *k, uint32_t slot)
 	log_span(&l, "from", m.reverse_path);
 	log_u64(&l, "rcpts", m.rcpts);
 	log_u64(&l, "size", m.size);
+	if (spool_is_held(&k->spool, slot))
+		log_text(&l, "held", "yes");
 	log_span(&l, "tls", m.tls);
 	log_span(&l, "peer", m.peer);
 	log_end(&l);

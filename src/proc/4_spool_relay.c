@@ -143,6 +143,10 @@ add_rcpts(struct keeper *k, struct try *t, const struct message_record *m)
 	struct span rest = m->recipients;
 	struct recipient r;
 
+	t->login_at = (uint32_t)t->text.len;
+	t->login_len = (uint32_t)m->login.len;
+	if (!buf_grow(&t->text, m->login.len, RECORD_PAYLOAD_MAX) || !buf_put(&t->text, m->login))
+		return false;
 	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++)
 		if (spool_concerns(&k->spool, t->job, i, r.path) && !add_rcpt(t, i, &r))
 			return false;
@@ -212,7 +216,7 @@ send_try(struct keeper *k, struct try *t)
 	if (!show_segments(k, m.extents))
 		return SENT_NOT;
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
-		.flags = m.flags, .ret = m.ret, .destination = k->spool.schedule.destination[j->destination].name,
+		.flags = m.flags & ~(uint32_t)MAIL_HOLD, .ret = m.ret, .destination = k->spool.schedule.destination[j->destination].name,
 		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents };
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;
@@ -244,7 +248,7 @@ try_job(struct keeper *k, uint32_t job, uint64_t now)
 			spool_finish(&k->spool, slot);
 		return;
 	}
-	schedule_again(&k->spool.schedule, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
+	spool_job_again(&k->spool, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
 }
 
 void
@@ -316,7 +320,7 @@ end_unreached(struct keeper *k, uint32_t job, uint64_t now)
 		try_end(k, t);
 		return;
 	}
-	schedule_again(&k->spool.schedule, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
+	spool_job_again(&k->spool, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
 	try_free(k, t);
 }
 
@@ -331,10 +335,10 @@ relay_overdue(struct keeper *k)
 	    && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal); looked++) {
 		uint32_t slot = k->overdue = k->overdue + 1 < x->used ? k->overdue + 1 : 0, job;
 
-		if (!spool_ready(&k->spool, slot) || !try_overdue(k, &x->entry[slot], now))
+		if (!spool_ready(&k->spool, slot))
 			continue;
 		job = x->entry[slot].job;
-		while (job != SCHEDULE_NONE && !schedule_held(&k->spool.schedule, job, now))
+		while (job != SCHEDULE_NONE && !(schedule_held(&k->spool.schedule, job, now) && try_overdue(k, job, now)))
 			job = k->spool.schedule.job[job].sibling;
 		if (job != SCHEDULE_NONE) {
 			end_unreached(k, job, now);
@@ -400,7 +404,7 @@ relay_lost(struct keeper *k)
 		if (t->state != TRY_OUT)
 			continue;
 		if (!t->dropped)
-			schedule_again(&k->spool.schedule, t->job, now, TRY_VOID, now);
+			spool_job_again(&k->spool, t->job, now, TRY_VOID, now);
 		try_free(k, t);
 	}
 	for (size_t i = 0; i < k->spool.journal.segments; i++)

@@ -27,6 +27,12 @@ try_result_read(const struct try *t, const struct try_rcpt *r, struct relay_resu
 	return r->result_at != 0 && fields_take(relay_result_layout, &rest, m);
 }
 
+static struct span
+login_of(const struct try *t)
+{
+	return (struct span){ t->text.p + t->login_at, t->login_len };
+}
+
 /* ---- one result ---- */
 static void
 log_result(const struct keeper *k, const struct try *t, const struct try_rcpt *r, const struct relay_result *m)
@@ -58,7 +64,7 @@ outcome_of(const struct keeper *k, const struct try *t, const struct relay_resul
 
 	o.attempt = k->spool.schedule.job[t->job].attempts + 1;
 	o.flags = m->dsn ? OUTCOME_DSN : 0;
-	if (k->spool.index.entry[t->slot].flags & ENTRY_TOLD)
+	if (k->spool.schedule.job[t->job].told)
 		o.flags |= OUTCOME_TOLD;
 	return o;
 }
@@ -85,6 +91,7 @@ try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct rel
 	/* One of many that is served and of whom nobody needs to hear: a crash should not serve him again. */
 	if (m->class == SMTP_CLASS_DELIVERED && t->rcpts > 1 && !(rcpt.notify & SMTP_NOTIFY_SUCCESS)) {
 		record(k, t, r, m);
+		guard_outcome(k, login_of(t), true);
 		r->result_at = 1;
 		return;
 	}
@@ -211,7 +218,7 @@ write_all_notices(struct ending *e)
 		if (!write_notices(e, actions[i]))
 			return false;
 	if (e->delayed)
-		e->keeper->spool.index.entry[e->try->slot].flags |= ENTRY_TOLD;
+		e->keeper->spool.schedule.job[e->try->job].told = true;
 	return true;
 }
 
@@ -246,6 +253,22 @@ left_after(const struct ending *e)
 	return left;
 }
 
+/* 3_auth wants to know which share of a principal's mail comes back. */
+static void
+count_outcomes(const struct ending *e)
+{
+	const struct try *t = e->try;
+	struct relay_result m;
+
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		if (t->rcpt[i].recorded)
+			continue;
+		result_or_later(t, &t->rcpt[i], &m);
+		if (m.class != SMTP_CLASS_LATER || e->expired)
+			guard_outcome(e->keeper, login_of(t), m.class == SMTP_CLASS_DELIVERED);
+	}
+}
+
 static void
 record_results(struct ending *e)
 {
@@ -272,6 +295,7 @@ settle(struct ending *e)
 	struct try *t = e->try;
 	enum try_end end = end_of(t);
 
+	count_outcomes(e);
 	/* When it is all over DONE says everything that a restart must know. */
 	if (left_after(e) == 0) {
 		spool_job_done(s, t->job, end, e->now);
@@ -292,17 +316,19 @@ expiry_of(const struct keeper *k, const struct entry *entry)
 }
 
 static bool
-delay_due(const struct keeper *k, const struct entry *entry, uint64_t now)
+delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint64_t now)
 {
 	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
 
-	return delay > 0 && !(entry->flags & ENTRY_TOLD) && now >= entry->arrival + delay;
+	return delay > 0 && !k->spool.schedule.job[job].told && now >= entry->arrival + delay;
 }
 
 bool
-try_overdue(const struct keeper *k, const struct entry *entry, uint64_t now)
+try_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 {
-	return now >= expiry_of(k, entry) || (!(entry->flags & ENTRY_NOTICE) && delay_due(k, entry, now));
+	const struct entry *entry = &k->spool.index.entry[k->spool.schedule.job[job].message];
+
+	return now >= expiry_of(k, entry) || (!(entry->flags & ENTRY_NOTICE) && delay_due(k, entry, job, now));
 }
 
 void
@@ -310,19 +336,22 @@ try_end(struct keeper *k, struct try *t)
 {
 	struct ending e = { .keeper = k, .try = t, .now = keeper_now() };
 	const struct entry *entry = &k->spool.index.entry[t->slot];
+	bool held;
 
 	if (t->dropped) {
 		try_free(k, t);
 		return;
 	}
+	/* It was held while it was being tried: then time stands still. */
+	held = spool_is_held(&k->spool, t->slot);
 	e.expiry = expiry_of(k, entry);
-	e.expired = e.now >= e.expiry;
-	e.delayed = !e.expired && delay_due(k, entry, e.now);
+	e.expired = !held && e.now >= e.expiry;
+	e.delayed = !held && !e.expired && delay_due(k, entry, t->job, e.now);
 	e.noticed = !(entry->flags & ENTRY_NOTICE);
 	if (k->spool.journal.state == FAIL_DOUBT || (unsaid(t) && !e.expired) || !write_all_notices(&e))
 		/* Without its notice nothing may be final, and what nobody tried is no failure: a restart will not remember it.
 		 * It is tried again, if this process may still try anything. */
-		schedule_again(&k->spool.schedule, t->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
+		spool_job_again(&k->spool, t->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
 	else {
 		struct relay_result m;
 

@@ -168,7 +168,7 @@ const struct layout relay_result_layout = LAYOUT(relay_result_fields);
 static const struct field queue_list_fields[] = {
 	FIELD_OF_U64(struct queue_list, after),
 	FIELD_OF_U32(struct queue_list, most),
-	FIELD_OF_U32(struct queue_list, reserved),
+	FIELD_OF_U32(struct queue_list, held),
 	FIELD_OF_SPAN(struct queue_list, address, 300),
 };
 const struct layout queue_list_layout = LAYOUT(queue_list_fields);
@@ -191,6 +191,8 @@ static const struct field queue_entry_fields[] = {
 	FIELD_OF_SPAN(struct queue_entry, peer, 64),
 	FIELD_OF_SPAN(struct queue_entry, tls, 128),
 	FIELD_OF_SPAN(struct queue_entry, last, 480),
+	FIELD_OF_U64(struct queue_entry, held),
+	FIELD_OF_SPAN(struct queue_entry, why, 400),
 };
 const struct layout queue_entry_layout = LAYOUT(queue_entry_fields);
 
@@ -251,6 +253,7 @@ const struct layout guard_notice_layout = LAYOUT(guard_notice_fields);
 
 static const struct field guard_hold_fields[] = {
 	FIELD_OF_SPAN(struct guard_hold, login, 255),
+	FIELD_OF_SPAN(struct guard_hold, words, 400),
 };
 const struct layout guard_hold_layout = LAYOUT(guard_hold_fields);
 

@@ -139,7 +139,7 @@ struct auth_verdict { uint32_t fail; struct span words; };
 struct auth_spend { uint32_t rcpts; uint64_t size; };   /* size: declared, 0 when nobody said */
 struct auth_spent {
 	uint32_t fail;                  /* OK, FAIL_SLOW_DOWN, FAIL_LOCKED */
-	uint32_t hold;                  /* 1: accept it, with COMMIT_HOLD */
+	uint32_t hold;                  /* 1: accept it, with MAIL_HOLD */
 	uint32_t delay;                 /* ms to wait before going on; 0: none */
 	struct span words;
 };
@@ -197,16 +197,22 @@ struct relay_result {
 
 struct guard_outcome { struct span login; uint32_t delivered, bounced; };
 struct guard_notice { struct span rcpt, subject, text; };       /* text: lines of at most 78 octets with LF */
-struct guard_hold { struct span login; };
+struct guard_hold { struct span login, words; };        /* words: why, for `postern queue show` */
 
 /* after: 0, or next of the answer before. */
-struct queue_list { uint64_t after; uint32_t most; uint32_t reserved; struct span address; };      /* address: sender or recipient, empty: all */
+struct queue_list {
+	uint64_t after;
+	uint32_t most, held;            /* held 1: only what is held */
+	struct span address;            /* sender or recipient, empty: all */
+};
 struct queue_which { uint64_t id; };
 struct queue_held { uint64_t id; struct span login; };  /* id 0: all of the principal's; "alice" means "alice/laptop" too */
 struct queue_entry {
-	uint64_t id, arrival, size, next_try;   /* next_try 0: being tried now */
+	uint64_t id, arrival, size, next_try;   /* next_try 0: being tried now, or held */
 	uint32_t rcpts, waiting, attempts;
 	struct span reverse_path, login, peer, tls, last;       /* last: newest reason in words */
+	uint64_t held;                          /* since when; 0: not */
+	struct span why;                        /* it is held */
 };
 struct queue_recipient {
 	uint32_t number, class, code;           /* class: enum smtp_class, or 99: not tried yet */

@@ -50,7 +50,7 @@ record_header_parse(struct span s, struct record_header *h)
 	h->salt = u64_get(s.p + AT_SALT);
 	h->sequence = u64_get(s.p + AT_SEQUENCE);
 	h->kind = u32_get(s.p + AT_KIND);
-	return h->length <= RECORD_PAYLOAD_MAX && h->kind >= RECORD_SEGMENT && h->kind <= RECORD_VOID;
+	return h->length <= RECORD_PAYLOAD_MAX && h->kind >= RECORD_SEGMENT && h->kind <= RECORD_KINDS;
 }
 
 bool
@@ -78,6 +78,14 @@ static const struct field done_record_fields[] = {
 	FIELD_OF_U64(struct done_record, id),
 };
 const struct layout done_record_layout = LAYOUT(done_record_fields);
+
+static const struct field held_record_fields[] = {
+	FIELD_OF_U64(struct held_record, id),
+	FIELD_OF_U32(struct held_record, held),
+	FIELD_OF_U64(struct held_record, when),
+	FIELD_OF_SPAN(struct held_record, words, HELD_WORDS_MAX),
+};
+const struct layout held_record_layout = LAYOUT(held_record_fields);
 
 #define FIELDS_OF_OUTCOME(type) \
 	FIELD_OF_U32(type, last.class), \

@@ -16,13 +16,16 @@ enum record_kind {
 	RECORD_RESULT,
 	RECORD_DONE,
 	RECORD_VOID,
+	RECORD_HELD,
+	RECORD_KINDS = RECORD_HELD,
 };
 
 enum {
 	RECORD_HEADER = 40,
 	RECORD_ALIGN = 8,
 	RECORD_PAYLOAD_MAX = 32 * 1024 * 1024,
-	RECORD_VERSION = 1,
+	RECORD_VERSION = 2,             /* 2: HELD; a program that does not know it would deliver what is held */
+	RECORD_VERSION_LEAST = 1,       /* what we still read */
 	RECORD_DONE_OCTETS = 8,
 	RECORD_EXTENT_OCTETS = 20,      /* the same as RELAY_EXTENT: extents go to 5_relay as they lie in the record */
 	RECORD_EXTENTS_MAX = 256 * 1024 / RECORD_EXTENT_OCTETS,
@@ -47,6 +50,15 @@ bool record_intact(struct span record, const struct record_header *);
 struct segment_record { uint32_t version; uint64_t number, created; };
 struct chunk_record { uint64_t id; struct span content; };
 struct done_record { uint64_t id; };
+
+/* The message waits for the operator (held 1), or does so no more (0). The last one of an id counts. */
+struct held_record {
+	uint64_t id;
+	uint32_t held;
+	uint64_t when;          /* ms since 1970 */
+	struct span words;      /* why, for people */
+};
+enum { HELD_WORDS_MAX = 400 };
 
 /* What happened to a recipient; the numbers are those of enum smtp_class. */
 enum outcome_class { OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_NEVER, OUTCOME_NONE = 99 };
@@ -82,13 +94,13 @@ struct message_record {
 	struct span content;    /* of a small one; always the end of the payload */
 };
 
-/* Of message_record.flags: it is a DSN. The others are of no concern here. */
-enum { RECORD_FLAG_NOTICE = 4 };
+/* Of message_record.flags: it is a DSN; it is held from the beginning. The others are of no concern here. */
+enum { RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8 };
 
 struct extent { uint64_t segment, offset; uint32_t octets; };
 
 extern const struct layout segment_record_layout, chunk_record_layout, done_record_layout, result_record_layout,
-    message_record_layout, recipient_layout;
+    held_record_layout, message_record_layout, recipient_layout;
 
 /* The whole payload of a MESSAGE, checked inside too: recipients and extents are as many and as long as they should be. */
 bool message_parse(struct span payload, struct message_record *);

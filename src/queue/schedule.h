@@ -31,6 +31,7 @@ struct job {
 	uint32_t attempts;              /* tries that have ended */
 	struct heap_link link;
 	uint8_t state;                  /* enum job_phase */
+	bool told;                      /* the caller's: the sender has had a delay notice about it */
 };
 
 struct destination {

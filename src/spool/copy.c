@@ -69,6 +69,7 @@ append_copy(struct spool *s, uint32_t slot, struct span extents)
 		return false;
 	inline_octets = m.extents.len == 0 ? (size_t)m.size : 0;
 	m.recipients = buf_span(&s->copy.rcpts);
+	m.flags = (m.flags & ~(uint32_t)RECORD_FLAG_HELD) | (spool_is_held(s, slot) ? RECORD_FLAG_HELD : 0);
 	if (extents.len > 0)
 		m.extents = extents;
 	octets = message_octets(&m) + inline_octets;
@@ -84,6 +85,7 @@ append_copy(struct spool *s, uint32_t slot, struct span extents)
 	ticket.id = m.id;
 	(void)journal_commit(&s->journal, RECORD_MESSAGE, payload, true, &ticket);
 	s->index.entry[slot].flags |= ENTRY_MOVING;
+	held_copy(s, slot);
 	return true;
 }
 
@@ -186,7 +188,7 @@ fold(struct entry *e, uint64_t place)
 		uint64_t *last = entry_last(e, i);
 
 		if ((*last & ~(uint64_t)LAST_FLAGS) < place)
-			*last &= LAST_FINAL;
+			*last &= LAST_FLAGS;
 	}
 }
 

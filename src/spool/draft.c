@@ -287,7 +287,8 @@ append(struct spool *s, struct draft *d, void *who)
 	e->place = place;
 	e->length = (uint32_t)octets;
 	e->flags = (uint8_t)(ENTRY_PENDING | (m->extents.len > 0 ? ENTRY_EXTENTS : 0)
-	    | (m->flags & RECORD_FLAG_NOTICE ? ENTRY_NOTICE : 0));
+	    | (m->flags & RECORD_FLAG_NOTICE ? ENTRY_NOTICE : 0) | (m->flags & RECORD_FLAG_HELD ? ENTRY_HELD : 0));
+	e->account = account_hash(m->login);
 	e->hold = d->hold;
 	e->holds = d->holds;
 	d->hold = NULL;

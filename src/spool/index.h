@@ -18,9 +18,9 @@
 enum entry_flag {
 	ENTRY_PENDING = 1,      /* its record is not durable: nobody was told, nothing is tried */
 	ENTRY_NOTICE = 2,       /* it is a DSN: never bounced */
-	ENTRY_TOLD = 4,         /* the sender has had a delay notice */
 	ENTRY_EXTENTS = 8,      /* content lies in chunks */
 	ENTRY_MOVING = 16,      /* being copied forward */
+	ENTRY_HELD = 32,        /* waits for the operator: no jobs but those whose try runs */
 };
 
 /* Octets in a segment that a message needs beside its own record. */
@@ -28,14 +28,17 @@ struct hold {
 	uint64_t segment, octets;
 };
 
-/* Of each recipient: place of its newest RESULT, or 0; records begin at multiples of 8, so the low bits are free. */
-enum { LAST_FINAL = 1, LAST_FLAGS = 7 };
+/* Of each recipient: place of its newest RESULT, or 0; records begin at multiples of 8, so the low bits are free. TOLD: the sender
+ * has had a delay notice about it. */
+enum { LAST_FINAL = 1, LAST_TOLD = 2, LAST_FLAGS = 7 };
 
 struct entry {
-	uint64_t id, arrival;
+	uint64_t id;
+	uint64_t arrival;       /* when its time began: arrival or release, ms; never later than now */
 	uint64_t size;          /* octets of content */
 	uint64_t place;         /* of its MESSAGE record */
 	uint64_t tried;         /* when it was last tried, ms; 0: never */
+	uint64_t word;          /* place of its newest HELD record, or 0 */
 	union {
 		uint64_t one;
 		uint64_t *many;
@@ -45,6 +48,7 @@ struct entry {
 	uint32_t length;        /* of the record's payload */
 	uint32_t rcpts, waiting;
 	uint32_t attempts;
+	uint32_t account;       /* hash of whose it is, see quarantine.c; finds all of an account's without reading them */
 	uint32_t job;           /* first of the schedule's, linked by sibling */
 	uint32_t next;          /* of the same bucket, or of the free ones */
 	uint8_t flags;

@@ -120,7 +120,7 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	struct entry *e = &s->index.entry[slot];
 	struct result_record r = { .id = e->id, .number = number, .last = *o };
 	bool final = o->class == OUTCOME_DELIVERED || o->class == OUTCOME_NEVER;
-	uint64_t *last = entry_last(e, number), place;
+	uint64_t *last = entry_last(e, number), place, told = o->flags & OUTCOME_TOLD ? LAST_TOLD : 0;
 	struct buf payload;
 
 	e->tried = o->when > e->tried ? o->when : e->tried;
@@ -130,11 +130,11 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	/* In doubt nothing can be written; the next start will try again what this forgets. */
 	if (!journal_reserve(&s->journal, 1200, true, &payload)
 	    || !fields_format(result_record_layout, &r, &payload)) {
-		*last |= final ? LAST_FINAL : 0;
+		*last |= (final ? LAST_FINAL : 0) | told;
 		return;
 	}
 	place = journal_commit(&s->journal, RECORD_RESULT, payload, false, NULL);
-	*last = place | (final ? LAST_FINAL : 0);
+	*last = place | (final ? LAST_FINAL : 0) | told;
 }
 
 static void

@@ -93,16 +93,17 @@ destination_of(struct spool *s, struct span path)
 	return i;
 }
 
-static bool
-has_job(const struct spool *s, uint32_t slot, uint32_t destination)
+static uint32_t
+find_job(const struct spool *s, uint32_t slot, uint32_t destination)
 {
-	for (uint32_t j = s->index.entry[slot].job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling)
-		if (s->schedule.job[j].destination == destination)
-			return true;
-	return false;
+	uint32_t j = s->index.entry[slot].job;
+
+	while (j != SCHEDULE_NONE && s->schedule.job[j].destination != destination)
+		j = s->schedule.job[j].sibling;
+	return j;
 }
 
-static bool
+static uint32_t
 add_job(struct spool *s, uint32_t slot, uint32_t destination, uint64_t due)
 {
 	struct entry *e = &s->index.entry[slot];
@@ -111,10 +112,11 @@ add_job(struct spool *s, uint32_t slot, uint32_t destination, uint64_t due)
 	if (job == SCHEDULE_NONE && lend_jobs(s))
 		job = schedule_add(&s->schedule, destination, slot, due, e->attempts);
 	if (job == SCHEDULE_NONE)
-		return false;
+		return SCHEDULE_NONE;
 	s->schedule.job[job].sibling = e->job;
+	s->schedule.job[job].told = true;
 	e->job = job;
-	return true;
+	return job;
 }
 
 bool
@@ -129,14 +131,20 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 	if (e->attempts > 0)
 		due = schedule_backoff(&s->conf.schedule, e->tried < now ? e->tried : now, e->attempts, chance(s));
 	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
-		uint32_t destination;
+		uint32_t destination, job;
 
 		if (entry_final(e, i))
 			continue;
 		destination = destination_of(s, r.path);
-		if (destination == SCHEDULE_NONE
-		    || (!has_job(s, slot, destination) && !add_job(s, slot, destination, due)))
+		if (destination == SCHEDULE_NONE)
 			return false;
+		job = find_job(s, slot, destination);
+		if (job == SCHEDULE_NONE)
+			job = add_job(s, slot, destination, due);
+		if (job == SCHEDULE_NONE)
+			return false;
+		/* Who is tried together is told of together. */
+		s->schedule.job[job].told = s->schedule.job[job].told && (*entry_last(e, i) & LAST_TOLD);
 	}
 	return true;
 }
@@ -174,6 +182,23 @@ plan_forget(struct spool *s, uint32_t slot)
 }
 
 void
+plan_rest(struct spool *s, uint32_t slot)
+{
+	uint32_t *at = &s->index.entry[slot].job;
+
+	while (*at != SCHEDULE_NONE) {
+		uint32_t job = *at;
+
+		if (s->schedule.job[job].state == JOB_RUNNING) {
+			at = &s->schedule.job[job].sibling;
+			continue;
+		}
+		*at = s->schedule.job[job].sibling;
+		schedule_remove(&s->schedule, job);
+	}
+}
+
+void
 spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
 {
 	uint32_t *at = &s->index.entry[s->schedule.job[job].message].job;
@@ -182,6 +207,15 @@ spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
 		at = &s->schedule.job[*at].sibling;
 	*at = s->schedule.job[job].sibling;
 	schedule_finish(&s->schedule, job, end, now);
+}
+
+void
+spool_job_again(struct spool *s, uint32_t job, uint64_t due, enum try_end end, uint64_t now)
+{
+	if (spool_is_held(s, s->schedule.job[job].message))
+		spool_job_done(s, job, end, now);
+	else
+		schedule_again(&s->schedule, job, due, end, now);
 }
 
 uint64_t
@@ -195,7 +229,7 @@ spool_job_later(struct spool *s, uint32_t job, enum try_end end, uint64_t expiry
 		due = expiry > now ? expiry : now;
 	if (end == TRY_VOID)
 		due = now;
-	schedule_again(&s->schedule, job, due, end, now);
+	spool_job_again(s, job, due, end, now);
 	return due;
 }
 
@@ -217,10 +251,23 @@ spool_hurry(struct spool *s, uint32_t slot, uint64_t now)
 		schedule_hurry(&s->schedule, j, now);
 }
 
-void
+uint32_t
 spool_hurry_all(struct spool *s, uint64_t now)
 {
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < s->index.used; i++)
-		if (s->index.entry[i].used)
+		if (s->index.entry[i].used && !spool_is_held(s, i)) {
 			spool_hurry(s, i, now);
+			count++;
+		}
+	return count;
+}
+
+void
+spool_no_later(struct spool *s, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->index.used; i++)
+		if (s->index.entry[i].arrival > now)
+			s->index.entry[i].arrival = now;
 }

@@ -27,7 +27,7 @@ struct recovery {
 	bool failed;                    /* memory or the disk; no start */
 	int fd;
 	uint64_t size;
-	uint64_t records;
+	uint64_t records, now;
 };
 
 /* ---- which segments there are ---- */
@@ -98,9 +98,9 @@ static void
 take_message(struct recovery *r, uint64_t place, struct span payload)
 {
 	struct index *x = &r->spool->index;
+	struct entry before = { .used = false }, *e;
 	struct message_record m;
 	struct recipient one;
-	struct entry *e;
 	uint32_t slot;
 
 	if (!message_parse(payload, &m)) {
@@ -110,26 +110,35 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		return;
 	}
 	slot = index_find(x, m.id);
-	if (slot != INDEX_NONE)
+	if (slot != INDEX_NONE) {
+		/* A copy: what was said of holding it is said again behind it, unless that was cut off. */
+		before = x->entry[slot];
 		index_remove(x, slot);
+	}
 	slot = index_add(x, m.id, m.rcpts);
 	if (slot == INDEX_NONE) {
 		r->failed = true;
 		return;
 	}
 	e = &x->entry[slot];
-	e->arrival = m.arrival;
+	/* The clock was ahead when it came: nobody waits for a time that was never meant. */
+	e->arrival = m.arrival < r->now ? m.arrival : r->now;
+	if (before.used) {
+		e->arrival = before.arrival;
+		e->word = before.word;
+	}
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
-	e->flags = m.extents.len > 0 ? ENTRY_EXTENTS : 0;
+	e->flags = (uint8_t)((m.extents.len > 0 ? ENTRY_EXTENTS : 0) | (m.flags & RECORD_FLAG_HELD ? ENTRY_HELD : 0));
+	e->account = account_hash(m.login);
 	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
 		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
 			*entry_last(e, i) = LAST_FINAL;
 			e->waiting--;
 		}
 		if (one.last.flags & OUTCOME_TOLD)
-			e->flags |= ENTRY_TOLD;
+			*entry_last(e, i) |= LAST_TOLD;
 		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
 		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
 	}
@@ -155,9 +164,7 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 		final = true;
 		e->waiting--;
 	}
-	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0);
-	if (result.last.flags & OUTCOME_TOLD)
-		e->flags |= ENTRY_TOLD;
+	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0);
 	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
 	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
 }
@@ -173,6 +180,25 @@ take_done(struct recovery *r, struct span payload)
 	slot = index_find(&r->spool->index, done.id);
 	if (slot != INDEX_NONE)
 		index_remove(&r->spool->index, slot);
+}
+
+static void
+take_held(struct recovery *r, uint64_t place, struct span payload)
+{
+	struct held_record held;
+	struct entry *e;
+	uint32_t slot;
+
+	if (!fields_parse(held_record_layout, payload, &held))
+		return;
+	slot = index_find(&r->spool->index, held.id);
+	if (slot == INDEX_NONE)
+		return;
+	e = &r->spool->index.entry[slot];
+	e->word = place;
+	e->flags = (uint8_t)(held.held ? e->flags | ENTRY_HELD : e->flags & ~ENTRY_HELD);
+	if (!held.held && held.when > e->arrival)
+		e->arrival = held.when < r->now ? held.when : r->now;
 }
 
 static void
@@ -206,6 +232,9 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 		break;
 	case RECORD_DONE:
 		take_done(r, payload);
+		break;
+	case RECORD_HELD:
+		take_held(r, PLACE(r->segment, offset), payload);
 		break;
 	default:
 		break;
@@ -353,7 +382,7 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 		e->flags |= ENTRY_NOTICE;
 	if (lost || e->waiting == 0)
 		spool_finish(s, slot);
-	else
+	else if (!(e->flags & ENTRY_HELD))
 		return plan_message(s, slot, &m, now);
 	return true;
 }
@@ -383,7 +412,7 @@ tell(const struct recovery *r)
 bool
 recover(struct spool *s, uint64_t now)
 {
-	struct recovery r = { .spool = s };
+	struct recovery r = { .spool = s, .now = now };
 	bool good;
 
 	good = find_segments(&r) && read_segments(&r);

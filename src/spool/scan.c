@@ -92,8 +92,8 @@ take_record(struct scan *s, uint64_t at, const struct record_header *h, const ui
 
 	s->salted = true;
 	s->end->salt = h->salt;
-	if (h->kind == RECORD_SEGMENT && (payload.len < 4 || u32_get(payload.p) != RECORD_VERSION
-	    || !fields_parse(segment_record_layout, payload, &r)))
+	if (h->kind == RECORD_SEGMENT && (!fields_parse(segment_record_layout, payload, &r)
+	    || r.version < RECORD_VERSION_LEAST || r.version > RECORD_VERSION))
 		s->end->newer = true;
 	else
 		s->handler->record(s->arg, at, h, payload);

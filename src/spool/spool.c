@@ -19,8 +19,8 @@ message_settled(struct spool *s, const struct ticket *t, enum fail fail)
 	if (fail == OK) {
 		s->index.entry[t->index].flags &= (uint8_t)~ENTRY_PENDING;
 		/* Without memory for its jobs it waits for the next start: it is durable, and that is what counts. */
-		if (!spool_envelope(s, t->index, &m, &content_at)
-		    || !plan_message(s, t->index, &m, s->index.entry[t->index].arrival))
+		if (!spool_is_held(s, t->index) && (!spool_envelope(s, t->index, &m, &content_at)
+		    || !plan_message(s, t->index, &m, s->index.entry[t->index].arrival)))
 			log_say(LOG_FAULT, "spool", "a message could not be planned; it waits for the next start");
 	} else
 		spool_forget(s, t->index);

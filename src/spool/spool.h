@@ -116,14 +116,32 @@ void spool_finish(struct spool *, uint32_t slot);
 /* The slot is a message that may be tried, shown and dropped. */
 bool spool_ready(const struct spool *, uint32_t slot);
 
+/* ---- held mail: it waits for the operator, is not tried, and does not grow old ---- */
+/* From now on the message is held, or no more; durable with the next sync. What runs goes on, but is not begun again. A release
+ * begins the message's time anew. words: why, for people. The slot may be pending. False: it cannot be written; as before. */
+bool spool_withhold(struct spool *, uint32_t slot, struct span words, uint64_t now);
+bool spool_release(struct spool *, uint32_t slot, uint64_t now);
+bool spool_is_held(const struct spool *, uint32_t slot);
+/* Since when and why; text holds the words. */
+enum { HELD_TEXT = 512 };
+void spool_held_why(struct spool *, uint32_t slot, const struct message_record *, uint8_t text[HELD_TEXT], struct held_record *);
+/* Of entry.account: the same for "alice" and "alice/laptop". */
+uint32_t account_hash(struct span login);
+/* Does a message of this login belong to whose? "alice" has what "alice/laptop" sent. */
+bool login_belongs(struct span login, struct span whose);
+
 /* ---- jobs ---- */
 /* Take the job off its message's list and out of the schedule; see schedule_finish() for the rest. */
 void spool_job_done(struct spool *, uint32_t job, enum try_end, uint64_t now);
+/* A running job waits until due; when its message is held it ends instead. */
+void spool_job_again(struct spool *, uint32_t job, uint64_t due, enum try_end, uint64_t now);
 /* It is tried again later, at its expiry at the latest; when. */
 uint64_t spool_job_later(struct spool *, uint32_t job, enum try_end, uint64_t expiry, uint64_t now);
-/* Try everything of this message, or of all, at once. */
+/* Try everything of this message, or of all that are not held, at once; how many messages. */
 void spool_hurry(struct spool *, uint32_t slot, uint64_t now);
-void spool_hurry_all(struct spool *, uint64_t now);
+uint32_t spool_hurry_all(struct spool *, uint64_t now);
+/* The clock was set: nothing has arrived later than now. */
+void spool_no_later(struct spool *, uint64_t now);
 
 /* ---- inside the room ---- */
 enum ticket_kind { TICKET_MESSAGE = 1, TICKET_COPY };
@@ -132,6 +150,10 @@ void plan_fini(struct spool *);
 /* A job for each destination with waiting recipients. */
 bool plan_message(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
 void plan_forget(struct spool *, uint32_t slot);
+/* The same for jobs that do not run. */
+void plan_rest(struct spool *, uint32_t slot);
+/* Append its newest HELD record anew, behind a copy of the message. */
+void held_copy(struct spool *, uint32_t slot);
 /* Retire a few destinations that have nothing to do any more. */
 void plan_sweep(struct spool *, uint64_t now);
 /* Take a message out of the index without a word to the log. */

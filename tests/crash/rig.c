@@ -52,6 +52,7 @@ rig_begin(struct rig *r)
 	disk_fault_reset();
 	disk_fault_forget();
 	r->segment_size = 256 * 1024;
+	r->durable = UINT64_MAX;
 	(void)snprintf(r->directory, sizeof r->directory, "crash-XXXXXX");
 	assert_non_null(mkdtemp(r->directory));
 }
@@ -97,6 +98,7 @@ rig_crash(struct rig *r)
 {
 	if (r->spool.journal.running)
 		r->spool.journal.running = false;
+	r->durable = r->spool.journal.durable;
 	spool_close(&r->spool);
 	/* Whoever was not answered when it died never will be. */
 	disk_fault_reset();
@@ -124,7 +126,7 @@ rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
 	enum fail f = draft_begin(&r->spool, &mail, false, &d);
 
 	assert_int_equal(f, OK);
-	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size };
+	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size, .held = r->hold_next };
 	for (uint32_t i = 0; i < rcpts; i++) {
 		char path[64];
 		int n = snprintf(path, sizeof path, "r%u@d%u.example", i, i % 7);
@@ -139,7 +141,7 @@ rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
 		if (r->eager ? journal_pressing(&r->spool.journal) : r->spool.journal.gather->mem.len >= JOURNAL_KEPT)
 			(void)rig_batch(r);
 	}
-	f = draft_commit(&r->spool, d, 0, m);
+	f = draft_commit(&r->spool, d, r->hold_next ? RECORD_FLAG_HELD : 0, m);
 	if (f != OK) {
 		m->answered = true;
 		m->answer = f;
@@ -182,6 +184,63 @@ rig_done(struct rig *r, uint32_t id)
 	spool_finish(&r->spool, slot);
 }
 
+void
+rig_withhold(struct rig *r, uint32_t id)
+{
+	uint32_t slot = index_find(&r->spool.index, id);
+	char words[32];
+
+	assert_int_not_equal(slot, INDEX_NONE);
+	(void)snprintf(words, sizeof words, "number %u", id);
+	assert_true(spool_withhold(&r->spool, slot, span_of(words), 1));
+	assert_true(spool_is_held(&r->spool, slot));
+	r->message[id - 1].held = r->message[id - 1].worded = true;
+	r->message[id - 1].said = r->spool.journal.sequence - 1;
+}
+
+void
+rig_release(struct rig *r, uint32_t id)
+{
+	uint32_t slot = index_find(&r->spool.index, id);
+
+	assert_int_not_equal(slot, INDEX_NONE);
+	assert_true(spool_release(&r->spool, slot, 1));
+	assert_false(spool_is_held(&r->spool, slot));
+	r->message[id - 1].held = r->message[id - 1].worded = false;
+	r->message[id - 1].said = r->spool.journal.sequence - 1;
+}
+
+/* As it was said, if it was synced; what was not may be either way, and is from now on as it is. */
+static void
+verify_held(struct rig *r, uint32_t id)
+{
+	struct rig_message *known = &r->message[id - 1];
+	uint32_t slot = index_find(&r->spool.index, id);
+	struct message_record m;
+	struct held_record why;
+	uint8_t text[HELD_TEXT];
+	char words[32];
+	uint64_t content_at;
+
+	if (known->said <= r->durable && spool_is_held(&r->spool, slot) != known->held)
+		fail_msg("message %u is%s held, against what was synced", id, known->held ? " not" : "");
+	if (spool_is_held(&r->spool, slot) != known->held) {
+		known->held = !known->held;
+		known->worded = false;
+	}
+	known->said = 0;
+	/* Held and not running means: no job. */
+	assert_true(!known->held || r->spool.index.entry[slot].job == SCHEDULE_NONE);
+	assert_true(known->held || r->spool.index.entry[slot].flags & ENTRY_PENDING
+	    || r->spool.index.entry[slot].job != SCHEDULE_NONE);
+	if (!known->held || !known->worded)
+		return;
+	(void)snprintf(words, sizeof words, "number %u", id);
+	assert_true(spool_envelope(&r->spool, slot, &m, &content_at));
+	spool_held_why(&r->spool, slot, &m, text, &why);
+	assert_true(why.held == 1 && span_eq(why.words, span_of(words)));
+}
+
 bool
 rig_has(struct rig *r, uint32_t id)
 {
@@ -214,9 +273,12 @@ rig_verify(struct rig *r)
 		bool has = rig_has(r, id);
 
 		there += has;
+		if (has)
+			verify_held(r, id);
 		if (m->answered && m->answer == OK && !m->done && !has)
 			fail_msg("message %u was acknowledged and is missing", id);
 	}
+	r->durable = UINT64_MAX;
 	assert_int_equal(there, r->spool.index.count);
 	schedule_check(&r->spool.schedule);
 }

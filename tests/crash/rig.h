@@ -12,6 +12,8 @@ enum { RIG_MESSAGES = 4096 };
 /* What the client of each message knows. The id is the index + 1. */
 struct rig_message {
 	bool sent, answered, done;
+	bool held, worded;      /* what was last asked for; with words of its own */
+	uint64_t said;          /* sequence of that record; 0: it was so from the beginning, or a start has shown it so */
 	enum fail answer;
 	uint32_t rcpts;
 	size_t size;
@@ -22,6 +24,8 @@ struct rig {
 	struct rig_message message[RIG_MESSAGES];
 	uint32_t committed, gone;
 	uint64_t segment_size;
+	uint64_t durable;       /* of the journal, when it crashed */
+	bool hold_next;         /* what is submitted is held from the beginning */
 	bool eager;             /* a batch as soon as somebody waits, also between two pieces of a big message */
 	char directory[64];
 };
@@ -40,9 +44,13 @@ enum fail rig_batch(struct rig *);
 void rig_sync(struct rig *);
 /* Finish a message: DONE. */
 void rig_done(struct rig *, uint32_t id);
+/* Hold it, with words that tell which one it is, or let it go. */
+void rig_withhold(struct rig *, uint32_t id);
+void rig_release(struct rig *, uint32_t id);
 /* Is the message there, whole? Fails the test when it is there and not whole. */
 bool rig_has(struct rig *, uint32_t id);
-/* Nothing is there that was never sent; what was answered with OK and not done is there. */
+/* Nothing is there that was never sent; what was answered with OK and not done is there, and held or not as was last said, if
+ * that was synced. */
 void rig_verify(struct rig *);
 /* Size of a segment's file, -1 when there is none. */
 long rig_segment(const struct rig *, uint64_t number);

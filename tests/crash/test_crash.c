@@ -7,6 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What is never done waits for the operator for a while, or for ever: from before its record is durable, while it is copied forward,
+ * from the beginning, let go before and after its copy. */
+static void
+hold(struct rig *r, unsigned round)
+{
+	static const struct { unsigned round; uint32_t id; bool held; } plan[] = {
+		{ 0, 3, true }, { 1, 8, true }, { 2, 13, true }, { 2, 13, false }, { 4, 8, false }, { 4, 18, false },
+		{ 5, 23, true }, { 6, 13, true }, { 6, 28, true }, { 7, 23, false }, { 7, 28, false }, { 7, 28, true },
+	};
+
+	for (size_t i = 0; i < sizeof plan / sizeof plan[0] && !disk_fault.stopped; i++) {
+		if (plan[i].round != round || index_find(&r->spool.index, plan[i].id) == INDEX_NONE)
+			continue;
+		if (plan[i].held)
+			rig_withhold(r, plan[i].id);
+		else
+			rig_release(r, plan[i].id);
+		if (i % 2 == 1)
+			rig_sync(r);
+	}
+}
+
 /* A life: small messages, a big one in chunks, results, completions, several segments, removal of the first. */
 static void
 live(struct rig *r)
@@ -15,10 +37,13 @@ live(struct rig *r)
 
 	for (unsigned round = 0; round < 8 && !disk_fault.stopped; round++) {
 		r->eager = round % 2 == 1;
-		for (unsigned i = 0; i < 4 && !disk_fault.stopped; i++)
+		for (unsigned i = 0; i < 4 && !disk_fault.stopped; i++) {
+			r->hold_next = id == 18;
 			rig_submit(r, id++, 3000 + i * 9000, 1 + i);
+		}
 		if (!disk_fault.stopped)
 			rig_submit(r, id++, 150000, 2);
+		hold(r, round);
 		rig_sync(r);
 		for (uint32_t done = 1; done < id && !disk_fault.stopped; done++)
 			if (done % 5 != 3 && r->message[done - 1].answered && r->message[done - 1].answer == OK
@@ -43,6 +68,9 @@ count_calls(void)
 	assert_true(rig_has(&r, 3));
 	assert_int_equal(rig_segment(&r, 1), -1);
 	rig_verify(&r);
+	assert_true(spool_is_held(&r.spool, index_find(&r.spool.index, 3)));
+	assert_true(spool_is_held(&r.spool, index_find(&r.spool.index, 28)));
+	assert_false(spool_is_held(&r.spool, index_find(&r.spool.index, 18)));
 	rig_crash(&r);
 	rig_end(&r);
 	return calls;

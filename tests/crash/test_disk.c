@@ -177,6 +177,39 @@ full_disk_and_killed(void **state)
 	}
 }
 
+/* What is held or let go while the disk is full is so at once, and on the disk as soon as there is room. */
+static void
+held_on_a_full_disk(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	rig_submit(&r, 1, 4000, 1);
+	r.hold_next = true;
+	rig_submit(&r, 2, 4000, 2);
+	rig_sync(&r);
+	disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_PWRITE, .at = 1, .error = ENOSPC };
+	rig_withhold(&r, 1);
+	rig_release(&r, 2);
+	assert_int_equal(rig_batch(&r), FAIL_DISK_FULL);
+	assert_true(r.spool.journal.durable < r.message[0].said);
+	rig_verify(&r);
+	disk_fault = (struct disk_fault){ .kind = FAULT_NONE };
+	rig_withhold(&r, 2);
+	assert_int_equal(rig_batch(&r), OK);
+	rig_sync(&r);
+	assert_true(r.spool.journal.durable >= r.message[1].said);
+	rig_crash(&r);
+	assert_true(rig_open(&r));
+	rig_verify(&r);
+	assert_true(spool_is_held(&r.spool, index_find(&r.spool.index, 1)));
+	assert_true(spool_is_held(&r.spool, index_find(&r.spool.index, 2)));
+	rig_crash(&r);
+	rig_end(&r);
+}
+
 /* Less than spool_free_min: known before anybody sends a message. */
 static void
 low_disk_is_seen_before(void **state)
@@ -242,6 +275,7 @@ main(void)
 		cmocka_unit_test(full_disk),
 		cmocka_unit_test(full_disk_under_a_draft),
 		cmocka_unit_test(full_disk_and_killed),
+		cmocka_unit_test(held_on_a_full_disk),
 		cmocka_unit_test(low_disk_is_seen_before),
 		cmocka_unit_test(full_at_every_write),
 	};

@@ -86,6 +86,35 @@ a_message_that_lies_is_refused(void **state)
 }
 
 static void
+what_is_held_comes_back(void **state)
+{
+	struct held_record r = { .id = 7, .held = 1, .when = 8, .words = SPAN_INIT("because") }, back;
+	struct record_header h = { .kind = RECORD_KINDS, .length = 8 };
+	uint8_t octets[HELD_WORDS_MAX + 64];
+	static const uint8_t many[HELD_WORDS_MAX + 1];
+	struct buf out = BUF_OVER(octets);
+
+	(void)state;
+	assert_true(fields_format(held_record_layout, &r, &out));
+	for (size_t n = 0; n < out.len; n++)
+		assert_false(fields_parse(held_record_layout, span_head(buf_span(&out), n), &back));
+	assert_true(fields_parse(held_record_layout, buf_span(&out), &back));
+	assert_true(back.id == 7 && back.held == 1 && back.when == 8 && span_eq(back.words, SPAN("because")));
+	out.len = 0;
+	r.words = (struct span){ many, HELD_WORDS_MAX };
+	assert_true(fields_format(held_record_layout, &r, &out));
+	out.len = 0;
+	r.words.len++;
+	assert_false(fields_format(held_record_layout, &r, &out));
+	/* It is the newest kind. */
+	record_seal(memory, &h);
+	assert_true(record_header_parse((struct span){ memory, sizeof memory }, &h));
+	h.kind = RECORD_KINDS + 1;
+	record_seal(memory, &h);
+	assert_false(record_header_parse((struct span){ memory, sizeof memory }, &h));
+}
+
+static void
 a_record_proves_itself(void **state)
 {
 	struct record_header h = { .kind = RECORD_DONE, .length = 13, .salt = 9, .sequence = 10 }, back;
@@ -142,6 +171,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_comes_back),
 		cmocka_unit_test(a_message_that_lies_is_refused),
+		cmocka_unit_test(what_is_held_comes_back),
 		cmocka_unit_test(a_record_proves_itself),
 		cmocka_unit_test(a_length_that_is_too_long_is_no_header),
 		cmocka_unit_test(a_domain_is_what_follows_the_last_at),

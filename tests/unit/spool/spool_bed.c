@@ -178,7 +178,7 @@ bed_init(struct bed *b)
 	char here[160];
 
 	memset(b, 0, sizeof *b);
-	b->master.fd = b->front.fd = b->relay.fd = -1;
+	b->master.fd = b->front.fd = b->relay.fd = b->auth.fd = -1;
 	(void)snprintf(b->directory, sizeof b->directory, "bed-XXXXXX");
 	assert_non_null(mkdtemp(b->directory));
 	conf_defaults(&b->conf);
@@ -223,6 +223,12 @@ bed_new_front(struct bed *b)
 }
 
 void
+bed_new_auth(struct bed *b)
+{
+	give_peer(b, ROLE_AUTH, &b->auth);
+}
+
+void
 bed_start(struct bed *b)
 {
 	static uint8_t text[64 * 1024];
@@ -253,6 +259,7 @@ bed_start(struct bed *b)
 	bed_send_octets(&b->master, MASTER_CONF, 0, buf_span(&conf));
 	bed_new_front(b);
 	bed_new_relay(b);
+	bed_new_auth(b);
 	bed_send_octets(&b->master, MASTER_GO, 0, (struct span){ NULL, 0 });
 	bed_want(&b->master, CHILD_READY, &f);
 }
@@ -321,6 +328,7 @@ bed_fini(struct bed *b)
 	bed_end_close(&b->master);
 	bed_end_close(&b->front);
 	bed_end_close(&b->relay);
+	bed_end_close(&b->auth);
 	for (unsigned n = 1; n < 100; n++) {
 		(void)snprintf(command[0], sizeof command[0], "%s/spool/%016x.log", b->directory, n);
 		(void)unlink(command[0]);

@@ -18,7 +18,7 @@ struct bed_end {
 
 struct bed {
 	pid_t pid;
-	struct bed_end master, front, relay;
+	struct bed_end master, front, relay, auth;
 	bool listening;
 	struct conf conf;
 	char directory[64];
@@ -38,6 +38,7 @@ void bed_start(struct bed *);
 /* New ends for the relay or the front, as the master does when one was restarted. */
 void bed_new_relay(struct bed *);
 void bed_new_front(struct bed *);
+void bed_new_auth(struct bed *);
 /* A connection as `postern queue` makes it. */
 void bed_control(struct bed *, struct bed_end *);
 void bed_end_close(struct bed_end *);

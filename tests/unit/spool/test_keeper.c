@@ -1,178 +1,17 @@
 /* proc/4_spool: the whole process, spoken to in its private messages. 5321-50..55, 3461-6, 3461-7, 3461-10, 3461-11. */
-#include "spool_bed.h"
+#include "spool_talk.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "smtp/client.h"
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static struct spool_mail
-mail(uint64_t id, const char *from)
-{
-	return (struct spool_mail){ .queue_id = id, .arrival = now_ms(), .reverse_path = span_of(from), .login = SPAN_INIT("alice"),
-		.peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
-}
-
-static void
-say_rcpt(struct bed *b, uint32_t session, const char *to, uint32_t notify)
-{
-	struct spool_rcpt r = { .path = span_of(to), .notify = notify };
-
-	bed_send(&b->front, SPOOL_RCPT, session, spool_rcpt_layout, &r);
-}
-
-static const char content[] = "From: a@example.org\r\nSubject: x\r\n\r\nhello\r\n";
-
-/* MAIL, RCPT (comma-separated), BODY, COMMIT; not waiting for the answer. */
-static void
-say_message(struct bed *b, uint32_t session, uint64_t id, const char *from, const char *to, uint32_t notify)
-{
-	struct spool_mail m = mail(id, from);
-	struct spool_commit c = { .size = sizeof content - 1 };
-	struct span rest = span_of(to);
-
-	bed_send(&b->front, SPOOL_MAIL, session, spool_mail_layout, &m);
-	while (rest.len > 0) {
-		struct span one = span_take_until(&rest, ',');
-		struct spool_rcpt r = { .number = c.rcpts++, .path = one, .notify = notify };
-
-		(void)span_take_byte(&rest, ',');
-		bed_send(&b->front, SPOOL_RCPT, session, spool_rcpt_layout, &r);
-	}
-	bed_send_octets(&b->front, SPOOL_BODY, session, span_of(content));
-	bed_send(&b->front, SPOOL_COMMIT, session, spool_commit_layout, &c);
-}
-
-static enum fail
-answer(struct bed *b, uint32_t session)
-{
-	struct spool_committed c;
-	struct bed_frame f;
-
-	bed_want(&b->front, SPOOL_COMMITTED, &f);
-	assert_int_equal(f.session, session);
-	assert_true(fields_parse(spool_committed_layout, f.body, &c));
-	return (enum fail)c.fail;
-}
-
-struct try_seen {
-	uint32_t session;
-	uint64_t id, size;
-	uint32_t flags, attempt, rcpts;
-	uint8_t extents[200];
-	size_t extents_len;
-	char from[64], destination[64], to[8][64];
-	uint32_t number[8];
-};
-
-static void
-keep(char out[64], struct span s)
-{
-	assert_true(s.len < 64);
-	if (s.len > 0)
-		memcpy(out, s.p, s.len);
-	out[s.len] = '\0';
-}
-
-static int last_segment = -1;
-
-/* RELAY_TRY with its recipients; the newest segment's descriptor is kept. */
-static void
-want_try(struct bed *b, struct try_seen *t)
-{
-	struct relay_try m;
-	struct bed_frame f;
-
-	for (;;) {
-		assert_true(bed_take(&b->relay, &f, 10000));
-		if (f.type == RELAY_TRY)
-			break;
-		assert_true(f.type == RELAY_SEGMENT || f.type == RELAY_SEGMENT_GONE);
-		if (f.fd != -1) {
-			if (last_segment != -1)
-				(void)close(last_segment);
-			last_segment = f.fd;
-		}
-	}
-	assert_true(fields_parse(relay_try_layout, f.body, &m));
-	*t = (struct try_seen){ .session = f.session, .id = m.queue_id, .size = m.size, .flags = m.flags, .attempt = m.attempt,
-		.rcpts = m.rcpts, .extents_len = m.extents.len };
-	keep(t->from, m.reverse_path);
-	keep(t->destination, m.destination);
-	assert_true(m.extents.len <= sizeof t->extents);
-	memcpy(t->extents, m.extents.p, m.extents.len);
-	for (uint32_t i = 0; i < m.rcpts; i++) {
-		struct spool_rcpt r;
-
-		bed_want(&b->relay, RELAY_RCPT, &f);
-		assert_true(fields_parse(spool_rcpt_layout, f.body, &r));
-		if (i < 8) {
-			keep(t->to[i], r.path);
-			t->number[i] = r.number;
-		}
-	}
-}
-
-static void
-say_result(struct bed *b, const struct try_seen *t, uint32_t i, enum smtp_class class, uint32_t code)
-{
-	struct relay_result r = { .number = t->number[i], .class = class, .code = code, .stage = SMTP_STAGE_RCPT, .when = now_ms(),
-		.enhanced = class == SMTP_CLASS_NEVER ? SPAN("5.1.1") : class == SMTP_CLASS_LATER ? SPAN("4.2.0") : SPAN("2.0.0"),
-		.host = SPAN_INIT("mx.example.net [192.0.2.25]:25"), .tls = SPAN_INIT("none"), .text = SPAN_INIT("so it is") };
-
-	bed_send(&b->relay, RELAY_RESULT, t->session, relay_result_layout, &r);
-}
-
-static void
-say_done(struct bed *b, const struct try_seen *t)
-{
-	bed_send_octets(&b->relay, RELAY_DONE, t->session, (struct span){ NULL, 0 });
-}
-
-static void
-finish(struct bed *b, const struct try_seen *t, enum smtp_class class, uint32_t code)
-{
-	for (uint32_t i = 0; i < t->rcpts; i++)
-		say_result(b, t, i, class, code);
-	say_done(b, t);
-}
-
-/* The octets of the first extent. */
-static size_t
-read_content(const struct try_seen *t, char *p, size_t n)
-{
-	ssize_t got;
-
-	assert_int_equal(t->extents_len, RELAY_EXTENT);
-	got = pread(last_segment, p, u32_get(t->extents + 16) < n ? u32_get(t->extents + 16) : n, (off_t)u64_get(t->extents + 8));
-	assert_true(got >= 0);
-	return (size_t)got;
-}
-
-static void
-nothing_comes(struct bed *b, int ms)
-{
-	struct bed_frame f;
-
-	while (bed_take(&b->relay, &f, ms))
-		if (f.type == RELAY_TRY)
-			fail_msg("there was nothing to try");
-}
-
+#include "queue/record.h"
 static void
 in_and_out(void **state)
 {
@@ -191,8 +30,8 @@ in_and_out(void **state)
 		assert_int_equal(t.id, 100);
 		assert_int_equal(t.attempt, 1);
 		assert_int_equal(t.rcpts, strcmp(t.destination, "example.net") == 0 ? 2 : 1);
-		assert_int_equal(read_content(&t, text, sizeof text), sizeof content - 1);
-		assert_memory_equal(text, content, sizeof content - 1);
+		assert_int_equal(read_content(&t, text, sizeof text), sizeof CONTENT - 1);
+		assert_memory_equal(text, CONTENT, sizeof CONTENT - 1);
 		finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	}
 	assert_int_equal(bed_drain(&b), 0);
@@ -306,6 +145,97 @@ later_and_expiry(void **state)
 	assert_non_null(strstr(text, "so it is"));
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
+/* tests/regress/0081: what claims to come from next year ends as soon as what came now. */
+static void
+arrival_in_the_future(void **state)
+{
+	struct spool_mail m = mail(100, "a@example.org");
+	struct spool_commit c = { .size = 5, .rcpts = 1 };
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.expire = 2;
+	b.conf.retry_max = 1;
+	bed_start(&b);
+	m.arrival += UINT64_C(365) * 86400 * 1000;
+	bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+	say_rcpt(&b, 1, "x@example.net", 0);
+	bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+	assert_int_equal(answer(&b, 1), OK);
+	for (uint32_t attempt = 1; attempt < 10; attempt++) {
+		want_try(&b, &t);
+		if (t.flags & MAIL_DSN)
+			break;
+		finish(&b, &t, SMTP_CLASS_LATER, 451);
+	}
+	assert_true(t.flags & MAIL_DSN);
+	bed_fini(&b);
+}
+
+static size_t
+put_record(uint8_t *at, enum record_kind kind, uint64_t sequence, struct layout layout, const void *payload)
+{
+	struct record_header h = { .kind = kind, .salt = 77, .sequence = sequence };
+	struct buf body = { at + RECORD_HEADER, 0, 2000 };
+
+	assert_true(fields_format(layout, payload, &body));
+	h.length = (uint32_t)body.len;
+	record_seal(at, &h);
+	return (size_t)record_octets(h.length);
+}
+
+/* A spool whose one segment holds one message that arrived at that time. */
+static void
+write_spool(const struct bed *b, uint64_t arrival)
+{
+	static uint8_t octets[8192];
+	struct segment_record segment = { .version = 1, .number = 1, .created = 1 };
+	struct recipient r = { .path = SPAN_INIT("x@example.net"), .last.class = OUTCOME_NONE };
+	struct message_record m = { .id = 100, .arrival = arrival, .size = 5, .rcpts = 1,
+		.reverse_path = SPAN_INIT("a@example.org"), .login = SPAN_INIT("alice"), .content = SPAN_INIT("hello") };
+	uint8_t rcpts[256];
+	struct buf list = BUF_OVER(rcpts);
+	size_t n = put_record(octets, RECORD_SEGMENT, 1, segment_record_layout, &segment);
+	char path[CONF_TEXT_MAX + 32];
+	FILE *f;
+
+	assert_true(fields_format(recipient_layout, &r, &list));
+	m.recipients = buf_span(&list);
+	n += put_record(octets + n, RECORD_MESSAGE, 2, message_record_layout, &m);
+	assert_int_equal(mkdir(b->conf.spool_dir.p, 0700), 0);
+	(void)snprintf(path, sizeof path, "%s/0000000000000001.log", b->conf.spool_dir.p);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(octets, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* tests/regress/0081: the same for what an earlier life wrote down. */
+static void
+arrival_in_the_future_on_disk(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.expire = 2;
+	b.conf.retry_max = 1;
+	write_spool(&b, now_ms() + UINT64_C(365) * 86400 * 1000);
+	bed_start(&b);
+	for (uint32_t attempt = 1; attempt < 10; attempt++) {
+		want_try(&b, &t);
+		if (t.flags & MAIL_DSN)
+			break;
+		finish(&b, &t, SMTP_CLASS_LATER, 451);
+	}
+	assert_true(t.flags & MAIL_DSN);
 	bed_fini(&b);
 }
 
@@ -531,17 +461,6 @@ big_message(void **state)
 	bed_fini(&b);
 }
 
-static struct queue_end
-want_end(struct bed_end *c)
-{
-	struct queue_end e;
-	struct bed_frame f;
-
-	bed_want(c, QUEUE_END, &f);
-	assert_true(fields_parse(queue_end_layout, f.body, &e));
-	return e;
-}
-
 /* `postern queue`: list by address, show, retry, drop; what runs while it is dropped ends without a word. */
 static void
 operator_asks(void **state)
@@ -612,6 +531,8 @@ main(void)
 		cmocka_unit_test(permanent_failure),
 		cmocka_unit_test(relayed_notice),
 		cmocka_unit_test(later_and_expiry),
+		cmocka_unit_test(arrival_in_the_future),
+		cmocka_unit_test(arrival_in_the_future_on_disk),
 		cmocka_unit_test(relay_dies),
 		cmocka_unit_test(killed_after_the_answer),
 		cmocka_unit_test(broken_fronts),

@@ -1,0 +1,227 @@
+/*
+ * Held mail: walks the queue for what an operator or 3_auth wants held, released or purged. A walk goes on in steps, and nobody is
+ * told that it is done before all of it is synced.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "os/log.h"
+#include "proc/4_spool.h"
+
+enum { HOLD_LOOK = 4 * SPOOL_LOOK_STEP, HOLD_STEP = 1000 };
+
+/*
+ * FREE      nobody asks for anything
+ * WALKING   from slot `cursor` on it is still to be done; no try is begun meanwhile
+ * SYNCING   done; the answer waits for the record `sequence`
+ */
+static void
+walk_enter(struct keeper *k, struct hold_walk *w, enum walk_phase next)
+{
+	k->walking += (next == WALK_WALKING) - (w->state == WALK_WALKING);
+	w->state = (uint8_t)next;
+}
+
+static struct span
+login_of(const struct hold_walk *w)
+{
+	return (struct span){ w->login, w->login_len };
+}
+
+static struct span
+words_of(const struct hold_walk *w)
+{
+	return (struct span){ w->words, w->words_len };
+}
+
+/* ---- the end ---- */
+static void
+log_walk(const struct hold_walk *w)
+{
+	const char *event = w->verb == QUEUE_HOLD ? "held" : w->verb == QUEUE_RELEASE ? "released" : "purged";
+	struct log_line l;
+
+	log_begin(&l, w->guard ? LOG_WARN : LOG_NOTE, event);
+	if (w->id != 0)
+		log_id(&l, "id", w->id);
+	else
+		log_span(&l, "login", login_of(w));
+	log_u64(&l, "messages", w->count);
+	log_text(&l, "by", w->guard ? "guard" : "operator");
+	if (w->verb == QUEUE_HOLD)
+		log_span(&l, "why", words_of(w));
+	log_end(&l);
+}
+
+static void
+answer(struct keeper *k, struct hold_walk *w, enum fail fail, struct span words)
+{
+	struct queue_end end = { (uint32_t)fail, w->count, 0, words };
+
+	if (w->channel != NULL)
+		(void)channel_send(w->channel, QUEUE_END, w->session, queue_end_layout, &end);
+	w->channel = NULL;
+	walk_enter(k, w, WALK_FREE);
+	guard_pause(k);
+}
+
+static void
+answer_in_trouble(struct keeper *k, struct hold_walk *w)
+{
+	enum fail state = k->spool.journal.state;
+
+	if (state == FAIL_DISK_FULL)
+		answer(k, w, state, SPAN("done, but the disk is full: a restart before there is room forgets it"));
+	else
+		answer(k, w, FAIL_DOUBT, span_of(fail_row(FAIL_DOUBT)->text));
+}
+
+static void
+walked(struct keeper *k, struct hold_walk *w)
+{
+	log_walk(w);
+	w->sequence = k->spool.journal.sequence - 1;
+	walk_enter(k, w, WALK_SYNCING);
+	journal_want_sync(&k->spool.journal);
+	hold_settled(k);
+}
+
+void
+hold_settled(struct keeper *k)
+{
+	const struct journal *j = &k->spool.journal;
+
+	for (size_t i = 0; i < KEEPER_WALKS; i++) {
+		struct hold_walk *w = &k->walk[i];
+
+		if (w->state == WALK_SYNCING && (w->count == 0 || j->durable >= w->sequence))
+			answer(k, w, OK, (struct span){ NULL, 0 });
+		else if (w->state == WALK_SYNCING && j->state != OK)
+			answer_in_trouble(k, w);
+	}
+}
+
+/* ---- one message ---- */
+static bool
+concerned(struct keeper *k, const struct hold_walk *w, uint32_t slot)
+{
+	const struct entry *e = &k->spool.index.entry[slot];
+	struct message_record m;
+	uint64_t content_at;
+
+	if (!e->used || (w->id != 0 ? e->id != w->id : e->account != w->account))
+		return false;
+	if (spool_is_held(&k->spool, slot) == (w->verb == QUEUE_HOLD) || (w->verb == QUEUE_PURGE && (e->flags & ENTRY_PENDING)))
+		return false;
+	return w->id != 0 || (spool_envelope(&k->spool, slot, &m, &content_at) && login_belongs(m.login, login_of(w)));
+}
+
+/* False: the journal takes no more. */
+static bool
+walk_one(struct keeper *k, struct hold_walk *w, uint32_t slot)
+{
+	bool good = true;
+
+	switch (w->verb) {
+	case QUEUE_HOLD:
+		good = spool_withhold(&k->spool, slot, words_of(w), keeper_now());
+		break;
+	case QUEUE_RELEASE:
+		good = spool_release(&k->spool, slot, keeper_now());
+		break;
+	default:
+		/* Its jobs are those whose tries run: they end without a word. */
+		if (k->spool.index.entry[slot].job != SCHEDULE_NONE)
+			relay_forget(k, slot);
+		spool_finish(&k->spool, slot);
+	}
+	w->count += good;
+	return good;
+}
+
+/* ---- the walk ---- */
+static void
+walk_on(struct keeper *k, struct hold_walk *w)
+{
+	const struct index *x = &k->spool.index;
+	uint32_t looked = 0, done = 0;
+
+	for (; w->cursor < x->used && looked < HOLD_LOOK && done < HOLD_STEP; looked++, w->cursor++) {
+		if (!concerned(k, w, w->cursor))
+			continue;
+		done++;
+		if (!walk_one(k, w, w->cursor)) {
+			answer(k, w, FAIL_BUSY, SPAN("too much waits to be written; ask again for the rest"));
+			return;
+		}
+	}
+	if (w->cursor >= x->used)
+		walked(k, w);
+}
+
+void
+hold_step(struct keeper *k)
+{
+	for (size_t i = 0; i < KEEPER_WALKS && k->walking > 0; i++) {
+		struct hold_walk *w = &k->walk[i];
+
+		if (w->state != WALK_WALKING)
+			continue;
+		if (k->spool.journal.state == FAIL_DOUBT)
+			answer_in_trouble(k, w);
+		else if (!journal_crowded(&k->spool.journal))
+			walk_on(k, w);
+	}
+}
+
+static struct hold_walk *
+walk_take(struct keeper *k, bool guard)
+{
+	size_t first = guard ? KEEPER_CONTROLS : 0, end = guard ? KEEPER_WALKS : KEEPER_CONTROLS;
+
+	for (size_t i = first; i < end; i++)
+		if (k->walk[i].state == WALK_FREE)
+			return &k->walk[i];
+	return NULL;
+}
+
+bool
+hold_room(struct keeper *k, bool guard)
+{
+	return walk_take(k, guard) != NULL;
+}
+
+bool
+hold_begin(struct keeper *k, const struct hold_order *o)
+{
+	struct hold_walk *w = walk_take(k, o->channel == NULL);
+	struct span words = span_head(o->words, sizeof w->words);
+
+	if (w == NULL || o->login.len > sizeof w->login)
+		return false;
+	*w = (struct hold_walk){ .verb = o->verb, .guard = o->channel == NULL, .channel = o->channel, .session = o->session,
+		.id = o->id, .account = account_hash(o->login), .login_len = o->login.len, .words_len = words.len };
+	if (o->login.len > 0)
+		memcpy(w->login, o->login.p, o->login.len);
+	if (words.len > 0)
+		memcpy(w->words, words.p, words.len);
+	if (o->id != 0)
+		w->cursor = index_find(&k->spool.index, o->id);
+	walk_enter(k, w, WALK_WALKING);
+	if (o->id == 0)
+		return true;
+	/* One message is no walk. */
+	if (w->cursor != INDEX_NONE && concerned(k, w, w->cursor) && !walk_one(k, w, w->cursor))
+		answer_in_trouble(k, w);
+	else
+		walked(k, w);
+	return true;
+}
+
+void
+hold_forget(struct keeper *k, const struct channel *c)
+{
+	for (size_t i = 0; i < KEEPER_WALKS; i++)
+		if (k->walk[i].channel == c)
+			k->walk[i].channel = NULL;
+}

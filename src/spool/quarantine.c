@@ -1,0 +1,112 @@
+/* Mail that waits for the operator: durable as a record of its own, kept out of the schedule. docs/spool.md, Held mail. */
+#include "spool/spool.h"
+
+#include <string.h>
+
+#include "os/log.h"
+
+uint32_t
+account_hash(struct span login)
+{
+	struct span account = span_take_until(&login, '/');
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < account.len; i++)
+		h = (h ^ account.p[i]) * 16777619u;
+	return h;
+}
+
+bool
+login_belongs(struct span login, struct span whose)
+{
+	return login.len > 0 && whose.len > 0 && login.len >= whose.len && span_eq(span_head(login, whose.len), whose)
+	    && (login.len == whose.len || login.p[whose.len] == '/');
+}
+
+static bool
+append_held(struct spool *s, struct entry *e, bool held, uint64_t now, struct span words)
+{
+	struct held_record r = { .id = e->id, .held = held, .when = now, .words = span_head(words, HELD_WORDS_MAX) };
+	struct buf payload;
+
+	if (!journal_reserve(&s->journal, fields_size(held_record_layout, &r), true, &payload)
+	    || !fields_format(held_record_layout, &r, &payload))
+		return false;
+	e->word = journal_commit(&s->journal, RECORD_HELD, payload, true, NULL);
+	return true;
+}
+
+bool
+spool_is_held(const struct spool *s, uint32_t slot)
+{
+	return s->index.entry[slot].flags & ENTRY_HELD;
+}
+
+bool
+spool_withhold(struct spool *s, uint32_t slot, struct span words, uint64_t now)
+{
+	struct entry *e = &s->index.entry[slot];
+
+	if (!append_held(s, e, true, now, words))
+		return false;
+	e->flags |= ENTRY_HELD;
+	plan_rest(s, slot);
+	return true;
+}
+
+bool
+spool_release(struct spool *s, uint32_t slot, uint64_t now)
+{
+	struct entry *e = &s->index.entry[slot];
+	struct message_record m;
+	uint64_t content_at;
+
+	if (!append_held(s, e, false, now, (struct span){ NULL, 0 }))
+		return false;
+	e->flags &= (uint8_t)~ENTRY_HELD;
+	/* The days in which nobody was allowed to try are not counted against it. */
+	e->arrival = now;
+	if (e->flags & ENTRY_PENDING)
+		return true;
+	if (!spool_envelope(s, slot, &m, &content_at) || !plan_message(s, slot, &m, now))
+		log_say(LOG_FAULT, "spool", "a released message could not be planned; it waits for the next start");
+	spool_hurry(s, slot, now);
+	return true;
+}
+
+/* The record at e->word; text holds its words. */
+static bool
+read_held(struct spool *s, const struct entry *e, uint8_t text[HELD_TEXT], struct held_record *r)
+{
+	struct record_header h;
+	struct span head = { text, RECORD_HEADER };
+
+	return e->word != 0 && journal_read(&s->journal, e->word, text, RECORD_HEADER) && record_header_parse(head, &h)
+	    && h.kind == RECORD_HELD && h.length <= HELD_TEXT - RECORD_HEADER
+	    && journal_read(&s->journal, e->word, text, RECORD_HEADER + h.length)
+	    && record_intact((struct span){ text, RECORD_HEADER + h.length }, &h)
+	    && fields_parse(held_record_layout, (struct span){ text + RECORD_HEADER, h.length }, r) && r->id == e->id;
+}
+
+void
+spool_held_why(struct spool *s, uint32_t slot, const struct message_record *m, uint8_t text[HELD_TEXT], struct held_record *r)
+{
+	const struct entry *e = &s->index.entry[slot];
+
+	if (read_held(s, e, text, r))
+		return;
+	/* Held since it was accepted: nobody wrote more than the flag. */
+	*r = (struct held_record){ .id = e->id, .held = spool_is_held(s, slot), .when = m->arrival,
+		.words = SPAN_INIT("its principal was under suspicion when it was accepted") };
+}
+
+void
+held_copy(struct spool *s, uint32_t slot)
+{
+	struct entry *e = &s->index.entry[slot];
+	struct held_record r;
+	uint8_t text[HELD_TEXT];
+
+	if (e->word != 0 && read_held(s, e, text, &r))
+		(void)append_held(s, e, r.held, r.when, r.words);
+}
