@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "proc/1_front_spend.h"
 
 /* Only the 3_auth that saw the proof knows whose habit it is. */
@@ -48,6 +50,9 @@ spend_join(struct front_session *s, struct smtp_answer *a)
 	a->verdict.fail = d->decided ? d->spent : FAIL_BUSY;
 	if (a->verdict.fail == OK)
 		return spool_ask_commit(s, a);
+	/* What was allowed a moment ago is asked about again. */
+	free(s->allowed);
+	s->allowed = NULL;
 	spool_abort(s);
 	return true;
 }

@@ -49,6 +49,8 @@ tell_operator(struct auth *a, const struct habit_entry *e)
 		a->alarm(a->arg, &alarm);
 }
 
+enum { LINE_OCTETS = 76 };
+
 /* Lines of a mail have 78 octets at most. */
 static void
 put_wrapped(struct buf *b, struct span text)
@@ -57,7 +59,7 @@ put_wrapped(struct buf *b, struct span text)
 	size_t column = 0;
 
 	while ((word = span_take_word(&text)).len > 0) {
-		if (column > 0 && column + 1 + word.len > 76) {
+		if (column > 0 && column + 1 + word.len > LINE_OCTETS) {
 			(void)buf_put_byte(b, '\n');
 			column = 0;
 		} else if (column > 0) {
@@ -85,7 +87,7 @@ put_notice(struct buf *b, const struct habit_entry *e)
 {
 	const struct habit *h = &e->habit;
 
-	(void)(buf_put_text(b, "Mail is being sent with the login ") && buf_put_text(b, e->login));
+	(void)(buf_put_text(b, "Mail is being sent with the login\n") && buf_put(b, span_head(span_of(e->login), LINE_OCTETS)));
 	(void)buf_put_text(b, "\nin a way that it never was:\n\n");
 	put_wrapped(b, (struct span){ h->words, h->words_len });
 	(void)buf_put_byte(b, '\n');
