@@ -2,39 +2,47 @@
  * policy/habit.h - does a principal send as it always did, or has its password been stolen? Facts in, verdict and words out.
  *
  * A principal is a login: "alice", "alice/laptop". What it did from where is kept in a struct of fixed size; nothing is kept of content or
- * of recipients but their number. Time comes from outside. The rules:
+ * of recipients but their number. Time comes from outside; days are UTC days. Messages are counted by their recipients: each has one.
  *
  * HERE      The machine that Postern runs on (127.0.0.0/24, ::1) is not watched: who has that has more than a password.
  *
  * HOME      A network (policy/origin.h) is home once something was sent from it on HABIT_HOME_USES days, the first one HABIT_HOME_AGE
- *           days ago, and on a fifth of the days on which the principal sent at all since then. Then it may burst: HABIT_HOUR recipients an
- *           hour and HABIT_DAY a day, or HABIT_HOUR_TIMES and HABIT_DAY_TIMES its own peak, up to the settings' ceiling. A club's newsletter
- *           of 300 goes through. What is more is put off (450); trying twice the allowance is held. Home is lost after
- *           HABIT_HOME_KEPT days without use, when somebody else may have the addresses.
+ *           days ago, and on a fifth of the days on which the principal sent at all since then. In the first HABIT_FOUNDING days of a
+ *           principal's life it takes less: FOUNDING_USES and FOUNDING_AGE. So does a provider's block (/16, /32) become home; there only
+ *           a program counts that is the principal's own (addresses of a household change; its mail program does not).
+ *           From home a principal may burst: HABIT_HOUR recipients an hour and HABIT_DAY a day, or HOUR_TIMES and DAY_TIMES its own peak,
+ *           up to the settings' ceiling: a club's newsletter of 300 goes through. What is more is put off (450); as much again as
+ *           the allowance is held. So is mail of which two thirds bounce (BOUNCES_HOME at least).
+ *           Home is lost after HABIT_HOME_KEPT days without use, when somebody else may have the addresses.
  *
- * STRANGE   Everywhere else all networks together share one budget, so that 500 of them are no better than one:
- *           at most HABIT_STRANGE recipients in any 24 hours, and a bucket of the same size. What drains the bucket, once a day, is what the
- *           principal usually sends a day (times 1.2) less what was sent from home that day: a traveller sends there what he
- *           does not send here, a thief sends besides. Nothing drains during the day. From HABIT_STRANGE_SLOW on each message waits
- *           HABIT_DELAY_MS, and a second one meanwhile gets 450. A recipient counts for more
+ * STRANGE   Everywhere else all networks together share one budget, so that 500 of them are no better than one: HABIT_STRANGE recipients in
+ *           any 24 hours, and a bucket of the same size that drains once a day, not during the day: by what the principal usually
+ *           sends, times 1.2, less what it sent from home. A traveller sends there what he does not send here; a thief sends
+ *           besides. A day on which home sent less than half of the usual drains twice that.
+ *           The last SLOW_ROOM recipients before the hold wait HABIT_DELAY_MS each message, and a second one meanwhile gets 450.
+ *           A recipient counts for more:
  *             by a half  when the client is a first-seen one,
  *             by a half  when the country is,
- *             twice      when more than HABIT_MANY strange networks were seen in a day,
- *             twice      when most of what was sent bounces.
- *           More than HABIT_TOO_MANY strange networks with a successful login in a day are a hold at once, whatever was sent.
- *           A thief therefore has at most HABIT_STRANGE recipients before the hold, whatever the pattern within a day.
+ *             twice      when more than HABIT_MANY strange networks were seen in two days,
+ *             twice      when two fifths of what was sent bounce (HABIT_BOUNCES at least).
+ *           More than HABIT_TOO_MANY strange networks with a login in two days are a hold at once, whatever was sent.
  *
- * HELD      accepted, kept, not delivered. It is for strange networks only: home goes on as if nothing were, so that a thief cannot
- *           stop the owner. When home itself is the reason, it is for all. It ends when the operator says so.
- * LOCKED    after HABIT_HELD_MAX more recipients were held, or as many strange networks again: login and MAIL are refused, for
+ * AWAY      The budget is AWAY_TIMES the usual and AWAY_MORE, HABIT_AWAY at most, for who looks like the owner on a journey: home sends less
+ *           than half of the usual today, the program is known, AWAY_NETWORKS at most, messages to AWAY_RCPTS at most, and AWAY_PACE
+ *           recipients in an hour or two. So it takes a thief who knows the program's name several hours to gain from it.
+ *
+ * HELD      accepted, kept, not delivered. It is for strange networks only: home (networks, not blocks) goes on as if nothing were, so that
+ *           a thief cannot stop the owner. When home itself is the reason, it is for all. It ends when the operator says so.
+ * LOCKED    after HABIT_HELD_MAX more recipients were held, or twice HABIT_TOO_MANY networks seen: login and MAIL are refused, for
  *           whom the hold was.
  *
- * NEW       A principal without history is taken to send HABIT_USUAL a day, from strange networks only. Who will send more from the first day on
+ * NEW       A principal without history is taken to send HABIT_USUAL a day, from strange networks. Who will send more from the first day on
  *           (an application on a server) has its network named by the operator beforehand: habit_unlock(). A limit of its own (limit= in the
  *           users file) is its allowance at home, of a day and of an hour, whatever its past.
  *
- * What the rules do not see: a thief who sends no more than the owner usually would, while the owner sends nothing; one who sits
- * in the owner's network; one who waits HABIT_HOME_AGE days and sends on a fifth of them.
+ * What comes of it: tests/simulation. What the rules do not see: a thief who sends no more than the owner usually would, while the
+ * owner sends nothing; one who sits in the owner's network, or in a home block with the owner's program; one who waits HABIT_HOME_AGE days
+ * and sends on a fifth of them; one who has a password that was never used, and begins slowly.
  *
  * Owner     the caller, of everything. Blocks never. No function fails.
  */
