@@ -108,22 +108,35 @@ applies(enum guess_level level, bool host_known, bool wide_known)
 	return !wide_known || !is_wide(level);
 }
 
+/* Nothing for the first half: everybody mistypes. Then 1 to GUESS_DELAY_MAX. */
+static uint8_t
+delay_of(const struct guess_row *r, enum guess_level level, uint64_t now)
+{
+	uint32_t half = row_budget(level) / 2, score = row_score(r, level, now), steps;
+
+	if (score < half)
+		return 0;
+	steps = 1 + (uint32_t)((uint64_t)(score - half) * GUESS_DELAY_MAX / half);
+	return (uint8_t)(steps < GUESS_DELAY_MAX ? steps : GUESS_DELAY_MAX);
+}
+
 struct guess_word
 guess_ask(const struct guess *g, const struct guess_try *t, uint64_t now)
 {
-	struct guess_word w = { .lane = lane_known(g, t->account, t->place.host, now) };
+	struct guess_word w = { .lane = lane_known(g, t->account, t->place.host, now), .clean = true };
 	bool wide_known = lane_known(g, t->account, t->place.wide, now);
 
 	for (enum guess_level level = 0; t->place.host.kind != GUESS_NOWHERE && level < GUESS_LEVELS; level++) {
 		const struct guess_row *r = row_look(g, level, account_at(t, level), network_at(t, level));
-		uint32_t delay;
 		uint64_t until;
 
-		if (r == NULL || !applies(level, w.lane, wide_known))
+		if (r == NULL)
 			continue;
-		delay = (uint32_t)((uint64_t)row_score(r, level, now) * GUESS_DELAY_MAX / row_budget(level));
-		if (delay > w.delay)
-			w.delay = (uint8_t)(delay < GUESS_DELAY_MAX ? delay : GUESS_DELAY_MAX);
+		w.clean &= is_wide(level) || row_score(r, level, now) == 0;
+		if (!applies(level, w.lane, wide_known))
+			continue;
+		if (delay_of(r, level, now) > w.delay)
+			w.delay = delay_of(r, level, now);
 		until = row_until(r, level, now);
 		if (until == 0 || w.lane)
 			continue;

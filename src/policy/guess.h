@@ -10,13 +10,15 @@
  *	host                        20      5 min       20 + 288        an office behind one address mistypes a few times an hour
  *	neighbourhood               80      2 min       80 + 720        a provider's customers do not know of each other
  *
- *           A level at its budget refuses what it covers before any hashing. There is no budget of an account as such: whoever wants an
- *           owner locked out would only have to use it up. So a botnet of N hosts has 48 N guesses a day at one account; what
- *           stops that is a sender key (120 bits), and a password that is not among the first million.
+ *           From half its budget on a level slows answers down; at its budget it refuses what it covers before any hashing. There is
+ *           no budget of an account as such: whoever wants an owner locked out would only have to use it up. So a botnet of N hosts
+ *           has 48 N guesses a day at one account; what stops that is a sender key (120 bits), and a password that is not
+ *           among the first million.
  * Lanes     Where an account has logged in during the last 90 days, its owner always gets through: from that host nothing is
  *           refused, answers only slow down, and what fails is not held against the others there; from its neighbourhood only the
  *           host's own budgets count. One account has GUESS_LANES_EACH of them at most, so nobody with a login can push out the
- *           lanes of others.
+ *           lanes of others. (Who shares a host with an owner can find out that he does, and guess there as long as he likes,
+ *           16 s for each answer: the log says so, and there is nobody else whom it could keep out.)
  * Repeats   A secret that was wrong already costs nothing more, at each place for the last GUESS_MARKS secrets: a mail client that retries
  *           an old password all day is no guesser. SCRAM shows no secret, and its proof differs each time, so a repeat cannot be
  *           told from a guess: there one wrong proof in GUESS_UNSEEN_MS (4 minutes) is free, the others cost like a new secret.
@@ -103,6 +105,7 @@ struct guess_try {
 struct guess_word {
 	bool stop;                      /* FAIL_GUESSING */
 	bool lane;                      /* known here: goes first */
+	bool clean;                     /* nothing has failed at this host lately: goes before those of whom that cannot be said */
 	uint8_t delay;                  /* a refusal waits twice as long for each */
 	uint8_t level;                  /* that stops */
 	uint64_t until;                 /* when it will not stop any more */
@@ -143,7 +146,8 @@ struct guess_entry {
 };
 
 /* In no order. Rows that have nothing more to say (all given back, a day old) are left out. */
-void guess_each(const struct guess *, const struct guess_filter *, uint64_t now, void (*show)(void *arg, const struct guess_entry *), void *arg);
+void guess_each(const struct guess *, const struct guess_filter *, uint64_t now,
+    void (*show)(void *arg, const struct guess_entry *), void *arg);
 /* How many rows went. Lanes stay. */
 uint32_t guess_forgive(struct guess *, const struct guess_filter *);
 

@@ -12,7 +12,8 @@
 #include "base/fail.h"
 #include "conf/conf.h"
 #include "proc/3_auth_habits.h"
-#include "policy/guess.h"
+#include "proc/3_auth_hash.h"
+#include "proc/3_auth_ledger.h"
 #include "proc/peers.h"
 #include "sasl/server.h"
 #include "sasl/used.h"
@@ -22,16 +23,11 @@ enum {
 	AUTH_FAILURES_MAX = 3,          /* of one session; then nothing is checked any more (RFC 4954 9: not fewer) */
 	AUTH_PAUSE_MS = 1000,           /* a refusal is said so long after the question: 1, 2, 4, 8 s with the session's failures */
 	AUTH_PAUSES_MAX = 3,            /* doublings */
-	AUTH_EXPENSIVE_WAITING_MAX = 64,        /* human passwords waiting for a worker; beyond it 454 */
-	AUTH_CHEAP_MAX = 256,           /* sender keys waiting; both in each of two lines */
 	AUTH_RECALLED = 4096,           /* sender keys that need not be hashed again; a power of two */
 	AUTH_RECALL_WAYS = 4,
 	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
 	AUTH_NOTE_MS = 60000,           /* between two writes of the last uses */
 	AUTH_PATH_MAX = 512,
-	AUTH_CONTROLS = 8,              /* commands that ask at once */
-	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
-	AUTH_SAY_MS = 1000,             /* between two lines that say who was refused unseen */
 };
 
 enum phase { PHASE_FRESH, PHASE_PROVING, PHASE_WAITING, PHASE_PROVED };
@@ -111,118 +107,6 @@ const char *standing_words(enum standing);
 bool recall_has(const struct recall *, const struct candidate *);
 void recall_keep(struct recall *, const struct candidate *);
 void recall_clear(struct recall *);
-
-/* ---- hashing on worker threads (3_auth_hash.c) ---- */
-
-enum hash_cost { HASH_CHEAP, HASH_EXPENSIVE, HASH_COSTS };
-/* STOPPED: may() said no. CROWDED: somebody else needed its place in the line more. */
-enum hash_fate { HASH_DONE, HASH_STOPPED, HASH_CROWDED };
-
-struct hash_job {
-	uv_work_t work;
-	struct hash_job *next;          /* waiting */
-	struct hasher *hasher;
-	const struct candidate *candidate;
-	struct span secret;
-	uint32_t share;                 /* equal for those who share one part of a full line */
-	bool known;                     /* goes first */
-	bool (*may)(struct hash_job *);         /* just before the work, when it had to wait */
-	void (*done)(struct hash_job *);        /* both on the loop's thread */
-	enum hash_cost cost;
-	enum hash_fate fate;
-	bool matched;
-};
-
-enum { HASH_SHARES = 64 };
-
-struct hash_line {
-	struct hash_job *first, *last;
-	unsigned waiting;
-	uint16_t share[HASH_SHARES];    /* how many of them wait */
-};
-
-/* Human passwords run on a few threads at a time and wait in a line of their own, so that sender keys never stand behind them;
- * of both there is a line for those who are known where they are, and one for strangers. */
-struct hasher {
-	uv_loop_t *loop;
-	struct hash_line line[HASH_COSTS][2];   /* [][1]: known */
-	unsigned running[HASH_COSTS], most[HASH_COSTS];
-	unsigned strangers[HASH_COSTS], strangers_most[HASH_COSTS];     /* of those that run */
-};
-
-void hasher_init(struct hasher *, uv_loop_t *);
-/* False: too many wait already. candidate and secret must stay until done, which is not called before this returns. */
-bool hasher_begin(struct hasher *, struct hash_job *);
-
-/* ---- who guesses (3_auth_guess.c; policy/guess.h has the rules) ---- */
-
-struct auth;
-
-/* What may happen 2,000 times a second, and is a line a second: refused for guessing; no place in the hashing line. */
-enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_CASES };
-
-/* The ledger of attempts lies in STATE/auth/attempts as it was at most AUTH_LEDGER_MS ago. */
-struct ledger {
-	struct guess *guess;
-	struct guess *shown;            /* a copy, being written */
-	uint64_t written;               /* guess->changes when it was copied */
-	uv_timer_t timer;
-	uv_work_t work;
-	int error;                      /* of the last write */
-	bool writing, failing;
-	bool stale;                     /* the last write came to nothing */
-	struct { uint64_t when; uint32_t unsaid; } said[LEDGER_CASES];  /* ms of the loop's clock: the last line; cases since */
-	char file[AUTH_PATH_MAX], aside[AUTH_PATH_MAX], fresh[AUTH_PATH_MAX];
-};
-
-/* One attempt as the ledger sees it. */
-struct guesser {
-	struct guess_try try;
-	struct guess_word word;         /* what was said last */
-};
-
-/* Octets of an address; nowhere when the text is none, or the peer is a proxy that asks for others. */
-struct guess_place ledger_place(const char *peer, bool proxy);
-/* May this be looked at? secret NULL: SCRAM. */
-bool ledger_ask(struct auth *, struct guesser *, struct span login, const struct span *secret);
-/* Again, for one that has waited. */
-bool ledger_ask_again(struct auth *, struct guesser *);
-void ledger_passed(struct auth *, const struct guesser *);
-/* word tells how long the refusal waits. */
-void ledger_failed(struct auth *, struct guesser *, const char *peer);
-/* Who shares a part of a full line: an account with itself where it is known, a neighbourhood elsewhere. */
-uint32_t ledger_share(const struct auth *, const struct guesser *);
-/* A line now and then. */
-void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const char *peer);
-
-/* ---- the ledger on disk (3_auth_ledger.c) ---- */
-
-/* False: no memory. A file that is damaged or not ours is set aside, and the ledger begins empty. */
-bool ledger_open(struct auth *, const struct conf *);
-/* After each change. */
-void ledger_touch(struct auth *);
-/* Blocks on the disk; not while ledger.writing. */
-void ledger_write_now(struct auth *);
-void ledger_free(struct auth *);
-
-/* ---- `postern user attempts` and `forgive` (3_auth_attempts.c); false: the asker is broken ---- */
-
-bool ledger_attempts(struct auth *, struct channel *, const struct frame *);
-bool ledger_forgive(struct auth *, struct channel *, const struct frame *);
-
-/* ---- the operator's commands ask (3_auth_control.c) ---- */
-
-struct control {
-	int fd;                         /* -1: none was given */
-	uv_poll_t poll;
-	struct channel *channel[AUTH_CONTROLS];
-};
-
-/* fd is a listening socket that does not block; it becomes ours. */
-void ledger_listen(struct auth *, int fd);
-void ledger_close(struct auth *);
-/* The last frame of every answer. */
-void ledger_end(struct channel *, uint32_t session, enum fail, uint32_t count, struct span words);
 
 /* ---- the process (3_auth.c) ---- */
 

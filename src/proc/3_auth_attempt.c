@@ -253,7 +253,7 @@ check_password(struct attempt *a)
 		turn_away(a);
 		return;
 	}
-	a->job.known = a->guesser.word.lane;
+	a->job.rank = a->guesser.word.lane ? HASH_KNOWN : a->guesser.word.clean ? HASH_CLEAN : HASH_TAINTED;
 	a->job.share = ledger_share(a->auth, &a->guesser);
 	a->job.may = may_still;
 	a->job.done = hashed;

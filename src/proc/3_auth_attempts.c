@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "os/log.h"
 #include "proc/3_auth.h"
@@ -141,15 +140,6 @@ take_filter(struct auth *a, struct channel *c, uint32_t session, const struct le
 	return false;
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 bool
 ledger_attempts(struct auth *a, struct channel *c, const struct frame *f)
 {
@@ -168,7 +158,7 @@ ledger_attempts(struct auth *a, struct channel *c, const struct frame *f)
 		ledger_end(c, f->session, FAIL_LOCAL, 0, SPAN("out of memory"));
 		return true;
 	}
-	guess_each(a->ledger.guess, &filter, now_ms(), show, &l);
+	guess_each(a->ledger.guess, &filter, ledger_now(), show, &l);
 	free(l.name);
 	ledger_end(c, f->session, OK, l.count, (struct span){ NULL, 0 });
 	return true;

@@ -7,8 +7,8 @@
 #include "os/log.h"
 #include "proc/3_auth.h"
 
-static uint64_t
-now_ms(void)
+uint64_t
+ledger_now(void)
 {
 	struct timespec t;
 
@@ -44,7 +44,7 @@ ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct sp
 bool
 ledger_ask_again(struct auth *a, struct guesser *g)
 {
-	g->word = guess_ask(a->ledger.guess, &g->try, now_ms());
+	g->word = guess_ask(a->ledger.guess, &g->try, ledger_now());
 	return !g->word.stop;
 }
 
@@ -60,7 +60,7 @@ ledger_share(const struct auth *a, const struct guesser *g)
 void
 ledger_passed(struct auth *a, const struct guesser *g)
 {
-	guess_passed(a->ledger.guess, &g->try, now_ms());
+	guess_passed(a->ledger.guess, &g->try, ledger_now());
 	ledger_touch(a);
 }
 
@@ -123,7 +123,7 @@ ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, cons
 void
 ledger_failed(struct auth *a, struct guesser *g, const char *peer)
 {
-	struct guess_charge c = guess_failed(a->ledger.guess, &g->try, now_ms());
+	struct guess_charge c = guess_failed(a->ledger.guess, &g->try, ledger_now());
 
 	(void)ledger_ask_again(a, g);
 	if (c.spray)

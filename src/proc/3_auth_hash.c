@@ -44,7 +44,7 @@ checked(uv_work_t *work, int status)
 
 	job->matched &= status == 0;
 	h->running[job->cost]--;
-	if (!job->known)
+	if (job->rank != HASH_KNOWN)
 		h->strangers[job->cost]--;
 	start_next(h, job->cost);
 	job->done(job);
@@ -54,7 +54,7 @@ static void
 start(struct hasher *h, struct hash_job *job)
 {
 	h->running[job->cost]++;
-	if (!job->known)
+	if (job->rank != HASH_KNOWN)
 		h->strangers[job->cost]++;
 	/* Fails only for a NULL function. */
 	(void)uv_queue_work(h->loop, &job->work, check, checked);
@@ -65,7 +65,7 @@ start(struct hasher *h, struct hash_job *job)
 static struct hash_line *
 line_of(struct hasher *h, const struct hash_job *job)
 {
-	return &h->line[job->cost][job->known];
+	return &h->line[job->cost][job->rank];
 }
 
 static void
@@ -98,10 +98,38 @@ line_take(struct hash_line *l, struct hash_job *before)
 	return job;
 }
 
-static bool
-has_room(const struct hasher *h, enum hash_cost cost, bool known)
+/* The last of a share, or the first; *before is the one in front of it. There is one. */
+static struct hash_job *
+line_find(const struct hash_line *l, unsigned share, bool last, struct hash_job **before)
 {
-	return h->running[cost] < h->most[cost] && (known || h->strangers[cost] < h->strangers_most[cost]);
+	struct hash_job *found = NULL;
+
+	for (struct hash_job *j = l->first, *b = NULL; j != NULL && (found == NULL || last); b = j, j = j->next)
+		if (j->share % HASH_SHARES == share) {
+			*before = b;
+			found = j;
+		}
+	assert(found != NULL);
+	return found;
+}
+
+/* One of each share in turn: whoever asks often waits for himself. */
+static struct hash_job *
+line_next(struct hash_line *l)
+{
+	struct hash_job *before;
+
+	do
+		l->turn = (l->turn + 1) % HASH_SHARES;
+	while (l->share[l->turn] == 0);
+	(void)line_find(l, l->turn, false, &before);
+	return line_take(l, before);
+}
+
+static bool
+has_room(const struct hasher *h, enum hash_cost cost, enum hash_rank rank)
+{
+	return h->running[cost] < h->most[cost] && (rank == HASH_KNOWN || h->strangers[cost] < h->strangers_most[cost]);
 }
 
 static void
@@ -111,15 +139,15 @@ end_unseen(struct hash_job *job, enum hash_fate fate)
 	job->done(job);
 }
 
-/* Those who are known first. What may not be looked at any more by now costs no work. */
+/* Rank by rank. What may not be looked at any more by now costs no work. */
 static void
 start_next(struct hasher *h, enum hash_cost cost)
 {
-	for (int known = 1; known >= 0; known--) {
-		struct hash_line *l = &h->line[cost][known];
+	for (enum hash_rank rank = HASH_KNOWN; rank < HASH_RANKS; rank++) {
+		struct hash_line *l = &h->line[cost][rank];
 
-		while (l->first != NULL && has_room(h, cost, known)) {
-			struct hash_job *job = line_take(l, NULL);
+		while (l->first != NULL && has_room(h, cost, rank)) {
+			struct hash_job *job = line_next(l);
 
 			if (job->may(job))
 				start(h, job);
@@ -137,7 +165,7 @@ static bool
 make_room(struct hash_line *l, unsigned most, const struct hash_job *job)
 {
 	unsigned heaviest = 0, mine = job->share % HASH_SHARES;
-	struct hash_job *before = NULL, *found = NULL;
+	struct hash_job *before;
 
 	if (l->waiting < most)
 		return true;
@@ -146,12 +174,7 @@ make_room(struct hash_line *l, unsigned most, const struct hash_job *job)
 			heaviest = i;
 	if (l->share[mine] + 1 >= l->share[heaviest])
 		return false;
-	for (struct hash_job *j = l->first, *b = NULL; j != NULL; b = j, j = j->next)
-		if (j->share % HASH_SHARES == heaviest) {
-			before = b;
-			found = j;
-		}
-	assert(found != NULL);
+	(void)line_find(l, heaviest, true, &before);
 	end_unseen(line_take(l, before), HASH_CROWDED);
 	return true;
 }
@@ -166,7 +189,7 @@ hasher_begin(struct hasher *h, struct hash_job *job)
 	job->matched = false;
 	job->fate = HASH_DONE;
 	job->cost = job->candidate->check == CHECK_KEY ? HASH_CHEAP : HASH_EXPENSIVE;
-	if (has_room(h, job->cost, job->known)) {
+	if (has_room(h, job->cost, job->rank)) {
 		start(h, job);
 		return true;
 	}

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -170,7 +169,7 @@ load(struct ledger *l)
 
 	if (fd == -1 && errno == ENOENT)
 		return;
-	if (fd == -1 || !read_all(fd, &text) || !guess_parse(l->guess, buf_span(&text), (uint64_t)time(NULL) * 1000))
+	if (fd == -1 || !read_all(fd, &text) || !guess_parse(l->guess, buf_span(&text), ledger_now()))
 		set_aside(l);
 	if (fd != -1)
 		close(fd);

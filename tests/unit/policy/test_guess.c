@@ -212,11 +212,25 @@ delays_grow_before_the_end(void **state)
 		struct guess_try t = try_of("alice", v4(192, 0, 2, 1), "x");
 		struct guess_word w = guess_ask(g, &t, now);
 
-		assert_true(w.delay >= last);
+		assert_true(w.delay >= last && (w.delay > 0) == (i >= 5));
 		last = w.delay;
 		(void)guess_number("alice", v4(192, 0, 2, 1), i);
 	}
-	assert_int_equal(last, GUESS_DELAY_MAX - 1);
+	assert_int_equal(last, GUESS_DELAY_MAX);
+}
+
+static void
+a_host_is_clean_until_something_fails(void **state)
+{
+	struct guess_try t = try_of("bob", v4(192, 0, 2, 1), "x"), next_door = try_of("bob", v4(192, 0, 2, 2), "x");
+
+	(void)state;
+	assert_true(guess_ask(g, &t, now).clean);
+	assert_int_equal(guesses("alice", v4(192, 0, 2, 1), 1), 1);
+	assert_false(guess_ask(g, &t, now).clean);
+	assert_true(guess_ask(g, &next_door, now).clean);
+	now += 6 * MINUTE;
+	assert_true(guess_ask(g, &t, now).clean);
 }
 
 static void
@@ -562,7 +576,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_host_has_ten_secrets_for_an_account), T(a_host_has_twenty_for_all), T(the_neighbourhood_counts_together),
 		T(addresses_of_one_64_are_one_host), T(ipv4_inside_ipv6_is_ipv4), T(nowhere_is_never_punished),
-		T(delays_grow_before_the_end), T(budgets_come_back), T(a_clock_set_back_harms_nobody), T(nobody_locks_the_owner_out),
+		T(delays_grow_before_the_end), T(a_host_is_clean_until_something_fails), T(budgets_come_back), T(a_clock_set_back_harms_nobody), T(nobody_locks_the_owner_out),
 		T(a_known_network_always_gets_through), T(what_fails_in_a_lane_stays_in_it), T(an_old_password_retried_costs_once),
 		T(a_phone_on_the_move_retries_too), T(an_old_password_retried_by_scram), T(success_gives_back_ones_own),
 		T(a_login_of_ones_own_buys_no_guesses), T(one_secret_over_many_accounts_ends_early),

@@ -1,0 +1,95 @@
+/*
+ * proc/3_auth_ledger.h - the ledger of attempts in its process: asked and told, kept on disk, shown to the operator. Private to 3_auth*.c.
+ *
+ * Owner     struct auth owns its ledger and its control socket. Blocks: only where said.
+ */
+#ifndef POSTERN_PROC_3_AUTH_LEDGER_H
+#define POSTERN_PROC_3_AUTH_LEDGER_H
+
+#include <uv.h>
+
+#include "base/fail.h"
+#include "conf/conf.h"
+#include "os/channel.h"
+#include "policy/guess.h"
+
+enum {
+	AUTH_CONTROLS = 8,              /* commands that ask at once */
+	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
+	AUTH_SAY_MS = 1000,             /* between two lines that say who was refused unseen */
+	LEDGER_PATH_MAX = 512,
+};
+
+struct auth;
+
+/* ---- who guesses (3_auth_guess.c; policy/guess.h has the rules) ---- */
+
+/* What may happen 2,000 times a second, and is a line a second: refused for guessing; no place in the hashing line. */
+enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_CASES };
+
+/* The ledger of attempts lies in STATE/auth/attempts as it was at most AUTH_LEDGER_MS ago. */
+struct ledger {
+	struct guess *guess;
+	struct guess *shown;            /* a copy, being written */
+	uint64_t written;               /* guess->changes when it was copied */
+	uv_timer_t timer;
+	uv_work_t work;
+	int error;                      /* of the last write */
+	bool writing, failing;
+	bool stale;                     /* the last write came to nothing */
+	struct { uint64_t when; uint32_t unsaid; } said[LEDGER_CASES];  /* ms of the loop's clock: the last line; cases since */
+	char file[LEDGER_PATH_MAX], aside[LEDGER_PATH_MAX], fresh[LEDGER_PATH_MAX];
+};
+
+/* One attempt as the ledger sees it. */
+struct guesser {
+	struct guess_try try;
+	struct guess_word word;         /* what was said last */
+};
+
+/* ms since 1970. */
+uint64_t ledger_now(void);
+/* Octets of an address; nowhere when the text is none, or the peer is a proxy that asks for others. */
+struct guess_place ledger_place(const char *peer, bool proxy);
+/* May this be looked at? secret NULL: SCRAM. */
+bool ledger_ask(struct auth *, struct guesser *, struct span login, const struct span *secret);
+/* Again, for one that has waited. */
+bool ledger_ask_again(struct auth *, struct guesser *);
+void ledger_passed(struct auth *, const struct guesser *);
+/* word tells how long the refusal waits. */
+void ledger_failed(struct auth *, struct guesser *, const char *peer);
+/* Who shares a part of a line: an account with itself where it is known, a neighbourhood elsewhere. */
+uint32_t ledger_share(const struct auth *, const struct guesser *);
+/* A line now and then. */
+void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const char *peer);
+
+/* ---- the ledger on disk (3_auth_ledger.c) ---- */
+
+/* False: no memory. A file that is damaged or not ours is set aside, and the ledger begins empty. */
+bool ledger_open(struct auth *, const struct conf *);
+/* After each change. */
+void ledger_touch(struct auth *);
+/* Blocks on the disk; not while ledger.writing. */
+void ledger_write_now(struct auth *);
+void ledger_free(struct auth *);
+
+/* ---- `postern user attempts` and `forgive` (3_auth_attempts.c); false: the asker is broken ---- */
+
+bool ledger_attempts(struct auth *, struct channel *, const struct frame *);
+bool ledger_forgive(struct auth *, struct channel *, const struct frame *);
+
+/* ---- the operator's commands ask (3_auth_control.c) ---- */
+
+struct control {
+	int fd;                         /* -1: none was given */
+	uv_poll_t poll;
+	struct channel *channel[AUTH_CONTROLS];
+};
+
+/* fd is a listening socket that does not block; it becomes ours. */
+void ledger_listen(struct auth *, int fd);
+void ledger_close(struct auth *);
+/* The last frame of every answer. */
+void ledger_end(struct channel *, uint32_t session, enum fail, uint32_t count, struct span words);
+
+#endif
