@@ -11,6 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from postern_server import postern  # noqa: E402
 from sink import Sink  # noqa: E402
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15"))
@@ -74,6 +75,27 @@ class Load:
             thread.join(30)
 
 
+class Operator(threading.Thread):
+    """Holds and releases what waits, now and then; what is asked of a server that is being killed may fail."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.running, self.done = server, True, {"hold": 0, "release": 0}
+
+    def ask(self, verb):
+        done = postern("queue", verb, "--principal", self.server.login, *self.server.options)
+        if done.returncode == 0:
+            self.done[verb] += int(done.stdout.split()[-2])
+        return done
+
+    def run(self):
+        while self.running:
+            self.ask("hold")
+            time.sleep(random.uniform(0, 0.3))
+            self.ask("release")
+            time.sleep(random.uniform(0, 0.3))
+
+
 def kill(server, victim):
     if victim == "master":
         server.process.kill()
@@ -94,22 +116,28 @@ def test_what_was_acknowledged_arrives(make_server, record_property):
     server = make_server(config=CONFIG.format(port=sink.port)).start()
     server.add_key()
     load = Load(server)
+    operator = Operator(server)
+    operator.start()
     for _ in range(ROUNDS):
         for victim in random.sample(VICTIMS, len(VICTIMS)):
             time.sleep(random.uniform(0.05, 0.6))
             kill(server, victim)
     time.sleep(1)
     load.stop()
+    operator.running = False
+    operator.join(60)
+    assert operator.ask("release").returncode == 0
     end = time.monotonic() + 60
     while load.acknowledged - set(sink.taken) and time.monotonic() < end:
         time.sleep(0.2)
     missing = load.acknowledged - set(sink.taken)
     duplicates = sum(n - 1 for n in sink.taken.values())
     words = (f"seed {SEED}, {ROUNDS * len(VICTIMS)} kills, {len(load.acknowledged)} acknowledged, {len(missing)} missing, "
-             f"{duplicates} duplicates")
+             f"{duplicates} duplicates, {operator.done['hold']} held, {operator.done['release']} released")
     print(words)
     record_property("kills", words)
     assert len(load.acknowledged) > ROUNDS * 5, f"hardly any load: {words}"
+    assert operator.done["hold"] and operator.done["release"], f"nothing was ever held: {words}"
     assert not missing, f"acknowledged and missing: {sorted(missing)[:10]} ({words})"
     assert not set(sink.taken) - load.unsure, "the sink got what nobody sent"
     assert server.stop() == 0

@@ -282,11 +282,12 @@ say_hold(struct bed *b, const char *login, const char *words)
 	bed_send(&b->auth, GUARD_HOLD, 0, guard_hold_layout, &m);
 }
 
-/* 3_auth has a principal held: what waits, what is being brought at that moment, and it lasts. What comes later is not its order. */
+/* 3_auth has a principal held: what waits, what is being brought at that moment (others' is not), and it lasts. What comes later is
+ * not its order. */
 static void
 the_guard_holds(void **state)
 {
-	struct spool_mail m = mail(101, "a@example.org");
+	struct spool_mail m = mail(101, "a@example.org"), other = mail(103, "a@example.org");
 	struct spool_commit commit = { .size = 5, .rcpts = 1 };
 	struct queue_entry e;
 	struct try_seen t;
@@ -304,6 +305,9 @@ the_guard_holds(void **state)
 	finish(&b, &t, SMTP_CLASS_LATER, 451);
 	bed_send(&b.front, SPOOL_MAIL, 2, spool_mail_layout, &m);
 	say_rcpt(&b, 2, "x@example.net", 0);
+	other.login = SPAN("alicia");
+	bed_send(&b.front, SPOOL_MAIL, 3, spool_mail_layout, &other);
+	say_rcpt(&b, 3, "x@example.com", 0);
 	(void)usleep(100000);
 	say_hold(&b, "alice", "57 recipients in 4 minutes, from a network never seen");
 	(void)usleep(100000);
@@ -311,6 +315,13 @@ the_guard_holds(void **state)
 	bed_send(&b.front, SPOOL_COMMIT, 2, spool_commit_layout, &commit);
 	assert_int_equal(answer(&b, 2), OK);
 	nothing_comes(&b, 200);
+	bed_send_octets(&b.front, SPOOL_BODY, 3, SPAN("hello"));
+	bed_send(&b.front, SPOOL_COMMIT, 3, spool_commit_layout, &commit);
+	assert_int_equal(answer(&b, 3), OK);
+	want_try(&b, &t);
+	assert_int_equal(t.id, 103);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	(void)usleep(100000);
 	bed_kill(&b);
 	bed_start(&b);
 	nothing_comes(&b, 200);
