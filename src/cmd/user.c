@@ -100,6 +100,9 @@ do_set(struct user_command *c, struct buf *why)
 static bool
 do_add(struct user_command *c, struct buf *why)
 {
+	/* Before anybody is added. */
+	if (c->recovery != NULL && !users_recovery_valid(span_of(c->recovery)))
+		return buf_put_text(why, "--recovery: not an address like alice@example.net") && buf_terminate(why) && false;
 	if (c->password)
 		return add_with_password(c, why) && set_recovery(c, why);
 	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why) || !set_recovery(c, why))
