@@ -4,7 +4,7 @@
 #include "policy/habit_parts.h"
 
 /* One walk over the members serves both ways, so that they cannot differ. */
-enum { VERSION = 1 };
+enum { VERSION = 1, COUNT_MAX = 1 << 28 /* beyond any limit that can be set: sums of such never wrap */ };
 
 struct walk {
 	struct buf *out;                /* formatting; else NULL */
@@ -26,6 +26,14 @@ walk_u32(struct walk *w, uint32_t *value)
 	} else {
 		w->good = false;
 	}
+}
+
+/* A number that is added to. */
+static void
+walk_count(struct walk *w, uint32_t *value)
+{
+	walk_u32(w, value);
+	w->good = w->good && *value <= COUNT_MAX;
 }
 
 static void
@@ -56,7 +64,7 @@ static void
 walk_numbers(struct walk *w, uint32_t *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		walk_u32(w, &list[i]);
+		walk_count(w, &list[i]);
 }
 
 static void
@@ -64,11 +72,12 @@ walk_places(struct walk *w, struct habit_place *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		walk_u64(w, &list[i].what);
-		walk_u32(w, &list[i].first);
-		walk_u32(w, &list[i].last);
-		walk_u32(w, &list[i].uses);
-		walk_u32(w, &list[i].active_before);
-		walk_u32(w, &list[i].home);
+		walk_count(w, &list[i].first);
+		walk_count(w, &list[i].last);
+		walk_count(w, &list[i].uses);
+		walk_count(w, &list[i].active_before);
+		walk_count(w, &list[i].home);
+		w->good = w->good && list[i].home <= 1;
 	}
 }
 
@@ -79,7 +88,7 @@ walk_counts(struct walk *w, struct habit *h)
 		&h->bucket, &h->put_off, &h->held, &h->raw, &h->messages, &h->delivered, &h->bounced, &h->step, &h->all, &h->words_len };
 
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-		walk_u32(w, counts[i]);
+		walk_count(w, counts[i]);
 	walk_u64(w, &h->since);
 	walk_u64(w, &h->strange_since);
 	walk_u64(w, &h->free_at);
