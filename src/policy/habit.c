@@ -146,7 +146,7 @@ spend_strange(struct habit *h, const struct habit_view *v)
 
 	if (sum == 0) {
 		h->strange_since = v->now;
-		h->raw = h->messages = 0;
+		h->raw = 0;
 	}
 	if (habit_strange_networks(h) > HABIT_TOO_MANY) {
 		habit_say_networks(h, v);

@@ -110,7 +110,7 @@ struct habit {
 	uint32_t bucket;                /* weighted, times 4 */
 	uint32_t put_off;               /* recipients refused today at home */
 	uint32_t held;                  /* recipients since the hold */
-	uint32_t raw, messages;         /* recipients and messages of strange since strange_since */
+	uint32_t raw;                   /* recipients of strange since strange_since, without weights */
 	uint32_t delivered, bounced;    /* recipients, halved each day */
 	uint32_t step;                  /* enum habit_step */
 	uint32_t all;                   /* 1: the step is for home too */

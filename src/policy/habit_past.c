@@ -247,5 +247,4 @@ habit_note_sent(struct habit *h, const struct habit_view *v)
 	h->strange[at] += v->rcpts * v->weight;
 	h->bucket += v->rcpts * v->weight;
 	h->raw += v->rcpts;
-	h->messages++;
 }

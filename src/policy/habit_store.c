@@ -85,7 +85,7 @@ static void
 walk_counts(struct walk *w, struct habit *h)
 {
 	uint32_t *const counts[] = { &h->day, &h->born, &h->hour, &h->active, &h->usual, &h->sent, &h->sent_home, &h->sent_exact, &h->peak_hour, &h->peak_day,
-		&h->bucket, &h->put_off, &h->held, &h->raw, &h->messages, &h->delivered, &h->bounced, &h->step, &h->all, &h->words_len };
+		&h->bucket, &h->put_off, &h->held, &h->raw, &h->delivered, &h->bounced, &h->step, &h->all, &h->words_len };
 
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
 		walk_count(w, counts[i]);

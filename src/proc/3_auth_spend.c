@@ -244,8 +244,9 @@ answer_late(struct front *f, struct session *s, uint32_t ms)
 	if (l == NULL)
 		return false;
 	(void)uv_timer_init(f->auth->loop, &l->timer);
-	*l = (struct late){ l->timer, f, s->id };
 	l->timer.data = l;
+	l->front = f;
+	l->session = s->id;
 	f->auth->attempts++;    /* auth_close() waits for it */
 	s->spending = true;
 	(void)uv_timer_start(&l->timer, on_late, ms, 0);
