@@ -33,7 +33,7 @@
  *           table cannot be foreseen without the key.
  * Clock     ms since 1970 from the caller. A clock that was set back takes nothing from anybody.
  *
- * Owner     the caller, of one struct guess (4.6 MB, fixed). Blocks: never. Fails: never; what does not fit is evicted as above.
+ * Owner     the caller, of one struct guess (4.5 MB, fixed). Blocks: never. Fails: never; what does not fit is evicted as above.
  */
 #ifndef POSTERN_POLICY_GUESS_H
 #define POSTERN_POLICY_GUESS_H

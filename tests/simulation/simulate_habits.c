@@ -5,7 +5,7 @@
  *	BOUND_DISTURBED  honest days in 1,000 on which any message was put off, held or refused, or all had to wait DELAY_MS together
  *
  * A day counts when something was sent on it. When honest mail is held, the operator says the next morning that it was (with
- * the network), as the manual tells him to. usage: simulate_habits [SEEDS [PERSONS [DAYS]]]
+ * the network), as the manual tells him to. usage: simulate_habits [SEEDS [PERSONS [DAYS [FIRST-SEED]]]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,9 +132,10 @@ main(int argc, char **argv)
 	uint32_t seeds = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 3;
 	uint32_t persons = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100;
 	uint32_t days = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 400;
+	uint64_t first = argc > 4 ? strtoul(argv[4], NULL, 10) : 1;
 	bool good;
 
-	for (uint64_t seed = 1; seed <= seeds; seed++)
+	for (uint64_t seed = first; seed < first + seeds; seed++)
 		run(seed * UINT64_C(0x5851f42d4c957f2d), persons, days);
 	good = report_people();
 	good = report_thieves() && good;

@@ -393,7 +393,7 @@ too_many_passwords_wait(void **state)
 
 	for (uint32_t i = 0; i < LOGINS; i++)
 		plain(x, 100 + i, "alice", "wrong");
-	while (x->seen.frames < LOGINS && ms() - begun < 30000)
+	while (x->seen.frames < LOGINS && ms() - begun < 100000)
 		(void)uv_run(&x->loop, UV_RUN_ONCE);
 	assert_int_equal(x->seen.busy + x->seen.refused, LOGINS);
 	assert_true(x->seen.busy > 0 && x->seen.refused >= AUTH_EXPENSIVE_WAITING_MAX);
@@ -483,6 +483,35 @@ scram_is_counted_too(void **state)
 	}
 	assert_int_equal(refused, 4);
 	assert_int_equal(guess_from(x, 1, 1, "alice", "correct horse", 0), OK);
+}
+
+static void
+on_alarm(void *arg, const struct child_alarm *alarm)
+{
+	unsigned *sprays = arg;
+
+	assert_true(span_eq(alarm->event, SPAN("spray")) && alarm->login.len == 0);
+	assert_true(alarm->words.len > 0 && alarm->words.len <= 400);
+	++*sprays;
+}
+
+static void
+a_spray_is_an_alarm(void **state)
+{
+	struct fixture *x = *state;
+	unsigned sprays = 0, looked = 0;
+
+	x->auth->pause_ms = 1;
+	x->auth->alarm = on_alarm;
+	x->auth->arg = &sprays;
+	for (uint32_t i = 0; i < 15; i++) {
+		char login[16];
+
+		(void)snprintf(login, sizeof login, "user%u", i);
+		looked += guess_from(x, 7, 100 + i, login, "Summer2026!", 0) == FAIL_CREDENTIALS;
+	}
+	assert_int_equal(sprays, 1);
+	assert_true(looked < 10);
 }
 
 /* ---- order ---- */
@@ -855,7 +884,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
-		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too),
+		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(habits_outlive_a_restart),
