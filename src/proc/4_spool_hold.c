@@ -18,6 +18,7 @@ enum { HOLD_LOOK = 4 * SPOOL_LOOK_STEP, HOLD_STEP = 1000 };
 static void
 walk_enter(struct keeper *k, struct hold_walk *w, enum walk_phase next)
 {
+	assert(w->state != next);
 	k->walking += (next == WALK_WALKING) - (w->state == WALK_WALKING);
 	w->state = (uint8_t)next;
 }
@@ -57,7 +58,15 @@ static void
 answer(struct keeper *k, struct hold_walk *w, enum fail fail, struct span words)
 {
 	struct queue_end end = { (uint32_t)fail, w->count, 0, words };
+	struct log_line l;
 
+	/* An operator reads it; 3_auth cannot do more about it than he. */
+	if (w->guard && fail != OK) {
+		log_begin(&l, LOG_FAULT, "hold-in-doubt");
+		log_span(&l, "login", login_of(w));
+		log_span(&l, "why", words);
+		log_end(&l);
+	}
 	if (w->channel != NULL)
 		(void)channel_send(w->channel, QUEUE_END, w->session, queue_end_layout, &end);
 	w->channel = NULL;
@@ -74,6 +83,16 @@ answer_in_trouble(struct keeper *k, struct hold_walk *w)
 		answer(k, w, state, SPAN("done, but the disk is full: a restart before there is room forgets it"));
 	else
 		answer(k, w, FAIL_DOUBT, span_of(fail_row(FAIL_DOUBT)->text));
+}
+
+/* It could not all be written down; what was is in force. */
+static void
+answer_refused(struct keeper *k, struct hold_walk *w)
+{
+	if (k->spool.journal.state == FAIL_DOUBT)
+		answer_in_trouble(k, w);
+	else
+		answer(k, w, FAIL_BUSY, SPAN("too much waits to be written; ask again for the rest"));
 }
 
 static void
@@ -151,7 +170,7 @@ walk_on(struct keeper *k, struct hold_walk *w)
 			continue;
 		done++;
 		if (!walk_one(k, w, w->cursor)) {
-			answer(k, w, FAIL_BUSY, SPAN("too much waits to be written; ask again for the rest"));
+			answer_refused(k, w);
 			return;
 		}
 	}
@@ -162,16 +181,17 @@ walk_on(struct keeper *k, struct hold_walk *w)
 void
 hold_step(struct keeper *k)
 {
-	for (size_t i = 0; i < KEEPER_WALKS && k->walking > 0; i++) {
-		struct hold_walk *w = &k->walk[i];
+	struct hold_walk *w = k->walk;
 
-		if (w->state != WALK_WALKING)
-			continue;
-		if (k->spool.journal.state == FAIL_DOUBT)
-			answer_in_trouble(k, w);
-		else if (!journal_crowded(&k->spool.journal))
-			walk_on(k, w);
-	}
+	if (k->walking == 0)
+		return;
+	/* One step a turn: somebody else may be waiting for his 250. */
+	while (w->state != WALK_WALKING)
+		w++;
+	if (k->spool.journal.state == FAIL_DOUBT)
+		answer_refused(k, w);
+	else if (!journal_crowded(&k->spool.journal))
+		walk_on(k, w);
 }
 
 static struct hold_walk *
@@ -212,7 +232,7 @@ hold_begin(struct keeper *k, const struct hold_order *o)
 		return true;
 	/* One message is no walk. */
 	if (w->cursor != INDEX_NONE && concerned(k, w, w->cursor) && !walk_one(k, w, w->cursor))
-		answer_in_trouble(k, w);
+		answer_refused(k, w);
 	else
 		walked(k, w);
 	return true;

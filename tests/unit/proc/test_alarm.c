@@ -12,9 +12,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/log.h"
+#include "os/promise.h"
 #include "proc/0_master.h"
 
 enum { PATIENCE = 10000 };
@@ -150,6 +152,38 @@ the_event_in_its_environment(void **state)
 		assert_null(strstr(text, "uid=0\n"));
 	/* The shell has its script open as 10, its output as 1, and opens nothing else. */
 	assert_null(strstr(text, " 3 "));
+	bed_fini(&b);
+}
+
+/* Under the master's own promise, which is for good and therefore another process's: no capability, no way to gain one, not root. */
+static void
+it_may_nothing(void **state)
+{
+	static struct bed b;
+	char text[4096];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	bed_init(&b, "{ grep -E 'Cap(Prm|Eff|Amb)|NoNewPrivs|Groups' /proc/self/status; echo \"uid=$(id -u)\"; } > $folder/out");
+	pid = fork();
+	if (pid == 0) {
+		if (!promise_keep_master())
+			_exit(2);
+		(void)uv_loop_fork(&b.master.loop);
+		say(&b, "held", "alice", "why");
+		settle(&b);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	(void)content(&b, "out", text, sizeof text);
+	assert_non_null(strstr(text, "NoNewPrivs:\t1\n"));
+	if (geteuid() == 0) {
+		assert_int_equal(times(text, "\t0000000000000000\n"), 3);
+		assert_non_null(strstr(text, "Groups:\t \n"));
+		assert_null(strstr(text, "uid=0\n"));
+	}
 	bed_fini(&b);
 }
 
@@ -300,6 +334,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_event_in_its_environment),
+		cmocka_unit_test(it_may_nothing),
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(so_many_an_hour),
 		cmocka_unit_test(it_has_a_time_limit),
