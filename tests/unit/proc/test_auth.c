@@ -691,7 +691,7 @@ put_octets(char *out, size_t room, struct span s)
 }
 
 static void
-on_alarm(void *arg, const struct child_alarm *alarm)
+on_step(void *arg, const struct child_alarm *alarm)
 {
 	(void)arg;
 	told.alarms++;
@@ -751,7 +751,7 @@ watch(struct fixture *x)
 	memset(&told, 0, sizeof told);
 	assert_true(users_set(x->conf.users_file.p, "alice", NULL, &s, &why));
 	x->auth->accounts.looked = 0;
-	x->auth->alarm = on_alarm;
+	x->auth->alarm = on_step;
 	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
 }
 
