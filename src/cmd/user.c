@@ -11,15 +11,18 @@
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_REFUSED = 65, EXIT_CONFIG = 78 };
 
 static const char usage[] =
-    "usage: postern user add NAME --address ADDRESS [--address ADDRESS]... [--password]\n"
+    "usage: postern user add NAME --address ADDRESS [--address ADDRESS]... [--recovery ADDRESS] [--password]\n"
     "       postern user grant NAME --address ADDRESS [--address ADDRESS]...\n"
     "       postern user key NAME DEVICE [--from ADDRESS]... [--expires 90d|2027-01-31]\n"
+    "       postern user set NAME[/DEVICE] [--recovery ADDRESS|none] [--limit RECIPIENTS-A-DAY|none]\n"
     "       postern user password NAME\n"
     "       postern user revoke NAME[/DEVICE]\n"
     "       postern user import PASSWD-FILE [--hostname HOST]\n"
     "       postern user list [--json]\n"
     "       postern user attempts [LOGIN|NETWORK] [--json]\n"
     "       postern user forgive LOGIN|NETWORK\n"
+    "       postern user locks [LOGIN] [--json]\n"
+    "       postern user unlock LOGIN [--network ADDRESS]\n"
     "       all: [--users FILE] [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "ADDRESS is alice@example.org (with alice+anything@example.org), or @example.org for all of a domain.\n"
@@ -27,6 +30,8 @@ static const char usage[] =
     "A password is asked for on the terminal, or is the first line of the standard input.\n"
     "A running server takes every change within a second, and drops nobody.\n"
     "`attempts` shows whose secrets were guessed wrongly, from where, and who is refused for it; `forgive` ends that.\n"
+    "`locks` shows who is slowed, held or locked for sending as never before, and why; `unlock` ends that, and with --network\n"
+    "what comes from there is the login's own from now on. LOGIN is NAME, or NAME/DEVICE for a sender key.\n"
     "NETWORK is 192.0.2.7, 192.0.2.0/24, 2001:db8::7 or 2001:db8::/48.\n"
     "Exit status 0: done; 64: not understood; 65: refused, and nothing has changed; 69: the server is not running;\n"
     "78: the configuration is wrong.\n";
@@ -60,12 +65,47 @@ add_with_password(const struct user_command *c, struct buf *why)
 	return done;
 }
 
+/* "none" takes away what was set. */
+static const char *
+setting(const char *text)
+{
+	return text != NULL && strcmp(text, "none") == 0 ? "" : text;
+}
+
+static bool
+set_recovery(const struct user_command *c, struct buf *why)
+{
+	struct users_settings s = { .recovery = setting(c->recovery) };
+
+	return c->recovery == NULL || users_set(c->users_file, c->word[0], NULL, &s, why);
+}
+
+static bool
+do_set(struct user_command *c, struct buf *why)
+{
+	struct users_settings s = { setting(c->recovery), setting(c->limit) };
+	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
+	char *slash;
+
+	if (c->recovery == NULL && c->limit == NULL)
+		return buf_put_text(why, "what? --recovery ADDRESS, or --limit RECIPIENTS-A-DAY") && buf_terminate(why) && false;
+	if (snprintf(name, sizeof name, "%s", c->word[0]) >= (int)sizeof name)
+		return buf_put_text(why, "the name is too long") && buf_terminate(why) && false;
+	slash = strchr(name, '/');
+	if (slash != NULL)
+		*slash = 0;
+	return users_set(c->users_file, name, slash != NULL ? slash + 1 : NULL, &s, why);
+}
+
 static bool
 do_add(struct user_command *c, struct buf *why)
 {
+	/* Before anybody is added. */
+	if (c->recovery != NULL && !users_recovery_valid(span_of(c->recovery)))
+		return buf_put_text(why, "--recovery: not an address like alice@example.net") && buf_terminate(why) && false;
 	if (c->password)
-		return add_with_password(c, why);
-	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why))
+		return add_with_password(c, why) && set_recovery(c, why);
+	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why) || !set_recovery(c, why))
 		return false;
 	(void)fprintf(stderr, "%s is known. `postern user key %s DEVICE` makes a sender key, `postern user password %s` sets a password.\n",
 	    c->word[0], c->word[0], c->word[0]);
@@ -150,20 +190,24 @@ static const struct verb {
 	unsigned options;               /* enum user_option */
 	bool (*run)(struct user_command *, struct buf *why);
 } verbs[] = {
-	{ "add", 1, 1, USER_ADDRESS | USER_PASSWORD, do_add },
+	{ "add", 1, 1, USER_ADDRESS | USER_PASSWORD | USER_RECOVERY, do_add },
 	{ "grant", 1, 1, USER_ADDRESS, do_grant },
 	{ "key", 2, 2, USER_FROM | USER_EXPIRES, do_key },
 	{ "password", 1, 1, 0, do_password },
+	{ "set", 1, 1, USER_RECOVERY | USER_LIMIT, do_set },
 	{ "revoke", 1, 1, 0, do_revoke },
 	{ "import", 1, 1, USER_HOSTNAME, do_import },
 	{ "list", 0, 0, USER_JSON, user_list },
 	{ "attempts", 0, 1, USER_JSON, user_attempts },
 	{ "forgive", 1, 1, 0, user_forgive },
+	{ "locks", 0, 1, USER_JSON, user_locks },
+	{ "unlock", 1, 1, USER_NETWORK, user_unlock },
 };
 
 static const struct { const char *name; enum user_option option; } options[] = {
 	{ "--address", USER_ADDRESS }, { "--from", USER_FROM }, { "--expires", USER_EXPIRES }, { "--hostname", USER_HOSTNAME },
-	{ "--password", USER_PASSWORD }, { "--json", USER_JSON },
+	{ "--password", USER_PASSWORD }, { "--json", USER_JSON }, { "--recovery", USER_RECOVERY }, { "--limit", USER_LIMIT },
+	{ "--network", USER_NETWORK },
 };
 
 /* ---- the command line ---- */
@@ -213,6 +257,12 @@ take_value(struct user_command *c, const char *name, const char *value, struct b
 		return append(c->from, &c->froms, value, why);
 	if (strcmp(name, "--expires") == 0)
 		c->expires = value;
+	else if (strcmp(name, "--recovery") == 0)
+		c->recovery = value;
+	else if (strcmp(name, "--network") == 0)
+		c->network = value;
+	else if (strcmp(name, "--limit") == 0)
+		c->limit = value;
 	else if (strcmp(name, "--hostname") == 0)
 		c->hostname = value;
 	else if (strcmp(name, "--users") == 0)

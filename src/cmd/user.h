@@ -18,6 +18,9 @@ enum user_option {
 	USER_HOSTNAME = 8,
 	USER_PASSWORD = 16,
 	USER_JSON = 32,
+	USER_RECOVERY = 64,
+	USER_LIMIT = 128,
+	USER_NETWORK = 256,
 };
 
 struct user_command {
@@ -29,7 +32,7 @@ struct user_command {
 	size_t addresses;
 	const char *from[USER_ADDRESSES_MAX];           /* --from */
 	size_t froms;
-	const char *expires, *hostname;
+	const char *expires, *hostname, *recovery, *limit, *network;
 	unsigned given;                 /* enum user_option */
 	bool password, json;
 	int status;                     /* when it fails for another reason than 65's */
@@ -44,5 +47,8 @@ bool user_list(struct user_command *, struct buf *why);
 /* The ledger of failed logins, and taking something out of it; both ask the running server. False with words and status. */
 bool user_attempts(struct user_command *, struct buf *why);
 bool user_forgive(struct user_command *, struct buf *why);
+/* Who looks stolen, and an end to that; both ask the running server. */
+bool user_locks(struct user_command *, struct buf *why);
+bool user_unlock(struct user_command *, struct buf *why);
 
 #endif

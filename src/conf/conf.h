@@ -106,6 +106,8 @@ struct conf {
 	uint64_t spool_free_min;                /* octets that stay free on the disk; default 128 MiB */
 	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
+	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
+	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */
 	enum conf_log_format log_format;
 	enum conf_log_target log_target;
 	enum conf_sandbox sandbox;

@@ -38,7 +38,7 @@ enum front_phase {
 };
 
 /* What a session waits for; an answer to anything else is stale. */
-enum front_waiting { WAIT_NOTHING, WAIT_PROOF, WAIT_SENDER, WAIT_AUTHOR, WAIT_COMMIT };
+enum front_waiting { WAIT_NOTHING, WAIT_PROOF, WAIT_SENDER, WAIT_AUTHOR, WAIT_TURN, WAIT_SPENT, WAIT_COMMIT };
 
 /* Settings that sessions look at as long as they live; a reload makes a new one. */
 struct front_conf {
@@ -48,20 +48,18 @@ struct front_conf {
 	struct smtp_server_conf binding;        /* the same with SCRAM-SHA-256-PLUS */
 };
 
-struct front_held {
-	uint8_t *p;             /* NULL when empty */
-	size_t len;
-};
+struct front_held { uint8_t *p /* NULL when empty */; size_t len; };
 
 /* A transaction: the memory that the engine borrows, and ours beside it. */
 struct front_draft {
 	struct smtp_mail mail;  /* first: the engine gives back a pointer to it */
 	struct front_draft *next_free;
 	struct span authors;    /* of From, still to be asked about; points into mail */
-	uint64_t queue_id;
+	uint64_t queue_id, declared;
 	uint64_t sent;          /* octets of content given to 4_spool */
-	uint64_t declared;
 	enum smtp_ret ret;
+	enum fail spent;        /* what 3_auth said to so many recipients; held: keep it, do not deliver */
+	bool asked, decided, held;
 	uint16_t envid_len, auth_len;
 	uint8_t envid[FRONT_ENVID_MAX], auth[FRONT_MAIL_AUTH_MAX];
 };
@@ -94,7 +92,7 @@ struct front_session {
 	bool implicit;                          /* TLS from the first octet on */
 	bool peer_is_proxy;                     /* it did not say for whom it comes */
 	bool stalled;                           /* 4_spool is behind: not reading */
-	bool owed, parked;                      /* its COMMIT has no answer yet; gone, but the place is not free for that */
+	bool spending, owed, parked;            /* its SPEND, its COMMIT has no answer yet; gone, but the place is not free for that */
 	char peer[FRONT_PEER_MAX];              /* address literal, with brackets */
 };
 

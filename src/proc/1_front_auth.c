@@ -3,8 +3,8 @@
 
 #include "base/base64.h"
 #include "base/secret.h"
-#include "proc/1_front.h"
 #include "proc/1_front_crowd.h"
+#include "proc/1_front_spend.h"
 
 enum { RESPONSE_MAX = SMTP_AUTH_LINE_MAX / 4 * 3 };
 
@@ -245,6 +245,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		good = on_result(s, f->body);
 	else if (good && f->type == AUTH_VERDICT)
 		good = on_verdict(s, f->body);
+	else if (good && f->type == AUTH_SPENT)
+		good = spend_answered(s, f->body);
 	else
 		good = false;
 	if (good)
@@ -265,6 +267,8 @@ without_auth(struct front_session *s)
 		a.verdict.fail = FAIL_BUSY;
 	if (s->waiting == WAIT_PROOF || s->waiting == WAIT_SENDER || s->waiting == WAIT_AUTHOR)
 		talk_answer(s, &a);
+	else
+		spend_lost(s);
 }
 
 void

@@ -204,6 +204,7 @@ draft_take(void)
 		front.free_drafts = d->next_free;
 	}
 	d->queue_id = d->sent = 0;
+	d->asked = d->decided = d->held = false;
 	return d;
 }
 

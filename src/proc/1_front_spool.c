@@ -118,7 +118,8 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	struct spool_commit m = {
 		.size = s->draft->sent,
 		.rcpts = mail->rcpts,
-		.flags = (mail->eightbit || mail->body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (mail->utf8 ? MAIL_UTF8 : 0u),
+		.flags = (mail->eightbit || mail->body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (mail->utf8 ? MAIL_UTF8 : 0u) |
+		    (s->draft->held ? MAIL_HOLD : 0u),
 	};
 
 	a->verdict.fail = FAIL_LOCAL;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "proc/1_front_first.h"
+#include "proc/1_front_spend.h"
 
 /* ---- one call of the engine ---- */
 
@@ -99,14 +100,12 @@ ask(struct front_session *s, struct smtp_answer *a)
 		a->verdict.fail = spool_add_recipient(s);
 		return true;
 	case SMTP_ASK_DATA:
-		a->verdict.fail = spool_has_draft(s) ? OK : FAIL_LOCAL;
-		a->queue_id = s->draft->queue_id;
-		return true;
+		return spend_ask(s, a);
 	case SMTP_ASK_AUTHOR:
 		s->draft->authors = s->smtp.ask.octets;
 		return auth_ask_author(s, a);
 	case SMTP_ASK_COMMIT:
-		return spool_ask_commit(s, a);
+		return spend_join(s, a);
 	case SMTP_ASK_ABORT:
 		spool_abort(s);
 		return true;

@@ -3,7 +3,7 @@
  *
  * Reads from strangers  length-framed, order-checked requests of the fronts.
  * Secrets it holds      credential verifiers; a password for as long as it is being checked.
- * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts, attempts), hash on worker threads,
+ * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts, attempts, habits), hash on worker threads,
  *                       accept on the ledger's socket (`postern user attempts`).
  *
  * Hashing never runs on the loop. Nothing here asks the network.
@@ -58,7 +58,7 @@ auth_rest(struct auth *a)
 	for (const struct front *f = a->fronts; f != NULL; f = f->next)
 		if (f->channel != NULL)
 			return;
-	if (a->idle != NULL && !a->ledger.writing)
+	if (a->idle != NULL && !a->ledger.writing && !a->habits.writing)
 		a->idle(a->arg);
 }
 
@@ -107,8 +107,7 @@ on_spool_message(void *arg, struct channel *c, const struct frame *frame)
 	struct guard_outcome m;
 
 	if (frame->type == GUARD_OUTCOME && frame->fd == -1 && fields_parse(guard_outcome_layout, frame->body, &m)) {
-		if (a->outcome != NULL)
-			a->outcome(a, &m);
+		habits_outcome(a, &m);
 		return;
 	}
 	log_say(LOG_FAULT, "spool-broken", "it sent what the order does not allow");
@@ -134,8 +133,10 @@ auth_add_spool(struct auth *a, int fd)
 
 	channel_close(a->spool);
 	a->spool = channel_open(a->loop, fd, &handler, a);
-	if (a->spool != NULL)
+	if (a->spool != NULL) {
+		habits_tell(a);
 		return;
+	}
 	log_say(LOG_FAULT, "peer", "no memory for the spool's channel");
 	(void)close(fd);
 }
@@ -206,6 +207,9 @@ take_settings(struct auth *a, const struct conf *conf)
 {
 	a->sessions_max = conf->sessions_max;
 	a->offer_login = conf->auth_login;
+	a->habits.watch = conf->habit_watch;
+	a->habits.hour = conf->habit_hour;
+	a->habits.day = conf->habit_day;
 }
 
 struct auth *
@@ -223,6 +227,7 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 		free(a);
 		return NULL;
 	}
+	habits_open(a, conf);
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
@@ -254,6 +259,7 @@ auth_handle_closed(uv_handle_t *handle)
 	}
 	accounts_close(&a->accounts);
 	ledger_free(a);
+	habits_free(a);
 	free(a);
 }
 
@@ -265,11 +271,13 @@ auth_close(struct auth *a)
 	channel_close(a->spool);
 	a->spool = NULL;
 	/* Attempts still with a worker point to the accounts no more, but to us. */
-	while (a->attempts > 0 || a->writing || a->ledger.writing)
+	while (a->attempts > 0 || a->writing || a->ledger.writing || a->habits.writing)
 		(void)uv_run(a->loop, UV_RUN_ONCE);
 	write_uses_now(a);
 	ledger_write_now(a);
+	habits_write_now(a);
 	ledger_close(a);
+	uv_close((uv_handle_t *)&a->habits.timer, auth_handle_closed);
 	uv_close((uv_handle_t *)&a->ledger.timer, auth_handle_closed);
 	uv_close((uv_handle_t *)&a->note, auth_handle_closed);
 }
@@ -332,6 +340,7 @@ on_idle(void *arg)
 		return;
 	write_uses_now(me.auth);
 	ledger_write_now(me.auth);
+	habits_write_now(me.auth);
 	ledger_close(me.auth);
 	child_drained(&me.child);
 }

@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "conf/conf.h"
+#include "proc/3_auth_habits.h"
 #include "proc/3_auth_hash.h"
 #include "proc/3_auth_ledger.h"
 #include "proc/peers.h"
@@ -39,9 +40,11 @@ struct session {
 	struct session *next;           /* in the bucket */
 	struct attempt *attempt;        /* PROVING and WAITING only */
 	char *login;                    /* PROVED only; "alice" or "alice/laptop" */
+	struct origin origin;           /* from AUTH_START on */
 	uint32_t id;
 	uint8_t phase;
 	uint8_t failures;
+	bool spending;                  /* SPEND is not answered yet */
 };
 
 struct front {
@@ -114,8 +117,6 @@ struct auth {
 	struct hasher hasher;
 	struct front *fronts;
 	struct channel *spool;          /* GUARD_* messages; NULL while there is no 4_spool */
-	/* What became of a principal's recipients; NULL: nobody counts. */
-	void (*outcome)(struct auth *, const struct guard_outcome *);
 	uv_timer_t note;                /* until the last uses are written */
 	uv_work_t write;
 	struct span note_text;          /* being written */
@@ -124,6 +125,7 @@ struct auth {
 	size_t attempts;                /* not yet freed */
 	struct control control;
 	struct ledger ledger;
+	struct habits habits;
 	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;

@@ -174,6 +174,10 @@ matched(struct attempt *a)
 		refuse(a, standing == STANDING_UNKNOWN ? FAIL_CREDENTIALS : FAIL_DISABLED, standing_words(standing));
 		return;
 	}
+	if (habits_login(a->auth, login, &a->session->origin) != OK) {
+		refuse(a, FAIL_DISABLED, "locked: postern user locks says why");
+		return;
+	}
 	a->session->login = strdup(a->candidate.login);
 	if (a->session->login == NULL) {
 		cannot(a, "out of memory");
@@ -322,6 +326,15 @@ step(struct attempt *a, bool has_input, struct span input)
 	}
 }
 
+/* A proxy that asks for others and does not say for whom is nowhere. */
+static struct origin
+origin_of(const char *peer, const struct auth_start *start)
+{
+	bool proxy = (start->flags & AUTH_PEER_IS_PROXY) != 0;
+
+	return (struct origin){ proxy ? ORIGIN_UNKNOWN : origin_network(span_of(peer)), origin_client(start->helo, start->mechanism), 0 };
+}
+
 static struct attempt *
 make(struct front *f, struct session *s, const struct auth_start *start)
 {
@@ -339,6 +352,7 @@ make(struct front *f, struct session *s, const struct auth_start *start)
 	(void)uv_timer_init(f->auth->loop, &a->timer);
 	a->timer.data = a;
 	a->guesser.try.place = ledger_place(a->peer, (start->flags & AUTH_PEER_IS_PROXY) != 0);
+	s->origin = origin_of(a->peer, start);
 	s->attempt = a;
 	f->auth->attempts++;
 	return a;

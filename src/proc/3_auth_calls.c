@@ -186,6 +186,8 @@ check_address(struct front *f, const struct session *s, struct span address, enu
 		put_standing(words, s, standing);
 		return use == SENDER_AUTHOR ? FAIL_AUTHOR_DENIED : FAIL_SENDER_DENIED;
 	}
+	if (use == SENDER_REVERSE_PATH && habits_locked(f->auth, span_of(s->login), &s->origin))
+		return FAIL_LOCKED;
 	if (key != NULL && key->from.len > 0)
 		fail = sender_check(key->from, address, use, words);
 	return fail == OK ? sender_check(user->grants, address, use, words) : fail;
@@ -247,6 +249,7 @@ static const struct call {
 	[AUTH_CANCEL - AUTH_START] = { BIT(PHASE_PROVING), 0, answer_cancel },
 	[AUTH_SENDER - AUTH_START] = { BIT(PHASE_PROVED), 320, answer_sender },
 	[AUTH_AUTHOR - AUTH_START] = { BIT(PHASE_PROVED), 320, answer_author },
+	[AUTH_SPEND - AUTH_START] = { BIT(PHASE_PROVED), 12, answer_spend },
 	[AUTH_END - AUTH_START] = { BIT(PHASE_FRESH) | BIT(PHASE_PROVING) | BIT(PHASE_WAITING) | BIT(PHASE_PROVED), 0, answer_end },
 };
 
@@ -278,7 +281,7 @@ front_message(struct front *f, const struct frame *frame)
 	if (frame->fd != -1) {
 		(void)close(frame->fd);
 		front_broken(f, frame->type, "a descriptor that nobody asked for");
-	} else if (frame->type < AUTH_START || frame->type > AUTH_END) {
+	} else if (frame->type < AUTH_START || frame->type > AUTH_SPEND) {
 		front_broken(f, frame->type, "unknown message");
 	} else {
 		serve(f, frame);

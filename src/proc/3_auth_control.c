@@ -14,6 +14,8 @@ static const struct control_call {
 } calls[] = {
 	{ LEDGER_ATTEMPTS, ledger_attempts },
 	{ LEDGER_FORGIVE, ledger_forgive },
+	{ LEDGER_LOCKS, ledger_locks },
+	{ LEDGER_UNLOCK, ledger_unlock },
 };
 
 void

@@ -24,6 +24,9 @@ static const struct limit proving[] = {
 	{ "wait before a refusal, doubled with each one of the session", NULL, AUTH_PAUSE_MS, LIMIT_MS, "refusal", "the answer is late" },
 	{ "passwords that wait for a worker", NULL, AUTH_EXPENSIVE_WAITING_MAX, LIMIT_COUNT, "server", "454 4.7.0" },
 	{ "sender keys with the workers", NULL, AUTH_CHEAP_MAX, LIMIT_COUNT, "server", "454 4.7.0" },
+	{ "networks, neighbourhoods and accounts in the ledger of wrong secrets", NULL, GUESS_SETS * GUESS_WAYS, LIMIT_COUNT, "level", "the least is forgotten" },
+	{ "logins whose habits are watched", NULL, HABITS_MAX, LIMIT_COUNT, "server", "further ones are not watched" },
+	{ "commands that ask for the ledger at once", NULL, AUTH_CONTROLS, LIMIT_COUNT, "server", "closed" },
 	{ "sessions that have begun AUTH", "sessions-max", 0, LIMIT_COUNT, "front", "454 4.7.0" },
 };
 const struct limit_page auth_limits = { "Proving who one is", proving, ROWS(proving) };
@@ -37,6 +40,8 @@ auth_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "exchanges under way", AUTH_ATTEMPT_OCTETS + AUTH_SASL, (uint64_t)conf_unauthenticated_max(c) * fronts);
 	memory_add(m, "hashing", AUTH_CRYPT, AUTH_THREADS);
 	memory_add(m, "accounts", USERS_FILE_MAX, USERS_COPIES);
+	memory_add(m, "wrong secrets: the ledger, a copy to show, one to write", sizeof(struct guess), 3);
+	memory_add(m, "what logins usually do, and a copy to write", sizeof(struct habit_entry) + 2 * sizeof(void *), 2 * (uint64_t)HABITS_MAX);
 	memory_add(m, "last uses", sizeof(struct used_entry), USED_MAX);
 	memory_add(m, "what fronts have not read yet", CHANNEL_BACKLOG_MAX, fronts);
 	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts);

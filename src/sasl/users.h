@@ -22,6 +22,7 @@ struct user_key {
 	struct span from;               /* parted by spaces; empty: all that the principal may */
 	struct verifier verifier;
 	uint64_t created, expires, revoked;     /* seconds since 1970; 0: never */
+	uint64_t limit;                 /* recipients a day; 0: the principal's */
 	int32_t next;                   /* index of the principal's next key, or USERS_NONE */
 };
 
@@ -30,7 +31,9 @@ struct user {
 	struct span grants;             /* addresses, parted by spaces */
 	struct span crypt;              /* hash for crypt(3), else empty */
 	struct verifier verifier;       /* of the password; iterations 0: none */
+	struct span recovery;           /* where the owner is told; empty: nowhere */
 	uint64_t created, changed, revoked;
+	uint64_t limit;                 /* recipients a day; 0: none of its own */
 	int32_t first_key;
 	bool imported;                  /* from the passwd-file */
 };

@@ -374,3 +374,41 @@ users_revoke(const char *file, const char *name, const char *device, struct buf 
 	return finish(&f, &found.line, why);
 }
 
+
+static const char *
+take_settings(struct users_line *line, const struct users_settings *s)
+{
+	struct span digits = span_of(s->limit);
+
+	if (s->recovery != NULL && line->kind != USERS_PRINCIPAL)
+		return "a recovery address belongs to a principal, not to one of its keys";
+	if (s->recovery != NULL && s->recovery[0] != 0 && !users_recovery_valid(span_of(s->recovery)))
+		return "the recovery address is not one like alice@example.net";
+	if (s->limit != NULL && !span_done(digits)
+	    && (!span_take_u64(&digits, &line->limit) || !span_done(digits) || line->limit == 0 || line->limit > USERS_LIMIT_MAX))
+		return "the limit is recipients a day, 1 to 100000000";
+	if (s->limit != NULL && s->limit[0] == 0)
+		line->limit = 0;
+	if (s->recovery != NULL)
+		line->recovery = span_of(s->recovery);
+	return NULL;
+}
+
+bool
+users_set(const char *file, const char *name, const char *device, const struct users_settings *settings, struct buf *why)
+{
+	struct users_line wanted = { .kind = USERS_KEY, .name = span_of(name), .device = span_of(device) };
+	struct users_file f;
+	struct found found;
+	const char *words;
+
+	if (!users_file_begin(&f, file, why) || !want_principal(&f, name, &found, why))
+		return false;
+	if (device != NULL) {
+		found = find(&f, &wanted);
+		if (!found.present || !found.sound || found.line.revoked != 0)
+			return refuse(&f, why, "there is no key of this device in force", device);
+	}
+	words = take_settings(&found.line, settings);
+	return words != NULL ? refuse(&f, why, words, NULL) : finish(&f, &found.line, why);
+}

@@ -31,6 +31,12 @@ bool users_set_password(const char *file, const char *name, struct span password
 /* A new sender key, NUL-terminated in key. options may be NULL. */
 bool users_add_key(const char *file, const char *name, const char *device, const struct users_key_options *options,
     char key[SENDER_KEY_ROOM], struct buf *why);
+/* What is set of a principal, or with device of one key. */
+struct users_settings {
+	const char *recovery;           /* NULL: as it was; empty: none. Of principals only */
+	const char *limit;              /* the same; digits */
+};
+bool users_set(const char *file, const char *name, const char *device, const struct users_settings *, struct buf *why);
 /* Revoke one key, or with device NULL the principal with all it has. */
 bool users_revoke(const char *file, const char *name, const char *device, struct buf *why);
 /* Take every entry of a passwd-file whose name is new. *taken and *known count; damaged lines are told and skipped. */

@@ -41,6 +41,15 @@ users_grant_valid(struct span grant)
 	return grant_valid(grant);
 }
 
+bool
+users_recovery_valid(struct span address)
+{
+	struct mailbox m;
+
+	/* Without the characters that would end the word; and a whole mailbox, not a domain. */
+	return address.len <= USERS_RECOVERY_MAX && users_grant_valid(address) && mailbox_parse(address, &m) == PATH_OK;
+}
+
 static bool
 grants_valid(struct span list)
 {
@@ -58,13 +67,13 @@ grants_valid(struct span list)
 }
 
 static bool
-take_time(struct span value, uint64_t *time)
+take_number(struct span value, uint64_t *number)
 {
-	return span_take_u64(&value, time) && span_done(value) && *time > 0;
+	return span_take_u64(&value, number) && span_done(value) && *number > 0;
 }
 
 /* The words that may stand behind the names, and in which kinds of line. */
-enum word { WORD_GRANTS, WORD_FROM, WORD_ID, WORD_VERIFIER, WORD_CRYPT, WORD_CREATED, WORD_EXPIRES, WORD_REVOKED, WORDS };
+enum word { WORD_GRANTS, WORD_FROM, WORD_RECOVERY, WORD_LIMIT, WORD_ID, WORD_VERIFIER, WORD_CRYPT, WORD_CREATED, WORD_EXPIRES, WORD_REVOKED, WORDS };
 #define IN(kind) (1U << (kind))
 static const struct {
 	struct span name;
@@ -72,6 +81,8 @@ static const struct {
 } words[WORDS] = {
 	[WORD_GRANTS] = { SPAN_INIT("addresses="), IN(USERS_PRINCIPAL) },
 	[WORD_FROM] = { SPAN_INIT("from="), IN(USERS_KEY) },
+	[WORD_RECOVERY] = { SPAN_INIT("recovery="), IN(USERS_PRINCIPAL) },
+	[WORD_LIMIT] = { SPAN_INIT("limit="), IN(USERS_PRINCIPAL) | IN(USERS_KEY) },
 	[WORD_ID] = { SPAN_INIT("id="), IN(USERS_KEY) },
 	[WORD_VERIFIER] = { SPAN_INIT("verifier="), IN(USERS_PASSWORD) | IN(USERS_KEY) },
 	[WORD_CRYPT] = { SPAN_INIT("crypt="), IN(USERS_PASSWORD) },
@@ -90,6 +101,11 @@ take_value(enum word word, struct span value, struct users_line *l)
 	case WORD_FROM:
 		l->grants = value;
 		return grants_valid(value);
+	case WORD_RECOVERY:
+		l->recovery = value;
+		return users_recovery_valid(value);
+	case WORD_LIMIT:
+		return take_number(value, &l->limit) && l->limit <= USERS_LIMIT_MAX;
 	case WORD_ID:
 		l->id = value;
 		return sender_key_id_valid(value);
@@ -99,11 +115,11 @@ take_value(enum word word, struct span value, struct users_line *l)
 		l->crypt = value;
 		return crypt_supported(&l->crypt, &why) && l->crypt.len == value.len;
 	case WORD_CREATED:
-		return take_time(value, &l->created);
+		return take_number(value, &l->created);
 	case WORD_EXPIRES:
-		return take_time(value, &l->expires);
+		return take_number(value, &l->expires);
 	case WORD_REVOKED:
-		return take_time(value, &l->revoked);
+		return take_number(value, &l->revoked);
 	case WORDS:
 		break;
 	}
@@ -211,9 +227,9 @@ put_word(struct buf *out, enum word word, struct span value)
 }
 
 static bool
-put_time(struct buf *out, enum word word, uint64_t time)
+put_number(struct buf *out, enum word word, uint64_t number)
 {
-	return time == 0 || (buf_put_byte(out, ' ') && buf_put(out, words[word].name) && buf_put_u64(out, time));
+	return number == 0 || (buf_put_byte(out, ' ') && buf_put(out, words[word].name) && buf_put_u64(out, number));
 }
 
 static bool
@@ -233,9 +249,10 @@ users_line_format(const struct users_line *l, struct buf *out)
 
 	if (buf_put(out, kinds[l->kind]) && buf_put_byte(out, ' ') && buf_put(out, l->name)
 	    && (l->kind != USERS_KEY || (buf_put_byte(out, ' ') && buf_put(out, l->device)))
-	    && put_word(out, l->kind == USERS_KEY ? WORD_FROM : WORD_GRANTS, l->grants) && put_word(out, WORD_ID, l->id)
-	    && put_verifier(out, l) && put_time(out, WORD_CREATED, l->created) && put_time(out, WORD_EXPIRES, l->expires)
-	    && put_time(out, WORD_REVOKED, l->revoked) && buf_put_byte(out, '\n'))
+	    && put_word(out, l->kind == USERS_KEY ? WORD_FROM : WORD_GRANTS, l->grants) && put_word(out, WORD_RECOVERY, l->recovery)
+	    && put_number(out, WORD_LIMIT, l->limit) && put_word(out, WORD_ID, l->id)
+	    && put_verifier(out, l) && put_number(out, WORD_CREATED, l->created) && put_number(out, WORD_EXPIRES, l->expires)
+	    && put_number(out, WORD_REVOKED, l->revoked) && buf_put_byte(out, '\n'))
 		return true;
 	out->len = before;
 	return false;

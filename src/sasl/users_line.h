@@ -1,11 +1,11 @@
 /*
  * sasl/users_line.h - one line of the users file. Inverse of each other: parse and format.
  *
- *	principal NAME addresses=A,B created=T [revoked=T]
+ *	principal NAME addresses=A,B [recovery=R] [limit=N] created=T [revoked=T]
  *	password NAME verifier=SCRAM-SHA-256$... | crypt=$6$...  created=T
- *	key NAME DEVICE id=7k2m verifier=SCRAM-SHA-256$... created=T [from=A,B] [expires=T] [revoked=T]
+ *	key NAME DEVICE id=7k2m verifier=SCRAM-SHA-256$... created=T [from=A,B] [limit=N] [expires=T] [revoked=T]
  *
- * Words are parted by one space; T is seconds since 1970. A word that is not known makes the line damaged: it might be a limit
+ * R is where the owner is told that his mail was held; N is recipients a day (policy/habit.h). Words are parted by one space; T is seconds since 1970. A word that is not known makes the line damaged: it might be a limit
  * that a newer version sets, and a limit that is not understood must not be dropped.
  *
  * Owner     spans point into the line. Blocks: never.
@@ -20,6 +20,8 @@ enum {
 	USERS_DEVICE_MAX = 64,          /* with the name and a slash: 255, as much as a login may be (RFC 4616 2) */
 	USERS_GRANTS_MAX = 2048,        /* octets of one address list */
 	USERS_LINE_MAX = 4096,
+	USERS_RECOVERY_MAX = 320,
+	USERS_LIMIT_MAX = 100 * 1000 * 1000,
 };
 
 enum users_kind { USERS_NOTHING /* empty, or a comment */, USERS_PRINCIPAL, USERS_PASSWORD, USERS_KEY };
@@ -29,7 +31,9 @@ struct users_line {
 	struct span name, device, id;
 	struct span grants;             /* addresses= or from=, parted by commas */
 	struct span crypt;              /* empty: the verifier is what counts */
+	struct span recovery;           /* empty: none */
 	struct verifier verifier;
+	uint64_t limit;                 /* 0: none */
 	uint64_t created, expires, revoked;     /* 0: never */
 };
 
@@ -45,5 +49,8 @@ bool users_name_valid(struct span name);
 bool users_device_valid(struct span device);
 /* A pattern of policy/sender.h without quotes, commas and spaces. */
 bool users_grant_valid(struct span grant);
+
+/* One mailbox, which a word may hold. */
+bool users_recovery_valid(struct span address);
 
 #endif

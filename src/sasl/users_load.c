@@ -94,6 +94,8 @@ take_principal(struct loading *l, const struct users_line *line)
 		return;
 	}
 	user->grants = line->grants;
+	user->recovery = line->recovery;
+	user->limit = line->limit;
 	user->created = line->created;
 	user->revoked = line->revoked;
 	commas_to_spaces(user->grants);
@@ -114,7 +116,8 @@ take_password(struct loading *l, struct user *user, const struct users_line *lin
 static void
 take_key(struct loading *l, struct user *user, const struct users_line *line)
 {
-	struct user_key key = { line->device, line->id, line->grants, line->verifier, line->created, line->expires, line->revoked, 0 };
+	struct user_key key = { line->device, line->id, line->grants, line->verifier, line->created, line->expires, line->revoked, line->limit,
+		0 };
 	unsigned keys = 0;
 
 	for (const struct user_key *k = users_first_key(l->users, user); k != NULL; k = users_next_key(l->users, k), keys++)

@@ -99,6 +99,27 @@ auth_verdict(struct channel *c, const struct frame *f)
 	channel_send(c, AUTH_VERDICT, f->session, auth_verdict_layout, &v);
 }
 
+/* By the number of recipients. */
+static void
+auth_spend(struct channel *c, const struct frame *f)
+{
+	struct auth_spend m;
+	struct auth_spent spent = { .fail = OK };
+
+	if (!fields_parse(auth_spend_layout, f->body, &m))
+		return;
+	if (m.rcpts == BED_CRASH)
+		_exit(0);
+	if (m.rcpts == BED_SLOW)
+		spent.fail = FAIL_SLOW_DOWN;
+	if (m.rcpts == BED_LOCKED)
+		spent.fail = FAIL_LOCKED;
+	if (m.rcpts == BED_LATE)
+		(void)usleep(300 * 1000);
+	spent.hold = m.rcpts == BED_HELD;
+	channel_send(c, AUTH_SPENT, f->session, auth_spent_layout, &spent);
+}
+
 static void
 auth_message(void *arg, struct channel *c, const struct frame *f)
 {
@@ -113,6 +134,9 @@ auth_message(void *arg, struct channel *c, const struct frame *f)
 	case AUTH_SENDER:
 	case AUTH_AUTHOR:
 		auth_verdict(c, f);
+		break;
+	case AUTH_SPEND:
+		auth_spend(c, f);
 		break;
 	case AUTH_END:
 		say('e');
@@ -186,6 +210,8 @@ draft_commit(struct channel *c, const struct frame *f)
 		for (size_t at = 0; at < d->size;)
 			at += (size_t)write(stored_fd, d->p + at, d->size - at);
 		say('c');
+		if ((m.flags & MAIL_HOLD) != 0)
+			say('h');
 	}
 	channel_send(c, SPOOL_COMMITTED, f->session, spool_committed_layout, &answer);
 }

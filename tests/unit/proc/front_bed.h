@@ -4,6 +4,7 @@
  *
  * Logins: anybody, password "secret". "slow" gets no answer, "gone" kills 3_auth, "who" becomes "PEER/FLAGS" of AUTH_START.
  * Senders: local part "denied" is refused, "nobody-answers" gets no answer. Authors: local part "evil" is refused.
+ * Messages by their number of recipients: see enum bed_rcpts; else they may go.
  * Commits by reverse-path: "full@" disk full, "crash@" kills 4_spool, "mute@" no answer, else OK.
  */
 #ifndef POSTERN_TESTS_FRONT_BED_H
@@ -16,12 +17,14 @@
 #include "signer_bed.h"
 #include "tls/client.h"
 
+enum bed_rcpts { BED_SLOW = 7, BED_LOCKED = 8, BED_HELD = 9, BED_LATE = 10, BED_CRASH = 11 };
+
 struct front_bed {
 	pid_t front, auth, spool;
 	struct signer_bed signer;       /* the real one */
 	int master;                     /* our end of the front's descriptor 3 */
 	int stored;                     /* what 4_spool stored comes out here: "LEN\n" and the content */
-	int said;                       /* one octet for each AUTH_END (e), SPOOL_ABORT (a), SPOOL_COMMIT (c) */
+	int said;                       /* one octet for each AUTH_END (e), SPOOL_ABORT (a), SPOOL_COMMIT (c, and h when held) */
 	int said_in, stored_in;
 	uint16_t port_implicit, port_clear;
 	struct tls_client *tls;

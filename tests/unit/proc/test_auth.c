@@ -174,7 +174,7 @@ static int
 tear_down(void **state)
 {
 	struct fixture *x = *state;
-	static const char *const files[] = { "users", "users.lock", "auth/last-used", "auth/fake-salts", "auth/attempts", "auth/attempts.key",
+	static const char *const files[] = { "users", "users.lock", "auth/last-used", "auth/fake-salts", "auth/attempts", "auth/attempts.key", "auth/habits", "auth/habits.damaged",
 		"auth", "passwd" };
 	char path[128];
 
@@ -687,11 +687,205 @@ uses_are_noted(void **state)
 	used_free(used);
 }
 
+/* ---- stolen passwords: docs/guard.md ---- */
+
+static struct {
+	unsigned alarms, holds, notices;
+	char event[32], words[256], rcpt[64], text[2048];
+} told;
+
+static void
+put_octets(char *out, size_t room, struct span s)
+{
+	assert_true(s.len < room);
+	memcpy(out, s.p, s.len);
+	out[s.len] = 0;
+}
+
+static void
+on_step(void *arg, const struct child_alarm *alarm)
+{
+	(void)arg;
+	told.alarms++;
+	assert_true(span_eq(alarm->login, SPAN("alice/laptop")));
+	put_octets(told.event, sizeof told.event, alarm->event);
+	put_octets(told.words, sizeof told.words, alarm->words);
+}
+
+static void
+on_guard(void *arg, struct channel *c, const struct frame *f)
+{
+	struct guard_hold hold;
+	struct guard_notice notice;
+
+	(void)arg;
+	(void)c;
+	if (f->type == GUARD_HOLD) {
+		told.holds++;
+		assert_true(fields_parse(guard_hold_layout, f->body, &hold) && span_eq(hold.login, SPAN("alice/laptop")));
+		return;
+	}
+	assert_int_equal(f->type, GUARD_NOTICE);
+	assert_true(fields_parse(guard_notice_layout, f->body, &notice));
+	told.notices++;
+	put_octets(told.rcpt, sizeof told.rcpt, notice.rcpt);
+	put_octets(told.text, sizeof told.text, notice.text);
+}
+
+static struct channel *
+connect_spool(struct fixture *x)
+{
+	static const struct channel_handler handler = { .message = on_guard };
+	int fd[2];
+
+	assert_true(channel_pair(fd));
+	auth_add_spool(x->auth, fd[0]);
+	return channel_open(&x->loop, fd[1], &handler, NULL);
+}
+
+static struct auth_spent
+spend(struct fixture *x, uint32_t session, uint32_t rcpts)
+{
+	struct auth_spent m;
+
+	assert_true(channel_send(x->front, AUTH_SPEND, session, auth_spend_layout, &(struct auth_spend){ rcpts, 0 }));
+	(void)wait_frame(x);
+	assert_int_equal(x->seen.type, AUTH_SPENT);
+	assert_true(fields_parse(auth_spent_layout, (struct span){ x->seen.body, x->seen.len }, &m));
+	return m;
+}
+
+static void
+watch(struct fixture *x)
+{
+	const struct users_settings s = { "owner@example.net", NULL };
+
+	memset(&told, 0, sizeof told);
+	assert_true(users_set(x->conf.users_file.p, "alice", NULL, &s, &why));
+	x->auth->accounts.looked = 0;
+	x->auth->alarm = on_step;
+	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
+}
+
+static void
+a_stolen_key_is_slowed_held_and_locked(void **state)
+{
+	struct fixture *x = *state;
+	struct channel *spool = connect_spool(x);
+	uint64_t took;
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 85).fail, OK);
+	took = ms();
+	assert_int_equal(spend(x, 1, 5).fail, OK);
+	assert_in_range(ms() - took, HABIT_DELAY_MS - 100, HABIT_DELAY_MS + 3000);
+	assert_string_equal(told.event, "slowed");
+	assert_int_equal(spend(x, 1, 20).hold, 1);
+	assert_string_equal(told.event, "held");
+	assert_non_null(strstr(told.words, "110 recipients in 1 minute from a network that it is not used to (192.0.2.0/24)"));
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	assert_int_equal(told.notices, 2);
+	assert_string_equal(told.rcpt, "owner@example.net");
+	assert_non_null(strstr(told.text, "110 recipients"));
+	for (const char *line = told.text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		assert_true(end - line <= 78);
+	assert_int_equal(spend(x, 1, 200).fail, FAIL_LOCKED);
+	assert_int_equal(told.alarms, 3);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "alice@example.org").fail, FAIL_LOCKED);
+	assert_int_equal(fails(x, 2, "alice/laptop", x->key, &took), FAIL_DISABLED);
+	/* Another key of hers, and her password, are not what was stolen. */
+	proves(x, 3, "alice", "correct horse", "alice");
+	channel_close(spool);
+	(void)uv_run(&x->loop, UV_RUN_NOWAIT);
+}
+
+static void
+a_spool_that_was_away_is_told_later(void **state)
+{
+	struct fixture *x = *state;
+	struct channel *spool;
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 101).hold, 1);
+	assert_int_equal(told.alarms, 1);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	assert_int_equal(told.notices, 1);
+	channel_close(spool);
+	(void)uv_run(&x->loop, UV_RUN_NOWAIT);
+}
+
+static void
+reopen(struct fixture *x)
+{
+	channel_close(x->front);
+	auth_close(x->auth);
+	(void)uv_run(&x->loop, UV_RUN_DEFAULT);
+	x->auth = auth_open(&x->loop, &x->conf);
+	assert_non_null(x->auth);
+	x->auth->pause_ms = PAUSE_MS;
+	connect_front(x);
+}
+
+static void
+habits_outlive_a_restart(void **state)
+{
+	struct fixture *x = *state;
+	char path[128];
+	FILE *f;
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 101).hold, 1);
+	reopen(x);
+	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
+	assert_int_equal(spend(x, 1, 1).hold, 1);
+	(void)snprintf(path, sizeof path, "%s/auth/habits", x->dir);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	(void)fseek(f, 40, SEEK_SET);
+	(void)fputc('x', f);
+	(void)fclose(f);
+	/* What it writes when it ends is not what is read: it is damaged after that. */
+	x->auth->habits.changed = false;
+	reopen(x);
+	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
+	assert_int_equal(spend(x, 1, 1).hold, 0);
+	(void)snprintf(path, sizeof path, "%s/auth/habits.damaged", x->dir);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void
+spending_has_its_order(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_spend m = { 1, 0 };
+
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	(void)wait_frame(x);
+	assert_true(x->seen.closed);
+	connect_front(x);
+	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
+	m.rcpts = 0;
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	(void)wait_frame(x);
+	assert_true(x->seen.closed);
+	connect_front(x);
+	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
+	m.rcpts = 90;
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	(void)wait_frame(x);
+	assert_true(x->seen.closed);
+	connect_front(x);
+}
+
 static void
 an_idle_session_is_small(void **state)
 {
 	(void)state;
-	assert_true(sizeof(struct session) <= 40);
+	assert_true(sizeof(struct session) <= 56);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -705,6 +899,8 @@ main(void)
 		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
+		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(habits_outlive_a_restart),
+		TEST(spending_has_its_order),
 		cmocka_unit_test(an_idle_session_is_small),
 	};
 

@@ -112,6 +112,18 @@ send_text(struct client *c, const char *from)
 	return client_reply(c, 10000);
 }
 
+/* To so many recipients; the reply to the final dot. */
+static int
+send_to(struct client *c, unsigned rcpts)
+{
+	mail(c, "user@example.org");
+	while (--rcpts > 0)
+		assert_int_equal(client_say(c, "RCPT TO:<carol@example.net>"), 250);
+	assert_int_equal(client_say(c, "DATA"), 354);
+	client_send(c, TEXT);
+	return client_reply(c, 10000);
+}
+
 static void
 quit(struct client *c)
 {
@@ -636,6 +648,72 @@ a_silent_peer_holds_up_nobody_else(void **state)
 	front_bed_auth(&bed);
 }
 
+/* docs/guard.md: the answer to SPEND is joined at the commit. */
+static void
+a_habit_is_asked_before_the_commit(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(send_to(&c, BED_HELD), 250);
+	free(stored(&(size_t){ 0 }));
+	assert_said('h');
+	assert_int_equal(send_to(&c, 1), 250);
+	free(stored(&(size_t){ 0 }));
+	assert_int_equal(send_to(&c, BED_SLOW), 450);
+	assert_says(c.text, "450 4.7.1 too much mail");
+	assert_said('a');
+	assert_int_equal(send_to(&c, BED_LOCKED), 550);
+	assert_says(c.text, "550 5.7.13");
+	assert_said('a');
+	assert_int_equal(send_to(&c, BED_LATE), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&c);
+	assert_said('e');
+}
+
+/* Content that is refused leaves its question behind; the next message waits for that answer, and is not given it. */
+static void
+a_question_that_was_left_behind_is_not_mistaken(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	mail(&c, "user@example.org");
+	for (unsigned i = 1; i < BED_LATE; i++)
+		assert_int_equal(client_say(&c, "RCPT TO:<carol@example.net>"), 250);
+	assert_int_equal(client_say(&c, "DATA"), 354);
+	client_send_octets(&c, SPAN("From: user@example.org\r\n\r\na\0b\r\n.\r\n"));
+	assert_int_equal(client_reply(&c, 5000), 554);
+	assert_said('a');
+	assert_int_equal(send_to(&c, BED_LOCKED), 550);
+	assert_said('a');
+	assert_int_equal(send_to(&c, 1), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&c);
+	assert_said('e');
+}
+
+static void
+an_auth_that_dies_over_it_is_451(void **state)
+{
+	struct client c;
+	int code = 0;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(send_to(&c, BED_CRASH), 451);
+	assert_said('a');
+	front_bed_auth(&bed);
+	/* 3_auth's successor does not know us: the client proves itself anew. */
+	for (unsigned i = 0; i < 100 && (code = client_say(&c, "MAIL FROM:<user@example.org>")) == 454; i++)
+		(void)usleep(50 * 1000);        /* it has not been told of the successor yet */
+	assert_int_equal(code, 421);
+	client_close(&c);
+}
+
 /* tls-4 */
 static void
 sessions_are_resumed(void **state)
@@ -734,6 +812,9 @@ main(void)
 		cmocka_unit_test(who_does_not_read_loses_nothing),
 		cmocka_unit_test(a_disconnect_aborts_the_draft),
 		cmocka_unit_test(a_silent_peer_holds_up_nobody_else),
+		cmocka_unit_test(a_habit_is_asked_before_the_commit),
+		cmocka_unit_test(a_question_that_was_left_behind_is_not_mistaken),
+		cmocka_unit_test(an_auth_that_dies_over_it_is_451),
 		cmocka_unit_test(sessions_are_resumed),
 		cmocka_unit_test(a_reload_drops_nobody),
 		cmocka_unit_test(draining_finishes_what_runs),

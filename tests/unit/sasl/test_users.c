@@ -173,7 +173,7 @@ damaged_lines_grant_nothing(void **state)
 	(void)state;
 	put(file, "# a comment\n"
 	    "principal alice addresses=alice@example.org created=1\n"              /* 2 */
-	    "principal eve addresses=eve@example.org limit=3\n"                     /* 3: an unknown word may be a limit */
+	    "principal eve addresses=eve@example.org quota=3\n"                     /* 3: an unknown word may be a limit */
 	    "principal alice addresses=@example.com created=1\n"                    /* 4: twice */
 	    "password eve verifier=" V " created=1\n"                               /* sound, of a principal that is refused */
 	    "password alice verifier=" V " crypt=$6$a$b created=1\n"                /* 6: both */

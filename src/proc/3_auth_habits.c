@@ -1,0 +1,361 @@
+/*
+ * What each principal does (policy/habit.h), by login, and on disk: STATE/auth/habits. The file is written whole, with its SHA-256 behind it,
+ * by a worker: to habits.new, synced, and moved over the old one. A crash loses the last HABITS_MS.
+ *
+ *	"postern habits 1\n"  u32 count  { u32 length, login, u32 length, habit_format() } ...  SHA-256 of all that
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "os/log.h"
+#include "proc/3_auth.h"
+#include "sasl/users_store.h"
+
+enum { DIGEST = 32, FIRST_SLOTS = 64 };
+
+static const struct span magic = SPAN_INIT("postern habits 1\n");
+
+/* ---- the table ---- */
+
+static size_t
+hash_of(struct span s)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ s.p[i]) * UINT64_C(1099511628211);
+	return (size_t)(h ^ h >> 29);
+}
+
+static struct habit_entry **
+slot_of(const struct habits *t, struct span login)
+{
+	size_t at = hash_of(login) & (t->slots - 1);
+
+	while (t->slot[at] != NULL && !span_eq(span_of(t->slot[at]->login), login))
+		at = (at + 1) & (t->slots - 1);
+	return &t->slot[at];
+}
+
+struct habit_entry *
+habits_find(const struct habits *t, struct span login)
+{
+	return t->slots == 0 ? NULL : *slot_of(t, login);
+}
+
+static bool
+grow(struct habits *t)
+{
+	struct habits bigger = { .slots = t->slots == 0 ? FIRST_SLOTS : t->slots * 2 };
+
+	if (t->count * 2 < t->slots)
+		return true;
+	bigger.slot = calloc(bigger.slots, sizeof bigger.slot[0]);
+	if (bigger.slot == NULL)
+		return false;
+	for (size_t i = 0; i < t->slots; i++)
+		if (t->slot[i] != NULL)
+			*slot_of(&bigger, span_of(t->slot[i]->login)) = t->slot[i];
+	free(t->slot);
+	t->slot = bigger.slot;
+	t->slots = bigger.slots;
+	return true;
+}
+
+/* Logins are what the users file has: nobody from outside can fill this. When it is full all the same, the newcomer goes unwatched. */
+struct habit_entry *
+habits_make(struct habits *t, struct span login)
+{
+	struct habit_entry *e = habits_find(t, login);
+
+	if (e != NULL)
+		return e;
+	if (t->count >= HABITS_MAX || login.len > SASL_LOGIN_MAX || !grow(t))
+		return NULL;
+	e = calloc(1, sizeof *e);
+	if (e == NULL)
+		return NULL;
+	memcpy(e->login, login.p, login.len);
+	*slot_of(t, login) = e;
+	t->count++;
+	return e;
+}
+
+/* ---- to octets ---- */
+
+static bool
+put_u32(struct buf *b, uint32_t value)
+{
+	uint8_t octets[4];
+
+	u32_put(octets, value);
+	return buf_put(b, (struct span){ octets, sizeof octets });
+}
+
+static bool
+put_entry(struct buf *b, const struct habit_entry *e)
+{
+	struct span login = span_of(e->login);
+	size_t at;
+
+	if (!put_u32(b, (uint32_t)login.len) || !buf_put(b, login) || !put_u32(b, 0))
+		return false;
+	at = b->len;
+	if (!habit_format(&e->habit, b))
+		return false;
+	u32_put(b->p + at - 4, (uint32_t)(b->len - at));
+	return true;
+}
+
+static bool
+put_digest(struct buf *b)
+{
+	uint8_t digest[DIGEST];
+
+	return EVP_Digest(b->p, b->len, digest, NULL, EVP_sha256(), NULL) == 1 && buf_put(b, (struct span){ digest, DIGEST });
+}
+
+/* On the loop's thread, so that nothing changes meanwhile. */
+static bool
+format(const struct habits *t, struct buf *b)
+{
+	*b = (struct buf){ NULL, 0, magic.len + 4 + DIGEST };
+	for (size_t i = 0; i < t->slots; i++)
+		if (t->slot[i] != NULL)
+			b->max += 8 + strlen(t->slot[i]->login) + HABIT_SAVED_MAX;
+	b->p = malloc(b->max);
+	if (b->p == NULL || !buf_put(b, magic) || !put_u32(b, (uint32_t)t->count))
+		return false;
+	for (size_t i = 0; i < t->slots; i++)
+		if (t->slot[i] != NULL && !put_entry(b, t->slot[i]))
+			return false;
+	return put_digest(b);
+}
+
+/* ---- from octets ---- */
+
+static bool
+take_u32(struct span *s, uint32_t *value)
+{
+	if (s->len < 4)
+		return false;
+	*value = u32_get(s->p);
+	span_skip(s, 4);
+	return true;
+}
+
+static bool
+take_piece(struct span *s, struct span *piece)
+{
+	uint32_t n;
+
+	if (!take_u32(s, &n) || n > s->len)
+		return false;
+	*piece = span_head(*s, n);
+	span_skip(s, n);
+	return true;
+}
+
+static bool
+take_entry(struct habits *t, struct span *s)
+{
+	struct span login, octets;
+	struct habit_entry *e;
+
+	if (!take_piece(s, &login) || !take_piece(s, &octets) || login.len == 0 || memchr(login.p, 0, login.len) != NULL)
+		return false;
+	e = habits_make(t, login);
+	return e != NULL && habit_parse(octets, &e->habit);
+}
+
+static bool
+digest_fits(struct span text)
+{
+	uint8_t digest[DIGEST];
+
+	return text.len > DIGEST && EVP_Digest(text.p, text.len - DIGEST, digest, NULL, EVP_sha256(), NULL) == 1
+	    && memcmp(digest, text.p + text.len - DIGEST, DIGEST) == 0;
+}
+
+static bool
+parse(struct habits *t, struct span text)
+{
+	uint32_t count;
+
+	if (!digest_fits(text))
+		return false;
+	text.len -= DIGEST;
+	if (!span_eq(span_head(text, magic.len), magic))
+		return false;
+	span_skip(&text, magic.len);
+	if (!take_u32(&text, &count))
+		return false;
+	while (count-- > 0)
+		if (!take_entry(t, &text))
+			return false;
+	return span_done(text);
+}
+
+/* ---- the file ---- */
+
+static bool
+write_all(int fd, struct span text)
+{
+	while (!span_done(text)) {
+		ssize_t n = write(fd, text.p, text.len);
+
+		if (n > 0)
+			span_skip(&text, (size_t)n);
+		else if (n == 0 || errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
+/* 0, or why not. */
+static int
+replace_file(const struct habits *t)
+{
+	int fd = open(t->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool done = fd != -1 && write_all(fd, buf_span(&t->text)) && fdatasync(fd) == 0;
+
+	if (fd != -1)
+		done = close(fd) == 0 && done;
+	return done && rename(t->fresh, t->file) == 0 ? 0 : errno;
+}
+
+static void
+take_result(struct habits *t, int error)
+{
+	if (error != 0 && !t->failing)
+		log_fail("habits", "cannot write what logins usually do; a restart would forget it", error);
+	if (error == 0 && t->failing)
+		log_say(LOG_NOTE, "habits", "what logins usually do is written again");
+	t->failing = error != 0;
+	t->changed |= t->failing;
+	free(t->text.p);
+	t->text = (struct buf){ NULL, 0, 0 };
+}
+
+static void
+work(uv_work_t *job)
+{
+	struct habits *t = job->data;
+
+	t->error = replace_file(t);
+}
+
+static void
+worked(uv_work_t *job, int status)
+{
+	struct habits *t = job->data;
+	struct auth *a = t->timer.data;
+
+	take_result(t, status == 0 ? t->error : ECANCELED);
+	t->writing = false;
+	if (t->changed)
+		habits_touch(a);
+	auth_rest(a);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct auth *a = timer->data;
+	struct habits *t = &a->habits;
+
+	if (t->writing || !t->changed)
+		return;
+	t->changed = false;
+	if (!format(t, &t->text)) {
+		take_result(t, ENOMEM);
+		return;
+	}
+	t->work.data = t;
+	t->writing = uv_queue_work(a->loop, &t->work, work, worked) == 0;
+}
+
+void
+habits_touch(struct auth *a)
+{
+	struct habits *t = &a->habits;
+
+	t->changed = true;
+	if (!uv_is_closing((uv_handle_t *)&t->timer) && !uv_is_active((uv_handle_t *)&t->timer))
+		(void)uv_timer_start(&t->timer, on_timer, HABITS_MS, 0);
+}
+
+void
+habits_write_now(struct auth *a)
+{
+	struct habits *t = &a->habits;
+
+	if (!t->changed || t->writing)
+		return;
+	t->changed = false;
+	take_result(t, format(t, &t->text) ? replace_file(t) : ENOMEM);
+}
+
+static void
+set_aside(struct habits *t)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_WARN, "habits-damaged");
+	log_text(&l, "file", t->file);
+	log_text(&l, "reason", "damaged or of another version: what logins usually do, and who is held or locked, is forgotten");
+	log_text(&l, "kept-as", rename(t->file, t->aside) == 0 ? t->aside : "");
+	log_end(&l);
+}
+
+static void
+forget_all(struct habits *t)
+{
+	for (size_t i = 0; i < t->slots; i++)
+		free(t->slot[i]);
+	free(t->slot);
+	t->slot = NULL;
+	t->slots = t->count = 0;
+}
+
+static void
+load(struct habits *t)
+{
+	size_t len;
+	char *text = users_read_file(t->file, &len);
+
+	if (text == NULL && errno == ENOENT)
+		return;
+	if (text == NULL || !parse(t, (struct span){ (const uint8_t *)text, len })) {
+		forget_all(t);
+		set_aside(t);
+	}
+	free(text);
+}
+
+void
+habits_open(struct auth *a, const struct conf *conf)
+{
+	struct habits *t = &a->habits;
+
+	(void)snprintf(t->file, sizeof t->file, "%s/auth/habits", conf->state_dir.p);
+	(void)snprintf(t->fresh, sizeof t->fresh, "%s/auth/habits.new", conf->state_dir.p);
+	(void)snprintf(t->aside, sizeof t->aside, "%s/auth/habits.damaged", conf->state_dir.p);
+	load(t);
+	(void)uv_timer_init(a->loop, &t->timer);
+	t->timer.data = a;
+	a->handles++;
+}
+
+void
+habits_free(struct auth *a)
+{
+	forget_all(&a->habits);
+	free(a->habits.text.p);
+}

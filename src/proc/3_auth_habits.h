@@ -1,0 +1,73 @@
+/*
+ * proc/3_auth_habits.h - who sends as never before: what 3_auth knows of each login (policy/habit.h), and what follows from it.
+ * Private to 3_auth*.c and their test.
+ */
+#ifndef POSTERN_PROC_3_AUTH_HABITS_H
+#define POSTERN_PROC_3_AUTH_HABITS_H
+
+#include <uv.h>
+
+#include "base/fail.h"
+#include "conf/conf.h"
+#include "policy/habit.h"
+#include "proc/peers.h"
+#include "sasl/server.h"
+
+enum {
+	HABITS_MAX = 65536,             /* logins that are watched */
+	HABITS_MS = 10000,              /* between two writes of what they usually do */
+	HABITS_PATH_MAX = 512,
+};
+
+struct auth;
+struct front;
+struct session;
+
+/* ---- who sends as never before (policy/habit.h): the table and its file (3_auth_habits.c) ---- */
+
+struct habit_entry {
+	struct habit habit;
+	bool untold;                    /* 4_spool was away when its step changed */
+	char login[SASL_LOGIN_MAX + 1];
+};
+
+struct habits {
+	struct habit_entry **slot;      /* by login; open addressing, at most half full */
+	size_t slots, count;
+	uint32_t hour, day;             /* settings */
+	bool watch;                     /* setting */
+	bool changed, writing, failing;
+	int error;                      /* of the last write */
+	uv_timer_t timer;
+	uv_work_t work;
+	struct buf text;                /* being written */
+	char file[HABITS_PATH_MAX], aside[HABITS_PATH_MAX], fresh[HABITS_PATH_MAX];
+};
+
+/* A file that is damaged is set aside, and nobody has a past. */
+void habits_open(struct auth *, const struct conf *);
+void habits_free(struct auth *);
+/* NULL: never seen. */
+struct habit_entry *habits_find(const struct habits *, struct span login);
+/* NULL: no memory, or HABITS_MAX. */
+struct habit_entry *habits_make(struct habits *, struct span login);
+/* After each change. */
+void habits_touch(struct auth *);
+/* Blocks on the disk. */
+void habits_write_now(struct auth *);
+
+/* ---- what follows from it (3_auth_spend.c) ---- */
+
+/* A login has proved itself: OK, or FAIL_DISABLED because it is locked where it comes from. */
+enum fail habits_login(struct auth *, struct span login, const struct origin *);
+bool habits_locked(const struct auth *, struct span login, const struct origin *);
+bool answer_spend(struct front *, struct session *, struct span body);
+/* What became of a principal's recipients. */
+void habits_outcome(struct auth *, const struct guard_outcome *);
+/* 4_spool is there again: what it was not told. */
+void habits_tell(struct auth *);
+/* `postern user locks` and `unlock`; false: the asker is broken. */
+bool ledger_locks(struct auth *, struct channel *, const struct frame *);
+bool ledger_unlock(struct auth *, struct channel *, const struct frame *);
+
+#endif
