@@ -33,6 +33,7 @@ struct mx_question {
 	struct span domain;             /* U-labels are turned into A-labels (RFC 5891) */
 	struct span self;               /* our own name, for 5321-66; empty: no check */
 	bool host_only;                 /* a host's addresses, no MX: smart hosts */
+	uint16_t tlsa_port;             /* ask for TLSA records of hosts that DNSSEC vouches for; 0: do not (RFC 7672 2.2) */
 	uint32_t deadline;              /* milliseconds for everything; 0: MX_DEADLINE */
 };
 
