@@ -38,6 +38,7 @@ struct tls_session {
 	bool cut;
 	bool broken;                    /* a fatal error: OpenSSL allows no further call */
 	bool opportunistic;
+	bool dane;                      /* authenticated by TLSA records */
 	char name[];                    /* client's side: what was wanted, NUL-terminated */
 };
 
@@ -49,6 +50,9 @@ struct tls_session *tls_session_new(SSL_CTX *, int fd, const char *name);
 void tls_server_release(struct tls_server *);
 /* The session behind an SSL object. */
 struct tls_session *tls_session_of(const SSL *);
+
+/* client.c: a session to name that verifies and is remembered for nothing yet; the caller says what it wants. NULL: no memory. */
+struct tls_session *tls_client_session(struct tls_client *, int fd, const char *name);
 
 /* certificate.c: the names a certificate is good for, separated by sep; what does not fit is left out. */
 void tls_certificate_names(X509 *, const char *sep, struct buf *out);
