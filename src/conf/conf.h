@@ -71,7 +71,7 @@ struct conf {
 	uint32_t certificates;                  /* 0: a CA of our own makes one in STATE/tls */
 	struct conf_relay relay;
 	struct conf_text relay_credentials;     /* file with the smart host's password on its first line, mode 0600 */
-	struct conf_text relay_ca_file;         /* trust for smart hosts; empty: the system's */
+	struct conf_text relay_ca_file;         /* trust for next hops and MTA-STS; empty: the system's */
 	struct conf_text dns_server;            /* "192.0.2.53" or "192.0.2.53@5353"; empty: /etc/resolv.conf */
 	struct conf_text dns_trust_anchor;      /* file; for DNSSEC */
 	struct conf_text postmaster;            /* From of DSNs; default postmaster@HOSTNAME */

@@ -330,7 +330,7 @@ const struct conf_row conf_rows[] = {
 	{ { "relay-credentials", "File with the smart host's password on its first line; nobody else may read it.",
 	      "/etc/postern/relay-password", false },
 	    set_path, get_text, AT(relay_credentials), 0, 0, NULL },
-	{ { "relay-ca-file", "The CAs that smart hosts are trusted by; without it the system's.", "/etc/ssl/certs/ca.pem", false },
+	{ { "relay-ca-file", "The CAs that next hops and MTA-STS policy hosts are trusted by; without it the system's.", "/etc/ssl/certs/ca.pem", false },
 	    set_path, get_text, AT(relay_ca_file), 0, 0, NULL },
 	{ { "relay-port", "The port of MX delivery.", "25", false },
 	    set_count, get_count, AT(relay_port), 1, 65535, "25" },

@@ -63,6 +63,7 @@ struct mx_address {
 struct mx_list {
 	enum mx_verdict verdict;
 	enum transport_dns mx;          /* of the MX answer (dane-1); SECURE or INSECURE once there is one */
+	bool literal;                   /* an address was given for the domain: nothing was asked */
 	bool implicit;                  /* no MX: the domain's own address (5321-62) */
 	uint32_t ttl;                   /* seconds that the answer may be kept */
 	uint32_t hosts, addresses, tlsas, tlsa_used;

@@ -209,7 +209,6 @@ relay_trust_release(struct relay_trust *trust)
 static struct relay_trust *
 trust_new(const struct conf *conf)
 {
-	bool own = conf->relay.kind == CONF_RELAY_SMART_HOST && conf->relay_ca_file.p[0] != 0;
 	struct relay_trust *trust = calloc(1, sizeof *trust);
 	char text[400] = "";
 	struct buf why = BUF_OVER(text);
@@ -217,7 +216,7 @@ trust_new(const struct conf *conf)
 	if (trust == NULL)
 		return NULL;
 	trust->refs = 1;
-	trust->client = tls_client_new(own ? conf->relay_ca_file.p : NULL, &why);
+	trust->client = tls_client_new(conf->relay_ca_file.p[0] != 0 ? conf->relay_ca_file.p : NULL, &why);
 	if (trust->client != NULL)
 		return trust;
 	log_say(LOG_FAULT, "trust", text);

@@ -48,6 +48,7 @@ struct relay_hosts {
 	uint32_t refs;
 	uint64_t no_tls;                /* bit for each address whose TLS handshake failed */
 	struct mx_list list;
+	struct mta_sts_policy *sts;     /* of the domain, when there is one in force; ours */
 };
 
 struct relay_trust {
@@ -55,13 +56,15 @@ struct relay_trust {
 	struct tls_client *client;
 };
 
-/* What a hop must fulfil. DANE (RFC 7672) and MTA-STS (RFC 8461) will speak here and nowhere else. */
+/* What a hop must fulfil: the verdict of policy/transport.h, and what follows from it. */
 struct relay_policy {
+	struct transport_verdict verdict;
 	enum smtp_client_tls tls;
 	enum tls_verify verify;
 	bool auth;
 	uint16_t port;
-	const char *name;               /* that the certificate must have; lives as long as the hosts */
+	const struct mx_host *host;     /* lives as long as the hosts, as name does */
+	const char *name;               /* that the certificate must have */
 };
 
 enum relay_connection_state {
@@ -125,6 +128,7 @@ struct relay_destination {
 	uint64_t down_until;            /* 5321-70 */
 	uint32_t down_times;
 	struct relay_reason down;
+	enum transport_need need;       /* messages of one kind share connections, others have a destination of their own */
 	char domain[MX_NAME_MAX];       /* lower case; "" for smart host and Maildir */
 };
 
@@ -157,7 +161,16 @@ void relay_work_over(struct relay *);                   /* a place is free: soon
 void relay_trust_release(struct relay_trust *);
 
 /* ---- 5_relay_policy.c ---- */
-struct relay_policy relay_policy(const struct conf *, const struct relay_hosts *, uint32_t address);
+enum transport_need relay_need(const struct relay_try *);
+enum transport_hop relay_hop(const struct conf *);
+struct relay_policy relay_policy(const struct relay_destination *, const struct relay_hosts *, uint32_t address);
+/* The session that the policy wants; NULL: there is none to be had. */
+struct tls_session *relay_policy_session(struct relay_connection *);
+/* May mail go through this session? What it is that cannot be had: blamed. */
+bool relay_policy_ready(struct relay_connection *);
+/* What a failed handshake, or a missing STARTTLS, is called (RFC 8460 4.3). */
+void relay_policy_failed(struct relay_connection *, enum smtp_stage);
+void relay_policy_say(struct relay_connection *);       /* "TLSv1.3 ... dane 3 1 1 verified" */
 
 /* ---- 5_relay_destination.c ---- */
 void relay_destination_add(struct relay *, struct relay_attempt *);

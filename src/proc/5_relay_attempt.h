@@ -8,12 +8,16 @@
 #ifndef POSTERN_PROC_5_RELAY_ATTEMPT_H
 #define POSTERN_PROC_5_RELAY_ATTEMPT_H
 
+#include "policy/transport.h"
 #include "proc/peers.h"
 #include "smtp/client.h"
 
 struct relay;
 
-enum { RELAY_RCPTS_MAX = 1 << 20 };     /* of one attempt; 4_spool's own ceiling is far lower */
+enum {
+	RELAY_RCPTS_MAX = 1 << 20,      /* of one attempt; 4_spool's own ceiling is far lower */
+	RELAY_TLS_MAX = 400,            /* relay_result.tls */
+};
 
 /* Why something did not work, or did, in the terms of a relay_result; all texts NUL-terminated. */
 struct relay_reason {
@@ -22,8 +26,10 @@ struct relay_reason {
 	uint16_t code;
 	char enhanced[16];
 	char host[400];
-	char tls[128];
+	char tls[RELAY_TLS_MAX + 1];
 	char text[480];
+	enum transport_policy policy;   /* of the address in use, with what went wrong with its TLS */
+	enum transport_result result;
 };
 
 /* A spool segment: 4_spool keeps its octets in place until GONE. */

@@ -17,17 +17,17 @@ bucket_of(struct relay *relay, struct span domain)
 }
 
 static struct relay_destination *
-destination_find(struct relay *relay, struct span domain)
+destination_find(struct relay *relay, struct span domain, enum transport_need need)
 {
 	struct relay_destination *d = *bucket_of(relay, domain);
 
-	while (d != NULL && !span_same(span_of(d->domain), domain))
+	while (d != NULL && (d->need != need || !span_same(span_of(d->domain), domain)))
 		d = d->bucket_next;
 	return d;
 }
 
 static struct relay_destination *
-destination_new(struct relay *relay, struct span domain)
+destination_new(struct relay *relay, struct span domain, enum transport_need need)
 {
 	struct relay_destination *d = calloc(1, sizeof *d);
 	struct relay_destination **bucket = bucket_of(relay, domain);
@@ -35,6 +35,7 @@ destination_new(struct relay *relay, struct span domain)
 	if (d == NULL)
 		return NULL;
 	d->relay = relay;
+	d->need = need;
 	for (size_t i = 0; i < domain.len; i++)
 		d->domain[i] = (char)ascii_lower(domain.p[i]);
 	d->last = &d->first;
@@ -51,8 +52,10 @@ destination_new(struct relay *relay, struct span domain)
 void
 relay_hosts_release(struct relay_hosts *hosts)
 {
-	if (hosts != NULL && --hosts->refs == 0)
-		free(hosts);
+	if (hosts == NULL || --hosts->refs > 0)
+		return;
+	free(hosts->sts);
+	free(hosts);
 }
 
 static void
@@ -126,6 +129,7 @@ relay_destination_add(struct relay *relay, struct relay_attempt *a)
 {
 	struct relay_destination *d = NULL;
 	struct relay_reason reason = { .class = SMTP_CLASS_LATER };
+	enum transport_need need = relay_need(&a->facts);
 
 	if (relay->draining) {
 		relay_attempt_finish(a);
@@ -136,9 +140,9 @@ relay_destination_add(struct relay *relay, struct relay_attempt *a)
 		relay_attempt_fail(a, &reason);
 		return;
 	}
-	d = destination_find(relay, a->facts.destination);
+	d = destination_find(relay, a->facts.destination, need);
 	if (d == NULL)
-		d = destination_new(relay, a->facts.destination);
+		d = destination_new(relay, a->facts.destination, need);
 	if (d == NULL) {
 		relay_attempt_finish(a);
 		return;
@@ -208,7 +212,8 @@ find_hosts(struct relay_destination *d)
 	const struct conf *conf = &d->relay->child.conf;
 	bool smart = conf->relay.kind == CONF_RELAY_SMART_HOST;
 	struct mx_question q = { .domain = smart ? span_of(conf->relay.host.p) : span_of(d->domain),
-		.self = span_of(conf->hostname.p), .host_only = smart };
+		.self = span_of(conf->hostname.p), .host_only = smart,
+		.tlsa_port = smart ? conf->relay.port : (uint16_t)conf->relay_port };
 	struct mx_list list = { .verdict = MX_LATER, .words = "there is no resolver; see the log of its start" };
 
 	if (d->lookup != NULL)
