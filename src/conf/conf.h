@@ -87,6 +87,8 @@ struct conf {
 	uint32_t delay_notice;                  /* seconds; 0: none (default) */
 	uint64_t segment_size;                  /* octets of a spool segment; default 64 MiB */
 	uint64_t spool_free_min;                /* octets that stay free on the disk; default 128 MiB */
+	bool mta_sts;                           /* ask for the receivers' MTA-STS policies; default true */
+	uint32_t mta_sts_port;                  /* of policy hosts; default 443, another one in tests */
 	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	enum conf_log_format log_format;

@@ -311,9 +311,8 @@ mx_query_begin(struct mx_lookup *l, uint8_t type, uint8_t host)
 		say_later(q, "", ub_strerror(err));
 }
 
-/* The name to ask for: lower case, A-labels, no dot behind. */
-static bool
-set_domain(struct mx_lookup *l, struct span domain)
+bool
+dns_ascii(struct span domain, char name[MX_NAME_MAX])
 {
 	char text[MX_NAME_MAX], *ascii = NULL;
 	size_t len = domain.len;
@@ -328,9 +327,9 @@ set_domain(struct mx_lookup *l, struct span domain)
 	if (idn2_to_ascii_8z(text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
 		return false;
 	len = strlen(ascii);
-	fits = len > 0 && len < sizeof l->domain - 1;
-	if (fits)
-		memcpy(l->domain, ascii, len + 1);
+	fits = len > 0 && len < MX_NAME_MAX - 1;
+	for (size_t i = 0; fits && i <= len; i++)
+		name[i] = (char)ascii_lower((uint8_t)ascii[i]);
 	idn2_free(ascii);
 	return fits;
 }
@@ -350,7 +349,7 @@ enlist(struct mx_lookup *l, struct resolver *r)
 static void
 ask(struct mx_lookup *l, const struct mx_question *question)
 {
-	if (!set_domain(l, question->domain)) {
+	if (!dns_ascii(question->domain, l->domain)) {
 		snprintf(l->domain, sizeof l->domain, "%.*s",
 		    (int)(question->domain.len < 200 ? question->domain.len : 200), (const char *)question->domain.p);
 		mx_end(l, MX_NO_DOMAIN);

@@ -44,6 +44,9 @@ struct mx_lookup *mx_lookup_begin(struct resolver *, const struct mx_question *,
 /* done() will not be called. NULL is harmless. */
 void mx_lookup_cancel(struct mx_lookup *);
 
+/* The name to ask for: A-labels, lower case, no dot behind (RFC 5891). False: it is no domain name. */
+bool dns_ascii(struct span domain, char name[MX_NAME_MAX]);
+
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]" or either without brackets and tag: needs no question. False for a name. */
 bool mx_literal(struct span domain, struct mx_list *);
 

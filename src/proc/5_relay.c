@@ -2,7 +2,8 @@
  * 5_relay - carries messages to their next hop.
  *
  * Reads from strangers: the next hop's TLS and SMTP, DNS answers. Holds: the smart host's password. May, after its promise:
- * connect, resolve, read mail by descriptor, and write below one Maildir when that is the route.
+ * connect, resolve, read mail by descriptor, fetch policies and keep them below STATE/relay, and write below one Maildir when
+ * that is the route.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ const struct cage relay_cage = {
 		{ CAGE_CONF(relay.directory), "/tmp", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay.directory), "/new", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay.directory), "/cur", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(state_dir), "/relay", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 },
@@ -80,6 +82,7 @@ on_clock(uv_timer_t *timer)
 	struct relay *r = timer->data;
 
 	relay_destinations_sweep(r);
+	relay_sts_sweep(r);
 	if (r->draining && relay_now(r) >= r->drain_until)
 		relay_connections_drop(r, false);
 	drained_check(r);
@@ -255,6 +258,8 @@ configure(struct relay *r)
 {
 	bool keep = r->resolver != NULL && r->child.conf.relay.kind != CONF_RELAY_MAILDIR && resolvers_replaced(&r->child.conf);
 
+	relay_sts_close(r->policies);
+	r->policies = NULL;
 	relay_trust_release(r->trust);
 	r->trust = NULL;
 	if (keep)
@@ -264,9 +269,12 @@ configure(struct relay *r)
 	r->resolver = keep ? r->resolver : NULL;
 	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR)
 		return;
+	if (r->child.conf.relay.kind == CONF_RELAY_MX && r->child.conf.dns_trust_anchor.p[0] == 0)
+		log_say(LOG_NOTE, "dane-off", "without dns-trust-anchor no TLSA record can be validated, so none is asked for");
 	r->trust = trust_new(&r->child.conf);
 	if (!keep)
 		r->resolver = resolver_new(r);
+	r->policies = relay_sts_open(r);
 }
 
 static void

@@ -38,6 +38,12 @@ enum {
 	RELAY_HOSTS_MS = 300 * 1000,    /* a DNS answer is kept at most this long */
 	RELAY_MAILDIR_JOBS = 4,
 	RELAY_MAILDIR_BATCH = 16,
+	RELAY_STS_CHECK_MS = 300 * 1000,        /* how long a TXT record is believed, and how long a failed fetch is not repeated */
+	RELAY_STS_REFRESH_MS = 24 * 3600 * 1000,        /* a policy is fetched anew when it is older (8461 3.3, 10.2) */
+	RELAY_STS_FETCH_MS = 60 * 1000,
+	RELAY_STS_FETCHES_MAX = 64,             /* at a time */
+	RELAY_STS_DOMAINS_MAX = 20000,          /* remembered in memory; the others lie in files */
+	RELAY_STS_BUCKETS = 1024,
 };
 
 /* A buffer of RELAY_OUT octets while nobody has it. */
@@ -128,6 +134,9 @@ struct relay_destination {
 	uint64_t down_until;            /* 5321-70 */
 	uint32_t down_times;
 	struct relay_reason down;
+	bool sts_known;                 /* hosts->sts is what there is */
+	struct relay_sts *sts;          /* that we wait for; NULL: none */
+	struct relay_destination *sts_next;
 	enum transport_need need;       /* messages of one kind share connections, others have a destination of their own */
 	char domain[MX_NAME_MAX];       /* lower case; "" for smart host and Maildir */
 };
@@ -146,6 +155,7 @@ struct relay {
 	uint32_t outs_free;
 	struct resolver *resolver;
 	struct relay_trust *trust;
+	struct relay_policies *policies;        /* NULL: none are asked for */
 	struct secret password;
 	uv_timer_t clock, soon, alone;
 	uint64_t drain_until;
@@ -187,6 +197,26 @@ void relay_destinations_renew(struct relay *);          /* what was learnt under
 void relay_connections_drop(struct relay *, bool busy_only);
 void relay_connections_leave(struct relay *);
 void relay_hosts_release(struct relay_hosts *);
+
+/* ---- 5_relay_sts.c: the MTA-STS policies of domains (RFC 8461) ---- */
+struct relay_policies *relay_sts_open(struct relay *);          /* NULL: the log says why; no policy is asked for then */
+void relay_sts_close(struct relay_policies *);
+/* Fill d->hosts->sts with what is in force. False: not known yet, d is pumped when it is. */
+bool relay_sts_ask(struct relay_destination *d);
+void relay_sts_forget(struct relay_destination *d);             /* d does not wait any longer */
+void relay_sts_doubt(struct relay_destination *d);              /* its policy stopped mail: look for a newer one next time (8461 5.1) */
+void relay_sts_sweep(struct relay *);                           /* every second */
+
+/* ---- 5_relay_sts_file.c: policies that outlive us, one file for each domain in STATE/relay/mta-sts ---- */
+struct relay_sts_kept {
+	char id[MTA_STS_ID_MAX + 1];
+	uint64_t fetched;                       /* ms since 1970 */
+	struct mta_sts_policy policy;
+};
+/* False: there is none, or none that is still in force at now. */
+bool relay_sts_read(const struct conf *, const char *domain, uint64_t now, struct relay_sts_kept *);
+/* text: the policy file as it came. */
+void relay_sts_write(const struct conf *, const char *domain, const char *id, uint64_t fetched, struct span text);
 
 /* ---- 5_relay_connection.c ---- */
 bool relay_connection_open(struct relay_destination *);         /* false: out of memory */

@@ -79,6 +79,7 @@ bool relay_attempt_begin(struct relay *, uint32_t session, struct span body);
 bool relay_attempt_rcpt(struct relay *, uint32_t session, struct span body);
 struct span relay_attempt_path(const struct relay_attempt *, uint32_t place);
 struct span relay_attempt_orcpt(const struct relay_attempt *, uint32_t place);
+uint64_t relay_wall_clock(void);                        /* ms since 1970 */
 void relay_reason_set(struct relay_reason *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
 /* text replaces the reason's. */
 void relay_attempt_report(struct relay_attempt *, uint32_t place, const struct relay_reason *, struct span text, bool dsn);

@@ -63,6 +63,7 @@ forget_hosts(struct relay_destination *d)
 {
 	relay_hosts_release(d->hosts);
 	d->hosts = NULL;
+	d->sts_known = false;
 	d->good = UINT32_MAX;
 }
 
@@ -75,6 +76,7 @@ destination_free(struct relay_destination *d)
 		at = &(*at)->bucket_next;
 	*at = d->bucket_next;
 	mx_lookup_cancel(d->lookup);
+	relay_sts_forget(d);
 	relay_hosts_release(d->hosts);
 	free(d);
 }
@@ -263,6 +265,18 @@ may_open(struct relay_destination *d)
 	return d->opening < d->waiting && d->open < (d->limit < most ? d->limit : most);
 }
 
+/* "TLS-Required: No" asks nobody, a smart host whose TLS is demanded anyway need not be asked (sts-10). */
+static bool
+policy_known(struct relay_destination *d)
+{
+	if (!d->sts_known && (d->need == TRANSPORT_NEED_DELIVERY || d->hosts->list.literal ||
+	    relay_hop(&d->relay->child.conf) == TRANSPORT_HOP_FIXED_TLS || d->relay->policies == NULL))
+		d->sts_known = true;
+	if (!d->sts_known)
+		d->sts_known = relay_sts_ask(d);
+	return d->sts_known;
+}
+
 static void
 open_connections(struct relay_destination *d)
 {
@@ -272,6 +286,8 @@ open_connections(struct relay_destination *d)
 			/* An address literal is there at once, and on_hosts() has come back to us. */
 			return;
 		}
+		if (!policy_known(d))
+			return;
 		if (!have_slot(d->relay) || !relay_connection_open(d))
 			return;
 	}
@@ -343,6 +359,8 @@ relay_destination_refused(struct relay_destination *d, const struct relay_reason
 {
 	d->limit = d->limit > 1 ? d->limit / 2 : 1;
 	forget_hosts(d);
+	if (reason->policy == TRANSPORT_STS)
+		relay_sts_doubt(d);
 	if (d->open > 0)
 		return;                 /* the others may still carry what waits */
 	remember_down(d, reason);
@@ -368,7 +386,7 @@ sweep_connections(struct relay_destination *d, uint64_t now)
 static bool
 idle(const struct relay_destination *d, uint64_t now)
 {
-	return d->connections == NULL && d->waiting == 0 && d->lookup == NULL && now >= d->down_until &&
+	return d->connections == NULL && d->waiting == 0 && d->lookup == NULL && d->sts == NULL && now >= d->down_until &&
 	    (d->hosts == NULL || now >= d->hosts_until);
 }
 
@@ -412,6 +430,7 @@ relay_destinations_renew(struct relay *relay)
 	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next) {
 		mx_lookup_cancel(d->lookup);
 		d->lookup = NULL;
+		relay_sts_forget(d);
 		forget_hosts(d);
 		d->down_until = 0;
 	}

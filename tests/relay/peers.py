@@ -96,7 +96,8 @@ class Relay:
                                         close_fds=False, stderr=self.log)
         theirs.close()
         self.master = Channel(ours)
-        self.conf = {"hostname": "relay.example", "retry-first": "1 s"}
+        self.state = tempfile.TemporaryDirectory()
+        self.conf = {"hostname": "relay.example", "retry-first": "1 s", "state-dir": self.state.name}
         self.conf.update(conf)
         self.send_conf()
         if password is not None:
