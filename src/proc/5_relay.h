@@ -12,6 +12,7 @@
 
 #include "base/secret.h"
 #include "dns/lookup.h"
+#include "os/log.h"
 #include "proc/5_relay_attempt.h"
 #include "proc/child.h"
 #include "sasl/client.h"
@@ -178,8 +179,7 @@ struct relay_policy relay_policy(const struct relay_destination *, const struct 
 struct tls_session *relay_policy_session(struct relay_connection *);
 /* May mail go through this session? What it is that cannot be had: blamed. */
 bool relay_policy_ready(struct relay_connection *);
-/* What a failed handshake, or a missing STARTTLS, is called (RFC 8460 4.3). */
-void relay_policy_failed(struct relay_connection *, enum smtp_stage);
+void relay_policy_failed(struct relay_connection *);    /* what the failed handshake is called (RFC 8460 4.3) */
 void relay_policy_say(struct relay_connection *);       /* "TLSv1.3 ... dane 3 1 1 verified" */
 
 /* ---- 5_relay_destination.c ---- */
@@ -223,6 +223,7 @@ bool relay_connection_open(struct relay_destination *);         /* false: out of
 void relay_connection_enter(struct relay_connection *, enum relay_connection_state);
 void relay_connection_watch(struct relay_connection *, int events);
 void relay_connection_blame(struct relay_connection *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
+void relay_connection_log(const struct relay_connection *, enum log_level, const char *event, const char *why);
 void relay_connection_shake(struct relay_connection *);
 void relay_connection_retry(struct relay_connection *);         /* the next address, or the end */
 void relay_connection_leave(struct relay_connection *);         /* QUIT now, or after what runs */

@@ -32,8 +32,8 @@ relay_connection_enter(struct relay_connection *k, enum relay_connection_state s
 	k->state = state;
 }
 
-static void
-log_reason(const struct relay_connection *k, enum log_level level, const char *event, const char *why)
+void
+relay_connection_log(const struct relay_connection *k, enum log_level level, const char *event, const char *why)
 {
 	struct log_line l;
 
@@ -158,16 +158,19 @@ refuse_connect(struct relay_connection *k, enum log_level level, const char *why
 	(void)snprintf(text, sizeof text, "cannot connect: %s", why);
 	k->reason.stage = SMTP_STAGE_GREETING;
 	relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.1", text);
-	log_reason(k, level, "connect-failed", why);
+	relay_connection_log(k, level, "connect-failed", why);
 }
 
-/* Until a handshake says better; why there will be none when this address has failed one. */
+/* Until a handshake says better; why there will be none when this address has failed one, or whose policy forbids to go on so. */
 static void
 say_no_tls(struct relay_connection *k)
 {
+	const struct transport_verdict *v = &k->policy.verdict;
 	bool failed = (k->hosts->no_tls >> k->at & 1) != 0;
 
-	if (!failed || strncmp(k->reason.tls, "none (", 6) != 0)
+	if (v->tls || v->act != TRANSPORT_TRY)
+		(void)snprintf(k->reason.tls, sizeof k->reason.tls, "none (policy %s)", transport_policy_name(v->policy));
+	else if (!failed || strncmp(k->reason.tls, "none (", 6) != 0)
 		(void)snprintf(k->reason.tls, sizeof k->reason.tls, failed ? "none (TLS failed before)" : "none");
 }
 
@@ -199,7 +202,7 @@ allowed(struct relay_connection *k)
 	    k->hosts->list.tlsa_words[0] != 0 ? "; " : "", v->result == TRANSPORT_DNSSEC_INVALID ? k->hosts->list.tlsa_words : "");
 	k->reason.stage = SMTP_STAGE_GREETING;
 	relay_connection_blame(k, v->act == TRANSPORT_REFUSE ? SMTP_CLASS_NEVER : SMTP_CLASS_LATER, 0, v->enhanced, text);
-	log_reason(k, LOG_NOTE, "host-passed-over", text);
+	relay_connection_log(k, LOG_NOTE, "host-passed-over", text);
 	return false;
 }
 
@@ -339,13 +342,13 @@ tls_refused(struct relay_connection *k, const char *why)
 {
 	char text[480];
 
-	relay_policy_failed(k, SMTP_STAGE_STARTTLS);
-	log_reason(k, LOG_NOTE, "tls-failed", why);
+	relay_policy_failed(k);
+	relay_connection_log(k, LOG_NOTE, "tls-failed", why);
 	if (k->policy.tls == SMTP_TLS_MAY) {
 		k->hosts->no_tls |= UINT64_C(1) << k->at;
 		k->step--;
 		(void)snprintf(k->reason.tls, sizeof k->reason.tls, "none (TLS failed: %.100s)", why);
-		log_reason(k, LOG_NOTE, "reconnect-without-tls", "TLS is not required of this hop");
+		relay_connection_log(k, LOG_NOTE, "reconnect-without-tls", "TLS is not required of this hop");
 	} else {
 		(void)snprintf(text, sizeof text, "TLS failed: %.440s", why);
 		k->reason.stage = SMTP_STAGE_STARTTLS;

@@ -220,6 +220,9 @@ find_hosts(struct relay_destination *d)
 
 	if (d->lookup != NULL)
 		return;
+	/* Where no record would change anything none is waited for. */
+	if (d->need == TRANSPORT_NEED_DELIVERY || relay_hop(conf) == TRANSPORT_HOP_FIXED_TLS)
+		q.tlsa_port = 0;
 	if (mx_literal(q.domain, &list) || d->relay->resolver == NULL)
 		on_hosts(d, &list);
 	else

@@ -100,7 +100,9 @@ struct tls_session *
 relay_policy_session(struct relay_connection *k)
 {
 	struct tls_dane_record record[MX_TLSA_MAX];
-	struct tls_dane dane = { .base = k->policy.host->base, .also = k->to->domain, .record = record };
+	char next_hop[MX_NAME_MAX];
+	struct tls_dane dane = { .base = k->policy.host->base, .record = record,
+		.also = dns_ascii(span_of(k->to->domain), next_hop) ? next_hop : NULL };
 	struct tls_session *t;
 	bool usable;
 
@@ -153,9 +155,9 @@ result_of(const struct relay_connection *k)
 }
 
 void
-relay_policy_failed(struct relay_connection *k, enum smtp_stage stage)
+relay_policy_failed(struct relay_connection *k)
 {
-	k->reason.result = stage == SMTP_STAGE_EHLO ? TRANSPORT_STARTTLS_NOT_SUPPORTED : result_of(k);
+	k->reason.result = result_of(k);
 }
 
 /* A policy that is being tested lets everything through and has what it would have stopped written down (8461 5). */

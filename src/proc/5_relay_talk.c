@@ -421,8 +421,10 @@ outcome_of_session(struct relay_connection *k)
 	(void)buf_terminate(&b);
 	text[b.len] = 0;
 	k->reason.stage = o->stage;
-	if (o->stage == SMTP_STAGE_STARTTLS)
-		relay_policy_failed(k, o->code == 0 ? SMTP_STAGE_EHLO : SMTP_STAGE_STARTTLS);
+	if (o->stage == SMTP_STAGE_STARTTLS) {
+		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
+		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
+	}
 	if (o->stage == SMTP_STAGE_STARTTLS && o->code == 0 && k->policy.verdict.policy == TRANSPORT_REQUIRETLS)
 		relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.10", text);         /* 8689-3 */
 	else

@@ -125,9 +125,10 @@ def test_dane_without_starttls_waits(world, fits):                      # dane-3
 
 def test_dane_with_starttls_refused_waits(world, context, fits):
     hop = world.hop({"STARTTLS": "454 4.7.0 not now"}, starttls=context)
-    _, r = deliver(world, hop, world.dns(hop.port, [fits]))
-    assert (r.cls, r.code) == (LATER, 454), r
+    relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
+    assert (r.cls, r.code, r.tls) == (LATER, 454, "none (policy dane)"), r
     untouched(hop)
+    assert "result=starttls-not-supported" in relay.said()
 
 
 def test_dane_with_broken_tls_waits(world, fits):
