@@ -216,6 +216,7 @@ send_try(struct keeper *k, struct try *t)
 		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents };
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;
+	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;
 	send_rcpts(k, t);
 	return SENT;
 }

@@ -64,3 +64,16 @@ def test_dane(world, authority, fits, tmp_path):                        # dane-3
     else:
         eventually(lambda: "no TLSA record fits" in last(ours, id), "the reason in the queue")
         assert not hop.mails
+
+
+def test_one_message_s_wish_holds_no_domain_up(world, tmp_path):        # 8689-2
+    """A hop whose TLS is broken: what requires TLS waits, what does not goes at once, though a failed domain rests for a while."""
+    hop = world.hop(starttls="broken")
+    zone = Zone("one.example")
+    world.dns = SignedDns({("one.example", MX): [(10, "mx.one.example")], ("mx.one.example", A): ["127.0.0.1"]}, [zone])
+    ours = world.serve(f'dns-trust-anchor = "{zone.anchor(tmp_path)}"\nretry-first = "10 min"\n')
+    first = submit(ours, "b@one.example", mail=["REQUIRETLS"])
+    eventually(lambda: "TLS failed" in last(ours, first), "the reason in the queue")
+    submit(ours, "b@one.example")
+    eventually(lambda: len(hop.mails) == 1, "the other message", 5)
+    assert "REQUIRETLS" not in hop.mails[0][0] and "none (policy requiretls)" in last(ours, first)
