@@ -60,8 +60,8 @@ def types_bitmap(kinds):
 class SignedDns(Dns):
     """As Dns, with zones that are signed. spoil: {("name", type): "expired" | "bogus" | "unsigned"} for what is not as it should be."""
 
-    def __init__(self, records, zones=(), spoil=None):
-        self.zones, self.spoil = list(zones), dict(spoil or {})
+    def __init__(self, records, zones=(), spoil=None, ttl=300):
+        self.zones, self.spoil, self.ttl = list(zones), dict(spoil or {}), ttl
         super().__init__(records)
 
     def zone_of(self, name):
@@ -75,9 +75,9 @@ class SignedDns(Dns):
             return bytes(value[:3]) + value[3]
         return value if isinstance(value, bytes) else super().rdata(kind, value)
 
-    def group(self, owner, kind, datas, ttl=300):
+    def group(self, owner, kind, datas):
         """A set of records with its signature; how many, and their octets."""
-        zone, spoil = self.zone_of(owner), self.spoil.get((owner, kind))
+        zone, spoil, ttl = self.zone_of(owner), self.spoil.get((owner, kind)), self.ttl
         out = [(kind, d) for d in datas]
         if zone is not None and spoil != "unsigned":
             out.append((RRSIG, zone.signature(owner, kind, datas, ttl, spoil)))
