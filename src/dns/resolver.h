@@ -9,7 +9,10 @@
 #include "dns/lookup.h"
 #include "dns/text.h"
 
-enum { DNS_TYPE_A = 1, DNS_TYPE_CNAME = 5, DNS_TYPE_MX = 15, DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28, DNS_TYPE_TLSA = 52, DNS_CLASS_IN = 1 };
+enum {
+	DNS_TYPE_A = 1, DNS_TYPE_CNAME = 5, DNS_TYPE_MX = 15, DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28, DNS_TYPE_TLSA = 52,
+	DNS_CLASS_IN = 1,
+};
 
 /* What one answer is to us. */
 enum answer { ANSWER_DATA, ANSWER_NOTHING, ANSWER_NO_NAME, ANSWER_LATER };

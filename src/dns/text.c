@@ -117,8 +117,8 @@ txt_lookup_begin(struct resolver *r, const char *name, void (*done)(void *arg, c
 	if (t->next != NULL)
 		t->next->link = &t->next;
 	r->texts = t;
-	err = strlen(name) < sizeof t->name ? ub_resolve_async(r->ctx, t->name, DNS_TYPE_TXT, DNS_CLASS_IN, t, on_result, &t->async_id)
-	                                    : UB_SYNTAX;
+	err = strlen(name) >= sizeof t->name ? UB_SYNTAX :
+	    ub_resolve_async(r->ctx, t->name, DNS_TYPE_TXT, DNS_CLASS_IN, t, on_result, &t->async_id);
 	if (err != 0) {
 		(void)snprintf(t->words, sizeof t->words, "DNS: TXT of %.255s: %s", t->name, ub_strerror(err));
 		t->deadline = 0;

@@ -33,7 +33,8 @@ struct txt_list {
 bool txt_record_parse(struct span rdata, struct buf *out);
 
 /* name: at most 255 octets, A-labels. done() is called once, from the loop, never from inside. NULL when memory is short. */
-struct txt_lookup *txt_lookup_begin(struct resolver *, const char *name, void (*done)(void *arg, const struct txt_list *), void *arg);
+struct txt_lookup *txt_lookup_begin(struct resolver *, const char *name,
+    void (*done)(void *arg, const struct txt_list *), void *arg);
 /* done() will not be called. NULL is harmless. */
 void txt_lookup_cancel(struct txt_lookup *);
 

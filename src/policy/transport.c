@@ -84,7 +84,8 @@ of_the_receiver(const struct transport_facts *f)
 	if (sts_decides(f, &v) && !(dane_speaks(f) && v.policy == TRANSPORT_STS_TESTING))
 		return v;
 	if (dane_speaks(f))
-		return go(TRANSPORT_DANE_TLS, TRANSPORT_AUTH_NONE, true, "TLSA records are validated, none of them can be used (RFC 7672 2.2)");
+		return go(TRANSPORT_DANE_TLS, TRANSPORT_AUTH_NONE, true,
+		    "TLSA records are validated, none of them can be used (RFC 7672 2.2)");
 	return go(TRANSPORT_OPPORTUNISTIC, TRANSPORT_AUTH_NONE, false, "the receiver has no policy");
 }
 
@@ -100,13 +101,16 @@ name_is_secured(const struct transport_facts *f)
 static struct transport_verdict
 with_requiretls(const struct transport_facts *f, struct transport_verdict v)
 {
+	/* A smart host whose TLS is demanded proves its address, too, if that is what it was given as. */
+	bool nameless = f->literal && f->hop != TRANSPORT_HOP_FIXED_TLS;
+
 	if (v.act != TRANSPORT_TRY)
 		return v;
-	if (f->literal || !name_is_secured(f)) {
+	if (nameless || !name_is_secured(f)) {
 		v.act = TRANSPORT_REFUSE;
 		v.policy = TRANSPORT_REQUIRETLS;
 		v.enhanced = "5.7.30";
-		v.words = f->literal ? "REQUIRETLS: an address without a name cannot prove itself (RFC 8689 4.2.1)" :
+		v.words = nameless ? "REQUIRETLS: an address without a name cannot prove itself (RFC 8689 4.2.1)" :
 		    "REQUIRETLS: neither DNSSEC nor MTA-STS vouches for this mail exchanger's name (RFC 8689 4.2.1)";
 		return v;
 	}
@@ -131,8 +135,7 @@ transport_decide(const struct transport_facts *f)
 		return go(TRANSPORT_TLS_OPTIONAL, TRANSPORT_AUTH_NONE, false, "the message says TLS-Required: No (RFC 8689 3)");
 	else
 		v = of_the_receiver(f);
-	return f->need != TRANSPORT_NEED_TLS ? v :
-	    f->hop == TRANSPORT_HOP_FIXED_TLS ? with_requiretls(&(struct transport_facts){ .hop = f->hop }, v) : with_requiretls(f, v);
+	return f->need == TRANSPORT_NEED_TLS ? with_requiretls(f, v) : v;
 }
 
 const char *

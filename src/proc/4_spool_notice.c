@@ -123,7 +123,8 @@ fill_facts(struct keeper *k, struct dsn_facts *f, const struct message_record *m
 	*f = (struct dsn_facts){ .action = action, .host = span_of(k->child.conf.hostname.p),
 		.postmaster = span_of(k->child.conf.postmaster.p), .to = m->reverse_path, .now = keeper_now(),
 		.arrival = m->arrival, .envid = m->envid, .size = m->size,
-		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0, .eightbit = m->flags & MAIL_8BIT,
+		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0,
+		.eightbit = m->flags & MAIL_8BIT,
 		.utf8 = m->flags & MAIL_UTF8 };
 	return getrandom(&f->random, sizeof f->random, 0) == sizeof f->random;
 }

@@ -22,7 +22,9 @@ relay_hop(const struct conf *conf)
 {
 	if (conf->relay.kind != CONF_RELAY_SMART_HOST)
 		return TRANSPORT_HOP_MX;
-	return conf->relay.tls == CONF_RELAY_OPPORTUNISTIC && conf->relay.user.p[0] == 0 ? TRANSPORT_HOP_FIXED : TRANSPORT_HOP_FIXED_TLS;
+	if (conf->relay.tls == CONF_RELAY_OPPORTUNISTIC && conf->relay.user.p[0] == 0)
+		return TRANSPORT_HOP_FIXED;
+	return TRANSPORT_HOP_FIXED_TLS;
 }
 
 static struct transport_verdict
@@ -188,6 +190,7 @@ relay_policy_ready(struct relay_connection *k)
 	if (!k->policy.verdict.requiretls || k->smtp.caps.requiretls)
 		return true;
 	k->reason.stage = SMTP_STAGE_EHLO;
-	relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.30", "the message requires TLS on its whole way, and this host does not offer REQUIRETLS");
+	relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.30",
+	    "the message requires TLS on its whole way, and this host does not offer REQUIRETLS");
 	return false;
 }

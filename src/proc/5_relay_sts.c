@@ -227,8 +227,10 @@ on_fetched(void *arg, const struct fetch_answer *a)
 	s->fetch = NULL;
 	if (a->verdict == FETCH_DONE)
 		take_policy(s, a->body);
+	else if (a->verdict == FETCH_UNTRUSTED)
+		fetch_failed(s, TRANSPORT_STS_WEBPKI_INVALID, a->words);
 	else
-		fetch_failed(s, a->verdict == FETCH_UNTRUSTED ? TRANSPORT_STS_WEBPKI_INVALID : TRANSPORT_STS_POLICY_FETCH_ERROR, a->words);
+		fetch_failed(s, TRANSPORT_STS_POLICY_FETCH_ERROR, a->words);
 }
 
 static void
@@ -252,9 +254,12 @@ on_hosts(void *arg, const struct mx_list *list)
 		return;
 	}
 	policy_host(s, name);
-	for (uint32_t i = 0; i < list->addresses && q.addresses < FETCH_ADDRESSES_MAX; i++)
-		if (inet_ntop(list->address[i].v6 ? AF_INET6 : AF_INET, list->address[i].octets, q.address[q.addresses], FETCH_ADDRESS_TEXT))
+	for (uint32_t i = 0; i < list->addresses && q.addresses < FETCH_ADDRESSES_MAX; i++) {
+		const struct mx_address *one = &list->address[i];
+
+		if (inet_ntop(one->v6 ? AF_INET6 : AF_INET, one->octets, q.address[q.addresses], FETCH_ADDRESS_TEXT) != NULL)
 			q.addresses++;
+	}
 	sts_enter(s, STS_FETCH);
 	s->fetch = fetch_begin(s->policies->fetcher, &q, on_fetched, s);
 	if (s->fetch == NULL)

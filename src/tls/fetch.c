@@ -81,7 +81,7 @@ words_of(const struct fetch *f, CURLcode code, long status, const char *type, ch
 		(void)snprintf(words, room, "%.200s", f->error[0] != 0 ? f->error : curl_easy_strerror(code));
 	else if (status != 200)
 		(void)snprintf(words, room, "the server answered %ld; only 200 counts", status);
-	else if (type == NULL || strncasecmp(type, f->media_type, len) != 0 || (type[len] != 0 && type[len] != ';' && type[len] != ' '))
+	else if (type == NULL || strncasecmp(type, f->media_type, len) != 0 || strchr("; ", type[len]) == NULL)
 		(void)snprintf(words, room, "the answer is %.60s, not %s", type != NULL ? type : "of no media type", f->media_type);
 	for (char *p = words; *p != 0; p++)
 		if ((unsigned char)*p < ' ' || *p == 127)
@@ -168,7 +168,7 @@ resolve_of(const struct fetch_question *q)
 	for (uint32_t i = 0; i < q->addresses && i < FETCH_ADDRESSES_MAX; i++) {
 		bool v6 = strchr(q->address[i], ':') != NULL;
 
-		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s%s%s", i > 0 ? "," : "", v6 ? "[" : "", q->address[i], v6 ? "]" : "");
+		at += (size_t)snprintf(text + at, sizeof text - at, v6 ? "%s[%s]" : "%s%s", i > 0 ? "," : "", q->address[i]);
 	}
 	return curl_slist_append(NULL, text);
 }
@@ -197,7 +197,8 @@ fetch_enlist(struct fetch *f, struct fetcher *fetcher)
 }
 
 struct fetch *
-fetch_begin(struct fetcher *fetcher, const struct fetch_question *q, void (*done)(void *arg, const struct fetch_answer *), void *arg)
+fetch_begin(struct fetcher *fetcher, const struct fetch_question *q,
+    void (*done)(void *arg, const struct fetch_answer *), void *arg)
 {
 	struct fetch *f;
 

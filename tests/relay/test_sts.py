@@ -439,3 +439,20 @@ def test_many_domains_at_once(world, authority):
     results = [relay.wait(s, 60)[0] for s in sessions]
     assert all(r.cls == DELIVERED and " sts " in r.tls for r in results), [r for r in results if r.cls != DELIVERED][:3]
     assert fetched(world.web) == count and 32 < world.web.most <= 64
+
+
+@pytest.mark.parametrize("how", ["reload", "drain", "end"])
+def test_ends_in_the_middle_of_a_fetch(world, how):
+    world.serve(slow=5)
+    relay = world.relay(world.hop())
+    session = relay.attempt(["b@" + DOMAIN], destination=DOMAIN)
+    end = time.monotonic() + 10
+    while not world.web.asked and time.monotonic() < end:
+        time.sleep(0.02)
+    began = time.monotonic()
+    if how == "reload":
+        relay.reload(mta_sts="no")
+        assert relay.wait(session)[0].cls == DELIVERED
+    elif how == "drain":
+        relay.drain()
+    assert time.monotonic() - began < 4
