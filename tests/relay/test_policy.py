@@ -179,6 +179,13 @@ def test_tlsa_servfail_waits(world, context):                           # dane-2
     assert not hop.sessions
 
 
+def test_tlsa_without_an_answer_waits(world, context):                  # dane-2: a time-out is no answer
+    hop = world.hop(starttls=context)
+    _, r = deliver(world, hop, world.dns(hop.port, more={("_%d._tcp.mx.signed.example" % hop.port, TLSA): "SILENCE"}))
+    assert (r.cls, r.enhanced) == (LATER, "4.4.3") and "TLSA" in r.text, r
+    assert not hop.sessions
+
+
 @pytest.mark.parametrize("what", [("signed.example", MX), ("mx.signed.example", A)])
 def test_bogus_mx_or_address_waits(world, context, fits, what):         # dane-2
     hop = world.hop(starttls=context)
