@@ -82,7 +82,7 @@ struct conf {
 	uint32_t proxies;
 	struct conf_relay relay;
 	struct conf_text relay_credentials;     /* file with the smart host's password on its first line, mode 0600 */
-	struct conf_text relay_ca_file;         /* trust for smart hosts; empty: the system's */
+	struct conf_text relay_ca_file;         /* trust for next hops and MTA-STS; empty: the system's */
 	struct conf_text dns_server;            /* "192.0.2.53" or "192.0.2.53@5353"; empty: /etc/resolv.conf */
 	struct conf_text dns_trust_anchor;      /* file; for DNSSEC */
 	struct conf_text postmaster;            /* From of DSNs; default postmaster@HOSTNAME */
@@ -104,6 +104,8 @@ struct conf {
 	uint32_t delay_notice;                  /* seconds; 0: none (default) */
 	uint64_t segment_size;                  /* octets of a spool segment; default 64 MiB */
 	uint64_t spool_free_min;                /* octets that stay free on the disk; default 128 MiB */
+	bool mta_sts;                           /* ask for the receivers' MTA-STS policies; default true */
+	uint32_t mta_sts_port;                  /* of policy hosts; default 443, another one in tests */
 	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */

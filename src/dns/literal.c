@@ -39,5 +39,6 @@ mx_literal(struct span domain, struct mx_list *list)
 	list->verdict = MX_FOUND;
 	list->hosts = list->addresses = 1;
 	list->ttl = UINT32_MAX;
+	list->literal = true;
 	return true;
 }

@@ -9,9 +9,6 @@
 
 enum { RCODE_SERVFAIL = 2, RCODE_REFUSED = 5 };
 
-/* What one answer is to us. */
-enum answer { ANSWER_DATA, ANSWER_NOTHING, ANSWER_NO_NAME, ANSWER_LATER };
-
 static void mx_end(struct mx_lookup *, enum mx_verdict);
 
 /* ---- words ---- */
@@ -26,6 +23,12 @@ static const char *
 query_name(const struct mx_query *q)
 {
 	return q->type == DNS_TYPE_MX ? q->lookup->domain : q->lookup->list.host[q->host].name;
+}
+
+static bool
+is_tlsa(const struct mx_query *q)
+{
+	return q->type == DNS_TYPE_TLSA || q->type == DNS_TYPE_CNAME;
 }
 
 static void
@@ -47,20 +50,23 @@ rcode_words(int rcode)
 
 /* ---- answers ---- */
 
-static enum answer
-answer_classify(struct mx_query *q, int err, const struct ub_result *result)
+enum answer
+answer_classify(int err, const struct ub_result *result, const char **words, const char **detail)
 {
-	if (err != 0)
-		say_later(q, "", ub_strerror(err));
-	else if (result->bogus)
+	*words = *detail = "";
+	if (err != 0) {
+		*detail = ub_strerror(err);
+	} else if (result->bogus) {
 		/* dane-2: never taken for "nothing there". */
-		say_later(q, "DNSSEC validation failed: ", result->why_bogus != NULL ? result->why_bogus : "");
-	else if (result->rcode == 0)
+		*words = "DNSSEC validation failed: ";
+		*detail = result->why_bogus != NULL ? result->why_bogus : "";
+	} else if (result->rcode == 0) {
 		return result->havedata ? ANSWER_DATA : ANSWER_NOTHING;
-	else if (result->nxdomain)
+	} else if (result->nxdomain) {
 		return ANSWER_NO_NAME;
-	else
-		say_later(q, rcode_words(result->rcode), "");
+	} else {
+		*words = rcode_words(result->rcode);
+	}
 	return ANSWER_LATER;
 }
 
@@ -73,15 +79,14 @@ keep_for(struct mx_lookup *l, const struct ub_result *result)
 		l->list.ttl = ttl;
 }
 
-static void query_begin(struct mx_lookup *, uint8_t type, uint8_t host);
-
 static void
 ask_addresses(struct mx_lookup *l)
 {
 	for (uint32_t i = 0; i < l->list.hosts; i++) {
-		l->list.host[i].secure = true;
-		query_begin(l, DNS_TYPE_AAAA, (uint8_t)i);
-		query_begin(l, DNS_TYPE_A, (uint8_t)i);
+		/* Until there is an answer nobody knows. */
+		l->list.host[i].address = TRANSPORT_DNS_ERROR;
+		mx_query_begin(l, DNS_TYPE_AAAA, (uint8_t)i);
+		mx_query_begin(l, DNS_TYPE_A, (uint8_t)i);
 	}
 }
 
@@ -140,10 +145,10 @@ on_mx(struct mx_query *q, enum answer answer, const struct ub_result *result)
 	struct mx_lookup *l = q->lookup;
 
 	if (answer == ANSWER_DATA) {
-		l->list.secure = result->secure;
+		l->list.mx = result->secure ? TRANSPORT_DNS_SECURE : TRANSPORT_DNS_INSECURE;
 		take_mx(l, result);
 	} else if (answer == ANSWER_NOTHING) {
-		l->list.secure = result->secure;
+		l->list.mx = result->secure ? TRANSPORT_DNS_SECURE : TRANSPORT_DNS_INSECURE;
 		take_implicit(l);
 	} else {
 		mx_end(l, answer == ANSWER_NO_NAME ? MX_NO_DOMAIN : MX_LATER);
@@ -156,10 +161,11 @@ on_address(struct mx_query *q, enum answer answer, const struct ub_result *resul
 	struct mx_found *found = &q->lookup->found[q->host][q->type == DNS_TYPE_AAAA ? 0 : 1];
 	int octets = q->type == DNS_TYPE_AAAA ? 16 : 4;
 
-	if (answer == ANSWER_LATER || !result->secure)
-		q->lookup->list.host[q->host].secure = false;
-	if (answer != ANSWER_DATA)
+	if (answer != ANSWER_DATA) {
+		tlsa_no_addresses(q->lookup, q->host, result);
 		return;
+	}
+	tlsa_addresses(q->lookup, q->host, result);
 	for (int i = 0; result->data[i] != NULL && found->count < MX_HOST_ADDRESSES_MAX; i++)
 		if (result->len[i] == octets)
 			memcpy(found->octets[found->count++], result->data[i], (size_t)octets);
@@ -252,14 +258,19 @@ on_result(void *arg, int err, struct ub_result *result)
 {
 	struct mx_query *q = arg;
 	struct mx_lookup *l = q->lookup;
-	enum answer answer = answer_classify(q, err, result);
+	const char *words, *detail;
+	enum answer answer = answer_classify(err, result, &words, &detail);
 
 	q->async_id = -1;
 	l->waiting--;
+	if (answer == ANSWER_LATER && !is_tlsa(q))
+		say_later(q, words, detail);
 	if (result != NULL)
 		keep_for(l, result);
 	if (q->type == DNS_TYPE_MX)
 		on_mx(q, answer, result);
+	else if (is_tlsa(q))
+		tlsa_answer(q, answer, result, words, detail);
 	else
 		on_address(q, answer, result);
 	ub_resolve_free(result);
@@ -271,25 +282,37 @@ on_result(void *arg, int err, struct ub_result *result)
 
 /* ---- the beginning ---- */
 
-static void
-query_begin(struct mx_lookup *l, uint8_t type, uint8_t host)
+/* Where among the host's questions one of this type stands. */
+static size_t
+place_of(uint8_t type)
 {
-	size_t at = type == DNS_TYPE_MX ? 0 : 1 + 2 * (size_t)host + (type == DNS_TYPE_A);
+	return type == DNS_TYPE_AAAA ? 0 : type == DNS_TYPE_A ? 1 : 2;
+}
+
+void
+mx_query_begin(struct mx_lookup *l, uint8_t type, uint8_t host)
+{
+	size_t at = type == DNS_TYPE_MX ? 0 : 1 + MX_QUERIES_OF_HOST * (size_t)host + place_of(type);
 	struct mx_query *q = &l->query[at];
+	char tlsa[MX_NAME_MAX];
 	int err;
 
 	assert(at < sizeof l->query / sizeof l->query[0]);
 	*q = (struct mx_query){ .lookup = l, .async_id = -1, .host = host, .type = type };
-	err = ub_resolve_async(l->resolver->ctx, query_name(q), type, DNS_CLASS_IN, q, on_result, &q->async_id);
+	if (type == DNS_TYPE_TLSA)
+		tlsa_name(q, tlsa);
+	err = ub_resolve_async(l->resolver->ctx, type == DNS_TYPE_TLSA ? tlsa : query_name(q), type, DNS_CLASS_IN, q, on_result,
+	    &q->async_id);
 	if (err == 0)
 		l->waiting++;
+	else if (is_tlsa(q))
+		tlsa_answer(q, ANSWER_LATER, NULL, "", ub_strerror(err));
 	else
 		say_later(q, "", ub_strerror(err));
 }
 
-/* The name to ask for: lower case, A-labels, no dot behind. */
-static bool
-set_domain(struct mx_lookup *l, struct span domain)
+bool
+dns_ascii(struct span domain, char name[MX_NAME_MAX])
 {
 	char text[MX_NAME_MAX], *ascii = NULL;
 	size_t len = domain.len;
@@ -304,9 +327,9 @@ set_domain(struct mx_lookup *l, struct span domain)
 	if (idn2_to_ascii_8z(text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
 		return false;
 	len = strlen(ascii);
-	fits = len > 0 && len < sizeof l->domain - 1;
-	if (fits)
-		memcpy(l->domain, ascii, len + 1);
+	fits = len > 0 && len < MX_NAME_MAX - 1;
+	for (size_t i = 0; fits && i <= len; i++)
+		name[i] = (char)ascii_lower((uint8_t)ascii[i]);
 	idn2_free(ascii);
 	return fits;
 }
@@ -326,14 +349,14 @@ enlist(struct mx_lookup *l, struct resolver *r)
 static void
 ask(struct mx_lookup *l, const struct mx_question *question)
 {
-	if (!set_domain(l, question->domain)) {
+	if (!dns_ascii(question->domain, l->domain)) {
 		snprintf(l->domain, sizeof l->domain, "%.*s",
 		    (int)(question->domain.len < 200 ? question->domain.len : 200), (const char *)question->domain.p);
 		mx_end(l, MX_NO_DOMAIN);
 	} else if (l->host_only) {
 		take_implicit(l);
 	} else {
-		query_begin(l, DNS_TYPE_MX, 0);
+		mx_query_begin(l, DNS_TYPE_MX, 0);
 	}
 	if (!l->ended && l->waiting == 0)
 		mx_end(l, MX_LATER);
@@ -355,6 +378,7 @@ mx_lookup_begin(struct resolver *r, const struct mx_question *question,
 	l->deadline_ms = question->deadline > 0 ? question->deadline : MX_DEADLINE;
 	l->deadline = uv_now(r->loop) + l->deadline_ms;
 	l->host_only = question->host_only;
+	l->tlsa_port = question->tlsa_port;
 	if (!l->host_only && question->self.len < sizeof l->self)
 		memcpy(l->self, question->self.p, question->self.len);
 	enlist(l, r);

@@ -33,6 +33,7 @@ struct mx_question {
 	struct span domain;             /* U-labels are turned into A-labels (RFC 5891) */
 	struct span self;               /* our own name, for 5321-66; empty: no check */
 	bool host_only;                 /* a host's addresses, no MX: smart hosts */
+	uint16_t tlsa_port;             /* ask for TLSA records of hosts that DNSSEC vouches for; 0: do not (RFC 7672 2.2) */
 	uint32_t deadline;              /* milliseconds for everything; 0: MX_DEADLINE */
 };
 
@@ -42,6 +43,9 @@ struct mx_lookup *mx_lookup_begin(struct resolver *, const struct mx_question *,
     void (*done)(void *arg, const struct mx_list *), void *arg);
 /* done() will not be called. NULL is harmless. */
 void mx_lookup_cancel(struct mx_lookup *);
+
+/* The name to ask for: A-labels, lower case, no dot behind (RFC 5891). False: it is no domain name. */
+bool dns_ascii(struct span domain, char name[MX_NAME_MAX]);
 
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]" or either without brackets and tag: needs no question. False for a name. */
 bool mx_literal(struct span domain, struct mx_list *);

@@ -11,6 +11,7 @@
 #define POSTERN_DNS_MX_H
 
 #include "base/span.h"
+#include "policy/transport.h"
 
 enum {
 	MX_RECORDS_MAX = 128,           /* records of one answer that are looked at; the rest is ignored */
@@ -19,6 +20,8 @@ enum {
 	MX_ADDRESSES_MAX = 40,          /* of all hosts together */
 	MX_NAME_MAX = 256,              /* with NUL */
 	MX_WORDS_MAX = 480,             /* with NUL */
+	MX_TLSA_MAX = 64,               /* usable TLSA records of all hosts together */
+	MX_TLSA_OCTETS = 4096,          /* of their data; digests take 35, so this is meant for the few that publish certificates */
 };
 
 enum mx_verdict {
@@ -38,7 +41,17 @@ struct mx_record {
 struct mx_host {
 	char name[MX_NAME_MAX];
 	uint16_t preference;
-	bool secure;                    /* its addresses are DNSSEC-validated (dane-4) */
+	/* Of A and AAAA (dane-4). An alias that is itself validated counts as SECURE, wherever it leads (7672 2.2.2). */
+	enum transport_dns address;
+	enum transport_dns tlsa;        /* INSECURE: none validated, or none asked for */
+	bool tlsa_usable;               /* SECURE, and some of the records are usable for SMTP */
+	char base[MX_NAME_MAX];         /* TLSA base domain when SECURE (7672 2.2.2): name, or what it is an alias for */
+};
+
+/* A usable TLSA record: RDATA, in mx_list.tlsa_octets. */
+struct mx_tlsa {
+	uint8_t host;                   /* index into host */
+	uint16_t at, len;
 };
 
 struct mx_address {
@@ -49,13 +62,17 @@ struct mx_address {
 
 struct mx_list {
 	enum mx_verdict verdict;
-	bool secure;                    /* the MX answer is DNSSEC-validated (dane-1) */
+	enum transport_dns mx;          /* of the MX answer (dane-1); SECURE or INSECURE once there is one */
+	bool literal;                   /* an address was given for the domain: nothing was asked */
 	bool implicit;                  /* no MX: the domain's own address (5321-62) */
 	uint32_t ttl;                   /* seconds that the answer may be kept */
-	uint32_t hosts, addresses;
+	uint32_t hosts, addresses, tlsas, tlsa_used;
 	struct mx_host host[MX_HOSTS_MAX];
 	struct mx_address address[MX_ADDRESSES_MAX];    /* in the order to be tried */
+	struct mx_tlsa tlsa[MX_TLSA_MAX];
+	uint8_t tlsa_octets[MX_TLSA_OCTETS];
 	char words[MX_WORDS_MAX];       /* why it is not MX_FOUND; NUL-terminated, one line */
+	char tlsa_words[MX_WORDS_MAX];  /* why a TLSA question has no answer; "" when none failed */
 };
 
 /* A domain name in wire form (RFC 1035 3.1), uncompressed, to text. False when it is cut, too long, or no host name. */

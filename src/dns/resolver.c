@@ -24,7 +24,9 @@ on_clock(uv_timer_t *clock)
 
 	while (l != NULL)
 		l = mx_lookup_tick(l, uv_now(r->loop)) ? r->lookups : l->next;
-	if (r->lookups == NULL)
+	for (struct txt_lookup *t = r->texts; t != NULL;)
+		t = txt_lookup_tick(t, uv_now(r->loop)) ? r->texts : txt_lookup_next(t);
+	if (r->lookups == NULL && r->texts == NULL)
 		uv_timer_stop(clock);
 }
 
@@ -133,6 +135,8 @@ resolver_close(struct resolver *r)
 		return;
 	while (r->lookups != NULL)
 		mx_lookup_cancel(r->lookups);
+	while (r->texts != NULL)
+		txt_lookup_cancel(r->texts);
 	uv_poll_stop(&r->poll);
 	ub_ctx_delete(r->ctx);
 	r->ctx = NULL;

@@ -13,7 +13,7 @@ enum rule {
 
 enum known {
 	KNOWN_TO, KNOWN_CC, KNOWN_BCC, KNOWN_DATE, KNOWN_FROM, KNOWN_SENDER, KNOWN_SUBJECT, KNOWN_REPLY_TO, KNOWN_RECEIVED,
-	KNOWN_MESSAGE_ID, KNOWN_REFERENCES, KNOWN_RESENT_BCC, KNOWN_IN_REPLY_TO, KNOWN_RETURN_PATH, KNOWN_MAX
+	KNOWN_MESSAGE_ID, KNOWN_REFERENCES, KNOWN_RESENT_BCC, KNOWN_IN_REPLY_TO, KNOWN_RETURN_PATH, KNOWN_TLS_REQUIRED, KNOWN_MAX
 };
 
 static const struct known_field {
@@ -35,6 +35,7 @@ static const struct known_field {
 	[KNOWN_RESENT_BCC]  = { SPAN_INIT("resent-bcc"), RULE_DROP, NULL },
 	[KNOWN_IN_REPLY_TO] = { SPAN_INIT("in-reply-to"), RULE_ONCE, "more than one In-Reply-To field" },
 	[KNOWN_RETURN_PATH] = { SPAN_INIT("return-path"), RULE_DROP, NULL },
+	[KNOWN_TLS_REQUIRED] = { SPAN_INIT("tls-required"), 0, NULL },
 };
 
 void
@@ -89,6 +90,19 @@ keep_from(struct header_scan *h, struct span text)
 	h->from_len = (uint16_t)(h->from_len + text.len);
 }
 
+/* The field's value, or a further line of it: [FWS] "No" and nothing else. */
+static void
+look_at_tls(struct header_scan *h, struct span text)
+{
+	while (text.len > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
+		span_skip(&text, 1);
+	while (text.len > 0 && (text.p[text.len - 1] == ' ' || text.p[text.len - 1] == '\t'))
+		text.len--;
+	if (span_done(text))
+		return;
+	h->tls = h->tls == HEADER_TLS_BEGUN && span_same(text, SPAN("No")) ? HEADER_TLS_NO : HEADER_TLS_ODD;
+}
+
 static void
 look_at_octets(struct header_scan *h, struct span line)
 {
@@ -128,7 +142,7 @@ field_begins(struct header_scan *h, struct span line)
 	struct span name, value;
 	enum known which;
 
-	h->dropping = h->in_from = false;
+	h->dropping = h->in_from = h->in_tls = false;
 	if (!field_split(line, &name, &value)) {
 		refuse(h, FAIL_CONTENT, h->line, "a header line that is no field: \"Name: value\" must begin it");
 		return;
@@ -140,6 +154,11 @@ field_begins(struct header_scan *h, struct span line)
 		h->in_from = true;
 		h->from_line = h->line;
 		keep_from(h, value);
+	}
+	if (which == KNOWN_TLS_REQUIRED) {
+		h->in_tls = true;
+		h->tls = has_seen(h, which) ? HEADER_TLS_ODD : HEADER_TLS_BEGUN;
+		look_at_tls(h, value);
 	}
 	known_seen(h, which);
 }
@@ -160,6 +179,8 @@ header_line(struct header_scan *h, struct span line)
 		refuse(h, FAIL_CONTENT, h->line, "a header that begins with a continuation line");
 	else if (h->in_from)
 		keep_from(h, line);
+	else if (h->in_tls)
+		look_at_tls(h, line);
 	return !h->dropping;
 }
 
@@ -173,6 +194,12 @@ bool
 header_lacks_message_id(const struct header_scan *h)
 {
 	return !has_seen(h, KNOWN_MESSAGE_ID);
+}
+
+bool
+header_tls_optional(const struct header_scan *h)
+{
+	return h->tls == HEADER_TLS_NO;
 }
 
 struct span

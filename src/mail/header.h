@@ -1,7 +1,7 @@
 /*
  * mail/header.h - the header section of a message passing by, line by line, with the few repairs a submission server owes.
  *
- * Rules     RFC 5322 2.2, 3.6; RFC 6409 8; RFC 5321 4.1.1.4, 6.3, 6.4; RFC 6532.
+ * Rules     RFC 5322 2.2, 3.6; RFC 6409 8; RFC 8689 3; RFC 5321 4.1.1.4, 6.3, 6.4; RFC 6532.
  * Repairs   Date and Message-ID are added when missing; Bcc, Resent-Bcc and Return-Path are removed; nothing else is
  *           touched, no field is reordered (requirements 5322-7, 5322-9, 5321-43, 6409-25, 6409-26, 5321-45).
  * Refuses   a line that is no field and no continuation; a field name with foreign octets; a line over 998 octets; From
@@ -27,13 +27,17 @@ enum {
 	RECEIVED_MAX = 100,             /* RFC 5321 6.3 */
 };
 
+/* What the TLS-Required field has said so far (RFC 8689 3). */
+enum header_tls { HEADER_TLS_UNSAID, HEADER_TLS_BEGUN, HEADER_TLS_NO, HEADER_TLS_ODD };
+
 struct header_scan {
 	uint32_t seen;                  /* one bit for each known field */
 	uint32_t line;                  /* number of the line last given, from 1 */
 	uint32_t octets;
 	uint16_t received;
 	bool dropping;                  /* inside Bcc or Return-Path */
-	bool in_from;
+	bool in_from, in_tls;
+	uint8_t tls;                    /* enum header_tls */
 	bool ended;                     /* the empty line has been seen */
 	bool utf8_ok;                   /* SMTPUTF8 was given */
 	enum fail fail;                 /* first thing wrong, OK while nothing is */
@@ -59,6 +63,9 @@ bool header_lacks_message_id(const struct header_scan *);
 
 /* At the end of the message: the verdict about the header as a whole (From missing and so on). */
 enum fail header_end(struct header_scan *);
+
+/* "TLS-Required: No" stands there, once (RFC 8689 3); anything else the field may say has no meaning. */
+bool header_tls_optional(const struct header_scan *);
 
 /* The authors: walk with address_next(). Empty when From was not seen. */
 struct span header_authors(const struct header_scan *);

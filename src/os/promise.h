@@ -32,7 +32,7 @@ enum promise_rights {
 	PROMISE_MOVE = 4,               /* link and rename from one directory below into another */
 };
 
-enum { PROMISE_ROOTS_MAX = 16 };
+enum { PROMISE_ROOTS_MAX = 20 };
 
 /* A file or a directory with everything below it. One that is not there is left out: nothing can be opened there then. */
 struct promise_root {

@@ -30,6 +30,14 @@ tls_text(const struct front_session *s, struct buf *out)
 	return buf_span(out);
 }
 
+/* As far as they are known: what the header says is so only at its end. */
+static uint32_t
+flags_of(const struct smtp_mail *m)
+{
+	return (m->eightbit || m->body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (m->utf8 ? MAIL_UTF8 : 0u) |
+	    (m->requiretls ? MAIL_REQUIRETLS : 0u) | (header_tls_optional(&m->header) ? MAIL_TLS_OPTIONAL : 0u);
+}
+
 enum fail
 spool_open_draft(struct front_session *s)
 {
@@ -43,7 +51,7 @@ spool_open_draft(struct front_session *s)
 		.login = span_of(s->login),
 		.peer = words_peer(s),
 		.helo = { s->smtp.helo, s->smtp.helo_len },
-		.flags = (d->mail.body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (d->mail.utf8 ? MAIL_UTF8 : 0u),
+		.flags = flags_of(&d->mail),
 		.ret = (uint32_t)d->ret,
 		.envid = { d->envid, d->envid_len },
 		.auth = { d->auth, d->auth_len },
@@ -118,8 +126,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	struct spool_commit m = {
 		.size = s->draft->sent,
 		.rcpts = mail->rcpts,
-		.flags = (mail->eightbit || mail->body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (mail->utf8 ? MAIL_UTF8 : 0u) |
-		    (s->draft->held ? MAIL_HOLD : 0u),
+		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u),
 	};
 
 	a->verdict.fail = FAIL_LOCAL;

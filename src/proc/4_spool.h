@@ -72,6 +72,7 @@ struct try {
 	uint32_t next;                  /* free ones */
 	uint16_t generation;
 	uint8_t state;                  /* enum try_phase */
+	bool alone;                     /* its message asks for another way than others do (RFC 8689) */
 	bool dropped;                   /* the operator dropped the message meanwhile */
 	struct try_rcpt *rcpt;
 	struct buf text;

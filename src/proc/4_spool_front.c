@@ -407,6 +407,10 @@ log_accepted(struct keeper *k, uint32_t slot)
 	if (spool_is_held(&k->spool, slot))
 		log_text(&l, "held", "yes");
 	log_span(&l, "tls", m.tls);
+	if (m.flags & MAIL_REQUIRETLS)
+		log_text(&l, "asks", "REQUIRETLS");
+	else if (m.flags & MAIL_TLS_OPTIONAL)
+		log_text(&l, "asks", "TLS-Required: No");
 	log_span(&l, "peer", m.peer);
 	log_end(&l);
 }

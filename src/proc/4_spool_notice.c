@@ -86,13 +86,15 @@ write_notice(struct notice *n, const struct dsn_facts *facts, const struct messa
 	return true;
 }
 
+/* original: the flags of the message that it is about. Who wanted TLS on the whole way wants it on the way back (8689-4). */
 static bool
-begin_draft(struct notice *n, const struct dsn_facts *facts, uint64_t id)
+begin_draft(struct notice *n, const struct dsn_facts *facts, uint64_t id, uint32_t original)
 {
 	struct message_record m = { .id = id, .arrival = facts->now, .flags = MAIL_DSN };
 
 	if (dsn_is_utf8(facts))
 		m.flags |= MAIL_UTF8 | MAIL_8BIT;
+	m.flags |= original & MAIL_REQUIRETLS;
 	if (draft_begin(&n->keeper->spool, &m, true, &n->draft) != OK)
 		return false;
 	draft_rcpt(&n->keeper->spool, n->draft, facts->to, 0, (struct span){ NULL, 0 });
@@ -121,7 +123,8 @@ fill_facts(struct keeper *k, struct dsn_facts *f, const struct message_record *m
 	*f = (struct dsn_facts){ .action = action, .host = span_of(k->child.conf.hostname.p),
 		.postmaster = span_of(k->child.conf.postmaster.p), .to = m->reverse_path, .now = keeper_now(),
 		.arrival = m->arrival, .envid = m->envid, .size = m->size,
-		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED, .eightbit = m->flags & MAIL_8BIT,
+		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0,
+		.eightbit = m->flags & MAIL_8BIT,
 		.utf8 = m->flags & MAIL_UTF8 };
 	return getrandom(&f->random, sizeof f->random, 0) == sizeof f->random;
 }
@@ -148,7 +151,7 @@ notice_write(struct keeper *k, uint32_t slot, const struct notice_row *rows, siz
 	(void)queue_id_format(m.id, &message_id);
 	facts.report_id = buf_span(&report_id);
 	facts.message_id = buf_span(&message_id);
-	if (!begin_draft(&n, &facts, number))
+	if (!begin_draft(&n, &facts, number, m.flags))
 		return false;
 	if (!write_notice(&n, &facts, &m, content_at, rows, count)) {
 		draft_abort(&k->spool, n.draft);

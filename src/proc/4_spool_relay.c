@@ -222,6 +222,7 @@ send_try(struct keeper *k, struct try *t)
 		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents };
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;
+	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;
 	send_rcpts(k, t);
 	t->counted = t->text.max + (uint64_t)t->rcpts * (2 * sizeof *t->rcpt + KEEPER_RESULT_MOST);
 	k->tries_octets += t->counted;

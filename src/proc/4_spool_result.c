@@ -120,7 +120,8 @@ unsaid(const struct try *t)
 	return true;
 }
 
-/* Was somebody reached who answered for recipients? Until MAIL a session speaks only for its host. */
+/* Was somebody reached who answered for recipients? Until MAIL a session speaks only for its host, and one that REQUIRETLS could
+ * not have says nothing of what others may have there: one sender's wish must not hold a domain's mail up. */
 static enum try_end
 end_of(const struct try *t)
 {
@@ -133,7 +134,7 @@ end_of(const struct try *t)
 		if (m.class != SMTP_CLASS_LATER || (m.code != 0 && m.stage >= SMTP_STAGE_MAIL))
 			return TRY_ANSWERED;
 	}
-	return TRY_FAILED;
+	return t->alone ? TRY_ALONE : TRY_FAILED;
 }
 
 /* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */

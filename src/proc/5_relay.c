@@ -2,7 +2,8 @@
  * 5_relay - carries messages to their next hop.
  *
  * Reads from strangers: the next hop's TLS and SMTP, DNS answers. Holds: the smart host's password. May, after its promise:
- * connect, resolve, read mail by descriptor, and write below one Maildir when that is the route.
+ * connect, resolve, read mail by descriptor, fetch policies and keep them below STATE/relay, and write below one Maildir when
+ * that is the route.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "os/log.h"
 #include "proc/5_relay.h"
 #include "proc/cage.h"
+#include "tls/fetch.h"
 
 /* The promise. What TLS and the resolver read when the configuration is taken anew, and the Maildir when there is one. */
 const struct cage relay_cage = {
@@ -23,6 +25,7 @@ const struct cage relay_cage = {
 		{ CAGE_CONF(relay.directory), "/tmp", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay.directory), "/new", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay.directory), "/cur", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(state_dir), "/relay", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 },
@@ -80,6 +83,7 @@ on_clock(uv_timer_t *timer)
 	struct relay *r = timer->data;
 
 	relay_destinations_sweep(r);
+	relay_sts_sweep(r);
 	if (r->draining && relay_now(r) >= r->drain_until)
 		relay_connections_drop(r, false);
 	drained_check(r);
@@ -209,7 +213,6 @@ relay_trust_release(struct relay_trust *trust)
 static struct relay_trust *
 trust_new(const struct conf *conf)
 {
-	bool own = conf->relay.kind == CONF_RELAY_SMART_HOST && conf->relay_ca_file.p[0] != 0;
 	struct relay_trust *trust = calloc(1, sizeof *trust);
 	char text[400] = "";
 	struct buf why = BUF_OVER(text);
@@ -217,7 +220,7 @@ trust_new(const struct conf *conf)
 	if (trust == NULL)
 		return NULL;
 	trust->refs = 1;
-	trust->client = tls_client_new(own ? conf->relay_ca_file.p : NULL, &why);
+	trust->client = tls_client_new(conf->relay_ca_file.p[0] != 0 ? conf->relay_ca_file.p : NULL, &why);
 	if (trust->client != NULL)
 		return trust;
 	log_say(LOG_FAULT, "trust", text);
@@ -256,6 +259,8 @@ configure(struct relay *r)
 {
 	bool keep = r->resolver != NULL && r->child.conf.relay.kind != CONF_RELAY_MAILDIR && resolvers_replaced(&r->child.conf);
 
+	relay_sts_close(r->policies);
+	r->policies = NULL;
 	relay_trust_release(r->trust);
 	r->trust = NULL;
 	if (keep)
@@ -265,9 +270,12 @@ configure(struct relay *r)
 	r->resolver = keep ? r->resolver : NULL;
 	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR)
 		return;
+	if (r->child.conf.relay.kind == CONF_RELAY_MX && r->child.conf.dns_trust_anchor.p[0] == 0)
+		log_say(LOG_NOTE, "dane-off", "without dns-trust-anchor no TLSA record can be validated, so none is asked for");
 	r->trust = trust_new(&r->child.conf);
 	if (!keep)
 		r->resolver = resolver_new(r);
+	r->policies = relay_sts_open(r);
 }
 
 static void
@@ -326,8 +334,13 @@ relay_main(uint32_t slot)
 	static const struct child_handler handler = {
 		.peer = on_peer, .secret = on_secret, .go = on_go, .reload = on_reload, .drain = on_drain,
 	};
-	int status = child_run(&relay.child, ROLE_RELAY, slot, &handler, &relay);
+	char text[200];
+	struct buf why = BUF_OVER(text);
+	int status;
 
+	/* What fails is said when somebody wants a policy: relay_sts_open() asks again. */
+	(void)fetch_library_load(&why);
+	status = child_run(&relay.child, ROLE_RELAY, slot, &handler, &relay);
 	secret_wipe(&relay.password);
 	return status;
 }

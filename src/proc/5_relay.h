@@ -12,6 +12,7 @@
 
 #include "base/secret.h"
 #include "dns/lookup.h"
+#include "os/log.h"
 #include "proc/5_relay_attempt.h"
 #include "proc/child.h"
 #include "sasl/client.h"
@@ -38,6 +39,12 @@ enum {
 	RELAY_HOSTS_MS = 300 * 1000,    /* a DNS answer is kept at most this long */
 	RELAY_MAILDIR_JOBS = 4,
 	RELAY_MAILDIR_BATCH = 16,
+	RELAY_STS_CHECK_MS = 300 * 1000,        /* how long a TXT record is believed, and how long a failed fetch is not repeated */
+	RELAY_STS_REFRESH_MS = 24 * 3600 * 1000,        /* a policy is fetched anew when it is older (8461 3.3, 10.2) */
+	RELAY_STS_FETCH_MS = 60 * 1000,
+	RELAY_STS_FETCHES_MAX = 64,             /* at a time */
+	RELAY_STS_DOMAINS_MAX = 20000,          /* remembered in memory; the others lie in files */
+	RELAY_STS_BUCKETS = 1024,
 };
 
 /* A buffer of RELAY_OUT octets while nobody has it. */
@@ -48,6 +55,7 @@ struct relay_hosts {
 	uint32_t refs;
 	uint64_t no_tls;                /* bit for each address whose TLS handshake failed */
 	struct mx_list list;
+	struct mta_sts_policy *sts;     /* of the domain, when there is one in force; ours */
 };
 
 struct relay_trust {
@@ -55,13 +63,15 @@ struct relay_trust {
 	struct tls_client *client;
 };
 
-/* What a hop must fulfil. DANE (RFC 7672) and MTA-STS (RFC 8461) will speak here and nowhere else. */
+/* What a hop must fulfil: the verdict of policy/transport.h, and what follows from it. */
 struct relay_policy {
+	struct transport_verdict verdict;
 	enum smtp_client_tls tls;
 	enum tls_verify verify;
 	bool auth;
 	uint16_t port;
-	const char *name;               /* that the certificate must have; lives as long as the hosts */
+	const struct mx_host *host;     /* lives as long as the hosts, as name does */
+	const char *name;               /* that the certificate must have */
 };
 
 enum relay_connection_state {
@@ -125,6 +135,10 @@ struct relay_destination {
 	uint64_t down_until;            /* 5321-70 */
 	uint32_t down_times;
 	struct relay_reason down;
+	bool sts_known;                 /* hosts->sts is what there is */
+	struct relay_sts *sts;          /* that we wait for; NULL: none */
+	struct relay_destination *sts_next;
+	enum transport_need need;       /* messages of one kind share connections, others have a destination of their own */
 	char domain[MX_NAME_MAX];       /* lower case; "" for smart host and Maildir */
 };
 
@@ -142,6 +156,7 @@ struct relay {
 	uint32_t outs_free;
 	struct resolver *resolver;
 	struct relay_trust *trust;
+	struct relay_policies *policies;        /* NULL: none are asked for */
 	struct secret password;
 	uv_timer_t clock, soon, alone;
 	uint64_t drain_until;
@@ -157,7 +172,15 @@ void relay_work_over(struct relay *);                   /* a place is free: soon
 void relay_trust_release(struct relay_trust *);
 
 /* ---- 5_relay_policy.c ---- */
-struct relay_policy relay_policy(const struct conf *, const struct relay_hosts *, uint32_t address);
+enum transport_need relay_need(const struct relay_try *);
+enum transport_hop relay_hop(const struct conf *);
+struct relay_policy relay_policy(const struct relay_destination *, const struct relay_hosts *, uint32_t address);
+/* The session that the policy wants; NULL: there is none to be had. */
+struct tls_session *relay_policy_session(struct relay_connection *);
+/* May mail go through this session? What it is that cannot be had: blamed. */
+bool relay_policy_ready(struct relay_connection *);
+void relay_policy_failed(struct relay_connection *);    /* what the failed handshake is called (RFC 8460 4.3) */
+void relay_policy_say(struct relay_connection *);       /* "TLSv1.3 ... dane 3 1 1 verified" */
 
 /* ---- 5_relay_destination.c ---- */
 void relay_destination_add(struct relay *, struct relay_attempt *);
@@ -175,11 +198,32 @@ void relay_connections_drop(struct relay *, bool busy_only);
 void relay_connections_leave(struct relay *);
 void relay_hosts_release(struct relay_hosts *);
 
+/* ---- 5_relay_sts.c: the MTA-STS policies of domains (RFC 8461) ---- */
+struct relay_policies *relay_sts_open(struct relay *);          /* NULL: the log says why; no policy is asked for then */
+void relay_sts_close(struct relay_policies *);
+/* Fill d->hosts->sts with what is in force. False: not known yet, d is pumped when it is. */
+bool relay_sts_ask(struct relay_destination *d);
+void relay_sts_forget(struct relay_destination *d);             /* d does not wait any longer */
+void relay_sts_doubt(struct relay_destination *d);              /* its policy stopped mail: look for a newer one (8461 5.1) */
+void relay_sts_sweep(struct relay *);                           /* every second */
+
+/* ---- 5_relay_sts_file.c: policies that outlive us, one file for each domain in STATE/relay/mta-sts ---- */
+struct relay_sts_kept {
+	char id[MTA_STS_ID_MAX + 1];
+	uint64_t fetched;                       /* ms since 1970 */
+	struct mta_sts_policy policy;
+};
+/* False: there is none, or none that is still in force at now. */
+bool relay_sts_read(const struct conf *, const char *domain, uint64_t now, struct relay_sts_kept *);
+/* text: the policy file as it came. */
+void relay_sts_write(const struct conf *, const char *domain, const char *id, uint64_t fetched, struct span text);
+
 /* ---- 5_relay_connection.c ---- */
 bool relay_connection_open(struct relay_destination *);         /* false: out of memory */
 void relay_connection_enter(struct relay_connection *, enum relay_connection_state);
 void relay_connection_watch(struct relay_connection *, int events);
 void relay_connection_blame(struct relay_connection *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
+void relay_connection_log(const struct relay_connection *, enum log_level, const char *event, const char *why);
 void relay_connection_shake(struct relay_connection *);
 void relay_connection_retry(struct relay_connection *);         /* the next address, or the end */
 void relay_connection_leave(struct relay_connection *);         /* QUIT now, or after what runs */

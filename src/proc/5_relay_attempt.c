@@ -144,8 +144,8 @@ relay_reason_set(struct relay_reason *r, enum smtp_class class, uint16_t code, c
 	text_set(r->text, sizeof r->text, text);
 }
 
-static uint64_t
-wall_clock(void)
+uint64_t
+relay_wall_clock(void)
 {
 	struct timespec t;
 
@@ -158,7 +158,7 @@ relay_attempt_report(struct relay_attempt *a, uint32_t place, const struct relay
 {
 	struct relay_result m = {
 		.number = a->rcpt[place].number, .class = reason->class, .code = reason->code,
-		.stage = reason->stage, .dsn = dsn, .when = wall_clock(),
+		.stage = reason->stage, .dsn = dsn, .when = relay_wall_clock(),
 		.enhanced = span_of(reason->enhanced), .host = span_of(reason->host), .tls = span_of(reason->tls),
 		.text = span_head(text, sizeof reason->text - 1),
 	};

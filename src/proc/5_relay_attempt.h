@@ -8,12 +8,16 @@
 #ifndef POSTERN_PROC_5_RELAY_ATTEMPT_H
 #define POSTERN_PROC_5_RELAY_ATTEMPT_H
 
+#include "policy/transport.h"
 #include "proc/peers.h"
 #include "smtp/client.h"
 
 struct relay;
 
-enum { RELAY_RCPTS_MAX = 1 << 20 };     /* of one attempt; 4_spool's own ceiling is far lower */
+enum {
+	RELAY_RCPTS_MAX = 1 << 20,      /* of one attempt; 4_spool's own ceiling is far lower */
+	RELAY_TLS_MAX = 400,            /* relay_result.tls */
+};
 
 /* Why something did not work, or did, in the terms of a relay_result; all texts NUL-terminated. */
 struct relay_reason {
@@ -22,8 +26,10 @@ struct relay_reason {
 	uint16_t code;
 	char enhanced[16];
 	char host[400];
-	char tls[128];
+	char tls[RELAY_TLS_MAX + 1];
 	char text[480];
+	enum transport_policy policy;   /* of the address in use, with what went wrong with its TLS */
+	enum transport_result result;
 };
 
 /* A spool segment: 4_spool keeps its octets in place until GONE. */
@@ -73,6 +79,7 @@ bool relay_attempt_begin(struct relay *, uint32_t session, struct span body);
 bool relay_attempt_rcpt(struct relay *, uint32_t session, struct span body);
 struct span relay_attempt_path(const struct relay_attempt *, uint32_t place);
 struct span relay_attempt_orcpt(const struct relay_attempt *, uint32_t place);
+uint64_t relay_wall_clock(void);                        /* ms since 1970 */
 void relay_reason_set(struct relay_reason *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
 /* text replaces the reason's. */
 void relay_attempt_report(struct relay_attempt *, uint32_t place, const struct relay_reason *, struct span text, bool dsn);

@@ -32,8 +32,8 @@ relay_connection_enter(struct relay_connection *k, enum relay_connection_state s
 	k->state = state;
 }
 
-static void
-log_reason(const struct relay_connection *k, enum log_level level, const char *event, const char *why)
+void
+relay_connection_log(const struct relay_connection *k, enum log_level level, const char *event, const char *why)
 {
 	struct log_line l;
 
@@ -41,6 +41,9 @@ log_reason(const struct relay_connection *k, enum log_level level, const char *e
 	log_text(&l, "host", k->reason.host);
 	if (k->to->domain[0] != 0)
 		log_text(&l, "domain", k->to->domain);
+	log_text(&l, "policy", transport_policy_name(k->reason.policy));
+	if (k->reason.result != TRANSPORT_OK)
+		log_text(&l, "result", transport_result_name(k->reason.result));
 	log_text(&l, "why", why);
 	log_end(&l);
 }
@@ -155,16 +158,19 @@ refuse_connect(struct relay_connection *k, enum log_level level, const char *why
 	(void)snprintf(text, sizeof text, "cannot connect: %s", why);
 	k->reason.stage = SMTP_STAGE_GREETING;
 	relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.1", text);
-	log_reason(k, level, "connect-failed", why);
+	relay_connection_log(k, level, "connect-failed", why);
 }
 
-/* Until a handshake says better; why there will be none when this address has failed one. */
+/* Until a handshake says better; why there will be none when this address has failed one, or whose policy forbids to go on so. */
 static void
 say_no_tls(struct relay_connection *k)
 {
+	const struct transport_verdict *v = &k->policy.verdict;
 	bool failed = (k->hosts->no_tls >> k->at & 1) != 0;
 
-	if (!failed || strncmp(k->reason.tls, "none (", 6) != 0)
+	if (v->tls || v->act != TRANSPORT_TRY)
+		(void)snprintf(k->reason.tls, sizeof k->reason.tls, "none (policy %s)", transport_policy_name(v->policy));
+	else if (!failed || strncmp(k->reason.tls, "none (", 6) != 0)
 		(void)snprintf(k->reason.tls, sizeof k->reason.tls, failed ? "none (TLS failed before)" : "none");
 }
 
@@ -179,6 +185,27 @@ address_at(const struct relay_connection *k, uint32_t step)
 	return step <= k->first_address ? step - 1 : step;
 }
 
+/* Does a policy let us go there at all? */
+static bool
+allowed(struct relay_connection *k)
+{
+	const struct transport_verdict *v = &k->policy.verdict;
+	char text[sizeof k->reason.text];
+
+	k->reason.policy = v->policy;
+	/* Why this address is tried a second time, without TLS, is worth keeping. */
+	if ((k->hosts->no_tls >> k->at & 1) == 0)
+		k->reason.result = v->result;
+	if (v->act == TRANSPORT_TRY)
+		return true;
+	(void)snprintf(text, sizeof text, "%.240s%s%.200s", v->words, v->result == TRANSPORT_DNSSEC_INVALID &&
+	    k->hosts->list.tlsa_words[0] != 0 ? "; " : "", v->result == TRANSPORT_DNSSEC_INVALID ? k->hosts->list.tlsa_words : "");
+	k->reason.stage = SMTP_STAGE_GREETING;
+	relay_connection_blame(k, v->act == TRANSPORT_REFUSE ? SMTP_CLASS_NEVER : SMTP_CLASS_LATER, 0, v->enhanced, text);
+	relay_connection_log(k, LOG_NOTE, "host-passed-over", text);
+	return false;
+}
+
 /* Begin with the next address that can be begun with (5321-65). False: there is none left. */
 static bool
 address_begin(struct relay_connection *k)
@@ -188,9 +215,11 @@ address_begin(struct relay_connection *k)
 
 		k->at = address_at(k, k->step++);
 		a = &k->hosts->list.address[k->at];
-		k->policy = relay_policy(&k->relay->child.conf, k->hosts, k->at);
+		k->policy = relay_policy(k->to, k->hosts, k->at);
 		say_host(k, a);
 		say_no_tls(k);
+		if (!allowed(k))
+			continue;
 		relay_connection_enter(k, RELAY_CONNECTING);
 		k->deadline = relay_now(k->relay) + RELAY_CONNECT_MS;
 		if (socket_begin(k, a))
@@ -260,8 +289,11 @@ connection_refused(struct relay_connection *k)
 	struct relay_destination *d = k->to;
 	struct relay_reason reason = k->reason;
 
+	/* What REQUIRETLS asks for and nobody has is the sender's to hear (8689 4.2.1). */
+	bool unfit = k->to->need == TRANSPORT_NEED_TLS && reason.code == 0;
+
 	/* A smart host that refuses us is the operator's to put right: its mail waits. */
-	if (!k->all_never || k->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST)
+	if (!k->all_never || (k->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST && !unfit))
 		reason.class = SMTP_CLASS_LATER;
 	if (reason.class == SMTP_CLASS_LATER && reason.enhanced[0] == '5')
 		reason.enhanced[0] = '4';
@@ -304,32 +336,27 @@ relay_connection_open(struct relay_destination *d)
 
 /* ---- TLS ---- */
 
-static void
-say_tls(struct relay_connection *k)
-{
-	struct tls_facts f;
-
-	tls_facts(k->tls, &f);
-	(void)snprintf(k->reason.tls, sizeof k->reason.tls, "%s %s %s", f.version, f.cipher,
-	    tls_verified(k->tls) ? "verified" : "unverified");
-}
-
 /* Where TLS was only a wish the mail goes on without it, to the same address, and says so. */
 static void
 tls_refused(struct relay_connection *k, const char *why)
 {
 	char text[480];
 
-	log_reason(k, LOG_NOTE, "tls-failed", why);
+	relay_policy_failed(k);
+	relay_connection_log(k, LOG_NOTE, "tls-failed", why);
 	if (k->policy.tls == SMTP_TLS_MAY) {
 		k->hosts->no_tls |= UINT64_C(1) << k->at;
 		k->step--;
 		(void)snprintf(k->reason.tls, sizeof k->reason.tls, "none (TLS failed: %.100s)", why);
-		log_reason(k, LOG_NOTE, "reconnect-without-tls", "TLS is not required of this hop");
+		relay_connection_log(k, LOG_NOTE, "reconnect-without-tls", "TLS is not required of this hop");
 	} else {
 		(void)snprintf(text, sizeof text, "TLS failed: %.440s", why);
 		k->reason.stage = SMTP_STAGE_STARTTLS;
-		relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.7.5", text);
+		/* A certificate that proves nothing to REQUIRETLS alone is no matter of waiting; the receiver's own policy is. */
+		if (k->policy.verdict.policy == TRANSPORT_REQUIRETLS && k->reason.result != TRANSPORT_VALIDATION_FAILURE)
+			relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.30", text);
+		else
+			relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.7.5", text);
 	}
 	relay_connection_retry(k);
 }
@@ -347,7 +374,7 @@ shake(struct relay_connection *k)
 		relay_connection_watch(k, step == TLS_READ ? UV_READABLE : UV_WRITABLE);
 		break;
 	case TLS_DONE:
-		say_tls(k);
+		relay_policy_say(k);
 		relay_connection_watch(k, UV_READABLE);
 		relay_talk_secured(k);
 		break;
@@ -363,7 +390,7 @@ relay_connection_shake(struct relay_connection *k)
 	relay_connection_enter(k, RELAY_SHAKING);
 	k->in_len = 0;
 	k->deadline = relay_now(k->relay) + RELAY_CONNECT_MS;
-	k->tls = k->trust == NULL ? NULL : tls_connect(k->trust->client, k->fd, k->policy.name, k->policy.verify);
+	k->tls = k->trust == NULL ? NULL : relay_policy_session(k);
 	if (k->tls == NULL)
 		tls_refused(k, "out of memory, or no trusted certificates could be read");
 	else

@@ -17,17 +17,17 @@ bucket_of(struct relay *relay, struct span domain)
 }
 
 static struct relay_destination *
-destination_find(struct relay *relay, struct span domain)
+destination_find(struct relay *relay, struct span domain, enum transport_need need)
 {
 	struct relay_destination *d = *bucket_of(relay, domain);
 
-	while (d != NULL && !span_same(span_of(d->domain), domain))
+	while (d != NULL && (d->need != need || !span_same(span_of(d->domain), domain)))
 		d = d->bucket_next;
 	return d;
 }
 
 static struct relay_destination *
-destination_new(struct relay *relay, struct span domain)
+destination_new(struct relay *relay, struct span domain, enum transport_need need)
 {
 	struct relay_destination *d = calloc(1, sizeof *d);
 	struct relay_destination **bucket = bucket_of(relay, domain);
@@ -35,6 +35,7 @@ destination_new(struct relay *relay, struct span domain)
 	if (d == NULL)
 		return NULL;
 	d->relay = relay;
+	d->need = need;
 	for (size_t i = 0; i < domain.len; i++)
 		d->domain[i] = (char)ascii_lower(domain.p[i]);
 	d->last = &d->first;
@@ -51,8 +52,10 @@ destination_new(struct relay *relay, struct span domain)
 void
 relay_hosts_release(struct relay_hosts *hosts)
 {
-	if (hosts != NULL && --hosts->refs == 0)
-		free(hosts);
+	if (hosts == NULL || --hosts->refs > 0)
+		return;
+	free(hosts->sts);
+	free(hosts);
 }
 
 static void
@@ -60,6 +63,7 @@ forget_hosts(struct relay_destination *d)
 {
 	relay_hosts_release(d->hosts);
 	d->hosts = NULL;
+	d->sts_known = false;
 	d->good = UINT32_MAX;
 }
 
@@ -72,6 +76,7 @@ destination_free(struct relay_destination *d)
 		at = &(*at)->bucket_next;
 	*at = d->bucket_next;
 	mx_lookup_cancel(d->lookup);
+	relay_sts_forget(d);
 	relay_hosts_release(d->hosts);
 	free(d);
 }
@@ -126,6 +131,7 @@ relay_destination_add(struct relay *relay, struct relay_attempt *a)
 {
 	struct relay_destination *d = NULL;
 	struct relay_reason reason = { .class = SMTP_CLASS_LATER };
+	enum transport_need need = relay_need(&a->facts);
 
 	if (relay->draining) {
 		relay_attempt_finish(a);
@@ -136,9 +142,9 @@ relay_destination_add(struct relay *relay, struct relay_attempt *a)
 		relay_attempt_fail(a, &reason);
 		return;
 	}
-	d = destination_find(relay, a->facts.destination);
+	d = destination_find(relay, a->facts.destination, need);
 	if (d == NULL)
-		d = destination_new(relay, a->facts.destination);
+		d = destination_new(relay, a->facts.destination, need);
 	if (d == NULL) {
 		relay_attempt_finish(a);
 		return;
@@ -208,11 +214,15 @@ find_hosts(struct relay_destination *d)
 	const struct conf *conf = &d->relay->child.conf;
 	bool smart = conf->relay.kind == CONF_RELAY_SMART_HOST;
 	struct mx_question q = { .domain = smart ? span_of(conf->relay.host.p) : span_of(d->domain),
-		.self = span_of(conf->hostname.p), .host_only = smart };
+		.self = span_of(conf->hostname.p), .host_only = smart,
+		.tlsa_port = smart ? conf->relay.port : (uint16_t)conf->relay_port };
 	struct mx_list list = { .verdict = MX_LATER, .words = "there is no resolver; see the log of its start" };
 
 	if (d->lookup != NULL)
 		return;
+	/* Where no record would change anything none is waited for. */
+	if (d->need == TRANSPORT_NEED_DELIVERY || relay_hop(conf) == TRANSPORT_HOP_FIXED_TLS)
+		q.tlsa_port = 0;
 	if (mx_literal(q.domain, &list) || d->relay->resolver == NULL)
 		on_hosts(d, &list);
 	else
@@ -258,6 +268,18 @@ may_open(struct relay_destination *d)
 	return d->opening < d->waiting && d->open < (d->limit < most ? d->limit : most);
 }
 
+/* "TLS-Required: No" asks nobody, a smart host whose TLS is demanded anyway need not be asked (sts-10). */
+static bool
+policy_known(struct relay_destination *d)
+{
+	if (!d->sts_known && (d->need == TRANSPORT_NEED_DELIVERY || d->hosts->list.literal ||
+	    relay_hop(&d->relay->child.conf) == TRANSPORT_HOP_FIXED_TLS || d->relay->policies == NULL))
+		d->sts_known = true;
+	if (!d->sts_known)
+		d->sts_known = relay_sts_ask(d);
+	return d->sts_known;
+}
+
 static void
 open_connections(struct relay_destination *d)
 {
@@ -267,6 +289,8 @@ open_connections(struct relay_destination *d)
 			/* An address literal is there at once, and on_hosts() has come back to us. */
 			return;
 		}
+		if (!policy_known(d))
+			return;
 		if (!have_slot(d->relay) || !relay_connection_open(d))
 			return;
 	}
@@ -338,6 +362,8 @@ relay_destination_refused(struct relay_destination *d, const struct relay_reason
 {
 	d->limit = d->limit > 1 ? d->limit / 2 : 1;
 	forget_hosts(d);
+	if (reason->policy == TRANSPORT_STS)
+		relay_sts_doubt(d);
 	if (d->open > 0)
 		return;                 /* the others may still carry what waits */
 	remember_down(d, reason);
@@ -363,7 +389,7 @@ sweep_connections(struct relay_destination *d, uint64_t now)
 static bool
 idle(const struct relay_destination *d, uint64_t now)
 {
-	return d->connections == NULL && d->waiting == 0 && d->lookup == NULL && now >= d->down_until &&
+	return d->connections == NULL && d->waiting == 0 && d->lookup == NULL && d->sts == NULL && now >= d->down_until &&
 	    (d->hosts == NULL || now >= d->hosts_until);
 }
 
@@ -407,6 +433,7 @@ relay_destinations_renew(struct relay *relay)
 	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next) {
 		mx_lookup_cancel(d->lookup);
 		d->lookup = NULL;
+		relay_sts_forget(d);
 		forget_hosts(d);
 		d->down_until = 0;
 	}

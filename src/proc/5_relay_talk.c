@@ -161,7 +161,7 @@ mail(struct relay_connection *k)
 	struct smtp_client_mail message = {
 		.reverse_path = m->reverse_path, .size = m->size,
 		.eightbit = (m->flags & MAIL_8BIT) != 0, .utf8 = (m->flags & MAIL_UTF8) != 0,
-		.ret = (enum smtp_ret)m->ret, .envid = m->envid,
+		.ret = (enum smtp_ret)m->ret, .envid = m->envid, .requiretls = (m->flags & MAIL_REQUIRETLS) != 0,
 	};
 
 	window_set(k);
@@ -303,12 +303,19 @@ opened(struct relay_connection *k)
 	}
 	sasl_client_end(k->sasl);
 	k->sasl = NULL;
+	if (!relay_policy_ready(k)) {
+		relay_connection_retry(k);
+		return false;
+	}
 	k->ready = true;
 	k->to->opening--;
 	relay_destination_ready(k->to, k);
 	log_begin(&l, LOG_FINE, "next-hop");
 	log_text(&l, "host", k->reason.host);
 	log_text(&l, "tls", k->reason.tls);
+	log_text(&l, "policy", transport_policy_name(k->reason.policy));
+	if (k->reason.result != TRANSPORT_OK)
+		log_text(&l, "result", transport_result_name(k->reason.result));
 	log_end(&l);
 	return true;
 }
@@ -414,7 +421,14 @@ outcome_of_session(struct relay_connection *k)
 	(void)buf_terminate(&b);
 	text[b.len] = 0;
 	k->reason.stage = o->stage;
-	relay_connection_blame(k, o->class, o->code, o->enhanced, text);
+	if (o->stage == SMTP_STAGE_STARTTLS) {
+		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
+		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
+	}
+	if (o->stage == SMTP_STAGE_STARTTLS && o->code == 0 && k->policy.verdict.policy == TRANSPORT_REQUIRETLS)
+		relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.10", text);         /* 8689-3 */
+	else
+		relay_connection_blame(k, o->class, o->code, o->enhanced, text);
 	/* Another address of the same name would count the same wrong password. */
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }

@@ -160,7 +160,7 @@ static const struct field relay_result_fields[] = {
 	FIELD_OF_U64(struct relay_result, when),
 	FIELD_OF_SPAN(struct relay_result, enhanced, 16),
 	FIELD_OF_SPAN(struct relay_result, host, 400),
-	FIELD_OF_SPAN(struct relay_result, tls, 128),
+	FIELD_OF_SPAN(struct relay_result, tls, 400),
 	FIELD_OF_SPAN(struct relay_result, text, 480),
 };
 const struct layout relay_result_layout = LAYOUT(relay_result_fields);
@@ -203,7 +203,7 @@ static const struct field queue_recipient_fields[] = {
 	FIELD_OF_U64(struct queue_recipient, when),
 	FIELD_OF_SPAN(struct queue_recipient, path, 320),
 	FIELD_OF_SPAN(struct queue_recipient, host, 400),
-	FIELD_OF_SPAN(struct queue_recipient, tls, 128),
+	FIELD_OF_SPAN(struct queue_recipient, tls, 400),
 	FIELD_OF_SPAN(struct queue_recipient, text, 480),
 };
 const struct layout queue_recipient_layout = LAYOUT(queue_recipient_fields);

@@ -165,6 +165,8 @@ enum mail_flag {
 	MAIL_8BIT = 1, MAIL_UTF8 = 2,
 	MAIL_DSN = 4,                   /* we made it: never bounced */
 	MAIL_HOLD = 8,                  /* accepted, not delivered until the operator says so */
+	MAIL_REQUIRETLS = 16,           /* RFC 8689 2: only over verified TLS, only to who passes that on */
+	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
 };
 struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
 struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };        /* enum mail_flag, MAIL_HOLD among them */
@@ -194,7 +196,7 @@ struct relay_result {
 	uint64_t when;
 	struct span enhanced;           /* "5.1.1" */
 	struct span host;               /* "mx1.example.net [192.0.2.25]:25", "maildir /path" */
-	struct span tls;                /* "TLSv1.3 TLS_AES_128_GCM_SHA256 verified", "none" */
+	struct span tls;                /* "TLSv1.3 TLS_AES_128_GCM_SHA256 dane 3 1 1 verified", "none" */
 	struct span text;               /* reply or our words */
 };
 

@@ -95,7 +95,7 @@ const struct layout held_record_layout = LAYOUT(held_record_fields);
 	FIELD_OF_U64(type, last.when), \
 	FIELD_OF_SPAN(type, last.enhanced, 16), \
 	FIELD_OF_SPAN(type, last.host, 400), \
-	FIELD_OF_SPAN(type, last.tls, 128), \
+	FIELD_OF_SPAN(type, last.tls, 400), \
 	FIELD_OF_SPAN(type, last.text, 480)
 
 static const struct field result_record_fields[] = {

@@ -98,6 +98,7 @@ uint64_t schedule_when(const struct schedule *);
 enum try_end {
 	TRY_ANSWERED,   /* somebody answered for the recipients, whatever he said */
 	TRY_FAILED,     /* no session came about: nobody was reached */
+	TRY_ALONE,      /* no session came about for what this message asks for: others may fare better */
 	TRY_VOID,       /* says nothing about the destination: the relay died */
 };
 /* A RUNNING job is WAITING again until due; with TRY_VOID the attempt does not count. */

@@ -1,5 +1,5 @@
 /*
- * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3461, 6152, 6531, 9422.
+ * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3461, 6152, 6531, 8689, 9422.
  * `postern send`, 5_relay and (later) the auditor are drivers of this engine.
  *
  *	want = smtp_client_begin(c, ...);
@@ -65,6 +65,7 @@ struct smtp_client_conf {
 
 struct smtp_client_caps {               /* of the newest EHLO; all forgotten at STARTTLS (3207-8) */
 	bool esmtp, starttls, auth, pipelining, size, eightbit, utf8, dsn, chunking, enhanced;
+	bool requiretls;                /* counts behind TLS only (RFC 8689 2) */
 	uint64_t size_max;              /* 0: no limit said */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
 	uint32_t rcpt_max, mail_max;    /* LIMITS; 0: none said */
@@ -76,6 +77,7 @@ struct smtp_client_mail {
 	uint32_t rcpts;                 /* how many there are to pull */
 	bool eightbit;                  /* content has octets above 127 */
 	bool utf8;                      /* addresses or header need SMTPUTF8 */
+	bool requiretls;                /* said to who offers it; to others only <> may go (RFC 8689 4.2.1, 5) */
 	enum smtp_ret ret;
 	struct span envid;              /* xtext, as received */
 };

@@ -16,6 +16,8 @@ static const struct client_verdict no_eightbit = { SMTP_STAGE_MAIL, SMTP_CLASS_N
 	SPAN_INIT("message has octets above 127 and the peer does not offer 8BITMIME") };       /* 6152-2 */
 static const struct client_verdict no_utf8 = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER, 0, "5.6.7",
 	SPAN_INIT("message is internationalised and the peer does not offer SMTPUTF8") };       /* 6531-6 */
+static const struct client_verdict no_requiretls = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER, 0, "5.7.30",
+	SPAN_INIT("message requires TLS on its whole way and the peer does not offer REQUIRETLS") };   /* 8689-2 */
 static const struct client_verdict spent = { SMTP_STAGE_MAIL, SMTP_CLASS_LATER, 0, "4.5.3",
 	SPAN_INIT("the peer takes no further message in this session") };                       /* 9422-2 */
 static const struct client_verdict bad_sender = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER, 0, "5.1.7",
@@ -24,6 +26,13 @@ static const struct client_verdict bad_rcpt = { SMTP_STAGE_RCPT, SMTP_CLASS_NEVE
 	SPAN_INIT("recipient address cannot be sent") };
 static const struct client_verdict rcpts_spent = { SMTP_STAGE_RCPT, SMTP_CLASS_LATER, 0, "4.5.3",
 	SPAN_INIT("the peer takes no further recipient in one message") };                      /* 9422-2 */
+
+/* 8689-1: what was offered in clear was perhaps never offered. */
+static bool
+offers_requiretls(const struct smtp_client *c)
+{
+	return c->caps.requiretls && (c->secured || c->conf->tls == SMTP_TLS_IMPLICIT);
+}
 
 /* Whatever stands in a spool, no octet of it begins a command of its own. */
 static bool
@@ -48,6 +57,8 @@ obstacle(const struct smtp_client *c)
 		return &no_utf8;
 	if (mail->eightbit && !c->caps.eightbit)
 		return &no_eightbit;
+	if (mail->requiretls && mail->reverse_path.len > 0 && !offers_requiretls(c))
+		return &no_requiretls;
 	if (!sayable(mail->reverse_path, PATH_MAX_OCTETS, ' ') || !sayable(mail->envid, ENVID_MAX, '!'))
 		return &bad_sender;
 	return NULL;
@@ -72,6 +83,8 @@ put_mail(struct smtp_client *c)
 		(void)buf_put_text(out, " BODY=8BITMIME");
 	if (mail->utf8)
 		(void)buf_put_text(out, " SMTPUTF8");
+	if (mail->requiretls && offers_requiretls(c))
+		(void)buf_put_text(out, " REQUIRETLS");
 	if (c->caps.dsn && mail->ret != SMTP_RET_NONE)
 		(void)buf_put_text(out, mail->ret == SMTP_RET_FULL ? " RET=FULL" : " RET=HDRS");
 	if (c->caps.dsn && mail->envid.len > 0) {

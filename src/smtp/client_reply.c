@@ -73,6 +73,13 @@ offer_enhanced(struct smtp_client_caps *caps, struct span args)
 	caps->enhanced = true;
 }
 
+static void
+offer_requiretls(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->requiretls = true;
+}
+
 /* RFC 9422 3.7: a limit that cannot be read was not offered. */
 static uint32_t
 limit_value(struct span digits)
@@ -110,6 +117,7 @@ static const struct offer {
 	{ SPAN_INIT("DSN"), offer_dsn },
 	{ SPAN_INIT("CHUNKING"), offer_chunking },
 	{ SPAN_INIT("ENHANCEDSTATUSCODES"), offer_enhanced },
+	{ SPAN_INIT("REQUIRETLS"), offer_requiretls },
 	{ SPAN_INIT("LIMITS"), offer_limits },
 };
 

@@ -137,6 +137,7 @@ mail_begin(struct smtp_server *s)
 	m->declared = s->ask.size;
 	m->body = s->ask.body;
 	m->utf8 = s->ask.utf8;
+	m->requiretls = s->ask.requiretls;
 	m->eightbit = m->in_body = false;
 	m->size = m->queue_id = m->chunk_left = 0;
 	m->rcpts = m->rcpt_commands = m->overshoot = 0;

@@ -124,6 +124,17 @@ take_auth(struct smtp_server *s, struct span value)
 	return OK;
 }
 
+/* 8689-1: what was not offered before TLS is not known before TLS. */
+static enum fail
+take_requiretls(struct smtp_server *s, struct span value)
+{
+	(void)value;
+	if (!s->facts.tls)
+		return FAIL_PARAM_UNKNOWN;
+	s->ask.requiretls = true;
+	return OK;
+}
+
 static const struct param mail_table[] = {
 	{ SPAN_INIT("SIZE"), take_size, true },
 	{ SPAN_INIT("BODY"), take_body, true },
@@ -131,6 +142,7 @@ static const struct param mail_table[] = {
 	{ SPAN_INIT("AUTH"), take_auth, true },
 	{ SPAN_INIT("RET"), take_ret, true },
 	{ SPAN_INIT("ENVID"), take_envid, true },
+	{ SPAN_INIT("REQUIRETLS"), take_requiretls, false },
 };
 
 /* ---- RCPT ---- */

@@ -131,6 +131,8 @@ reply_ehlo(struct smtp_server *s)
 	fits = fits && put_number(out, "SIZE ", s->conf->size_max);
 	if (s->facts.starttls)
 		fits = fits && put_keyword(out, "STARTTLS");
+	if (s->facts.tls)
+		fits = fits && put_keyword(out, "REQUIRETLS");          /* 8689-1, 8689-6 */
 	fits = fits && put_auth(s, out) && put_number(out, "LIMITS RCPTMAX=", rcpts) &&
 	    buf_put_text(out, "250 HELP\r\n");
 	assert(fits);

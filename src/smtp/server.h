@@ -124,6 +124,7 @@ struct smtp_ask {
 	enum smtp_body body;
 	enum smtp_ret ret;
 	bool utf8;                      /* SMTPUTF8 */
+	bool requiretls;                /* REQUIRETLS (RFC 8689 2) */
 	struct span envid;              /* xtext as received, at most 100 */
 	struct span auth;               /* AUTH= as received (RFC 4954 5), at most 500 */
 	/* RCPT */
@@ -159,7 +160,7 @@ struct smtp_mail {
 	enum fail fail;                 /* first thing wrong with the content */
 	uint32_t fail_line;
 	const char *fail_words;
-	bool utf8;
+	bool utf8, requiretls;
 	bool eightbit;                  /* content has octets above 127 */
 	/* Private to smtp/content.c. */
 	bool in_body;                   /* the header section is behind us */

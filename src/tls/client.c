@@ -87,7 +87,8 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	struct tls_session *t = tls_session_of(ssl);
 	struct remembered *r = &t->client->remembered[t->client->next];
 
-	if (SSL_SESSION_is_resumable(session) != 1)
+	/* What was authenticated by records that may have changed is authenticated anew. */
+	if (t->dane || SSL_SESSION_is_resumable(session) != 1)
 		return 0;
 	t->client->next = (t->client->next + 1) % TLS_REMEMBERED_MAX;
 	SSL_SESSION_free(r->session);
@@ -141,7 +142,7 @@ tls_client_new(const char *ca_file, struct buf *why)
 	if (c != NULL)
 		c->context = SSL_CTX_new(TLS_client_method());
 	if (c == NULL || c->context == NULL || !tls_context_setup(c->context) ||
-	    SSL_CTX_set1_groups_list(c->context, "X25519:P-256:P-384") != 1) {
+	    SSL_CTX_set1_groups_list(c->context, "X25519:P-256:P-384") != 1 || SSL_CTX_dane_enable(c->context) != 1) {
 		tls_refuse(why, "OpenSSL cannot be set up as wanted");
 		goto bad;
 	}
@@ -206,23 +207,33 @@ plain_name(char out[TLS_NAME_MAX + 1], const char *name)
 }
 
 struct tls_session *
-tls_connect(struct tls_client *c, int fd, const char *name, enum tls_verify verify)
+tls_client_session(struct tls_client *c, int fd, const char *name)
 {
 	char plain[TLS_NAME_MAX + 1];
 	struct tls_session *t = plain_name(plain, name) ? tls_session_new(c->context, fd, plain) : NULL;
-	SSL_SESSION *session;
 
 	if (t == NULL)
 		return NULL;
 	t->client = c;
-	t->opportunistic = verify == TLS_VERIFY_NOTHING;
 	SSL_set_verify(t->ssl, SSL_VERIFY_PEER, on_verify);
+	return t;
+}
+
+struct tls_session *
+tls_connect(struct tls_client *c, int fd, const char *name, enum tls_verify verify)
+{
+	struct tls_session *t = tls_client_session(c, fd, name);
+	SSL_SESSION *session;
+
+	if (t == NULL)
+		return NULL;
+	t->opportunistic = verify == TLS_VERIFY_NOTHING;
 	if (!want_name(t) || (t->opportunistic && SSL_set_cipher_list(t->ssl, SUITES_OPPORTUNISTIC) != 1)) {
 		ERR_clear_error();
 		tls_free(t);
 		return NULL;
 	}
-	session = session_take(c, plain, t->opportunistic);
+	session = session_take(c, t->name, t->opportunistic);
 	if (session != NULL) {
 		SSL_set_session(t->ssl, session);
 		SSL_SESSION_free(session);
@@ -236,4 +247,17 @@ tls_verified(const struct tls_session *t)
 {
 	return t->up && t->verify_error == X509_V_OK && SSL_get_verify_result(t->ssl) == X509_V_OK &&
 	    SSL_get0_peer_certificate(t->ssl) != NULL;
+}
+
+bool
+tls_client_lend(struct tls_client *c, void *ssl_ctx)
+{
+	SSL_CTX *ctx = ssl_ctx;
+
+	if (!tls_context_setup(ctx))
+		return false;
+	SSL_CTX_set_read_ahead(ctx, 0);
+	/* One reference more to what is loaded already: reading all CAs again would hold the loop up. */
+	SSL_CTX_set1_cert_store(ctx, SSL_CTX_get_cert_store(c->context));
+	return true;
 }

@@ -41,6 +41,7 @@ struct tls_session {
 	bool broken;                    /* a fatal error: OpenSSL allows no further call */
 	bool opportunistic;
 	bool asked;                     /* the server wanted a certificate of ours; only examine.c looks */
+	bool dane;                      /* authenticated by TLSA records */
 	char name[];                    /* client's side: what was wanted, NUL-terminated */
 };
 
@@ -55,6 +56,8 @@ struct tls_session *tls_session_of(const SSL *);
 
 /* hello.c: end the handshake at a ClientHello that announces more than TLS_HELLO_MAX octets. */
 void tls_hello_watch(struct tls_session *);
+/* client.c: a session to name that verifies and is remembered for nothing yet; the caller says what it wants. NULL: no memory. */
+struct tls_session *tls_client_session(struct tls_client *, int fd, const char *name);
 
 /* certificate.c: the names a certificate is good for, separated by sep; what does not fit is left out. */
 void tls_certificate_names(X509 *, const char *sep, struct buf *out);

@@ -67,6 +67,10 @@ tls_verify_words(const char *name, int error, X509 *cert, struct buf *all)
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		say_date("the certificate is not valid before ", X509_get0_notBefore(cert), &out);
 		break;
+	case X509_V_ERR_DANE_NO_MATCH:
+		buf_put_text(&out, "no TLSA record fits the certificate, which is for ");
+		tls_certificate_names(cert, ", ", &out);
+		break;
 	default:
 		buf_put_text(&out, "the certificate is not acceptable: ");
 		buf_put_text(&out, X509_verify_cert_error_string(error));

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -70,6 +71,20 @@ deliver(void)
 	if (fd == -1)
 		return errno;
 	return got(linkat(AT_FDCWD, draft, AT_FDCWD, below("Maildir/new/mail"), 0)) + got(unlink(draft));
+}
+
+/* As 5_relay_sts_file.c does it: made under another name, then in its place. */
+static int
+keep_policy(void)
+{
+	char made[256];
+	int fd;
+
+	if (mkdir(below("relay/mta-sts"), 0700) != 0)
+		return errno;
+	(void)snprintf(made, sizeof made, "%s", below("relay/mta-sts/.new"));
+	fd = open(made, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	return fd == -1 ? errno : got(rename(made, below("relay/mta-sts/example.net")));
 }
 
 /* ---- the network ---- */
@@ -195,6 +210,7 @@ const struct attempt attempts[] = {
 	{ "note a last use", note_last_use, AUTH, 1 },
 	{ "read delivered mail", read_mailbox, RELAY, 1 },
 	{ "deliver", deliver, RELAY, 1 },
+	{ "keep a policy", keep_policy, RELAY, 1 },
 	{ "read /proc/self/mem", own_memory, NOBODY, 1 },
 	{ "read a sibling's memory as a file", others_memory, NOBODY, 1 },
 	{ "read the trusted authorities", trusted_authorities, RELAY, 1 },

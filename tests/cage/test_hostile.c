@@ -47,7 +47,7 @@ set(const char *key, const char *value)
 static void
 furnish(void)
 {
-	static const char *const directories[] = { "auth", "spool", "tls", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur" };
+	static const char *const directories[] = { "auth", "spool", "tls", "relay", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur" };
 	char path[256];
 
 	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
@@ -64,7 +64,8 @@ static void
 sweep(void)
 {
 	static const char *const files[] = { "auth/users", "auth/last-used.new", "spool/segment", "spool/next", "tls/key.pem",
-		"Maildir/new/old", "Maildir/new/mail", "Maildir/tmp/draft", "planted", "auth", "spool", "tls", "Maildir/tmp", "Maildir/new",
+		"Maildir/new/old", "Maildir/new/mail", "Maildir/tmp/draft", "planted", "relay/mta-sts/.new",
+		"relay/mta-sts/example.net", "relay/mta-sts", "relay", "auth", "spool", "tls", "Maildir/tmp", "Maildir/new",
 		"Maildir/cur", "Maildir", "" };
 	char path[256];
 

@@ -199,6 +199,8 @@ record_question(struct talk *t)
 		stream_number(q, "utf8", ask->utf8);
 		stream_span(q, "envid", ask->envid);
 		stream_span(q, "auth", ask->auth);
+		if (ask->requiretls)
+			stream_number(q, "requiretls", 1);
 	}
 	if (ask->kind == SMTP_ASK_RCPT) {
 		stream_number(q, "notify", ask->notify);

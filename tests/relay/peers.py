@@ -96,7 +96,8 @@ class Relay:
                                         close_fds=False, stderr=self.log)
         theirs.close()
         self.master = Channel(ours)
-        self.conf = {"hostname": "relay.example", "retry-first": "1 s"}
+        self.state = tempfile.TemporaryDirectory()
+        self.conf = {"hostname": "relay.example", "retry-first": "1 s", "state-dir": self.state.name}
         self.conf.update(conf)
         self.send_conf()
         if password is not None:
@@ -390,8 +391,8 @@ class Authority:
     def run(self, *args):
         subprocess.run(["openssl"] + list(args), cwd=self.folder, check=True, capture_output=True)
 
-    def context(self, names):
-        name = names.replace(":", "_").replace(",", "_")
+    def context(self, names, file=None):
+        name = file or names.replace(":", "_").replace(",", "_")
         self.run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=hop", "-keyout",
                  name + ".key", "-out", name + ".csr")
         with open(os.path.join(self.folder, "ext"), "w") as f:

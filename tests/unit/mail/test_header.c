@@ -204,6 +204,44 @@ a_long_from_is_refused_and_not_cut(void **state)
 	assert_true(header_authors(&scan).len <= HEADER_FROM_MAX);
 }
 
+/* 8689-5: the field says No, once, and nothing else; what it says otherwise leaves every policy in force. */
+static const struct { const char *text; bool optional; } tls_rows[] = {
+	{ FROM "TLS-Required: No\n\n", true },
+	{ FROM "tls-required:no\n\n", true },
+	{ FROM "TLS-Required:\tNO \t\n\n", true },
+	{ "TLS-Required:\n No\n" FROM "\n", true },
+	{ FROM "\n", false },
+	{ FROM "TLS-Required: Yes\n\n", false },
+	{ FROM "TLS-Required:\n\n", false },
+	{ FROM "TLS-Required: No way\n\n", false },
+	{ FROM "TLS-Required: No\n No\n\n", false },
+	{ FROM "TLS-Required: No\nTLS-Required: No\n\n", false },
+	{ FROM "TLS-Required: Yes\nTLS-Required: No\n\n", false },
+	{ FROM "TLS-Required:\nX-Other: x\n No\n\n", false },
+	{ FROM "X-TLS-Required: No\n\n", false },
+	{ FROM "\nTLS-Required: No\n", false },
+};
+
+static void
+test_tls_required(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(tls_rows); i++) {
+		struct span rest = span_of(tls_rows[i].text);
+
+		print_message("TLS-Required, row %zu\n", i);
+		header_init(&scan, false);
+		while (!span_done(rest) && !scan.ended) {
+			struct span line = span_take_until(&rest, '\n');
+
+			(void)span_take_byte(&rest, '\n');
+			assert_true(header_line(&scan, line));
+		}
+		assert_int_equal(header_end(&scan), OK);
+		assert_int_equal(header_tls_optional(&scan), tls_rows[i].optional);
+	}
+}
+
 int
 main(void)
 {
@@ -216,6 +254,7 @@ main(void)
 		cmocka_unit_test(lines_have_998_octets_at_most),
 		cmocka_unit_test(the_section_has_an_end),
 		cmocka_unit_test(a_long_from_is_refused_and_not_cut),
+		cmocka_unit_test(test_tls_required),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

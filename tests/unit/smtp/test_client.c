@@ -356,6 +356,31 @@ test_obstacles(void **state)
 	    "0 MAIL NEVER 0 5.6.7 message is internationalised and the peer does not offer SMTPUTF8\n");
 }
 
+/* 8689-2, 8689-4: said behind TLS to who offers it there; to others a bounce may go, and nothing else. */
+static void
+test_requiretls(void **state)
+{
+	static const struct client_talk_mail mails[2] = {
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .requiretls = true, .rcpts = 1 } },
+		{ .mail = { .reverse_path = SPAN_INIT(""), .requiretls = true, .rcpts = 1 } },
+	};
+
+	(void)state;
+	quiet(&talk, mails, 1);
+	expect(HELLO "250-mx\r\n250 REQUIRETLS\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b> REQUIRETLS\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n", "0 CONTENT DELIVERED 250 2.0.0 yes\n");
+	quiet(&talk, mails, 2);
+	expect(HELLO "250-mx\r\n250 SIZE\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<>\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n",
+	    "0 MAIL NEVER 0 5.7.30 message requires TLS on its whole way and the peer does not offer REQUIRETLS\n"
+	    "0 CONTENT DELIVERED 250 2.0.0 yes\n");
+	/* What stands in clear is offered by anybody. */
+	quiet(&talk, mails, 1);
+	talk.conf.tls = SMTP_TLS_NONE;
+	expect(HELLO "250-mx\r\n250 REQUIRETLS\r\n" BYE, SAID_EHLO "QUIT\r\n",
+	    "0 MAIL NEVER 0 5.7.30 message requires TLS on its whole way and the peer does not offer REQUIRETLS\n");
+}
+
 /* 9422-2, 9422-4, 9422-5: limits of the newest list, unreadable ones ignored. */
 static void
 test_limits(void **state)
@@ -560,7 +585,8 @@ main(void)
 		cmocka_unit_test(test_reset), cmocka_unit_test(test_mail_refused), cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_421), cmocka_unit_test(test_refused_session), cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
-		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_stuffing), cmocka_unit_test(test_stuffing_big), cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_auth_parameter), cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_early_reply), cmocka_unit_test(test_patience),

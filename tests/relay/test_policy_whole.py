@@ -1,0 +1,79 @@
+"""The receivers' policies through the whole server, in its cage: the fetch over HTTPS and the validation of DNSSEC need what 5_relay
+promised to keep, and nothing more."""
+import hashlib
+import ssl
+
+import pytest
+
+from peers import A, MX, Authority
+from postern_server import eventually
+from road import QUICK, World, await_empty, queue, submit
+from signed import TLSA, TXT, SignedDns, Zone
+from test_sts import Web, policy
+
+
+@pytest.fixture
+def world(make_server):
+    one = World(make_server)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+def last(server, id):
+    return queue(server, "show", id)
+
+
+@pytest.mark.parametrize("name, delivered", [("mx.one.example", True), ("other.example", False)])
+def test_mta_sts(world, authority, name, delivered):                    # sts-2, sts-5
+    hop = world.hop(starttls=authority.context("DNS:" + name))
+    web = Web(authority.context("DNS:mta-sts.one.example"), policy())
+    world.hops.append(web)
+    world.dns = SignedDns({("one.example", MX): [(10, "mx.one.example")], ("mx.one.example", A): ["127.0.0.1"],
+                           ("mta-sts.one.example", A): ["127.0.0.1"], ("_mta-sts.one.example", TXT): ["v=STSv1; id=1;"]})
+    ours = world.serve(f'relay-ca-file = "{authority.ca}"\nmta-sts-port = {web.port}\n' + QUICK)
+    id = submit(ours, "b@one.example")
+    if delivered:
+        done = ours.await_event("delivered")
+        assert done["tls"].endswith(" sts mx.one.example verified"), done
+        await_empty(ours)
+    else:
+        eventually(lambda: "another name" in last(ours, id), "the reason in the queue")
+        assert not hop.mails
+    assert len(web.asked) == 1
+    assert (ours.state / "relay" / "mta-sts" / "one.example").exists()
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_dane(world, authority, fits, tmp_path):                        # dane-3
+    hop = world.hop(starttls=authority.context("DNS:whatever.example"))
+    pem = open("%s/DNS_whatever.example.pem" % authority.folder).read()
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest() if fits else b"x" * 32
+    zone = Zone("one.example")
+    world.dns = SignedDns({("one.example", MX): [(10, "mx.one.example")], ("mx.one.example", A): ["127.0.0.1"],
+                           ("_%d._tcp.mx.one.example" % hop.port, TLSA): [(3, 0, 1, digest)]}, [zone])
+    ours = world.serve(f'dns-trust-anchor = "{zone.anchor(tmp_path)}"\n' + QUICK)
+    id = submit(ours, "b@one.example")
+    if fits:
+        assert ours.await_event("delivered")["tls"].endswith(" dane 3 0 1 verified")
+        await_empty(ours)
+    else:
+        eventually(lambda: "no TLSA record fits" in last(ours, id), "the reason in the queue")
+        assert not hop.mails
+
+
+def test_one_message_s_wish_holds_no_domain_up(world, tmp_path):        # 8689-2
+    """A hop whose TLS is broken: what requires TLS waits, what does not goes at once, though a failed domain rests for a while."""
+    hop = world.hop(starttls="broken")
+    zone = Zone("one.example")
+    world.dns = SignedDns({("one.example", MX): [(10, "mx.one.example")], ("mx.one.example", A): ["127.0.0.1"]}, [zone])
+    ours = world.serve(f'dns-trust-anchor = "{zone.anchor(tmp_path)}"\nretry-first = "10 min"\n')
+    first = submit(ours, "b@one.example", mail=["REQUIRETLS"])
+    eventually(lambda: "TLS failed" in last(ours, first), "the reason in the queue")
+    submit(ours, "b@one.example")
+    eventually(lambda: len(hop.mails) == 1, "the other message", 5)
+    assert "REQUIRETLS" not in hop.mails[0][0] and "none (policy requiretls)" in last(ours, first)
