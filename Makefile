@@ -14,7 +14,7 @@ help:
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60 seconds, going on from where the last run ended'
 	@echo 'make tsan       what has threads, with ThreadSanitizer'
 	@echo 'make bench      side by side with Postfix'
-	@echo 'make siege      nine attacks, an honest client beside each (SIEGE=--quick for a minute of it)'
+	@echo 'make siege      ten attacks, an honest client beside each (SIEGE=--quick for a minute of it)'
 	@echo 'make soak       ROUNDS=200 kills under siege, then all attacks for SOAK_SECONDS=3600 with sanitizers'
 	@echo 'make install    into /usr/local (PREFIX=, DESTDIR=)'
 

@@ -8,7 +8,8 @@
  *   every=50          ms between two honest messages, size=2000 of each; patience=30 s until one counts as failed
  *
  * half-open      nothing, or half a ClientHello, and then silence       slow-reader  pipelines commands and reads no reply
- * slow-writer    an octet a second: command, DATA, BDAT                 garbage      noise in clear, as TLS records, inside TLS
+ * slow-writer    an octet a second: hello, command, DATA, BDAT          garbage      noise in clear, as TLS records, inside TLS
+ * greedy         logged in: transactions begun and reset, chunks of one octet
  * churn          handshakes cut off, renegotiation, key updates, STARTTLS and gone
  * guess          wrong passwords; guess-and-run does not wait for the answer
  * idle           logs in and says nothing more                          probe        honest: a message every so often

@@ -128,6 +128,56 @@ begin_chunk(struct party *p)
 	party_say_text(p, p->line);
 }
 
+/* One octet of a ClientHello a second: a handshake that takes for ever. */
+static void
+drip_hello(struct party *p)
+{
+	static const char record[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+	if (p->out_len == 0)
+		party_say(p, (size_t)p->turn < sizeof record - 1 ? record + p->turn : "x", 1);
+	p->turn++;
+}
+
+/* ---- greedy: logged in, and makes others work without getting anywhere ---- */
+
+static char repeated[2][QUESTIONS];
+
+/* The same text again and again, made once. */
+static const char *
+repeat(char room[QUESTIONS], const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t n = strlen(room); n + len < QUESTIONS; n += len)
+		memcpy(room + n, text, len + 1);
+	return room;
+}
+
+static void
+begin_and_reset(struct party *p)
+{
+	char text[400];
+
+	(void)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<sink@example.net>\r\nRCPT TO:<sink1@example.net>\r\nRSET\r\n", siege.from);
+	if (p->sent < (uint64_t)siege.octets)
+		party_say_text(p, repeat(repeated[0], text));
+}
+
+static void
+begin_small_chunks(struct party *p)
+{
+	(void)snprintf(p->line, sizeof p->line, "MAIL FROM:<%s>\r\nRCPT TO:<sink@example.net>\r\n", siege.from);
+	party_say_text(p, p->line);
+}
+
+static void
+small_chunks(struct party *p)
+{
+	if (p->sent < (uint64_t)siege.octets)
+		party_say_text(p, repeat(repeated[1], "BDAT 1\r\nx"));
+}
+
 /* ---- garbage ---- */
 
 static void
@@ -282,11 +332,15 @@ const struct attack attacks[] = {
 		{ .depth = DEPTH_PROVED, .begin = turn_deaf, .room = ask_without_end },
 		{ .depth = DEPTH_GREETED, .begin = turn_deaf, .room = ask_without_end },
 		{ .depth = DEPTH_GREETED, .clear = true, .begin = turn_deaf, .room = ask_without_end } } },
-	{ "slow-writer", false, 4, {
+	{ "slow-writer", false, 5, {
 		{ .depth = DEPTH_PROVED, .begin = begin_transaction, .reply = drip_content_from_now, .tick = drip_content },
 		{ .depth = DEPTH_GREETED, .tick = drip_command },
 		{ .depth = DEPTH_GREETED, .clear = true, .tick = drip_command },
+		{ .depth = DEPTH_TCP, .tick = drip_hello },
 		{ .depth = DEPTH_PROVED, .begin = begin_chunk, .tick = drip_content } } },
+	{ "greedy", false, 2, {
+		{ .depth = DEPTH_PROVED, .begin = begin_and_reset, .room = begin_and_reset },
+		{ .depth = DEPTH_PROVED, .begin = begin_small_chunks, .room = small_chunks } } },
 	{ "garbage", false, 5, {
 		{ .depth = DEPTH_TCP, .begin = say_noise, .room = say_noise },
 		{ .depth = DEPTH_GREETED, .clear = true, .begin = say_noise, .room = say_noise },

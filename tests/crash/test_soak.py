@@ -38,6 +38,7 @@ ATTACKS = {
     "half-open": ["connections=400", "rate=50", "addresses=200"],
     "slow-reader": ["connections=30", "rate=5", "octets=200000"],
     "slow-writer": ["connections=60", "rate=20"],
+    "greedy": ["connections=4", "rate=2", "octets=100000"],
     "garbage": ["connections=20", "rate=10", "octets=50000"],
     "churn": ["connections=20", "rate=8"],
     "guess": ["connections=30", "rate=5"],
