@@ -31,13 +31,11 @@ class Siege:
         self.wanted = value_of(arguments, "connections") or 200
         rate, room = value_of(arguments, "rate") or 1000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100
         parts = -(-self.wanted // room)
-        shared = [f"connections={self.wanted // parts}", f"rate={max(1, rate // parts)}", f"seconds={int(seconds)}", f"net={net}"]
-        self.parts = []
-        for part in range(parts):
-            self.parts.append(subprocess.Popen(
-                [pathlib.Path(build) / "bench/siege", attack, server.hostname, str(server.submissions), str(server.submission), str(server.ca),
-                 login, f"postmaster@{server.hostname}", f"seed={part + 1}", *arguments, *shared],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        command = [pathlib.Path(build) / "bench/siege", attack, server.hostname, str(server.submissions), str(server.submission),
+                   str(server.ca), login, f"postmaster@{server.hostname}", f"seconds={int(seconds)}", f"net={net}", *arguments,
+                   f"connections={self.wanted // parts}", f"rate={max(1, rate // parts)}"]
+        self.parts = [subprocess.Popen([*command, f"seed={part + 1}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                      for part in range(parts)]
 
     def look(self):
         """The figures as they are now; only while it runs."""
@@ -55,6 +53,13 @@ class Siege:
             part.stdout.close()
             part.wait(30)
         return add_up([figures_of(said[-1]) for said in lines])
+
+    def end(self):
+        """For who no longer wants figures; does nothing after stop()."""
+        for part in self.parts:
+            if part.poll() is None:
+                part.kill()
+                part.wait()
 
 
 def honest(build, server, login, seconds, every=50):

@@ -42,11 +42,12 @@ static struct party *parties;
 static void
 report(void)
 {
-	printf("attack=%s opened=%ld refused=%ld there=%ld held=%ld held_max=%ld ended=%ld left=%ld replies=%ld octets_out=%llu "
+	printf("attack=%s opened=%ld refused=%ld there=%ld held=%ld held_max=%ld ended=%ld left=%ld replies=%ld guesses=%ld octets_out=%llu "
 	       "accepted=%ld failed=%ld p50_ms=%.1f p99_ms=%.1f max_ms=%.1f auth_p50_ms=%.1f auth_p99_ms=%.1f\n",
 	    siege.attack->name, siege.opened, siege.refused, siege.there, siege.held, siege.held_max, siege.ended, siege.left,
-	    siege.replies, (unsigned long long)siege.octets_out, siege.accepted, siege.failed, samples_at(&siege.whole, 0.5),
-	    samples_at(&siege.whole, 0.99), samples_at(&siege.whole, 1), samples_at(&siege.proof, 0.5), samples_at(&siege.proof, 0.99));
+	    siege.replies, siege.guesses, (unsigned long long)siege.octets_out, siege.accepted, siege.failed,
+	    samples_at(&siege.whole, 0.5), samples_at(&siege.whole, 0.99), samples_at(&siege.whole, 1), samples_at(&siege.proof, 0.5),
+	    samples_at(&siege.proof, 0.99));
 	(void)fflush(stdout);
 }
 
@@ -155,8 +156,8 @@ run(void)
 static _Noreturn void
 usage(const char *what)
 {
-	fprintf(stderr, "siege: %s\nusage: siege ATTACK HOST SUBMISSIONS_PORT SUBMISSION_PORT CA LOGIN:PASSWORD FROM [key=value ...]\nattacks:",
-	    what);
+	fprintf(stderr, "siege: %s\nusage: siege ATTACK HOST SUBMISSIONS_PORT SUBMISSION_PORT CA LOGIN:PASSWORD FROM [key=value ...]\n"
+	    "attacks:", what);
 	for (const struct attack *a = attacks; a->name != NULL; a++)
 		fprintf(stderr, " %s", a->name);
 	fprintf(stderr, "\n");
@@ -175,8 +176,8 @@ take_options(char **options)
 	for (; *options != NULL; options++)
 		if (!client_option(*options, longs))
 			usage(*options);
-	if (siege.connections < 1 || siege.connections > CONNECTIONS_MAX || siege.seconds > SECONDS_MAX || siege.rate < 1 || siege.every < 1 ||
-	    siege.addresses < 1 || siege.addresses > ADDRESSES_MAX || siege.net > 255 || siege.size > 64L << 20)
+	if (siege.connections < 1 || siege.connections > CONNECTIONS_MAX || siege.seconds > SECONDS_MAX || siege.rate < 1 ||
+	    siege.every < 1 || siege.addresses < 1 || siege.addresses > ADDRESSES_MAX || siege.net > 255 || siege.size > 64L << 20)
 		usage("a number that is too small or too big");
 }
 
@@ -188,7 +189,8 @@ loopback(const char *port)
 
 	if (end == port || *end != '\0' || number < 1 || number > 65535)
 		usage(port);
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)number), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)number),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
 /* A place and a descriptor for each. */
@@ -202,7 +204,8 @@ make_room(void)
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 		if (limit.rlim_cur != RLIM_INFINITY && (rlim_t)siege.connections + 20 > limit.rlim_cur) {
 			siege.connections = (long)limit.rlim_cur - 20;
-			fprintf(stderr, "siege: only %ld connections: the limit of open files is %ld\n", siege.connections, (long)limit.rlim_cur);
+			fprintf(stderr, "siege: only %ld connections: the limit of open files is %ld\n", siege.connections,
+			    (long)limit.rlim_cur);
 		}
 	}
 	parties = calloc((size_t)siege.connections, sizeof *parties);

@@ -76,7 +76,7 @@ struct siege {
 	/* options */
 	long connections, seconds, rate, addresses, net, seed, octets, every, size, patience;
 	/* figures */
-	long opened, refused, there, held, held_max, ended, left, replies, accepted, failed;
+	long opened, refused, there, held, held_max, ended, left, replies, guesses, accepted, failed;
 	uint64_t octets_out;
 	struct samples whole, proof;            /* ms: connect to 250, AUTH to 235 */
 };

@@ -10,7 +10,7 @@
 
 /* ---- noise, the same for the same seed ---- */
 
-enum { NOISE = 4096, QUESTIONS = 16384 };
+enum { NOISE = 4096, QUESTIONS = 16384, MESSAGE = 100000 };
 
 static uint64_t
 next_random(void)
@@ -29,8 +29,8 @@ next_random(void)
 static const char *
 noise(size_t len)
 {
-	static const char *const verbs[] = { "\r\nMAIL FROM:<", "\r\nRCPT TO:<", "\r\nAUTH PLAIN ", "\r\nBDAT 10", "\r\nEHLO ", "\r\nSTARTTLS\r\n",
-		"\r\nDATA\r\n", "\r\n.\r\n", "\r\nNOOP\r\n", "\r\n", "\n", "\r", "GET / HTTP/1.1\r\n" };
+	static const char *const verbs[] = { "\r\nMAIL FROM:<", "\r\nRCPT TO:<", "\r\nAUTH PLAIN ", "\r\nBDAT 10", "\r\nEHLO ",
+		"\r\nSTARTTLS\r\n", "\r\nDATA\r\n", "\r\n.\r\n", "\r\nNOOP\r\n", "\r\n", "\n", "\r", "GET / HTTP/1.1\r\n" };
 	static char octets[NOISE];
 	bool lines = next_random() % 4 != 0;
 
@@ -120,12 +120,20 @@ drip_command(struct party *p)
 		party_say(p, text + (size_t)p->turn++ % (sizeof text - 1), 1);
 }
 
+/* Enough of a message that somebody must keep it, and then a drip. */
 static void
 begin_chunk(struct party *p)
 {
-	(void)snprintf(p->line, sizeof p->line, "MAIL FROM:<%s>\r\nRCPT TO:<sink@example.net>\r\nBDAT 1000000\r\nx", siege.from);
+	static char text[MESSAGE];
+	size_t n = strlen(text);
+
+	if (n == 0)
+		n = (size_t)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<sink@example.net>\r\nBDAT 1000000\r\n"
+		    "Subject: slow\r\n\r\n", siege.from);
+	for (; n + 26 < sizeof text; n += 25)
+		memcpy(text + n, "kept until all has come\r\n", 26);
 	p->turn = 1;
-	party_say_text(p, p->line);
+	party_say_text(p, text);
 }
 
 /* One octet of a ClientHello a second: a handshake that takes for ever. */
@@ -159,7 +167,8 @@ begin_and_reset(struct party *p)
 {
 	char text[400];
 
-	(void)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<sink@example.net>\r\nRCPT TO:<sink1@example.net>\r\nRSET\r\n", siege.from);
+	(void)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<a@example.net>\r\nRCPT TO:<b@example.net>\r\nRSET\r\n",
+	    siege.from);
 	if (p->sent < (uint64_t)siege.octets)
 		party_say_text(p, repeat(repeated[0], text));
 }
@@ -269,6 +278,7 @@ guess(struct party *p)
 	(void)snprintf(proof, sizeof proof, "%s:%s%08x", which < 8 ? siege.login : names[which - 8], "Summer", (unsigned)next_random());
 	client_auth_line(p->line, proof);
 	p->turn++;
+	siege.guesses++;
 	party_say_text(p, p->line);
 }
 

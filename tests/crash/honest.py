@@ -97,6 +97,13 @@ class Load:
         if smtp is not None:
             smtp.close()
 
+    def begun(self, patience=30):
+        """Every client has been served once: from here on the server knows this network."""
+        end = time.monotonic() + patience
+        while len(self.acknowledged) < len(self.threads) and time.monotonic() < end:
+            time.sleep(0.05)
+        return self
+
     def stop(self):
         self.running = False
         for thread in self.threads:

@@ -15,7 +15,7 @@ from honest import Load, kill  # noqa: E402
 from postern_server import POSTERN  # noqa: E402
 from sink import Sink  # noqa: E402
 
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "8"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
 VICTIMS = ("front", "front", "signer", "auth", "spool", "relay", "master")
 SECONDS = 20            # a new connection serves within; most of it is the master's back-off on a busy machine
@@ -34,14 +34,17 @@ ATTACKS = {
 }
 
 
-def test_killed_while_besieged(make_server, record_property):
+def test_killed_while_besieged(make_server, record_property, request):
     random.seed(SEED)
     sink = Sink()
     server = make_server(config=CONFIG.format(port=sink.port)).start()
     server.add_key()
     login = f"{server.login}:{server.key}"
+    load = Load(server, clients=4).begun()
+    request.addfinalizer(load.stop)
     besieged = {name: Siege(BUILD, server, name, login, arguments, 60 + ROUNDS * 10) for name, arguments in ATTACKS.items()}
-    load = Load(server, clients=4)
+    for siege in besieged.values():
+        request.addfinalizer(siege.end)
     for _ in range(ROUNDS):
         time.sleep(random.uniform(0.1, 1.0))
         kill(server, random.choice(VICTIMS))

@@ -14,7 +14,7 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2] / "bench")]
 import postern_server  # noqa: E402
-from attackers import Siege, honest, resident  # noqa: E402
+from attackers import HONEST_NET, Siege, resident  # noqa: E402
 from honest import Load  # noqa: E402
 from sink import Sink  # noqa: E402
 
@@ -79,30 +79,28 @@ def watch(server):
 
 
 @pytest.fixture
-def besieged(make_server, monkeypatch):
+def besieged(make_server, monkeypatch, request):
+    """(server, sink, its honest clients, begin(attack, arguments))"""
     monkeypatch.setattr(postern_server, "POSTERN", BINARY)
     sink = Sink()
     server = make_server(config=CONFIG.format(port=sink.port), env=ENVIRONMENT).start()
     server.add_key()
-    sieges = []
+    load = Load(server, clients=3, pause=0.1).begun()
+    request.addfinalizer(load.stop)
 
-    def begin(attack, arguments):
-        sieges.append(Siege(BUILD, server, attack, f"{server.login}:{server.key}", arguments, SECONDS + 60))
-        return sieges[-1]
+    def begin(attack, arguments, net=0):
+        siege = Siege(BUILD, server, attack, f"{server.login}:{server.key}", arguments, SECONDS + 120, net)
+        request.addfinalizer(siege.end)
+        return siege
 
-    yield server, sink, begin
-    for siege in sieges:
-        for part in siege.parts:
-            if part.poll() is None:
-                part.kill()
-                part.wait()
+    return server, sink, load, begin
 
 
 def test_an_hour_under_siege(besieged, record_property):
-    server, sink, begin = besieged
+    server, sink, load, begin = besieged
     before = server.children()
+    probe = begin("probe", ["connections=500", "every=500"], HONEST_NET)
     attacks = {name: begin(name, arguments) for name, arguments in ATTACKS.items()}
-    load, probe = Load(server, clients=3, pause=0.1), honest(BUILD, server, f"{server.login}:{server.key}", SECONDS + 60, every=500)
     time.sleep(RAMP)
     samples = watch(server)
     probed = probe.stop()
