@@ -52,6 +52,8 @@ class Siege:
         for part in self.parts:
             part.stdout.close()
             part.wait(30)
+            if part.returncode not in (0, 1):
+                raise RuntimeError(f"{' '.join(map(str, part.args[:2]))} ended with {part.returncode}")
         return add_up([figures_of(said[-1]) for said in lines])
 
     def end(self):
