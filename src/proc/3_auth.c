@@ -47,12 +47,19 @@ on_closed(void *arg, struct channel *c)
 	(void)c;
 	f->channel = NULL;
 	front_end(f);
-	for (f = f->auth->fronts; f != NULL; f = f->next)
+	auth_rest(f->auth);
+}
+
+/* exit() takes OpenSSL away from workers that still hash, and two must not write the same file. */
+void
+auth_rest(struct auth *a)
+{
+	for (const struct front *f = a->fronts; f != NULL; f = f->next)
 		if (f->channel != NULL)
 			return;
-	f = arg;
-	if (f->auth->idle != NULL)
-		f->auth->idle(f->auth->arg);
+	hasher_forget(&a->hasher);
+	if (a->idle != NULL && a->attempts == 0 && !a->writing)
+		a->idle(a->arg);
 }
 
 /* The front of this slot, a new one if there is none yet. They are few and stay as long as the process. */
@@ -111,6 +118,7 @@ uses_written(uv_work_t *work, int status)
 	free((void *)(uintptr_t)a->note_text.p);
 	a->note_text = (struct span){ NULL, 0 };
 	a->writing = false;
+	auth_rest(a);
 }
 
 static void
@@ -275,11 +283,9 @@ on_reload(void *arg)
 static void
 on_drain(void *arg)
 {
+	(void)arg;
 	me.draining = true;
-	for (struct front *f = me.auth->fronts; f != NULL; f = f->next)
-		if (f->channel != NULL)
-			return;
-	on_idle(arg);
+	auth_rest(me.auth);
 }
 
 int

@@ -123,6 +123,8 @@ struct hasher {
 void hasher_init(struct hasher *, uv_loop_t *);
 /* False: too many wait already. candidate and secret must stay until done. */
 bool hasher_begin(struct hasher *, struct hash_job *);
+/* Nobody waits any more for those that still wait for a worker: they are done, and did not match. */
+void hasher_forget(struct hasher *);
 
 /* ---- the process (3_auth.c) ---- */
 
@@ -139,7 +141,7 @@ struct auth {
 	size_t attempts;                /* not yet freed */
 	bool offer_login;
 	bool writing;
-	void (*idle)(void *arg);        /* no front is left; may be NULL */
+	void (*idle)(void *arg);        /* no front is left, no worker works; may be NULL */
 	void *arg;
 };
 
@@ -149,6 +151,8 @@ void auth_add_front(struct auth *, uint32_t slot, int fd);
 /* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
 void auth_close(struct auth *);
 void auth_note_use(struct auth *, struct span login, struct span peer);
+/* A front, an attempt or a write has ended: is there anything left? */
+void auth_rest(struct auth *);
 
 /* ---- sessions and calls (3_auth_calls.c) ---- */
 

@@ -79,3 +79,18 @@ hasher_begin(struct hasher *h, struct hash_job *job)
 	h->waiting++;
 	return true;
 }
+
+void
+hasher_forget(struct hasher *h)
+{
+	struct hash_job *job = h->first;
+
+	h->first = NULL;
+	h->waiting = 0;
+	while (job != NULL) {
+		struct hash_job *next = job->next;
+
+		job->done(job);
+		job = next;
+	}
+}
