@@ -19,8 +19,8 @@ from honest import Load  # noqa: E402
 from sink import Sink  # noqa: E402
 
 BINARY = os.environ.get("POSTERN_SANITIZED") or postern_server.POSTERN
-SECONDS = int(os.environ.get("SOAK_SECONDS", "20"))
-RAMP = 5                # until everybody is there
+SECONDS = int(os.environ.get("SOAK_SECONDS", "15"))
+RAMP = 3                # until everybody is there
 BUILD = pathlib.Path(BINARY).resolve().parent
 REPORT = re.compile(r"^.*(?:Sanitizer|runtime error:|Assertion).*$", re.M)
 # A freed block waits in quarantine for a while; 256 MiB of that would hide what grows.
