@@ -24,7 +24,7 @@ enum {
 	HANDSHAKE_MS = 30 * 1000,       /* requirements F2 */
 	US_MS = 110 * 1000,             /* 6409-12: an answer in less than two minutes */
 	GOODBYE_MS = 5 * 1000,
-	DRAIN_MS = 30 * 1000,
+	DRAIN_MS = 15 * 1000,           /* less than the master waits for fronts, or nobody would hear our 421 */
 	SWEEP_MS = 1000,
 	ALONE_MS = 30 * 1000,           /* longer than the master's longest back-off */
 };
