@@ -123,4 +123,4 @@ def test_an_hour_under_siege(besieged, record_property):
     status = server.stop()
     log = server.log.read_text(errors="replace")
     assert REPORT.findall(log) == [], "\n".join(REPORT.findall(log)[:20])
-    assert status == 0
+    assert status == 0 and server.events("drain-cut") == [] and server.events("child-ended") == [], "no clean drain"
