@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` shows Postern at work, `make check` builds it three ways and passes all tests.
-SECONDS_EACH ?= 60
-ROUNDS ?= 50
+FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 3600
+ROUNDS ?= 200
 PREFIX ?= /usr/local
 
 all: build
@@ -10,9 +11,11 @@ help:
 	@echo 'make check      build with gcc, clang and sanitizers; lint; all tests'
 	@echo 'make build      build/gcc/postern'
 	@echo 'make lint       the rules that a machine checks'
-	@echo 'make fuzz       every fuzz target for SECONDS_EACH=60 seconds'
+	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60 seconds, going on from where the last run ended'
+	@echo 'make tsan       what has threads, with ThreadSanitizer'
 	@echo 'make bench      side by side with Postfix'
-	@echo 'make soak       kill processes at random under load, ROUNDS=50 times, and count'
+	@echo 'make siege      ten attacks, an honest client beside each (SIEGE=--quick for a minute of it)'
+	@echo 'make soak       ROUNDS=200 kills under siege, then all attacks for SOAK_SECONDS=3600 with sanitizers'
 	@echo 'make install    into /usr/local (PREFIX=, DESTDIR=)'
 
 demo:
@@ -34,14 +37,22 @@ lint: build
 
 fuzz:
 	@tools/need fuzz
-	@tools/fuzz $(SECONDS_EACH)
+	@tools/fuzz $(FUZZ_SECONDS)
 
 bench: build
 	@tools/need bench
 	@bench/run build/gcc
 
-soak: build
-	@POSTERN=$(CURDIR)/build/gcc/postern CRASH_ROUNDS=$(ROUNDS) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/crash
+siege: build
+	@bench/siege_run build/gcc $(SIEGE)
+
+tsan:
+	@tools/need test
+	@tools/tsan
+
+soak:
+	@tools/need test
+	@tools/soak $(ROUNDS) $(SOAK_SECONDS)
 
 install:
 	@tools/need build
@@ -51,4 +62,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help demo check build lint fuzz bench soak install clean
+.PHONY: all help demo check build lint fuzz tsan bench siege soak install clean

@@ -11,22 +11,16 @@
  * Prints one line of key=value.
  */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "client.h"
 
 enum { LINE = 4096, CONNECTIONS_MAX = 20000 };
 enum step { GREETING, EHLO, AUTH, MAIL, RCPT, DATA, CONTENT, QUIT, HELD };
@@ -54,56 +48,15 @@ static struct {
 	SSL_CTX *tls;
 	SSL_SESSION *ticket;
 	const char *host, *from;
-	char auth[1024];
+	char auth[CLIENT_AUTH_MAX];
 	char *content;
 	size_t content_len;
 	long connections, messages, size, recipients, pipeline, count, churn;
 	enum mode mode;
 	long opened, finished, accepted, held, failed;
-	double *latency;
-	long latencies, latencies_max;
+	struct samples latency;
 	int epoll;
 } at = { .connections = 40, .messages = 100, .size = 4096, .recipients = 1, .count = 1000, .churn = 1 };
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-	ERR_print_errors_fp(stderr);
-	exit(1);
-}
-
-static double
-seconds_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
-}
-
-static void
-make_content(void)
-{
-	size_t n;
-	char *p = malloc((size_t)at.size + 1024);
-
-	if (p == NULL)
-		die("memory");
-	n = (size_t)sprintf(p, "From: <%s>\r\nTo: <sink@example.net>\r\nSubject: load\r\nMessage-ID: <load@example.org>\r\n"
-	    "Date: Sun, 22 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n", at.from);
-	while (n + 2 < (size_t)at.size) {
-		size_t line = (size_t)at.size - n - 2 < 72 ? (size_t)at.size - n - 2 : 72;
-
-		memset(p + n, 'a' + (int)(n % 26), line);
-		n += line;
-		p[n++] = '\r';
-		p[n++] = '\n';
-	}
-	memcpy(p + n, ".\r\n", 3);
-	at.content = p;
-	at.content_len = n + 3;
-}
 
 static void
 say(struct connection *c, enum step step, const char *text)
@@ -168,19 +121,13 @@ begin_content(struct connection *c)
 	c->step = CONTENT;
 	c->out = at.content;
 	c->out_len = at.content_len;
-	(void)clock_gettime(CLOCK_MONOTONIC, &c->dotted);
+	c->dotted = client_now();
 }
 
 static void
 note_latency(struct connection *c)
 {
-	if (at.latencies == at.latencies_max) {
-		at.latencies_max = at.latencies_max == 0 ? 4096 : at.latencies_max * 2;
-		at.latency = realloc(at.latency, (size_t)at.latencies_max * sizeof at.latency[0]);
-		if (at.latency == NULL)
-			die("memory");
-	}
-	at.latency[at.latencies++] = seconds_since(&c->dotted);
+	samples_add(&at.latency, seconds_since(&c->dotted));
 	at.accepted++;
 }
 
@@ -346,24 +293,16 @@ static void
 open_connection(struct connection *c)
 {
 	struct epoll_event e = { .events = EPOLLOUT, .data.ptr = c };
-	int one = 1;
 
 	memset(c, 0, sizeof *c);
 	c->generation = at.opened;
 	c->left = at.messages;
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	c->fd = client_connect(&at.to, (struct in_addr){ htonl(INADDR_ANY) });
 	if (c->fd == -1)
-		die("socket");
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (connect(c->fd, (struct sockaddr *)&at.to, sizeof at.to) != 0 && errno != EINPROGRESS)
 		die("connect");
-	c->ssl = SSL_new(at.tls);
-	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_set1_host(c->ssl, at.host) != 1)
-		die("TLS");
-	(void)SSL_set_tlsext_host_name(c->ssl, at.host);
+	c->ssl = client_ssl(at.tls, c->fd, at.host);
 	if (at.mode == MODE_RESUME && at.ticket != NULL)
 		(void)SSL_set_session(c->ssl, at.ticket);
-	SSL_set_connect_state(c->ssl);
 	if (epoll_ctl(at.epoll, EPOLL_CTL_ADD, c->fd, &e) != 0)
 		die("epoll");
 	at.opened++;
@@ -382,42 +321,25 @@ open_next(struct connection *c)
 	open_connection(c);
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void
 report(double took)
 {
-	double p50 = 0, p99 = 0;
-
-	if (at.latencies > 0) {
-		qsort(at.latency, (size_t)at.latencies, sizeof at.latency[0], by_value);
-		p50 = at.latency[at.latencies / 2];
-		p99 = at.latency[at.latencies * 99 / 100];
-	}
 	printf("accepted=%ld failed=%ld connections=%ld seconds=%.4f per_second=%.1f p50_ms=%.3f p99_ms=%.3f\n", at.accepted,
-	    at.failed, at.finished, took, (double)(at.accepted > 0 ? at.accepted : at.finished) / took, p50 * 1e3, p99 * 1e3);
+	    at.failed, at.finished, took, (double)(at.accepted > 0 ? at.accepted : at.finished) / took,
+	    samples_at(&at.latency, 0.5) * 1e3, samples_at(&at.latency, 0.99) * 1e3);
 }
 
 static void
 parse_option(const char *text)
 {
-	static const struct { const char *name; long *value; } longs[] = {
-		{ "connections=", &at.connections }, { "messages=", &at.messages }, { "size=", &at.size },
-		{ "recipients=", &at.recipients }, { "pipeline=", &at.pipeline }, { "count=", &at.count }, { "churn=", &at.churn },
+	static const struct client_option longs[] = {
+		{ "connections", &at.connections }, { "messages", &at.messages }, { "size", &at.size }, { "recipients", &at.recipients },
+		{ "pipeline", &at.pipeline }, { "count", &at.count }, { "churn", &at.churn }, { NULL, NULL },
 	};
 	static const char *const modes[] = { "mode=send", "mode=handshake", "mode=resume", "mode=idle" };
 
-	for (size_t i = 0; i < sizeof longs / sizeof longs[0]; i++)
-		if (strncmp(text, longs[i].name, strlen(longs[i].name)) == 0) {
-			*longs[i].value = strtol(text + strlen(longs[i].name), NULL, 10);
-			return;
-		}
+	if (client_option(text, longs))
+		return;
 	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
 		if (strcmp(text, modes[i]) == 0) {
 			at.mode = (enum mode)i;
@@ -430,32 +352,17 @@ parse_option(const char *text)
 static void
 set_up(int argc, char **argv)
 {
-	unsigned char plain[512];
-	size_t n = 1;
-	char *colon = strchr(argv[4], ':');
-
 	for (int i = 6; i < argc; i++)
 		parse_option(argv[i]);
 	at.to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(argv[2], NULL, 10)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	at.host = argv[1];
 	at.from = argv[5];
-	at.tls = SSL_CTX_new(TLS_client_method());
-	if (at.tls == NULL || SSL_CTX_load_verify_locations(at.tls, argv[3], NULL) != 1 || colon == NULL)
-		die("CA file or login");
-	SSL_CTX_set_verify(at.tls, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_mode(at.tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	(void)SSL_CTX_set_session_cache_mode(at.tls, at.mode == MODE_RESUME ? SSL_SESS_CACHE_CLIENT : SSL_SESS_CACHE_OFF);
-	plain[0] = 0;
-	memcpy(plain + n, argv[4], (size_t)(colon - argv[4]));
-	n += (size_t)(colon - argv[4]);
-	plain[n++] = 0;
-	memcpy(plain + n, colon + 1, strlen(colon + 1));
-	n += strlen(colon + 1);
-	memcpy(at.auth, "AUTH PLAIN ", 11);
-	(void)EVP_EncodeBlock((unsigned char *)at.auth + 11, plain, (int)n);
-	(void)strcat(at.auth, "\r\n");
-	make_content();
+	at.tls = client_tls(argv[3]);
+	if (at.mode == MODE_RESUME)
+		(void)SSL_CTX_set_session_cache_mode(at.tls, SSL_SESS_CACHE_CLIENT);
+	client_auth_line(at.auth, argv[4]);
+	at.content = client_message(at.from, at.size, &at.content_len);
 	at.epoll = epoll_create1(EPOLL_CLOEXEC);
 }
 
@@ -470,7 +377,7 @@ main(int argc, char **argv)
 		return 64;
 	}
 	set_up(argc, argv);
-	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	start = client_now();
 	for (long i = 0; i < (at.mode == MODE_IDLE ? 8 : at.connections); i++)
 		open_next(NULL);
 	while (at.finished < wanted() && (at.mode != MODE_IDLE || at.held + at.failed < at.count)) {

@@ -138,7 +138,7 @@ struct front {
 	bool more;                              /* reading may bring something now */
 	bool sensitive;                         /* what was used may be an AUTH line */
 	bool moved;                             /* the conversation has come forward in this turn */
-	size_t high;                            /* octets of in that were in use since it was last clean */
+	size_t high, fed;                       /* octets of in that were in use since it was last clean; of commands used in this turn */
 	unsigned reads;
 	struct smtp_io io;
 	uint32_t again[FRONT_AGAIN_MAX];        /* sessions that used up their turn */

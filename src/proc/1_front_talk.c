@@ -3,6 +3,9 @@
 #include "proc/1_front_first.h"
 #include "proc/1_front_spend.h"
 
+/* Octets of commands: thousands fit into what one reading brings, and each wants its answer. */
+enum { PIECE = 1024, TURN = 4096 };
+
 /* ---- one call of the engine ---- */
 
 /* Content goes where 4_spool reads it, without a copy in between. */
@@ -45,13 +48,16 @@ static bool
 feed(struct front_session *s)
 {
 	struct span rest = { front.in.p + front.at, front.in.len - front.at };
-	bool content = talk_has_content(s);
+	bool content = talk_has_content(s), octets = s->smtp.state == SMTP_BODY || s->smtp.discard > 0;
 	enum smtp_want want;
 	size_t used;
 
 	step_begin(s);
-	want = smtp_server_feed(&s->smtp, rest, &used);
+	want = smtp_server_feed(&s->smtp, octets ? rest : span_head(rest, PIECE), &used);
+	if (used == 0 && want == SMTP_WANT_INPUT && !octets && rest.len > PIECE)
+		want = smtp_server_feed(&s->smtp, rest, &used);         /* a long line */
 	step_end(s);
+	front.fed += octets ? 0 : used;
 	front.at += used;
 	front.moved = has_moved(s, content, used) || front.moved;
 	front.hungry = used == 0 && want == SMTP_WANT_INPUT;
@@ -127,11 +133,11 @@ want_verdict(struct front_session *s)
 	return true;
 }
 
-/* This turn is used up: others wait. False when there is no place to remember it, then it goes on. */
+/* Others wait. False when there is no place to remember that this one is not through, then it goes on. */
 static bool
-turn_is_over(struct front_session *s)
+turn_ends(struct front_session *s)
 {
-	if (front.reads++ < FRONT_READS || front.agains == FRONT_AGAIN_MAX)
+	if (front.agains == FRONT_AGAIN_MAX)
 		return false;
 	front.again[front.agains++] = s->id;
 	(void)uv_idle_start(&front.idle, talk_go_on_all);
@@ -144,7 +150,7 @@ want_input(struct front_session *s)
 	if (s->out.p != NULL)
 		return false;           /* who does not read our replies is not read either */
 	if (!front.hungry && front.at < front.in.len)
-		return feed(s);
+		return front.fed < TURN || !turn_ends(s) ? feed(s) : false;
 	if (front.draining && talk_is_idle(s)) {
 		(void)smtp_server_end(&s->smtp, FAIL_SHUTDOWN);
 		return true;
@@ -155,7 +161,7 @@ want_input(struct front_session *s)
 		s->stalled = true;
 		return false;
 	}
-	return !turn_is_over(s) && wire_read(s);
+	return (front.reads++ < FRONT_READS || !turn_ends(s)) && wire_read(s);
 }
 
 /* Was the last reply the one to QUIT? */
@@ -226,6 +232,7 @@ turn_begin(struct front_session *s, bool more)
 	front.hungry = false;
 	front.more = more;
 	front.reads = 0;
+	front.fed = 0;
 }
 
 static void

@@ -52,13 +52,14 @@ on_closed(void *arg, struct channel *c)
 	auth_rest(f->auth);
 }
 
+/* exit() takes OpenSSL away from workers that still hash, and two must not write the same file. */
 void
 auth_rest(struct auth *a)
 {
 	for (const struct front *f = a->fronts; f != NULL; f = f->next)
 		if (f->channel != NULL)
 			return;
-	if (a->idle != NULL && !a->ledger.writing && !a->habits.writing)
+	if (a->idle != NULL && a->attempts == 0 && !a->writing && !a->ledger.writing && !a->habits.writing)
 		a->idle(a->arg);
 }
 
@@ -161,6 +162,7 @@ uses_written(uv_work_t *work, int status)
 	free((void *)(uintptr_t)a->note_text.p);
 	a->note_text = (struct span){ NULL, 0 };
 	a->writing = false;
+	auth_rest(a);
 }
 
 static void

@@ -129,7 +129,7 @@ struct auth {
 	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;
-	void (*idle)(void *arg);        /* no front is left, nothing is being written; may be NULL */
+	void (*idle)(void *arg);        /* no front is left, no worker works; may be NULL */
 	void (*broken)(void *arg, uint32_t slot);       /* this front has broken the order; may be NULL */
 	void (*alarm)(void *arg, const struct child_alarm *);   /* the operator should know; may be NULL */
 	void *arg;

@@ -37,10 +37,12 @@ static void
 closed(uv_handle_t *timer)
 {
 	struct attempt *a = timer->data;
+	struct auth *auth = a->auth;
 
-	a->auth->attempts--;
+	auth->attempts--;
 	wipe(a, sizeof *a);
 	free(a);
+	auth_rest(auth);
 }
 
 /* Once nobody holds it: no session, no worker. */

@@ -1,22 +1,18 @@
 """SIGKILL to every process in turn, at random moments, under load: what was acknowledged must arrive (5321-47, 5321-26)."""
-import itertools
 import os
 import pathlib
 import random
-import signal
-import smtplib
-import socket
 import sys
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from postern_server import postern  # noqa: E402
+from honest import Load, kill  # noqa: E402
 from sink import Sink  # noqa: E402
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
-CLIENTS = 6
 VICTIMS = ("front", "signer", "auth", "spool", "relay", "master")
 CONFIG = """
 relay = "smtp://127.0.0.1:{port}"
@@ -24,55 +20,6 @@ retry-first = "1 s"
 retry-max = "2 s"
 segment-size = "1 MiB"
 """
-
-
-class Client(smtplib.SMTP_SSL):
-    """Connects to loopback whatever the name, and verifies the name."""
-
-    def _get_socket(self, host, port, timeout):
-        return self.context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout), server_hostname=host)
-
-
-class Load:
-    """Clients that submit numbered messages for as long as they are let, and remember which were acknowledged."""
-
-    def __init__(self, server):
-        self.server, self.running = server, True
-        self.numbers = itertools.count()
-        self.acknowledged, self.unsure = set(), set()
-        self.context = server.context()
-        self.threads = [threading.Thread(target=self.submit, args=(n,), daemon=True) for n in range(CLIENTS)]
-        for thread in self.threads:
-            thread.start()
-
-    def message(self, number, size):
-        line = "abcdefghijklmnopqrstuvwxyz" * 2 + "\r\n"
-        return (f"From: <a@mail.example.org>\r\nTo: <b@example.net>\r\nSubject: {number}\r\nX-Number: {number}\r\n\r\n"
-                + line * (size // len(line) + 1)).encode()
-
-    def converse(self, client_number):
-        with Client(self.server.hostname, self.server.submissions, context=self.context, timeout=20,
-                    local_hostname="client.example.org") as smtp:
-            smtp.login(self.server.login, self.server.key)
-            while self.running:
-                number = f"{client_number}-{next(self.numbers)}"
-                self.unsure.add(number)
-                # Every fifth is larger than what a record holds inline, so that chunks and extents take part.
-                size = 150_000 if random.random() < 0.2 else 2000
-                smtp.sendmail("a@mail.example.org", ["b@example.net"], self.message(number, size))
-                self.acknowledged.add(number)
-
-    def submit(self, client_number):
-        while self.running:
-            try:
-                self.converse(client_number)
-            except (OSError, smtplib.SMTPException):
-                time.sleep(0.05)
-
-    def stop(self):
-        self.running = False
-        for thread in self.threads:
-            thread.join(30)
 
 
 class Operator(threading.Thread):
@@ -96,32 +43,6 @@ class Operator(threading.Thread):
             time.sleep(random.uniform(0, 0.3))
 
 
-def kill(server, victim):
-    if victim == "master":
-        server.process.kill()
-        server.process.wait()
-        server.start()
-        return
-    pids = [pid for name, pid in server.children().items() if name.startswith(victim)]
-    if pids:
-        try:
-            os.kill(random.choice(pids), signal.SIGKILL)
-        except ProcessLookupError:
-            pass        # it was between two lives
-
-
-def drain(acknowledged, sink):
-    """Long kills leave a long queue: wait as long as something arrives. What is missing in the end."""
-    missing, moved = acknowledged - set(sink.taken), time.monotonic()
-    while missing and time.monotonic() < moved + 60:
-        time.sleep(0.5)
-        left = acknowledged - set(sink.taken)
-        if len(left) < len(missing):
-            moved = time.monotonic()
-        missing = left
-    return missing
-
-
 def test_what_was_acknowledged_arrives(make_server, record_property):
     random.seed(SEED)
     sink = Sink()
@@ -139,7 +60,7 @@ def test_what_was_acknowledged_arrives(make_server, record_property):
     operator.running = False
     operator.join(60)
     assert operator.ask("release").returncode == 0
-    missing = drain(load.acknowledged, sink)
+    missing = load.missing(sink)
     duplicates = sum(n - 1 for n in sink.taken.values())
     words = (f"seed {SEED}, {ROUNDS * len(VICTIMS)} kills, {len(load.acknowledged)} acknowledged, {len(missing)} missing, "
              f"{duplicates} duplicates, {operator.done['hold']} held, {operator.done['release']} released")
@@ -149,4 +70,5 @@ def test_what_was_acknowledged_arrives(make_server, record_property):
     assert operator.done["hold"] and operator.done["release"], f"nothing was ever held: {words}"
     assert not missing, f"acknowledged and missing: {sorted(missing)[:10]} ({words})"
     assert not set(sink.taken) - load.unsure, "the sink got what nobody sent"
+    assert not load.permanent, f"a crash is no reason for a permanent refusal: {load.permanent[:5]}"
     assert server.stop() == 0

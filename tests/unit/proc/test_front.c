@@ -764,6 +764,54 @@ a_reload_drops_nobody(void **state)
 	front_bed_tell(&bed, MASTER_RELOAD, SPAN(""), -1);
 }
 
+/* 'a' or 'c', whichever the front makes 4_spool say next. */
+static char
+said_first(void)
+{
+	struct pollfd p = { bed.said, POLLIN, 0 };
+	char got = 0;
+
+	while (got != 'a' && got != 'c' && poll(&p, 1, 5000) == 1)
+		assert_int_equal(read(bed.said, &got, 1), 1);
+	return got;
+}
+
+/* regress/0102: thousands of commands that are there at once are not all answered before anybody else has a turn. */
+static void
+who_pipelines_thousands_waits_his_turn(void **state)
+{
+	enum { CHUNKS = 2600 };
+	static const char chunk[] = "BDAT 3\r\nx\r\n";
+	static char text[CHUNKS * (sizeof chunk - 1) + 100];
+	struct client greedy, other;
+	struct pollfd p = { bed.said, POLLIN, 0 };
+	size_t n = (size_t)snprintf(text, sizeof text, "BDAT 26\r\nFrom: user@example.org\r\n\r\n");
+	char c;
+
+	(void)state;
+	for (size_t i = 0; i < CHUNKS; i++, n += sizeof chunk - 1)
+		memcpy(text + n, chunk, sizeof chunk);
+	memcpy(text + n, "BDAT 0 LAST\r\n", sizeof "BDAT 0 LAST\r\n");
+	client_login(&greedy, &bed, "user");
+	client_login(&other, &bed, "user");
+	mail(&greedy, "user@example.org");
+	mail(&other, "user@example.org");
+	while (poll(&p, 1, 100) == 1)
+		assert_int_equal(read(bed.said, &c, 1), 1);
+	/* Both are there when it looks. */
+	assert_int_equal(kill(bed.front, SIGSTOP), 0);
+	client_send(&greedy, text);
+	client_send(&other, "RSET\r\n");
+	assert_int_equal(kill(bed.front, SIGCONT), 0);
+	assert_int_equal(said_first(), 'a');
+	assert_int_equal(client_reply(&other, 5000), 250);
+	for (size_t i = 0; i < CHUNKS + 2; i++)
+		assert_int_equal(client_reply(&greedy, 5000), 250);
+	free(stored(&(size_t){ 0 }));
+	quit(&greedy);
+	quit(&other);
+}
+
 /* SIGTERM: idle sessions hear 421, a transaction in progress is finished, then the process ends by itself. */
 static void
 draining_finishes_what_runs(void **state)
@@ -817,6 +865,7 @@ main(void)
 		cmocka_unit_test(an_auth_that_dies_over_it_is_451),
 		cmocka_unit_test(sessions_are_resumed),
 		cmocka_unit_test(a_reload_drops_nobody),
+		cmocka_unit_test(who_pipelines_thousands_waits_his_turn),
 		cmocka_unit_test(draining_finishes_what_runs),
 	};
 
