@@ -15,6 +15,15 @@
 
 enum { NODES = 512, DATA = 1 << 23, SEPARATOR = 16 };
 
+/* libmaxminddb 1.7.1 forgets 4.6 KiB of its own at one of the damages below. What os/country.c forgot would still be seen. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libmaxminddb.so\n";
+}
+
 /* ---- a writer ---- */
 
 struct writer {
