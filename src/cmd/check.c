@@ -171,7 +171,7 @@ command_check(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (!settings_read(&s, &why) || !settings_check(&s, &why)) {
+	if (!settings_read(&s, &why) || !settings_check(&s, &why) || !settings_check_country(&s, &why)) {
 		(void)fprintf(stderr, "postern check: %s\n", (const char *)words);
 		return EXIT_CONFIG;
 	}

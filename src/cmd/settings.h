@@ -38,6 +38,8 @@ enum settings_taken settings_option(struct settings *, int argc, char **argv, in
 bool settings_read(struct settings *, struct buf *why);
 /* Beyond the text: are the files there, readable, and as closed as they should be; can the state be written? */
 bool settings_check(const struct settings *, struct buf *why);
+/* What `postern serve` puts up with, saying so in the log: a country database that is none. */
+bool settings_check_country(const struct settings *, struct buf *why);
 /* "HOSTNAME localhost 127.0.0.1 ::1" for a certificate of our own. */
 void settings_names(const struct conf *, char out[CONF_TEXT_MAX + 64]);
 

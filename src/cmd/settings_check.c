@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/settings.h"
+#include "os/country.h"
 #include "proc/master.h"
 
 /* FILE:LINE: key "x": path: words */
@@ -113,4 +114,19 @@ settings_check(const struct settings *s, struct buf *why)
 	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
 	    check_writable(s, "state-dir", c->state_dir.p, why) && check_writable(s, "spool-dir", c->spool_dir.p, why) &&
 	    (c->relay.kind != CONF_RELAY_MAILDIR || check_writable(s, "relay", c->relay.directory.p, why));
+}
+
+bool
+settings_check_country(const struct settings *s, struct buf *why)
+{
+	const char *path = s->conf.country_database.p;
+	uint8_t words[400];
+	struct buf wrong = BUF_OVER(words);
+	struct country *c;
+
+	if (path[0] == '\0')
+		return true;
+	c = country_open(path, NULL, &wrong);
+	country_close(c);
+	return c != NULL || refuse(s, "country-database", path, (const char *)words, why);
 }

@@ -71,6 +71,7 @@ struct conf {
 	struct conf_text spool_dir;             /* default STATE/spool */
 	struct conf_text users_file;            /* default STATE/auth/users; written by `postern user` */
 	struct conf_text passwd_file;           /* imported crypt(3) hashes; empty: none */
+	struct conf_text country_database;      /* in MaxMind's format; empty: none */
 	struct conf_text control_socket;        /* for `postern queue`; default STATE/control */
 	struct conf_text alarm_command;         /* program that tells the operator; empty: none */
 	struct conf_text ledger_socket;         /* for `postern user attempts` and its kin; default STATE/ledger */

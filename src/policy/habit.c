@@ -85,7 +85,9 @@ look(const struct habit *h, const struct origin *o, uint64_t now)
 		.old_client = client != NULL && (client->home || (!settled && client->uses >= HABIT_FOUNDING_USES)),
 		.new_network = habit_place_of(h->network, HABIT_NETWORKS, o->network) == NULL,
 		.new_client = settled && !known(h->client, HABIT_CLIENTS, o->client),
-		.new_country = settled && o->country != 0 && !known(h->country, HABIT_COUNTRIES, o->country),
+		/* As long as no country is known at all, a database is new and not the country. */
+		.new_country = settled && o->country != 0 && habit_usual_country(h) != 0
+		    && !known(h->country, HABIT_COUNTRIES, o->country),
 		.many = many,
 		.bouncing = bounces(h, HABIT_BOUNCES, 2, 5),
 	};

@@ -35,6 +35,8 @@ void habit_note_strange(struct habit *, uint64_t network);
 uint32_t habit_strange_networks(const struct habit *);
 /* Recipients a day, as the words say it. */
 uint32_t habit_usual(const struct habit *);
+/* The country that it mostly sends from when at home; 0: none is known. */
+uint16_t habit_usual_country(const struct habit *);
 /* The operator says so. */
 void habit_make_home(struct habit *, uint64_t network);
 /* Has it any home at all? Before that, everything is new and says nothing. */

@@ -77,6 +77,17 @@ habit_make_home(struct habit *h, uint64_t network)
 	places_adopt(h->country, HABIT_COUNTRIES, h->day);
 }
 
+uint16_t
+habit_usual_country(const struct habit *h)
+{
+	const struct habit_place *most = NULL;
+
+	for (size_t i = 0; i < HABIT_COUNTRIES; i++)
+		if (h->country[i].home && (most == NULL || h->country[i].uses > most->uses))
+			most = &h->country[i];
+	return most == NULL ? 0 : (uint16_t)most->what;
+}
+
 static void
 places_forget(struct habit_place *list, size_t n, uint32_t day)
 {

@@ -46,13 +46,21 @@ put_networks(struct buf *b, const struct habit *h, const struct habit_view *v)
 	(void)(origin_format(v->origin->network, b) && buf_put_byte(b, ')'));
 }
 
-static void
-put_country(struct buf *b, const struct habit_view *v)
+/* From a file that may have been damaged in a way that nobody noticed. */
+static bool
+put_code(struct buf *b, uint16_t country)
 {
-	uint8_t letters[2] = { (uint8_t)(v->origin->country >> 8), (uint8_t)v->origin->country };
+	uint8_t letters[2] = { (uint8_t)(country >> 8), (uint8_t)country };
 
-	if (v->new_country && ascii_is_alpha(letters[0]) && ascii_is_alpha(letters[1]))
-		(void)(buf_put_text(b, ", from a new country (") && buf_put(b, (struct span){ letters, 2 }) && buf_put_byte(b, ')'));
+	return buf_put(b, ascii_is_alpha(letters[0]) && ascii_is_alpha(letters[1]) ? (struct span){ letters, 2 } : SPAN("??"));
+}
+
+static void
+put_country(struct buf *b, const struct habit *h, const struct habit_view *v)
+{
+	if (v->new_country)
+		(void)(buf_put_text(b, ", from a new country (") && put_code(b, v->origin->country) && buf_put_text(b, "; usual is ")
+		    && put_code(b, habit_usual_country(h)) && buf_put_byte(b, ')'));
 }
 
 static void
@@ -74,7 +82,7 @@ habit_say_strange(struct habit *h, const struct habit_view *v)
 	put_while(&b, v->now - h->strange_since);
 	(void)buf_put_text(&b, " from ");
 	put_networks(&b, h, v);
-	put_country(&b, v);
+	put_country(&b, h, v);
 	(void)buf_put_text(&b, v->new_client ? ", by a program never seen before" : "");
 	(void)buf_put_text(&b, v->bouncing ? ", many of them bounce" : "");
 	put_usual(&b, h);
@@ -88,7 +96,7 @@ habit_say_networks(struct habit *h, const struct habit_view *v)
 
 	(void)buf_put_text(&b, "logged in within a day from ");
 	put_networks(&b, h, v);
-	put_country(&b, v);
+	put_country(&b, h, v);
 	end(h, &b);
 }
 

@@ -172,8 +172,10 @@ keep_caged(struct conf *next, const struct conf *now)
 	if (!cage_fits(ROLE_AUTH, now, next)) {
 		keep("users-file", text_same(&next->users_file, &now->users_file));
 		keep("passwd-file", text_same(&next->passwd_file, &now->passwd_file));
+		keep("country-database", text_same(&next->country_database, &now->country_database));
 		next->users_file = now->users_file;
 		next->passwd_file = now->passwd_file;
+		next->country_database = now->country_database;
 	}
 	/* A process that may open no socket cannot begin to talk to the system log. */
 	keep("log-target", next->log_target == now->log_target);

@@ -3,7 +3,7 @@
  *
  * Reads from strangers  length-framed, order-checked requests of the fronts.
  * Secrets it holds      credential verifiers; a password for as long as it is being checked.
- * May                   read the users file and the passwd-file, write below STATE/auth (last-used, fake-salts, attempts, habits), hash on worker threads,
+ * May                   read the users file, the passwd-file and the country database, write below STATE/auth (last-used, fake-salts, attempts, habits), hash on worker threads,
  *                       accept on the ledger's socket (`postern user attempts`).
  *
  * Hashing never runs on the loop. Nothing here asks the network.
@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/country.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
 #include "proc/cage.h"
@@ -28,6 +29,7 @@ const struct cage auth_cage = {
 		{ CAGE_CONF(state_dir), "/auth", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(users_file), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_CONF(passwd_file), "", PROMISE_READ, CAGE_BESIDE },
+		{ CAGE_CONF(country_database), "", PROMISE_READ, CAGE_BESIDE },
 	},
 };
 
@@ -230,6 +232,7 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 		return NULL;
 	}
 	habits_open(a, conf);
+	countries_configure(a, conf);
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
@@ -245,6 +248,7 @@ auth_configure(struct auth *a, const struct conf *conf)
 {
 	take_settings(a, conf);
 	accounts_configure(&a->accounts, conf);
+	countries_configure(a, conf);
 }
 
 void
@@ -262,6 +266,7 @@ auth_handle_closed(uv_handle_t *handle)
 	accounts_close(&a->accounts);
 	ledger_free(a);
 	habits_free(a);
+	country_close(a->country);
 	free(a);
 }
 

@@ -126,6 +126,7 @@ struct auth {
 	struct control control;
 	struct ledger ledger;
 	struct habits habits;
+	struct country *country;        /* os/country.h; NULL: none */
 	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
 	bool writing;
@@ -147,6 +148,11 @@ void auth_rest(struct auth *);
 void auth_note_use(struct auth *, struct span login, struct span peer);
 /* For uv_close() of each handle in struct auth: the last one lets go of it all. handle->data is the auth. */
 void auth_handle_closed(uv_handle_t *);
+
+/* ---- where addresses are (3_auth_country.c) ---- */
+
+/* Opens country-database, or another one, or none; what cannot be opened is said in the log, and nothing changes. */
+void countries_configure(struct auth *, const struct conf *);
 
 /* ---- sessions and calls (3_auth_calls.c) ---- */
 

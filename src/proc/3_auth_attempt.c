@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "os/country.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
 
@@ -330,11 +331,15 @@ step(struct attempt *a, bool has_input, struct span input)
 
 /* A proxy that asks for others and does not say for whom is nowhere. */
 static struct origin
-origin_of(const char *peer, const struct auth_start *start)
+origin_of(const struct country *countries, const char *peer, const struct auth_start *start)
 {
-	bool proxy = (start->flags & AUTH_PEER_IS_PROXY) != 0;
+	struct origin o = { ORIGIN_UNKNOWN, origin_client(start->helo, start->mechanism), 0 };
 
-	return (struct origin){ proxy ? ORIGIN_UNKNOWN : origin_network(span_of(peer)), origin_client(start->helo, start->mechanism), 0 };
+	if (start->flags & AUTH_PEER_IS_PROXY)
+		return o;
+	o.network = origin_network(span_of(peer));
+	o.country = country_of(countries, peer);
+	return o;
 }
 
 static struct attempt *
@@ -354,7 +359,7 @@ make(struct front *f, struct session *s, const struct auth_start *start)
 	(void)uv_timer_init(f->auth->loop, &a->timer);
 	a->timer.data = a;
 	a->guesser.try.place = ledger_place(a->peer, (start->flags & AUTH_PEER_IS_PROXY) != 0);
-	s->origin = origin_of(a->peer, start);
+	s->origin = origin_of(f->auth->country, a->peer, start);
 	s->attempt = a;
 	f->auth->attempts++;
 	return a;

@@ -1,4 +1,5 @@
 /* What 3_auth has for strangers, as rows of docs/limits.md and of `postern check --explain`. 2_signer's page is here too: it has no other. */
+#include "os/country.h"
 #include "proc/2_signer.h"
 #include "proc/3_auth.h"
 #include "proc/ceilings.h"
@@ -26,6 +27,7 @@ static const struct limit proving[] = {
 	{ "sender keys with the workers", NULL, AUTH_CHEAP_MAX, LIMIT_COUNT, "server", "454 4.7.0" },
 	{ "networks, neighbourhoods and accounts in the ledger of wrong secrets", NULL, GUESS_SETS * GUESS_WAYS, LIMIT_COUNT, "level", "the least is forgotten" },
 	{ "logins whose habits are watched", NULL, HABITS_MAX, LIMIT_COUNT, "server", "further ones are not watched" },
+	{ "the country database", NULL, COUNTRY_FILE_MAX, LIMIT_OCTETS, "server", "not opened; countries are unknown" },
 	{ "commands that ask for the ledger at once", NULL, AUTH_CONTROLS, LIMIT_COUNT, "server", "closed" },
 	{ "sessions that have begun AUTH", "sessions-max", 0, LIMIT_COUNT, "front", "454 4.7.0" },
 };
@@ -42,6 +44,8 @@ auth_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "accounts", USERS_FILE_MAX, USERS_COPIES);
 	memory_add(m, "wrong secrets: the ledger, a copy to show, one to write", sizeof(struct guess), 3);
 	memory_add(m, "what logins usually do, and a copy to write", sizeof(struct habit_entry) + 2 * sizeof(void *), 2 * (uint64_t)HABITS_MAX);
+	if (c->country_database.p[0] != '\0')
+		memory_add(m, "the country database, mapped, and its successor", COUNTRY_FILE_MAX, 2);
 	memory_add(m, "last uses", sizeof(struct used_entry), USED_MAX);
 	memory_add(m, "what fronts have not read yet", CHANNEL_BACKLOG_MAX, fronts);
 	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts);

@@ -17,6 +17,7 @@ import time
 import pytest
 
 from conftest import POSTERN, ROOT, eventually, postern
+from mmdb import database
 
 ROOTED = os.geteuid() == 0
 SANITIZED = b"__asan_init" in pathlib.Path(POSTERN).read_bytes()
@@ -319,6 +320,27 @@ def test_another_maildir_takes_another_relay(make_server, tmp_path):
     one.await_mails()
     after = one.children()
     assert {n: p for n, p in after.items() if n != "relay:0"} == {n: p for n, p in before.items() if n != "relay:0"}
+    assert one.stop() == 0
+
+
+def test_the_country_database_is_read_from_within(make_server, people):
+    prefix, place = people
+    countries = place / "countries"
+    countries.mkdir()
+    countries.chmod(0o755)
+    file = countries / "a.mmdb"
+    file.write_bytes(database({"192.0.2.0/24": "DE"}))
+    one = make_server(sets=["sandbox=required", f"country-database={file}"])
+    one.state, one.maildir, one.ca = place / "state", place / "state" / "Maildir", place / "state" / "tls" / "ca.pem"
+    launch_within(prefix, one)
+    one.await_event("country-database", file=file)
+    assert_caged(one.children()["auth:0"])
+    (countries / "b.mmdb").write_bytes(database({"192.0.2.0/24": "AT", "2001:db8::/32": "CH"}))
+    (countries / "b.mmdb").replace(file)
+    one.hup()
+    one.await_event("country-database", count=2)
+    submit(one)
+    one.await_mails()
     assert one.stop() == 0
 
 

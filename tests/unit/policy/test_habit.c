@@ -180,6 +180,49 @@ many_networks_at_once(void **state)
 	assert_words(v, "logged in within a day from 31 networks");
 }
 
+static struct origin
+within(struct origin o, const char *country)
+{
+	o.country = (uint16_t)(country[0] << 8 | country[1]);
+	return o;
+}
+
+static void
+a_new_country_counts_and_is_named(void **state)
+{
+	struct habit h = { 0 };
+	struct origin home = within(from("192.0.2.7", "laptop"), "AT"), away = from("198.51.100.9", "laptop");
+	uint64_t now = settle(&h, home, 20);
+
+	(void)state;
+	/* At home a journey's mail from Germany counts once and a half, from Austria once. */
+	assert_int_equal(spend(&h, within(away, "AT"), 67, now).answer, HABIT_OK);
+	habit_unlock(&h, ORIGIN_UNKNOWN, now);
+	now += 3 * DAY;
+	assert_int_equal(spend(&h, home, 10, now).answer, HABIT_OK);
+	assert_words(spend(&h, within(away, "DE"), 67, now), "(198.51.100.0/24), from a new country (DE; usual is AT), usual is ");
+	assert_int_equal(h.step, HABIT_HELD);
+}
+
+/* The database is what is new. */
+static void
+countries_that_begin_later(void **state)
+{
+	struct habit h = { 0 };
+	struct origin home = from("192.0.2.7", "laptop"), away = within(from("198.51.100.9", "laptop"), "DE");
+	uint64_t now = settle(&h, home, 20);
+
+	(void)state;
+	assert_int_equal(spend(&h, away, 67, now).answer, HABIT_OK);
+	/* From home, too: and that is what the owner's country is learned from. */
+	assert_int_equal(spend(&h, within(home, "AT"), 1, now).answer, HABIT_OK);
+	assert_words(spend(&h, away, 34, now), "from a new country (DE; usual is AT)");
+	/* A database that is taken away again is no new country either. */
+	habit_unlock(&h, ORIGIN_UNKNOWN, now);
+	away.country = 0;
+	assert_int_equal(spend(&h, away, 67, now + 3 * DAY).answer, HABIT_OK);
+}
+
 static void
 nobody_flushes_a_home(void **state)
 {
@@ -275,7 +318,8 @@ main(void)
 		cmocka_unit_test(a_stranger_has_a_hundred), cmocka_unit_test(each_step_is_news_once),
 		cmocka_unit_test(slow_lets_one_pass_at_a_time), cmocka_unit_test(a_newsletter_from_home),
 		cmocka_unit_test(an_allowance_grows_with_the_past_and_a_limit_replaces_it), cmocka_unit_test(many_networks_at_once),
-		cmocka_unit_test(nobody_flushes_a_home), cmocka_unit_test(bounces_hold), cmocka_unit_test(on_this_machine_nothing_is_watched),
+		cmocka_unit_test(a_new_country_counts_and_is_named),
+		cmocka_unit_test(countries_that_begin_later), cmocka_unit_test(nobody_flushes_a_home), cmocka_unit_test(bounces_hold), cmocka_unit_test(on_this_machine_nothing_is_watched),
 		cmocka_unit_test(a_clock_that_jumps), cmocka_unit_test(kept_octet_for_octet),
 	};
 
