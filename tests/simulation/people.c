@@ -40,7 +40,10 @@ dice_hit(struct dice *d, double chance)
 static double
 normal(struct dice *d)
 {
-	return sqrt(-2 * log(unit(d))) * cos(6.283185307179586 * unit(d));
+	/* One after the other: compilers do not agree which factor comes first. */
+	double distance = sqrt(-2 * log(unit(d))), turn = unit(d);
+
+	return distance * cos(6.283185307179586 * turn);
 }
 
 static double
@@ -53,9 +56,9 @@ uint64_t
 dice_network(struct dice *d)
 {
 	/* Some network of 1.0.0.0 to 223.255.255.0. */
-	uint32_t prefix = (1 + dice_below(d, 223)) << 16 | dice_below(d, 65536);
+	uint32_t first = 1 + dice_below(d, 223), rest = dice_below(d, 65536);
 
-	return UINT64_C(4) << 56 | (uint64_t)prefix << 24;
+	return UINT64_C(4) << 56 | (uint64_t)(first << 16 | rest) << 24;
 }
 
 /* ---- persons ---- */
@@ -104,8 +107,11 @@ some_pool(struct dice *d, uint64_t *list, size_t n)
 
 	for (size_t i = 0; i < BLOCKS; i++)
 		block[i] = dice_network(d) & ~(UINT64_C(0xff) << 24);
-	for (size_t i = 0; i < n; i++)
-		list[i] = block[dice_below(d, BLOCKS)] | (uint64_t)dice_below(d, 256) << 24;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t in = block[dice_below(d, BLOCKS)];
+
+		list[i] = in | (uint64_t)dice_below(d, 256) << 24;
+	}
 }
 
 void
