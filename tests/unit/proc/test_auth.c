@@ -22,6 +22,7 @@ struct seen {
 	bool closed;
 	unsigned frames, busy, refused;
 	unsigned accused;               /* slot + 1 */
+	unsigned idle;
 	uint16_t type;
 	uint32_t session;
 	uint8_t body[10000];
@@ -882,6 +883,53 @@ spending_has_its_order(void **state)
 }
 
 static void
+on_idle(void *arg)
+{
+	struct fixture *x = arg;
+
+	x->seen.idle++;
+}
+
+/* 0130: told to finish, while an answer to AUTH_SPEND is still being delayed for a session that has gone. */
+static void
+a_delayed_answer_does_not_keep_it_from_ending(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_spend m = { 5, 0 };
+	uint64_t start;
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 85).fail, OK);
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	spin(x, 20);
+	assert_string_equal(told.event, "slowed");
+	x->auth->idle = on_idle;
+	channel_close(x->front);
+	x->front = NULL;
+	start = ms();
+	while (x->seen.idle == 0 && ms() - start < HABIT_DELAY_MS / 4)
+		spin(x, 1);
+	assert_true(x->seen.idle > 0);
+	connect_front(x);
+}
+
+/* 0130: a front that breaks the order may be the last one too. */
+static void
+a_broken_front_is_no_reason_to_stay(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t start = ms();
+
+	x->auth->idle = on_idle;
+	assert_true(channel_send_octets(x->front, AUTH_CANCEL, 1, SPAN("")));
+	while (x->seen.idle == 0 && ms() - start < 2000)
+		spin(x, 1);
+	assert_int_equal(x->seen.accused, 1);
+	assert_true(x->seen.idle > 0);
+	connect_front(x);
+}
+
+static void
 an_idle_session_is_small(void **state)
 {
 	(void)state;
@@ -900,7 +948,8 @@ main(void)
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(habits_outlive_a_restart),
-		TEST(spending_has_its_order),
+		TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
+		TEST(a_broken_front_is_no_reason_to_stay),
 		cmocka_unit_test(an_idle_session_is_small),
 	};
 
