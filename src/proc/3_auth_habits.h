@@ -62,6 +62,8 @@ void habits_write_now(struct auth *);
 enum fail habits_login(struct auth *, struct span login, const struct origin *);
 bool habits_locked(const struct auth *, struct span login, const struct origin *);
 bool answer_spend(struct front *, struct session *, struct span body);
+/* The session ends: nobody waits for its answer any more. */
+void spend_abandon(struct session *);
 /* What became of a principal's recipients. */
 void habits_outcome(struct auth *, const struct guard_outcome *);
 /* 4_spool is there again: what it was not told. */

@@ -202,7 +202,7 @@ judge(struct auth *a, const struct session *s, uint32_t rcpts)
 struct late {
 	uv_timer_t timer;
 	struct front *front;
-	uint32_t session;
+	struct session *session;        /* NULL: it is over */
 };
 
 static void
@@ -217,23 +217,32 @@ static void
 late_closed(uv_handle_t *timer)
 {
 	struct late *l = timer->data;
+	struct auth *a = l->front->auth;
 
-	l->front->auth->attempts--;
+	a->attempts--;
 	free(l);
+	auth_rest(a);
+}
+
+void
+spend_abandon(struct session *s)
+{
+	struct late *l = s->spending;
+
+	if (l == NULL)
+		return;
+	s->spending = NULL;
+	l->session = NULL;
+	uv_close((uv_handle_t *)&l->timer, late_closed);
 }
 
 static void
 on_late(uv_timer_t *timer)
 {
 	struct late *l = timer->data;
-	struct session *s = front_find(l->front, l->session);
 
-	/* The session may be over, and even its number taken by another, which does not wait. */
-	if (s != NULL && s->spending) {
-		s->spending = false;
-		send_spent(l->front, s->id, OK, false);
-	}
-	uv_close((uv_handle_t *)timer, late_closed);
+	send_spent(l->front, l->session->id, OK, false);
+	spend_abandon(l->session);
 }
 
 static bool
@@ -246,9 +255,9 @@ answer_late(struct front *f, struct session *s, uint32_t ms)
 	(void)uv_timer_init(f->auth->loop, &l->timer);
 	l->timer.data = l;
 	l->front = f;
-	l->session = s->id;
+	l->session = s;
 	f->auth->attempts++;    /* auth_close() waits for it */
-	s->spending = true;
+	s->spending = l;
 	(void)uv_timer_start(&l->timer, on_late, ms, 0);
 	return true;
 }
@@ -259,7 +268,7 @@ answer_spend(struct front *f, struct session *s, struct span body)
 	struct auth_spend m;
 	struct habit_verdict v;
 
-	if (!fields_parse(auth_spend_layout, body, &m) || m.rcpts == 0 || s->spending)
+	if (!fields_parse(auth_spend_layout, body, &m) || m.rcpts == 0 || s->spending != NULL)
 		return false;
 	accounts_refresh(&f->auth->accounts, uv_now(f->auth->loop));
 	v = judge(f->auth, s, m.rcpts);
