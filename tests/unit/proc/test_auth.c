@@ -818,6 +818,37 @@ a_spool_that_was_away_is_told_later(void **state)
 	(void)uv_run(&x->loop, UV_RUN_NOWAIT);
 }
 
+/* 0133: it was sent to a 4_spool that died before it had read it. */
+static void
+a_hold_outlives_its_spool(void **state)
+{
+	struct fixture *x = *state;
+	struct channel *spool;
+	int fd[2];
+
+	assert_true(channel_pair(fd));
+	auth_add_spool(x->auth, fd[0]);
+	watch(x);
+	assert_int_equal(spend(x, 1, 101).hold, 1);
+	spin(x, 20);
+	(void)close(fd[1]);
+	spin(x, 20);
+	assert_null(x->auth->spool);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	assert_int_equal(told.notices, 0);
+	channel_close(spool);
+	spin(x, 20);
+	/* What was let go meanwhile is not held again. */
+	habit_unlock(&habits_find(&x->auth->habits, SPAN("alice/laptop"))->habit, ORIGIN_UNKNOWN, 1);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	channel_close(spool);
+	spin(x, 20);
+}
+
 static void
 reopen(struct fixture *x)
 {
@@ -947,7 +978,8 @@ main(void)
 		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
-		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(habits_outlive_a_restart),
+		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
+		TEST(habits_outlive_a_restart),
 		TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
 		TEST(a_broken_front_is_no_reason_to_stay),
 		cmocka_unit_test(an_idle_session_is_small),
