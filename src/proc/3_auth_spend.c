@@ -119,14 +119,22 @@ tell_owner(struct auth *a, const struct habit_entry *e)
 
 /* What is already queued waits too, unless it is only slow. */
 static void
+send_hold(struct auth *a, const struct habit_entry *e)
+{
+	const struct guard_hold m = { span_of(e->login), { e->habit.words, e->habit.words_len } };
+
+	if (e->habit.step >= HABIT_HELD)
+		(void)channel_send(a->spool, GUARD_HOLD, 0, guard_hold_layout, &m);
+}
+
+static void
 tell_spool(struct auth *a, struct habit_entry *e)
 {
 	e->untold = a->spool == NULL;
 	if (e->untold)
 		return;         /* told when it is there again */
-	if (e->habit.step >= HABIT_HELD)
-		(void)channel_send(a->spool, GUARD_HOLD, 0, guard_hold_layout, 
-		    &(struct guard_hold){ span_of(e->login), { e->habit.words, e->habit.words_len } });
+	e->told = uv_now(a->loop);
+	send_hold(a, e);
 	tell_owner(a, e);
 }
 
@@ -294,9 +302,14 @@ habits_outcome(struct auth *a, const struct guard_outcome *m)
 void
 habits_tell(struct auth *a)
 {
-	for (size_t i = 0; i < a->habits.slots; i++)
-		if (a->habits.slot[i] != NULL && a->habits.slot[i]->untold)
-			tell_spool(a, a->habits.slot[i]);
+	for (size_t i = 0; i < a->habits.slots; i++) {
+		struct habit_entry *e = a->habits.slot[i];
+
+		if (e != NULL && e->untold)
+			tell_spool(a, e);
+		else if (e != NULL && e->told != 0 && uv_now(a->loop) - e->told < HABITS_DOUBT_MS)
+			send_hold(a, e);
+	}
 }
 
 /* ---- `postern user locks` and `unlock` ---- */
