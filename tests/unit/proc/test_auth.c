@@ -526,6 +526,26 @@ a_spray_is_an_alarm(void **state)
 	assert_true(looked < 10);
 }
 
+/* 0134: 0_master's alarms are counted by the hour, and those of stolen logins share them. */
+static void
+sprays_do_not_use_up_the_alarms(void **state)
+{
+	struct fixture *x = *state;
+	unsigned sprays = 0;
+
+	x->auth->pause_ms = 1;
+	x->auth->alarm = on_alarm;
+	x->auth->arg = &sprays;
+	for (uint32_t i = 0; i < 30; i++) {
+		char login[16], secret[16];
+
+		(void)snprintf(login, sizeof login, "user%u", i);
+		(void)snprintf(secret, sizeof secret, "Summer%u!", i / 5);
+		(void)guess_from(x, 10 + i, 100 + i, login, secret, 0);
+	}
+	assert_int_equal(sprays, 1);
+}
+
 /* ---- order ---- */
 
 static void
@@ -975,7 +995,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
-		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm),
+		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
