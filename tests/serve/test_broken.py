@@ -170,7 +170,7 @@ def test_a_front_accuses_nobody(make_server):
     with socket.socket(fileno=copy) as taken:
         for role in range(7):
             for slot in range(2):
-                taken.sendall(frame(22, 0, struct.pack("<II", role, slot)))     # CHILD_PEER_BROKEN
+                taken.sendall(frame(22, 0, struct.pack("<III", role, slot, 1)))     # CHILD_PEER_BROKEN
         login_works = one.add_key()
         assert login_works
         with login(one) as client:
