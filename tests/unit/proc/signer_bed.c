@@ -126,7 +126,7 @@ int
 signer_bed_front(struct signer_bed *b, uint32_t slot)
 {
 	struct master_peer peer = { ROLE_FRONT, slot, 1 };
-	uint8_t body[8];
+	uint8_t body[12];
 	struct buf m = BUF_OVER(body);
 	int fd[2];
 
