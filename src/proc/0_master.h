@@ -55,6 +55,7 @@ struct worker {
 	bool ending;                    /* we have killed it, with words in the log */
 	bool ready;                     /* this one has said so */
 	bool was_ready;                 /* one of them has */
+	uint32_t life;                  /* how many there have been */
 	unsigned unconfirmed;           /* 2_signer: RELOADs that it has not yet said READY to */
 	unsigned unanswered;            /* pulses since the ping that it has not answered; 0: none is out */
 };

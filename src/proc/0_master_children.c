@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +12,8 @@
 #include "proc/0_master.h"
 
 enum { ENVIRONMENT_MAX = 256 };
+
+static_assert((int)FRONTS_MAX <= (int)PEERS_SLOTS_MAX, "every front can be accused");
 
 /* Which processes talk to which: both ends of a new channel are handed out whenever one of the two starts. */
 static const enum role talk[][2] = {
@@ -131,7 +134,7 @@ send_password(struct worker *w)
 static void
 introduce(struct worker *a, struct worker *b)
 {
-	struct master_peer to_a = { b->role, b->slot }, to_b = { a->role, a->slot };
+	struct master_peer to_a = { b->role, b->slot, b->life }, to_b = { a->role, a->slot, a->life };
 	int fd[2];
 
 	if (!channel_pair(fd)) {
@@ -250,8 +253,8 @@ end_broken(struct worker *accuser, struct span body)
 	for (size_t i = 0; i < m->workers; i++) {
 		struct worker *w = &m->worker[i];
 
-		/* One that is not ready has not talked to anybody: what is meant is the one before it. */
-		if (w->role != peer.role || w->slot != peer.slot || !w->ready || w->ending)
+		/* It may be the one before it that is meant: the accuser has stood still, and only now looked. */
+		if (w->role != peer.role || w->slot != peer.slot || w->life != peer.life || !w->ready || w->ending)
 			continue;
 		w->ending = true;
 		log_begin(&l, LOG_FAULT, "child-broken");
@@ -429,6 +432,7 @@ master_child_begin(struct worker *w)
 	w->started = uv_now(&w->master->loop);
 	w->unconfirmed = w->unanswered = 0;
 	w->ending = false;
+	w->life++;
 	error = spawn(w, fd[1]);
 	(void)close(fd[1]);
 	w->running = error == 0;

@@ -291,7 +291,7 @@ auth_close(struct auth *a)
 
 /* ---- what 0_master says ---- */
 
-enum { PENDING_MAX = 64 };
+enum { PENDING_MAX = 128 };     /* every front, and 4_spool; with room for those that begin again meanwhile */
 
 static struct {
 	struct child child;

@@ -34,17 +34,18 @@ enum {
 enum phase { PHASE_FRESH, PHASE_PROVING, PHASE_WAITING, PHASE_PROVED };
 
 struct attempt;
+struct late;
 
 /* An idle authenticated session costs this and its login: under 100 octets. */
 struct session {
 	struct session *next;           /* in the bucket */
 	struct attempt *attempt;        /* PROVING and WAITING only */
 	char *login;                    /* PROVED only; "alice" or "alice/laptop" */
+	struct late *spending;          /* the answer to SPEND, while it is delayed */
 	struct origin origin;           /* from AUTH_START on */
 	uint32_t id;
 	uint8_t phase;
 	uint8_t failures;
-	bool spending;                  /* SPEND is not answered yet */
 };
 
 struct front {

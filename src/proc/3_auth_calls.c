@@ -80,6 +80,7 @@ static void
 drop_session(struct session *s)
 {
 	attempt_abandon(s);
+	spend_abandon(s);
 	free(s->login);
 	free(s);
 }
@@ -124,6 +125,7 @@ front_broken(struct front *f, uint16_t type, const char *why)
 	front_end(f);
 	if (f->auth->broken != NULL)
 		f->auth->broken(f->auth->arg, f->slot);
+	auth_rest(f->auth);
 }
 
 /* ---- what a front may ask, and when ---- */

@@ -70,15 +70,22 @@ ledger_passed(struct auth *a, const struct guesser *g)
 static void
 say_spray(struct auth *a, const char *peer)
 {
-	uint8_t words[200];
+	uint64_t now = uv_now(a->loop);
+	uint8_t words[250];
 	struct buf b = BUF_OVER(words);
 	struct child_alarm alarm = { .event = SPAN_INIT("spray") };
 
+	a->ledger.sprays++;
+	if (a->alarm == NULL || (a->ledger.sprayed != 0 && now - a->ledger.sprayed < AUTH_SPRAY_MS))
+		return;
+	if (a->ledger.sprays > 1)
+		(void)(buf_put_u64(&b, a->ledger.sprays - 1) && buf_put_text(&b, " others before it, and now "));
 	(void)(buf_put_text(&b, "one wrong secret is tried on many accounts, the last time from ") && buf_put_text(&b, peer)
 	    && buf_put_text(&b, "; networks that go on are refused early"));
 	alarm.words = buf_span(&b);
-	if (a->alarm != NULL)
-		a->alarm(a->arg, &alarm);
+	a->ledger.sprayed = now;
+	a->ledger.sprays = 0;
+	a->alarm(a->arg, &alarm);
 }
 
 static void

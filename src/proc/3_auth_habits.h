@@ -16,6 +16,7 @@
 enum {
 	HABITS_MAX = 65536,             /* logins that are watched */
 	HABITS_MS = 10000,              /* between two writes of what they usually do */
+	HABITS_DOUBT_MS = 120 * 1000,   /* a hold of so long ago may never have reached the disk: the master lets 4_spool hang for a minute */
 	HABITS_PATH_MAX = 512,
 };
 
@@ -28,6 +29,7 @@ struct session;
 struct habit_entry {
 	struct habit habit;
 	bool untold;                    /* 4_spool was away when its step changed */
+	uint64_t told;                  /* ms of the loop's clock: 4_spool was told of its step; 0: never */
 	char login[SASL_LOGIN_MAX + 1];
 };
 
@@ -62,9 +64,11 @@ void habits_write_now(struct auth *);
 enum fail habits_login(struct auth *, struct span login, const struct origin *);
 bool habits_locked(const struct auth *, struct span login, const struct origin *);
 bool answer_spend(struct front *, struct session *, struct span body);
+/* The session ends: nobody waits for its answer any more. */
+void spend_abandon(struct session *);
 /* What became of a principal's recipients. */
 void habits_outcome(struct auth *, const struct guard_outcome *);
-/* 4_spool is there again: what it was not told. */
+/* 4_spool is there again: what it was not told, and what the one before may not have lived to write. */
 void habits_tell(struct auth *);
 /* `postern user locks` and `unlock`; false: the asker is broken. */
 bool ledger_locks(struct auth *, struct channel *, const struct frame *);

@@ -17,6 +17,7 @@ enum {
 	AUTH_CONTROLS = 8,              /* commands that ask at once */
 	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
 	AUTH_SAY_MS = 1000,             /* between two lines that say who was refused unseen */
+	AUTH_SPRAY_MS = 600 * 1000,     /* between two alarms of sprays: 0_master runs so many an hour, and stolen logins need theirs */
 	LEDGER_PATH_MAX = 512,
 };
 
@@ -38,6 +39,8 @@ struct ledger {
 	bool writing, failing;
 	bool stale;                     /* the last write came to nothing */
 	struct { uint64_t when; uint32_t unsaid; } said[LEDGER_CASES];  /* ms of the loop's clock: the last line; cases since */
+	uint64_t sprayed;               /* ms of the loop's clock: the last alarm of a spray; 0: none */
+	uint32_t sprays;                /* since */
 	char file[LEDGER_PATH_MAX], aside[LEDGER_PATH_MAX], fresh[LEDGER_PATH_MAX];
 };
 

@@ -119,14 +119,22 @@ tell_owner(struct auth *a, const struct habit_entry *e)
 
 /* What is already queued waits too, unless it is only slow. */
 static void
+send_hold(struct auth *a, const struct habit_entry *e)
+{
+	const struct guard_hold m = { span_of(e->login), { e->habit.words, e->habit.words_len } };
+
+	if (e->habit.step >= HABIT_HELD)
+		(void)channel_send(a->spool, GUARD_HOLD, 0, guard_hold_layout, &m);
+}
+
+static void
 tell_spool(struct auth *a, struct habit_entry *e)
 {
 	e->untold = a->spool == NULL;
 	if (e->untold)
 		return;         /* told when it is there again */
-	if (e->habit.step >= HABIT_HELD)
-		(void)channel_send(a->spool, GUARD_HOLD, 0, guard_hold_layout, 
-		    &(struct guard_hold){ span_of(e->login), { e->habit.words, e->habit.words_len } });
+	e->told = uv_now(a->loop);
+	send_hold(a, e);
 	tell_owner(a, e);
 }
 
@@ -202,7 +210,7 @@ judge(struct auth *a, const struct session *s, uint32_t rcpts)
 struct late {
 	uv_timer_t timer;
 	struct front *front;
-	uint32_t session;
+	struct session *session;        /* NULL: it is over */
 };
 
 static void
@@ -217,23 +225,32 @@ static void
 late_closed(uv_handle_t *timer)
 {
 	struct late *l = timer->data;
+	struct auth *a = l->front->auth;
 
-	l->front->auth->attempts--;
+	a->attempts--;
 	free(l);
+	auth_rest(a);
+}
+
+void
+spend_abandon(struct session *s)
+{
+	struct late *l = s->spending;
+
+	if (l == NULL)
+		return;
+	s->spending = NULL;
+	l->session = NULL;
+	uv_close((uv_handle_t *)&l->timer, late_closed);
 }
 
 static void
 on_late(uv_timer_t *timer)
 {
 	struct late *l = timer->data;
-	struct session *s = front_find(l->front, l->session);
 
-	/* The session may be over, and even its number taken by another, which does not wait. */
-	if (s != NULL && s->spending) {
-		s->spending = false;
-		send_spent(l->front, s->id, OK, false);
-	}
-	uv_close((uv_handle_t *)timer, late_closed);
+	send_spent(l->front, l->session->id, OK, false);
+	spend_abandon(l->session);
 }
 
 static bool
@@ -246,9 +263,9 @@ answer_late(struct front *f, struct session *s, uint32_t ms)
 	(void)uv_timer_init(f->auth->loop, &l->timer);
 	l->timer.data = l;
 	l->front = f;
-	l->session = s->id;
+	l->session = s;
 	f->auth->attempts++;    /* auth_close() waits for it */
-	s->spending = true;
+	s->spending = l;
 	(void)uv_timer_start(&l->timer, on_late, ms, 0);
 	return true;
 }
@@ -259,7 +276,7 @@ answer_spend(struct front *f, struct session *s, struct span body)
 	struct auth_spend m;
 	struct habit_verdict v;
 
-	if (!fields_parse(auth_spend_layout, body, &m) || m.rcpts == 0 || s->spending)
+	if (!fields_parse(auth_spend_layout, body, &m) || m.rcpts == 0 || s->spending != NULL)
 		return false;
 	accounts_refresh(&f->auth->accounts, uv_now(f->auth->loop));
 	v = judge(f->auth, s, m.rcpts);
@@ -285,9 +302,14 @@ habits_outcome(struct auth *a, const struct guard_outcome *m)
 void
 habits_tell(struct auth *a)
 {
-	for (size_t i = 0; i < a->habits.slots; i++)
-		if (a->habits.slot[i] != NULL && a->habits.slot[i]->untold)
-			tell_spool(a, a->habits.slot[i]);
+	for (size_t i = 0; i < a->habits.slots; i++) {
+		struct habit_entry *e = a->habits.slot[i];
+
+		if (e != NULL && e->untold)
+			tell_spool(a, e);
+		else if (e != NULL && e->told != 0 && uv_now(a->loop) - e->told < HABITS_DOUBT_MS)
+			send_hold(a, e);
+	}
 }
 
 /* ---- `postern user locks` and `unlock` ---- */

@@ -19,6 +19,7 @@ static struct {
 	const struct child_handler *handler;
 	void *arg;
 	struct conf staged;
+	uint32_t life[ROLE_MAX][PEERS_SLOTS_MAX];       /* of those we talk to */
 	bool has_staged, going, draining, failed, uncaged;
 } me;
 
@@ -98,12 +99,15 @@ on_peer(const struct frame *f)
 {
 	struct master_peer m;
 
-	if (f->fd == -1 || !fields_parse(master_peer_layout, f->body, &m) || m.role >= ROLE_MAX)
+	if (f->fd == -1 || !fields_parse(master_peer_layout, f->body, &m) || m.role >= ROLE_MAX) {
 		refuse("peer malformed");
-	else if (me.handler->peer != NULL)
+	} else if (me.handler->peer != NULL && m.slot < PEERS_SLOTS_MAX) {
+		/* From here on the one before it is no longer heard. */
+		me.life[m.role][m.slot] = m.life;
 		me.handler->peer(me.arg, (enum role)m.role, m.slot, f->fd);
-	else
+	} else {
 		(void)close(f->fd);
+	}
 }
 
 static void
@@ -248,7 +252,7 @@ child_ready(struct child *child)
 void
 child_accuse(struct child *child, enum role role, uint32_t slot)
 {
-	struct master_peer peer = { role, slot };
+	struct master_peer peer = { role, slot, slot < PEERS_SLOTS_MAX ? me.life[role][slot] : 0 };
 
 	if (child->master != NULL)
 		(void)channel_send(child->master, CHILD_PEER_BROKEN, 0, master_peer_layout, &peer);

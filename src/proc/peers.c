@@ -48,6 +48,7 @@ const struct layout master_listen_layout = LAYOUT(master_listen_fields);
 static const struct field master_peer_fields[] = {
 	FIELD_OF_U32(struct master_peer, role),
 	FIELD_OF_U32(struct master_peer, slot),
+	FIELD_OF_U32(struct master_peer, life),
 };
 const struct layout master_peer_layout = LAYOUT(master_peer_fields);
 

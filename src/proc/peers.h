@@ -12,7 +12,7 @@
 #include "os/channel.h"
 
 /* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
-enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4 };
+enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64 };
 
 enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MAX };
 /* "front", "auth", ... */
@@ -112,7 +112,7 @@ bool message_is_secret(uint16_t type);
 struct master_certificate { uint32_t index; struct span chain, key; };
 struct master_listen { uint32_t service; struct span address; uint32_t port; };    /* enum conf_service; 99: control socket */
 enum { MASTER_LISTEN_CONTROL = 99, MASTER_LISTEN_LEDGER = 98 };
-struct master_peer { uint32_t role, slot; };
+struct master_peer { uint32_t role, slot, life; };      /* life: counts those that had the slot, so that none is taken for the next */
 struct child_alarm { struct span event, login, words; };        /* event: "slowed", "held", "locked", "spray" */
 
 struct sign_ask {

@@ -89,7 +89,8 @@ write_part(struct batch *b, const struct part *part)
 	const struct disk *disk = b->journal->disk;
 	size_t done = 0;
 
-	if (part->segment->fd == -1 && (!sync_segment(b, part->before) || !open_segment(b, part->segment)))
+	/* Not only before the open: a batch that was taken back has written its part of the segment before anew. */
+	if (!sync_segment(b, part->before) || (part->segment->fd == -1 && !open_segment(b, part->segment)))
 		return false;
 	while (done < part->len) {
 		ssize_t n = disk->pwrite(disk->arg, part->segment->fd, b->mem.p + part->from + done, part->len - done,

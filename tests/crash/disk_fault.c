@@ -23,6 +23,7 @@ static struct file {
 	char name[NAME];
 	ino_t inode;
 	off_t synced;           /* octets that fdatasync has covered */
+	off_t from, to;         /* written since; from < synced where zeros had been filled in ahead. to 0: nothing */
 	bool named;             /* its name was synced */
 	bool removed;           /* unlinked, and that is not synced */
 } files[FILES];
@@ -63,14 +64,52 @@ file_opened(const char *name, int fd)
 		f->inode = st.st_ino;
 }
 
+static struct file *
+file_of(int fd, struct stat *st)
+{
+	for (size_t i = 0; fstat(fd, st) == 0 && i < file_count; i++)
+		if (files[i].inode == st->st_ino)
+			return &files[i];
+	return NULL;
+}
+
 static void
 file_synced(int fd)
 {
 	struct stat st;
+	struct file *f = file_of(fd, &st);
 
-	for (size_t i = 0; fstat(fd, &st) == 0 && i < file_count; i++)
-		if (files[i].inode == st.st_ino)
-			files[i].synced = st.st_size;
+	if (f == NULL)
+		return;
+	f->synced = st.st_size;
+	f->from = f->to = 0;
+}
+
+static void
+file_written(int fd, off_t at, size_t n)
+{
+	struct stat st;
+	struct file *f = file_of(fd, &st);
+
+	if (f == NULL)
+		return;
+	f->from = f->to == 0 || at < f->from ? at : f->from;
+	f->to = at + (off_t)n > f->to ? at + (off_t)n : f->to;
+}
+
+/* What comes to stand there again is as new as if it had never been. */
+static void
+file_cut(int fd, off_t size)
+{
+	struct stat st;
+	struct file *f = file_of(fd, &st);
+
+	if (f == NULL)
+		return;
+	f->synced = f->synced < size ? f->synced : size;
+	f->to = f->to < size ? f->to : size;
+	if (f->from >= f->to)
+		f->from = f->to = 0;
 }
 
 /* The names of all files as they are now are on the disk. */
@@ -91,12 +130,25 @@ names_synced(int dirfd)
 	}
 }
 
+/* Of what was written and not synced the last part is gone; where the file was there already, its zeros are back. */
+static void
+lose_octets(const char *path, const struct file *f, unsigned percent)
+{
+	off_t end = f->to == 0 ? f->synced : f->from + (f->to - f->from) * percent / 100;
+	off_t size = end > f->synced ? end : f->synced;
+	struct stat st;
+
+	if (f->to == 0 || stat(path, &st) != 0)
+		return;
+	if (st.st_size > end && (truncate(path, end) != 0 || (size > end && truncate(path, size) != 0)))
+		abort();
+}
+
 void
 disk_fault_power_cut(const char *directory, unsigned percent)
 {
 	for (size_t i = 0; i < file_count; i++) {
 		char path[PATH], gone[PATH];
-		struct stat st;
 
 		(void)snprintf(path, sizeof path, "%s/%.63s", directory, files[i].name);
 		(void)snprintf(gone, sizeof gone, "%s/%.63s.gone", directory, files[i].name);
@@ -104,9 +156,7 @@ disk_fault_power_cut(const char *directory, unsigned percent)
 			(void)rename(gone, path);
 		else if (!files[i].named)
 			(void)unlink(path);
-		if (stat(path, &st) == 0 && st.st_size > files[i].synced
-		    && truncate(path, files[i].synced + (st.st_size - files[i].synced) * percent / 100) != 0)
-			abort();
+		lose_octets(path, &files[i], percent);
 	}
 	disk_fault_forget();
 }
@@ -181,6 +231,7 @@ fault_pwrite(void *arg, int fd, const void *p, size_t n, off_t at)
 		return -1;
 	case STEP_HALF:
 		(void)disk_linux.pwrite(arg, fd, p, n / 2, at);
+		file_written(fd, at, n / 2);
 		disk_fault.stopped = true;
 		errno = EIO;
 		return -1;
@@ -189,6 +240,7 @@ fault_pwrite(void *arg, int fd, const void *p, size_t n, off_t at)
 	}
 	if (disk_linux.pwrite(arg, fd, p, n, at) != (ssize_t)n)
 		return -1;
+	file_written(fd, at, n);
 	return after(CALL_PWRITE, 0) == 0 ? (ssize_t)n : -1;
 }
 
@@ -216,7 +268,10 @@ fault_fsync(void *arg, int fd)
 static int
 fault_truncate(void *arg, int fd, off_t size)
 {
-	return before(CALL_TRUNCATE) != STEP_DO ? -1 : after(CALL_TRUNCATE, disk_linux.truncate(arg, fd, size));
+	if (before(CALL_TRUNCATE) != STEP_DO || disk_linux.truncate(arg, fd, size) != 0)
+		return -1;
+	file_cut(fd, size);
+	return after(CALL_TRUNCATE, 0);
 }
 
 static int

@@ -266,6 +266,43 @@ full_at_every_write(void **state)
 	}
 }
 
+/*
+ * 0132: HELDs of one command lie in two segments, and the disk is full when the second one is begun; then there is room, the
+ * command is answered, and the power fails. What was answered is there.
+ */
+static void
+full_between_two_segments(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	for (unsigned at = 1; at < 4; at++) {
+		rig_begin(&r);
+		assert_true(rig_open(&r));
+		for (uint32_t id = 1; id < 60; id++)
+			rig_submit(&r, id, 4000, 1);
+		while (r.spool.journal.active->size < r.segment_size - 2000)
+			rig_release(&r, 1);
+		rig_sync(&r);
+		disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_PWRITE, .at = at, .error = ENOSPC, .once = true };
+		for (uint32_t id = 1; id < 60; id++)
+			rig_withhold(&r, id);
+		assert_int_equal(r.spool.journal.segments, 2);
+		if (rig_batch(&r) == FAIL_DISK_FULL)
+			assert_int_equal(rig_batch(&r), OK);
+		assert_int_equal(spool_state(&r.spool), OK);
+		assert_true(r.spool.journal.durable >= r.message[58].said);
+		rig_crash(&r);
+		disk_fault_power_cut(r.directory, 0);
+		assert_true(rig_open(&r));
+		rig_verify(&r);
+		for (uint32_t id = 1; id < 60; id++)
+			assert_true(spool_is_held(&r.spool, index_find(&r.spool.index, id)));
+		rig_crash(&r);
+		rig_end(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -278,6 +315,7 @@ main(void)
 		cmocka_unit_test(held_on_a_full_disk),
 		cmocka_unit_test(low_disk_is_seen_before),
 		cmocka_unit_test(full_at_every_write),
+		cmocka_unit_test(full_between_two_segments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@ import ctypes
 import os
 import pathlib
 import re
+import signal
 import smtplib
 import socket
 import struct
@@ -115,6 +116,28 @@ def test_a_front_that_breaks_the_order_is_ended_and_nobody_else(make_server, wor
     assert one.stop() == 0
 
 
+def test_the_successor_is_not_blamed(make_server):
+    """regress/0135: 3_auth stands still while a front says nonsense and dies, and looks when the next one is at work already."""
+    one = make_server(config="fronts = 1\n").start()
+    one.add_key()
+    before = one.children()
+    channels = stolen(before["front:0"])
+    os.kill(before["auth:0"], signal.SIGSTOP)
+    channels[-1].sendall(WRONG["garbage"])
+    os.kill(before["front:0"], signal.SIGKILL)
+    for taken in channels:
+        taken.close()
+    one.await_event("child-ready", child="front")
+    successor = one.children()["front:0"]
+    os.kill(before["auth:0"], signal.SIGCONT)
+    one.await_event("front-broken", proc="auth:0", patience=10)
+    with login(one) as client:
+        assert client.noop()[0] == 250
+    assert one.children() == {**before, "front:0": successor}
+    assert not one.events("child-broken")
+    assert one.stop() == 0
+
+
 def test_a_relay_that_breaks_the_order_is_ended(make_server):
     one = make_server(config="fronts = 1\n").start()
     one.add_key()
@@ -147,7 +170,7 @@ def test_a_front_accuses_nobody(make_server):
     with socket.socket(fileno=copy) as taken:
         for role in range(7):
             for slot in range(2):
-                taken.sendall(frame(22, 0, struct.pack("<II", role, slot)))     # CHILD_PEER_BROKEN
+                taken.sendall(frame(22, 0, struct.pack("<III", role, slot, 1)))     # CHILD_PEER_BROKEN
         login_works = one.add_key()
         assert login_works
         with login(one) as client:

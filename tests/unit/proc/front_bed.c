@@ -278,9 +278,9 @@ peer_run(int fd, bool is_spool)
 static pid_t
 peer_fork(struct front_bed *b, bool is_spool)
 {
-	uint8_t body[8];
+	uint8_t body[12];
 	struct buf m = BUF_OVER(body);
-	struct master_peer peer = { is_spool ? ROLE_SPOOL : ROLE_AUTH, 0 };
+	struct master_peer peer = { is_spool ? ROLE_SPOOL : ROLE_AUTH, 0, 1 };
 	int fd[2];
 	pid_t pid;
 
@@ -310,9 +310,9 @@ front_bed_auth(struct front_bed *b)
 void
 front_bed_signer(struct front_bed *b)
 {
-	struct master_peer peer = { ROLE_SIGNER, 0 };
+	struct master_peer peer = { ROLE_SIGNER, 0, 1 };
 	int fd = signer_bed_front(&b->signer, 0);
-	uint8_t body[8];
+	uint8_t body[12];
 	struct buf m = BUF_OVER(body);
 
 	assert_true(fields_format(master_peer_layout, &peer, &m));

@@ -125,8 +125,8 @@ signer_bed_key(struct signer_bed *b, const struct identity *id)
 int
 signer_bed_front(struct signer_bed *b, uint32_t slot)
 {
-	struct master_peer peer = { ROLE_FRONT, slot };
-	uint8_t body[8];
+	struct master_peer peer = { ROLE_FRONT, slot, 1 };
+	uint8_t body[12];
 	struct buf m = BUF_OVER(body);
 	int fd[2];
 

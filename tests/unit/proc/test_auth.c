@@ -22,6 +22,7 @@ struct seen {
 	bool closed;
 	unsigned frames, busy, refused;
 	unsigned accused;               /* slot + 1 */
+	unsigned idle;
 	uint16_t type;
 	uint32_t session;
 	uint8_t body[10000];
@@ -525,6 +526,26 @@ a_spray_is_an_alarm(void **state)
 	assert_true(looked < 10);
 }
 
+/* 0134: 0_master's alarms are counted by the hour, and those of stolen logins share them. */
+static void
+sprays_do_not_use_up_the_alarms(void **state)
+{
+	struct fixture *x = *state;
+	unsigned sprays = 0;
+
+	x->auth->pause_ms = 1;
+	x->auth->alarm = on_alarm;
+	x->auth->arg = &sprays;
+	for (uint32_t i = 0; i < 30; i++) {
+		char login[16], secret[16];
+
+		(void)snprintf(login, sizeof login, "user%u", i);
+		(void)snprintf(secret, sizeof secret, "Summer%u!", i / 5);
+		(void)guess_from(x, 10 + i, 100 + i, login, secret, 0);
+	}
+	assert_int_equal(sprays, 1);
+}
+
 /* ---- order ---- */
 
 static void
@@ -817,6 +838,37 @@ a_spool_that_was_away_is_told_later(void **state)
 	(void)uv_run(&x->loop, UV_RUN_NOWAIT);
 }
 
+/* 0133: it was sent to a 4_spool that died before it had read it. */
+static void
+a_hold_outlives_its_spool(void **state)
+{
+	struct fixture *x = *state;
+	struct channel *spool;
+	int fd[2];
+
+	assert_true(channel_pair(fd));
+	auth_add_spool(x->auth, fd[0]);
+	watch(x);
+	assert_int_equal(spend(x, 1, 101).hold, 1);
+	spin(x, 20);
+	(void)close(fd[1]);
+	spin(x, 20);
+	assert_null(x->auth->spool);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	assert_int_equal(told.notices, 0);
+	channel_close(spool);
+	spin(x, 20);
+	/* What was let go meanwhile is not held again. */
+	habit_unlock(&habits_find(&x->auth->habits, SPAN("alice/laptop"))->habit, ORIGIN_UNKNOWN, 1);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	channel_close(spool);
+	spin(x, 20);
+}
+
 static void
 reopen(struct fixture *x)
 {
@@ -882,6 +934,53 @@ spending_has_its_order(void **state)
 }
 
 static void
+on_idle(void *arg)
+{
+	struct fixture *x = arg;
+
+	x->seen.idle++;
+}
+
+/* 0130: told to finish, while an answer to AUTH_SPEND is still being delayed for a session that has gone. */
+static void
+a_delayed_answer_does_not_keep_it_from_ending(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_spend m = { 5, 0 };
+	uint64_t start;
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 85).fail, OK);
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	spin(x, 20);
+	assert_string_equal(told.event, "slowed");
+	x->auth->idle = on_idle;
+	channel_close(x->front);
+	x->front = NULL;
+	start = ms();
+	while (x->seen.idle == 0 && ms() - start < HABIT_DELAY_MS / 4)
+		spin(x, 1);
+	assert_true(x->seen.idle > 0);
+	connect_front(x);
+}
+
+/* 0130: a front that breaks the order may be the last one too. */
+static void
+a_broken_front_is_no_reason_to_stay(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t start = ms();
+
+	x->auth->idle = on_idle;
+	assert_true(channel_send_octets(x->front, AUTH_CANCEL, 1, SPAN("")));
+	while (x->seen.idle == 0 && ms() - start < 2000)
+		spin(x, 1);
+	assert_int_equal(x->seen.accused, 1);
+	assert_true(x->seen.idle > 0);
+	connect_front(x);
+}
+
+static void
 an_idle_session_is_small(void **state)
 {
 	(void)state;
@@ -896,11 +995,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
-		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm),
+		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
-		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(habits_outlive_a_restart),
-		TEST(spending_has_its_order),
+		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
+		TEST(habits_outlive_a_restart),
+		TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
+		TEST(a_broken_front_is_no_reason_to_stay),
 		cmocka_unit_test(an_idle_session_is_small),
 	};
 

@@ -131,6 +131,7 @@ assert_accused(struct ask *a, uint32_t slot)
 	assert_true(fields_parse(master_peer_layout, buf_span(&body), &peer));
 	assert_int_equal(peer.role, ROLE_FRONT);
 	assert_int_equal(peer.slot, slot);
+	assert_int_equal(peer.life, 1);
 	assert_false(ask_good(a, &answer));
 	ask_close(a);
 }

@@ -195,7 +195,7 @@ bed_init(struct bed *b)
 static void
 give_peer(struct bed *b, enum role role, struct bed_end *e)
 {
-	struct master_peer m = { role, 0 };
+	struct master_peer m = { role, 0, 1 };
 	uint8_t octets[64];
 	struct buf body = BUF_OVER(octets);
 	int pair[2];
