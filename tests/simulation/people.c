@@ -40,7 +40,7 @@ dice_hit(struct dice *d, double chance)
 static double
 normal(struct dice *d)
 {
-	/* One after the other: compilers do not agree which factor comes first. */
+	/* One after the other, here and below: compilers do not agree which operand comes first. */
 	double distance = sqrt(-2 * log(unit(d))), turn = unit(d);
 
 	return distance * cos(6.283185307179586 * turn);
@@ -96,7 +96,11 @@ some_client(struct dice *d)
 static struct origin
 some_place(struct dice *d, uint16_t country)
 {
-	return (struct origin){ dice_network(d), some_client(d), country };
+	struct origin o = { .country = country };
+
+	o.network = dice_network(d);
+	o.client = some_client(d);
+	return o;
 }
 
 /* A provider's networks lie in a few blocks. */
@@ -189,8 +193,12 @@ some_messages(struct day *y, double median, struct origin from, double phone)
 {
 	double many = lognormal(y->d, median, 0.45);
 
-	for (unsigned i = 0; i < (unsigned)(many + 0.5); i++)
-		put(y, some_time(y->d), dice_hit(y->d, phone) ? by_phone(y) : from, some_rcpts(y->d));
+	for (unsigned i = 0; i < (unsigned)(many + 0.5); i++) {
+		uint64_t at = some_time(y->d);
+		struct origin o = dice_hit(y->d, phone) ? by_phone(y) : from;
+
+		put(y, at, o, some_rcpts(y->d));
+	}
 }
 
 /* So many within half an hour, one by one or some at a time. */
