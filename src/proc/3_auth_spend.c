@@ -217,9 +217,11 @@ static void
 late_closed(uv_handle_t *timer)
 {
 	struct late *l = timer->data;
+	struct auth *a = l->front->auth;
 
-	l->front->auth->attempts--;
+	a->attempts--;
 	free(l);
+	auth_rest(a);
 }
 
 static void
@@ -247,7 +249,7 @@ answer_late(struct front *f, struct session *s, uint32_t ms)
 	l->timer.data = l;
 	l->front = f;
 	l->session = s->id;
-	f->auth->attempts++;    /* auth_close() waits for it */
+	f->auth->attempts++;    /* auth_close() waits for it, and so does auth_rest() */
 	s->spending = true;
 	(void)uv_timer_start(&l->timer, on_late, ms, 0);
 	return true;
