@@ -173,6 +173,26 @@ refuse(struct front_session *s, enum kind kind)
 	session_drop(s, NULL);
 }
 
+/* CROWD_WELCOME, perhaps because somebody has been ended to make room; or why there is none. */
+static enum crowd_answer
+find_room(struct crowd_network network, bool full, uint64_t now)
+{
+	struct crowd_member *victim;
+	enum crowd_answer answer = crowd_ask(&front.crowd, network, full, now, &victim);
+
+	if (answer != CROWD_MAKE_ROOM)
+		return answer;
+	say(KIND_ROOM, session_of(victim));
+	end_one(session_of(victim), FAIL_CROWDED);
+	return CROWD_WELCOME;
+}
+
+static bool
+is_full(void)
+{
+	return front.sessions > front.child.conf.sessions_max;
+}
+
 bool
 crowd_enter(struct front_session *s)
 {
@@ -182,21 +202,24 @@ crowd_enter(struct front_session *s)
 	};
 	uint64_t now = uv_now(&front.child.loop);
 	struct crowd_network network = network_of(s);
-	struct crowd_member *victim;
 	enum crowd_answer answer;
 
 	crowd_remove(&front.crowd, &s->member);
-	answer = crowd_ask(&front.crowd, network, front.sessions > front.child.conf.sessions_max, now, &victim);
-	if (answer == CROWD_MAKE_ROOM) {
-		say(KIND_ROOM, session_of(victim));
-		end_one(session_of(victim), FAIL_CROWDED);
-		answer = CROWD_WELCOME;
-	}
+	answer = find_room(network, is_full(), now);
 	if (answer == CROWD_WELCOME && !crowd_add(&front.crowd, &s->member, network, now))
 		answer = CROWD_FULL;
 	if (answer == CROWD_WELCOME)
 		return true;
 	refuse(s, kinds[answer]);
+	return false;
+}
+
+bool
+crowd_pass(struct front_session *s)
+{
+	if (!is_full() || find_room(network_of(s), true, uv_now(&front.child.loop)) == CROWD_WELCOME)
+		return true;
+	refuse(s, KIND_FULL);
 	return false;
 }
 

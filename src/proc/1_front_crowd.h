@@ -20,6 +20,8 @@ bool crowd_configure(void);
  * Call it between turns only, with the session in PHASE_NEW.
  */
 bool crowd_enter(struct front_session *);
+/* The same for who is not counted by network: is there room at all? */
+bool crowd_pass(struct front_session *);
 /* It has authenticated. */
 void crowd_proved(struct front_session *);
 /* It is going; harmless when it never came in. */
