@@ -56,7 +56,10 @@ session_of(struct crowd_member *m)
 	return (struct front_session *)(void *)((uint8_t *)m - offsetof(struct front_session, member));
 }
 
-/* The text is ours (peer_format), so it parses; what did not would count as one network. */
+/*
+ * A proxy that speaks for itself is one address for many, and the operator has named it: each of its sessions is a network of its own,
+ * in 0000::/8, where nobody comes from (reserved: RFC 4291). The text is ours (peer_format), so it parses; what did not would count as one.
+ */
 static struct crowd_network
 network_of(const struct front_session *s)
 {
@@ -65,6 +68,8 @@ network_of(const struct front_session *s)
 	struct span peer = words_peer(s);
 	bool six = span_find(peer, ':') < peer.len;
 
+	if (s->peer_is_proxy)
+		return (struct crowd_network){ UINT64_C(1) << 32 | s->id, true };
 	memcpy(text, peer.p, peer.len);
 	text[peer.len] = '\0';
 	(void)inet_pton(six ? AF_INET6 : AF_INET, text, octets);
@@ -173,26 +178,6 @@ refuse(struct front_session *s, enum kind kind)
 	session_drop(s, NULL);
 }
 
-/* CROWD_WELCOME, perhaps because somebody has been ended to make room; or why there is none. */
-static enum crowd_answer
-find_room(struct crowd_network network, bool full, uint64_t now)
-{
-	struct crowd_member *victim;
-	enum crowd_answer answer = crowd_ask(&front.crowd, network, full, now, &victim);
-
-	if (answer != CROWD_MAKE_ROOM)
-		return answer;
-	say(KIND_ROOM, session_of(victim));
-	end_one(session_of(victim), FAIL_CROWDED);
-	return CROWD_WELCOME;
-}
-
-static bool
-is_full(void)
-{
-	return front.sessions > front.child.conf.sessions_max;
-}
-
 bool
 crowd_enter(struct front_session *s)
 {
@@ -202,24 +187,21 @@ crowd_enter(struct front_session *s)
 	};
 	uint64_t now = uv_now(&front.child.loop);
 	struct crowd_network network = network_of(s);
+	struct crowd_member *victim;
 	enum crowd_answer answer;
 
 	crowd_remove(&front.crowd, &s->member);
-	answer = find_room(network, is_full(), now);
+	answer = crowd_ask(&front.crowd, network, front.sessions > front.child.conf.sessions_max, now, &victim);
+	if (answer == CROWD_MAKE_ROOM) {
+		say(KIND_ROOM, session_of(victim));
+		end_one(session_of(victim), FAIL_CROWDED);
+		answer = CROWD_WELCOME;
+	}
 	if (answer == CROWD_WELCOME && !crowd_add(&front.crowd, &s->member, network, now))
 		answer = CROWD_FULL;
 	if (answer == CROWD_WELCOME)
 		return true;
 	refuse(s, kinds[answer]);
-	return false;
-}
-
-bool
-crowd_pass(struct front_session *s)
-{
-	if (!is_full() || find_room(network_of(s), true, uv_now(&front.child.loop)) == CROWD_WELCOME)
-		return true;
-	refuse(s, KIND_FULL);
 	return false;
 }
 

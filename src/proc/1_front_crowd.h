@@ -15,13 +15,11 @@ struct front_session;
 bool crowd_configure(void);
 
 /*
- * Count the session by the address in s->peer; once more when that address has turned out to be another one. May end another
+ * Count the session by the address in s->peer, by itself when that is a proxy that does not say for whom it comes. May end another
  * session, which makes room. False: there is no room, the session was told (in clear text only) and is gone.
  * Call it between turns only, with the session in PHASE_NEW.
  */
 bool crowd_enter(struct front_session *);
-/* The same for who is not counted by network: is there room at all? */
-bool crowd_pass(struct front_session *);
 /* It has authenticated. */
 void crowd_proved(struct front_session *);
 /* It is going; harmless when it never came in. */
