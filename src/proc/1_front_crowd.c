@@ -56,7 +56,10 @@ session_of(struct crowd_member *m)
 	return (struct front_session *)(void *)((uint8_t *)m - offsetof(struct front_session, member));
 }
 
-/* The text is ours (peer_format), so it parses; what did not would count as one network. */
+/*
+ * A proxy that speaks for itself is one address for many, and the operator has named it: each of its sessions is a network of its own,
+ * in 0000::/8, where nobody comes from (reserved: RFC 4291). The text is ours (peer_format), so it parses; what did not would count as one.
+ */
 static struct crowd_network
 network_of(const struct front_session *s)
 {
@@ -65,6 +68,8 @@ network_of(const struct front_session *s)
 	struct span peer = words_peer(s);
 	bool six = span_find(peer, ':') < peer.len;
 
+	if (s->peer_is_proxy)
+		return (struct crowd_network){ UINT64_C(1) << 32 | s->id, true };
 	memcpy(text, peer.p, peer.len);
 	text[peer.len] = '\0';
 	(void)inet_pton(six ? AF_INET6 : AF_INET, text, octets);

@@ -15,7 +15,7 @@ struct front_session;
 bool crowd_configure(void);
 
 /*
- * Count the session by the address in s->peer; once more when that address has turned out to be another one. May end another
+ * Count the session by the address in s->peer, by itself when that is a proxy that does not say for whom it comes. May end another
  * session, which makes room. False: there is no room, the session was told (in clear text only) and is gone.
  * Call it between turns only, with the session in PHASE_NEW.
  */

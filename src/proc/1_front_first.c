@@ -176,8 +176,7 @@ is_proxy(const struct sockaddr_storage *from)
 static void
 peer_is_known(struct front_session *s)
 {
-	/* A proxy that speaks for itself is one address for many: the operator has named it. */
-	if (!s->peer_is_proxy && !crowd_enter(s))
+	if (!crowd_enter(s))
 		return;
 	/* Where TLS comes first, poll will tell. */
 	if (!s->implicit)

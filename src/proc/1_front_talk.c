@@ -137,8 +137,11 @@ want_verdict(struct front_session *s)
 static bool
 turn_ends(struct front_session *s)
 {
+	if (s->again)
+		return true;            /* poll gave it this turn, its place is kept: one more would be one more turn in each round */
 	if (front.agains == FRONT_AGAIN_MAX)
 		return false;
+	s->again = true;
 	front.again[front.agains++] = s->id;
 	(void)uv_idle_start(&front.idle, talk_go_on_all);
 	return true;
@@ -355,8 +358,10 @@ talk_go_on_all(uv_idle_t *idle)
 	for (uint32_t i = 0; i < n; i++) {
 		struct front_session *s = session_find(ids[i]);
 
-		if (s != NULL)
-			talk_go_on(s);
+		if (s == NULL)
+			continue;
+		s->again = false;
+		talk_go_on(s);
 	}
 	if (front.agains == 0)
 		(void)uv_idle_stop(idle);

@@ -226,8 +226,11 @@ linger(struct front_session *s)
 
 	for (unsigned i = 0; i < FRONT_READS; i++) {
 		n = recv(s->fd, front.in.p, front.in.max, MSG_DONTWAIT);
-		if (n > 0)
+		if (n > 0) {
+			/* In clear it may be a password, said to a port that had asked for TLS. */
+			wipe(front.in.p, (size_t)n);
 			continue;
+		}
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			session_drop(s, NULL);
 		return;

@@ -57,6 +57,9 @@ words_not_proved(const struct front_session *s, enum fail why, struct span login
 {
 	struct log_line l;
 
+	/* Nothing was looked at, and it may be thousands a second: 3_auth says so, and how many they were. */
+	if (why == FAIL_GUESSING)
+		return;
 	log_begin(&l, LOG_NOTE, "auth-refused");
 	if (login.len > 0)
 		log_span(&l, "login", login);

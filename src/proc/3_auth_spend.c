@@ -264,7 +264,7 @@ answer_late(struct front *f, struct session *s, uint32_t ms)
 	l->timer.data = l;
 	l->front = f;
 	l->session = s;
-	f->auth->attempts++;    /* auth_close() waits for it */
+	f->auth->attempts++;    /* auth_close() and auth_rest() wait for it */
 	s->spending = l;
 	(void)uv_timer_start(&l->timer, on_late, ms, 0);
 	return true;

@@ -101,9 +101,11 @@ def test_a_guesser_is_turned_away_and_the_owner_is_not(guarded):
     assert attempt(guarded, "127.0.0.2", "bob", "the right one").startswith("235")
     assert attempt(guarded, "127.0.0.2", "alice", "the right one").startswith("421")
     assert guarded.events("guessing", peer="127.0.0.2")
-    # Refusals cost no work and no line each.
+    # Refusals cost no work and no line each, in no process.
+    before = len(guarded.events("auth-refused"))
     guess(guarded, "127.0.0.2", "alice", ["again"] * 30)
     assert len(guarded.events("auth-not-checked")) < 10
+    assert len(guarded.events("auth-refused")) - before < 10
 
 
 def test_an_unknown_login_looks_like_a_known_one(guarded):

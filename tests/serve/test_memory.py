@@ -119,3 +119,21 @@ def test_no_password_stays(make_server, password, good):
     assert not {name: places for name, places in found.items() if places}
     assert one.stop() == 0
     assert not any(p in one.log.read_bytes() for p in pieces(password))
+
+
+def test_no_password_stays_of_who_talks_on(make_server):
+    """A client of the wrong protocol has been told so, and does not listen: what it says until the end is thrown away, and wiped."""
+    one = make_server(config="fronts = 1\n").start()
+    front = one.children()["front:0"]
+    for port, first in ((one.submissions, b"EHLO laptop.example.org\r\n"), (one.submission, b"EHLO laptop.example.org\nNOOP\r\n")):
+        with socket.create_connection((one.host, port), 20) as client:
+            client.sendall(first)
+            said = client.recv(4096)
+            while b"421" not in said and b"554" not in said:
+                octets = client.recv(4096)
+                assert octets, said
+                said += octets
+            client.sendall(b"AUTH PLAIN " + plain(PASSWORD).encode() + b"\r\n")
+            time.sleep(0.3)
+            assert not finds(front, pieces(PASSWORD))
+    assert one.stop() == 0

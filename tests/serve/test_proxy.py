@@ -251,3 +251,25 @@ def test_haproxy_with_version_1(make_server, haproxy):
         assert tcp.recv(1000).startswith(b"421 ")
     assert "send-proxy-v2 instead of send-proxy" in server.await_event("proxy-refused", what="PROXY header of version 1")["change"]
     assert server.stop() == 0
+
+
+def test_a_proxy_for_itself_has_a_ceiling_too(make_server):
+    """sessions-max is for all sessions, counted by network or not; there is room again when one has gone."""
+    one = make_server(config=NAMED + "sessions-max = 2\n").start()
+
+    def knock():
+        tcp = socket.create_connection((one.host, one.submission), 20, ("127.0.0.9", 0))
+        tcp.sendall(LOCAL)
+        return tcp, tcp.recv(500)
+
+    (first, greeting), (second, another) = knock(), knock()
+    assert greeting.startswith(b"220 ") and another.startswith(b"220 ")
+    third, refusal = knock()
+    assert refusal == b"421 mail.example.org too many connections, try again later\r\n"
+    assert third.recv(500) == b""
+    assert one.await_event("crowded", peer="127.0.0.9")["change"] == "raise sessions-max or fronts"
+    first.close()
+    eventually(lambda: knock()[1].startswith(b"220 "), "a free place")
+    for tcp in (second, third):
+        tcp.close()
+    assert one.stop() == 0

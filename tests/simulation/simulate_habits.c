@@ -7,13 +7,14 @@
  * A day counts when something was sent on it. When honest mail is held, the operator says the next morning that it was (with
  * the network), as the manual tells him to. usage: simulate_habits [SEEDS [PERSONS [DAYS [FIRST-SEED]]]]
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "thieves.h"
 
-enum { BOUND_OUT = 100, BOUND_DISTURBED = 1, START = 20000 /* day */, DELAY_MS = 15000 };
+enum { BOUND_OUT = 100, BOUND_DISTURBED = 1, START = 20000 /* day */, DELAY_MS = 15000, LONG_RUN = 300000 /* days */ };
 
 static const struct habit_limits limits = { 20000, 100000, 0 };
 static struct message list[MESSAGES_MAX];
@@ -95,6 +96,7 @@ static bool
 report_people(void)
 {
 	struct tally all = { 0 };
+	double bound;
 
 	for (enum kind k = 0; k < KINDS; k++) {
 		const struct tally *t = &tally[k];
@@ -107,7 +109,11 @@ report_people(void)
 	}
 	printf("honest days disturbed: %llu of %llu, %.3f in 1,000\n", (unsigned long long)all.disturbed, (unsigned long long)all.days,
 	    1000.0 * (double)all.disturbed / (double)all.days);
-	return all.days >= 1000 && all.disturbed * 1000 <= all.days * BOUND_DISTURBED;
+	/* The bound is one of the long run (make soak: 12 seeds, 0.8 to 0.95); fewer days may stray by three deviations. */
+	bound = (double)all.days * BOUND_DISTURBED / 1000;
+	if (all.days < LONG_RUN)
+		bound += 3 * sqrt(bound);
+	return all.days >= 1000 && (double)all.disturbed <= bound;
 }
 
 static bool

@@ -933,6 +933,39 @@ spending_has_its_order(void **state)
 	connect_front(x);
 }
 
+static unsigned rests;
+
+static void
+on_rest(void *arg)
+{
+	(void)arg;
+	rests++;
+}
+
+/* Its front is gone: nobody waits for the answer, but whoever drains waits for us. */
+static void
+a_late_answer_does_not_hold_up_the_end(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_spend m = { 5, 0 };
+	uint64_t start = ms();
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 85).fail, OK);
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	spin(x, 20);
+	assert_int_equal(x->auth->attempts, 1);
+	rests = 0;
+	x->auth->idle = on_rest;
+	channel_close(x->front);
+	x->front = NULL;
+	while (x->auth->attempts > 0 && ms() - start < 10000)
+		(void)uv_run(&x->loop, UV_RUN_ONCE);
+	assert_true(rests > 0 || x->auth->habits.writing || x->auth->ledger.writing || x->auth->writing);
+	x->auth->idle = NULL;
+	connect_front(x);
+}
+
 static void
 on_idle(void *arg)
 {
@@ -1001,6 +1034,7 @@ main(void)
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
 		TEST(habits_outlive_a_restart),
 		TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
+		TEST(a_late_answer_does_not_hold_up_the_end),
 		TEST(a_broken_front_is_no_reason_to_stay),
 		cmocka_unit_test(an_idle_session_is_small),
 	};

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <dlfcn.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,15 +18,38 @@
 
 #include "base/base64.h"
 #include "front_bed.h"
+#include "proc/1_front.h"
 #include "proc/peers.h"
 
 static struct front_bed bed;
+
+/* What the front, another process, does with those who used up their turn: how long its list was, and how often somebody came into it. */
+static volatile struct agains { uint32_t most, times; } *agains;
+
+/* libuv's, with an eye on what the front has in its list. */
+int
+uv_idle_start(uv_idle_t *idle, uv_idle_cb cb)
+{
+	static int (*real)(uv_idle_t *, uv_idle_cb);
+	void *symbol;
+
+	if (real == NULL) {
+		symbol = dlsym(RTLD_NEXT, "uv_idle_start");
+		memcpy(&real, &symbol, sizeof real);
+	}
+	agains->times++;
+	if (front.agains > agains->most)
+		agains->most = front.agains;
+	return real(idle, cb);
+}
 
 static int
 setup(void **state)
 {
 	(void)state;
 	setenv("FRONT_BED_KEEPS", "1", 1);
+	agains = mmap(NULL, sizeof *agains, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal((const void *)(uintptr_t)agains, MAP_FAILED);
 	front_bed_make(&bed, "proxy=127.0.0.9\nproxy=127.0.8.0/24\n");
 	return 0;
 }
@@ -802,14 +827,44 @@ who_pipelines_thousands_waits_his_turn(void **state)
 	assert_int_equal(kill(bed.front, SIGSTOP), 0);
 	client_send(&greedy, text);
 	client_send(&other, "RSET\r\n");
+	agains->times = 0;
 	assert_int_equal(kill(bed.front, SIGCONT), 0);
 	assert_int_equal(said_first(), 'a');
 	assert_int_equal(client_reply(&other, 5000), 250);
 	for (size_t i = 0; i < CHUNKS + 2; i++)
 		assert_int_equal(client_reply(&greedy, 5000), 250);
 	free(stored(&(size_t){ 0 }));
+	/* Poll gives it every other turn. */
+	assert_true(agains->times >= n / 2 / (4096 + 1024));
 	quit(&greedy);
 	quit(&other);
+}
+
+/* Octets that come while it waits for its next turn give nobody a second one. */
+static void
+who_pipelines_on_has_one_turn_at_a_time(void **state)
+{
+	enum { CHUNKS = 20000 };
+	static const char chunk[] = "BDAT 3\r\nx\r\n";
+	static char text[CHUNKS * (sizeof chunk - 1) + 100];
+	struct client greedy;
+	size_t n = (size_t)snprintf(text, sizeof text, "BDAT 26\r\nFrom: user@example.org\r\n\r\n");
+
+	(void)state;
+	for (size_t i = 0; i < CHUNKS; i++, n += sizeof chunk - 1)
+		memcpy(text + n, chunk, sizeof chunk);
+	memcpy(text + n, "BDAT 0 LAST\r\n", sizeof "BDAT 0 LAST\r\n");
+	client_login(&greedy, &bed, "user");
+	mail(&greedy, "user@example.org");
+	assert_int_equal(kill(bed.front, SIGSTOP), 0);
+	client_send(&greedy, text);
+	agains->most = 0;
+	assert_int_equal(kill(bed.front, SIGCONT), 0);
+	for (size_t i = 0; i < CHUNKS + 2; i++)
+		assert_int_equal(client_reply(&greedy, 5000), 250);
+	free(stored(&(size_t){ 0 }));
+	assert_int_equal(agains->most, 1);
+	quit(&greedy);
 }
 
 /* SIGTERM: idle sessions hear 421, a transaction in progress is finished, then the process ends by itself. */
@@ -866,6 +921,7 @@ main(void)
 		cmocka_unit_test(sessions_are_resumed),
 		cmocka_unit_test(a_reload_drops_nobody),
 		cmocka_unit_test(who_pipelines_thousands_waits_his_turn),
+		cmocka_unit_test(who_pipelines_on_has_one_turn_at_a_time),
 		cmocka_unit_test(draining_finishes_what_runs),
 	};
 

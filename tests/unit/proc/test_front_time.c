@@ -266,6 +266,29 @@ nothing_extends_the_time_to_authenticate(void **state)
 	client_close(&secured);
 }
 
+/* It is not counted with its neighbours, but its time is everybody's. */
+static void
+a_proxy_for_itself_must_authenticate_too(void **state)
+{
+	static const uint8_t local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0";
+	struct client c;
+	uint64_t start = uv_now(NULL);
+
+	(void)state;
+	client_open_from(&c, "127.0.0.9", bed.port_clear);
+	client_send_octets(&c, (struct span){ local, sizeof local });
+	assert_int_equal(client_reply(&c, 5000), 220);
+	do {
+		if (passed(start) > 900)
+			fail_msg("still there after %u s", passed(start));
+		nap(500);
+		client_send(&c, "NOOP\r\n");
+	} while (client_reply(&c, 5000) == 250);
+	assert_about(300, start);
+	assert_non_null(strstr(c.text, "421 4.7.0 not authenticated in time"));
+	client_close(&c);
+}
+
 static void
 begin_content(struct client *c)
 {
@@ -420,6 +443,7 @@ main(void)
 		cmocka_unit_test(five_minutes_of_silence_are_the_end),
 		cmocka_unit_test(a_drip_is_silence),
 		cmocka_unit_test(nothing_extends_the_time_to_authenticate),
+		cmocka_unit_test(a_proxy_for_itself_must_authenticate_too),
 		cmocka_unit_test(content_that_drips_ends),
 		cmocka_unit_test(a_verdict_that_does_not_come),
 		cmocka_unit_test(an_owed_answer_keeps_its_place),
