@@ -93,6 +93,7 @@ struct front_session {
 	bool peer_is_proxy;                     /* it did not say for whom it comes */
 	bool stalled;                           /* 4_spool is behind: not reading */
 	bool again;                             /* in front.again */
+	bool unwatched;                         /* nobody wants to be asked whether it may send so much */
 	bool spending, owed, parked;            /* its SPEND, its COMMIT has no answer yet; gone, but the place is not free for that */
 	char peer[FRONT_PEER_MAX];              /* address literal, with brackets */
 };

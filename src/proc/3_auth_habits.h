@@ -62,6 +62,8 @@ void habits_write_now(struct auth *);
 
 /* A login has proved itself: OK, or FAIL_DISABLED because it is locked where it comes from. */
 enum fail habits_login(struct auth *, struct span login, const struct origin *);
+/* Is nobody's habit of interest there: a login from this machine itself, or habit-watch is off? Sessions of before go on as they began. */
+bool habits_unwatched(const struct auth *, const struct origin *);
 bool habits_locked(const struct auth *, struct span login, const struct origin *);
 bool answer_spend(struct front *, struct session *, struct span body);
 /* The session ends: nobody waits for its answer any more. */

@@ -163,8 +163,8 @@ own_limit(const struct auth *a, struct span login)
 	return user != NULL ? (uint32_t)user->limit : 0;
 }
 
-static bool
-unwatched(const struct auth *a, const struct origin *o)
+bool
+habits_unwatched(const struct auth *a, const struct origin *o)
 {
 	return !a->habits.watch || origin_is_here(o->network);
 }
@@ -172,7 +172,7 @@ unwatched(const struct auth *a, const struct origin *o)
 enum fail
 habits_login(struct auth *a, struct span login, const struct origin *o)
 {
-	struct habit_entry *e = unwatched(a, o) ? NULL : habits_make(&a->habits, login);
+	struct habit_entry *e = habits_unwatched(a, o) ? NULL : habits_make(&a->habits, login);
 	struct habit_verdict v;
 
 	if (e == NULL)
@@ -185,7 +185,7 @@ habits_login(struct auth *a, struct span login, const struct origin *o)
 bool
 habits_locked(const struct auth *a, struct span login, const struct origin *o)
 {
-	const struct habit_entry *e = unwatched(a, o) ? NULL : habits_find(&a->habits, login);
+	const struct habit_entry *e = habits_unwatched(a, o) ? NULL : habits_find(&a->habits, login);
 
 	return e != NULL && e->habit.step == HABIT_LOCKED && (e->habit.all || !habit_is_home(&e->habit, o->network));
 }
@@ -193,7 +193,7 @@ habits_locked(const struct auth *a, struct span login, const struct origin *o)
 static struct habit_verdict
 judge(struct auth *a, const struct session *s, uint32_t rcpts)
 {
-	struct habit_entry *e = unwatched(a, &s->origin) ? NULL : habits_make(&a->habits, span_of(s->login));
+	struct habit_entry *e = habits_unwatched(a, &s->origin) ? NULL : habits_make(&a->habits, span_of(s->login));
 	struct habit_limits limits = { a->habits.hour, a->habits.day, 0 };
 	struct habit_verdict v = { .answer = HABIT_OK };
 

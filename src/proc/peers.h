@@ -58,7 +58,7 @@ enum message {
 	AUTH_RESULT,            /* struct auth_result, to START and NEXT */
 	AUTH_VERDICT,           /* struct auth_verdict, to SENDER and AUTHOR */
 	AUTH_SPENT,             /* struct auth_spent, to SPEND */
-
+	AUTH_UNWATCHED,         /* empty, in front of the RESULT that is OK: there is no need to ask SPEND in this session */
 	/* 1_front to 4_spool; session is the SMTP session: one draft at a time. */
 	SPOOL_MAIL = 60,        /* struct spool_mail: opens the draft */
 	SPOOL_RCPT,             /* struct spool_rcpt */

@@ -50,11 +50,17 @@ result(struct fixture *x)
 	return r;
 }
 
+static unsigned unwatched;       /* how often it has said so */
+
 static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	struct fixture *x = arg;
 
+	if (f->type == AUTH_UNWATCHED) {
+		unwatched++;
+		return;
+	}
 	(void)c;
 	x->seen.frames++;
 	x->seen.type = f->type;
@@ -908,6 +914,26 @@ habits_outlive_a_restart(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* From the machine itself nobody is watched, and the front is told that it need not ask. */
+static void
+nobody_is_watched_at_home(void **state)
+{
+	struct fixture *x = *state;
+	struct auth_start here = { SMTP_AUTH_PLAIN, true, { NULL, 0 }, SPAN("127.0.0.1"), 0, SPAN(""), SPAN("client.example.org"), 0 };
+	uint8_t said[200];
+	struct buf b = BUF_OVER(said);
+
+	unwatched = 0;
+	watch(x);
+	assert_int_equal(unwatched, 0);
+	assert_true(buf_put(&b, SPAN("\0alice/laptop\0")) && buf_put_text(&b, x->key));
+	here.initial = buf_span(&b);
+	assert_true(channel_send(x->front, AUTH_START, 2, auth_start_layout, &here));
+	(void)wait_frame(x);
+	assert_int_equal(result(x).fail, OK);
+	assert_int_equal(unwatched, 1);
+}
+
 static void
 spending_has_its_order(void **state)
 {
@@ -1033,7 +1059,7 @@ main(void)
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
 		TEST(habits_outlive_a_restart),
-		TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
+		TEST(nobody_is_watched_at_home), TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
 		TEST(a_late_answer_does_not_hold_up_the_end),
 		TEST(a_broken_front_is_no_reason_to_stay),
 		cmocka_unit_test(an_idle_session_is_small),
