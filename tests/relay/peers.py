@@ -113,7 +113,7 @@ class Relay:
     def new_spool(self):
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        self.master.send(PEER, 0, u32(ROLE_SPOOL) + u32(0), theirs.fileno())
+        self.master.send(PEER, 0, u32(ROLE_SPOOL) + u32(0) + u32(1), theirs.fileno())
         theirs.close()
         self.spool = Channel(ours)
 
