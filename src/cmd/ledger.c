@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "os/control.h"
 
 struct conversation {
 	const struct ledger_question *question;
@@ -71,26 +70,6 @@ on_closed(void *arg, struct channel *c)
 }
 
 static int
-connect_to(const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd, error;
-
-	if (strlen(path) >= sizeof sun.sun_path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(sun.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
-		return fd;
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return -1;
-}
-
-static int
 unavailable(const char *path, struct buf *why)
 {
 	const char *words = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" : strerror(errno);
@@ -105,7 +84,7 @@ ledger_query(const struct ledger_question *q, uint32_t *count, struct buf *why)
 {
 	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
 	struct conversation t = { .question = q, .why = why, .status = LEDGER_UNAVAILABLE };
-	int fd = connect_to(q->path);
+	int fd = control_connect(q->path);
 
 	if (fd == -1)
 		return unavailable(q->path, why);

@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -10,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/queue.h"
 #include "cmd/settings.h"
+#include "os/control.h"
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255 };
 
@@ -212,26 +211,6 @@ ask(struct query *q)
 	return !q->broken;
 }
 
-static int
-connect_control(const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd, error;
-
-	if (strlen(path) >= sizeof sun.sun_path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(sun.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
-		return fd;
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return -1;
-}
-
 /* ---- the whole ---- */
 static int
 unavailable(const char *path)
@@ -268,7 +247,7 @@ converse(struct query *q)
 {
 	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
 	const char *path = q->settings.conf.control_socket.p;
-	int fd = connect_control(path), status;
+	int fd = control_connect(path), status;
 
 	if (fd == -1)
 		return unavailable(path);

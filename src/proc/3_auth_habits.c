@@ -5,15 +5,14 @@
  *	"postern habits 1\n"  u32 count  { u32 length, login, u32 length, habit_format() } ...  SHA-256 of all that
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 
 #include "os/log.h"
+#include "os/replace.h"
 #include "proc/3_auth.h"
 #include "sasl/users_store.h"
 
@@ -204,30 +203,11 @@ parse(struct habits *t, struct span text)
 
 /* ---- the file ---- */
 
-static bool
-write_all(int fd, struct span text)
-{
-	while (!span_done(text)) {
-		ssize_t n = write(fd, text.p, text.len);
-
-		if (n > 0)
-			span_skip(&text, (size_t)n);
-		else if (n == 0 || errno != EINTR)
-			return false;
-	}
-	return true;
-}
-
 /* 0, or why not. */
 static int
-replace_file(const struct habits *t)
+write_file(const struct habits *t)
 {
-	int fd = open(t->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool done = fd != -1 && write_all(fd, buf_span(&t->text)) && fdatasync(fd) == 0;
-
-	if (fd != -1)
-		done = close(fd) == 0 && done;
-	return done && rename(t->fresh, t->file) == 0 ? 0 : errno;
+	return file_replace(t->file, t->fresh, buf_span(&t->text)) ? 0 : errno;
 }
 
 static void
@@ -248,7 +228,7 @@ work(uv_work_t *job)
 {
 	struct habits *t = job->data;
 
-	t->error = replace_file(t);
+	t->error = write_file(t);
 }
 
 static void
@@ -299,7 +279,7 @@ habits_write_now(struct auth *a)
 	if (!t->changed || t->writing)
 		return;
 	t->changed = false;
-	take_result(t, format(t, &t->text) ? replace_file(t) : ENOMEM);
+	take_result(t, format(t, &t->text) ? write_file(t) : ENOMEM);
 }
 
 static void

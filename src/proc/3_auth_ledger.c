@@ -13,6 +13,7 @@
 
 #include "base/secret.h"
 #include "os/log.h"
+#include "os/replace.h"
 #include "proc/3_auth.h"
 
 enum { FILE_MAX = 16 * 1024 * 1024 };
@@ -26,38 +27,13 @@ is_behind(const struct ledger *l)
 	return l->stale || l->written != l->guess->changes;
 }
 
-static bool
-write_all(int fd, struct span text)
-{
-	while (!span_done(text)) {
-		ssize_t n = write(fd, text.p, text.len);
-
-		if (n > 0)
-			span_skip(&text, (size_t)n);
-		else if (n == 0 || errno != EINTR)
-			return false;
-	}
-	return true;
-}
-
-static bool
-replace_file(const struct ledger *l, struct span text)
-{
-	int fd = open(l->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool done = fd != -1 && write_all(fd, text) && fdatasync(fd) == 0;
-
-	if (fd != -1)
-		done = close(fd) == 0 && done;
-	return done && rename(l->fresh, l->file) == 0;
-}
-
 /* A worker's thread, or the loop's at the end: touches the copy, and nothing that changes. 0, or why not. */
 static int
 write_copy(const struct ledger *l, const struct guess *guess)
 {
 	size_t size = guess_snapshot_size(guess);
 	struct buf b = { malloc(size), 0, size };
-	int error = b.p != NULL && guess_format(guess, &b) && replace_file(l, buf_span(&b)) ? 0 : errno;
+	int error = b.p != NULL && guess_format(guess, &b) && file_replace(l->file, l->fresh, buf_span(&b)) ? 0 : errno;
 
 	free(b.p);
 	return error;
