@@ -14,11 +14,16 @@
 #include "os/log.h"
 #include "os/replace.h"
 #include "proc/3_auth.h"
-#include "sasl/users_store.h"
 
-enum { DIGEST = 32, FIRST_SLOTS = 64 };
+#define MAGIC "postern habits 1\n"
 
-static const struct span magic = SPAN_INIT("postern habits 1\n");
+enum {
+	DIGEST = 32, FIRST_SLOTS = 64,
+	/* What can be written can be read. */
+	FILE_MAX = sizeof MAGIC - 1 + 4 + HABITS_MAX * (8 + SASL_LOGIN_MAX + HABIT_SAVED_MAX) + DIGEST,
+};
+
+static const struct span magic = SPAN_INIT(MAGIC);
 
 /* ---- the table ---- */
 
@@ -308,7 +313,7 @@ static void
 load(struct habits *t)
 {
 	size_t len;
-	char *text = users_read_file(t->file, &len);
+	char *text = file_read(t->file, FILE_MAX, &len);
 
 	if (text == NULL && errno == ENOENT)
 		return;
