@@ -914,6 +914,31 @@ habits_outlive_a_restart(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* Regress 0137: neither the operator's hold nor the owner's notice is lost when both end before they have spoken. */
+static void
+a_hold_that_was_not_told_outlives_a_restart(void **state)
+{
+	struct fixture *x = *state;
+	struct channel *spool;
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 101).hold, 1);
+	reopen(x);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	assert_int_equal(told.notices, 1);
+	channel_close(spool);
+	spin(x, 20);
+	/* Once is enough. */
+	reopen(x);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	channel_close(spool);
+	spin(x, 20);
+}
+
 /* Regress 0136: what could be written could not be read. */
 static void
 as_many_habits_as_there_may_be_outlive_a_restart(void **state)
@@ -1082,6 +1107,7 @@ main(void)
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
 		TEST(habits_outlive_a_restart),
+		TEST(a_hold_that_was_not_told_outlives_a_restart),
 		TEST(as_many_habits_as_there_may_be_outlive_a_restart),
 		TEST(nobody_is_watched_at_home), TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
 		TEST(a_late_answer_does_not_hold_up_the_end),
