@@ -34,6 +34,15 @@
  *	cert-match       yes | no               NAME
  *	cert-sct, cert-must-staple              yes | no
  *	ocsp             good | revoked | unknown | none
+ *	domain           NAME, at the target: its DNS was asked, and what follows are the answers
+ *	srv              SERVICE none | SERVICE PRIORITY WEIGHT PORT HOST secure|insecure
+ *	mx               none | PREFERENCE HOST secure|insecure
+ *	mta-sts, tlsrpt  none | the TXT record
+ *	found            HOST PORT SERVICE srv|mx       what is examined therefore
+ *	dns-failed       WORDS
+ *	unknown-host     HOST: WORDS            it has no address
+ *	host             the name under which an endpoint was reached
+ *	tlsa             USAGE SELECTOR MATCHING secure|insecure fits|differs|unusable
  *	hostile          WORDS                  it sent what no honest server does
  *	throttled        WORDS
  *

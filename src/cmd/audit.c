@@ -1,10 +1,8 @@
 /* postern audit: what an analyst would ask of a submission service. */
 #include "cmd/audit.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,12 +20,15 @@ enum {
 	PATIENCE_SECONDS = 5,
 };
 
+#define TRUST_ANCHOR "/usr/share/dns/root.key"         /* Debian's dns-root-data */
+
 static const char usage[] =
-    "usage: postern audit [OPTIONS] HOST[:PORT[/SERVICE]]...\n"
+    "usage: postern audit [OPTIONS] HOST[:PORT[/SERVICE]]... | [USER]@DOMAIN...\n"
     "       postern audit [OPTIONS] --judge FILE\n"
     "\n"
     "Examines ports 465, 587 and (only a look) 25 of each host, or the port that is named; nothing is sent that could harm,\n"
-    "no credentials and no mail. SERVICE is submissions, submission, smtp, imaps or pop3s, where the port does not say it.\n"
+    "no credentials and no mail. With [USER]@DOMAIN the service is found first: by the domain's SRV records, else guessed from its\n"
+    "MX, and said so. SERVICE is submissions, submission, smtp, imaps or pop3s, where the port does not say it.\n"
     "\n"
     "    --details         why each finding matters, and how to mend it\n"
     "    --json            for programs\n"
@@ -36,6 +37,8 @@ static const char usage[] =
     "    --hosts FILE      hosts to examine, one a line\n"
     "    --parallel N      so many hosts at a time (1 to 64; 8)\n"
     "    --timeout S       seconds to wait for one answer (1 to 120; 5)\n"
+    "    --resolver ADDRESS[@PORT]  whom to ask for DNS, instead of the system's\n"
+    "    --trust-anchor FILE        the root of DNSSEC (" TRUST_ANCHOR ", when it is there)\n"
     "    --ca-file FILE    the CAs that are trusted, instead of the system's\n"
     "    --fail SEVERITY   the findings that fail: low, medium, high or critical (high)\n"
     "    --save FILE       keep the transcript, to be judged again\n"
@@ -45,6 +48,7 @@ static const char usage[] =
 
 struct host {
 	char name[256];
+	bool domain;                    /* a mail domain: its service is to be found */
 	uint16_t port;                  /* 0: the usual ones */
 	enum audit_service service;
 	pid_t pid;
@@ -59,7 +63,7 @@ struct audit {
 	struct audit_report report;
 	struct host host[AUDIT_HOSTS_MAX];
 	size_t hosts;
-	const char *ca_file, *save, *judge;
+	const char *ca_file, *save, *judge, *resolver, *trust_anchor;
 	unsigned parallel, patience;    /* ms */
 	struct tls_examiner *examiner;
 	int status;
@@ -124,8 +128,11 @@ parse_host(struct span text, struct host *h)
 	name = span_take_until(&text, literal ? ']' : ':');
 	if (literal && !span_take_byte(&text, ']'))
 		return "the bracket is not closed";
-	if (span_find(name, '@') < name.len)
-		return "a mail address; name the host of its submission service";
+	h->domain = span_find(name, '@') < name.len;
+	if (h->domain && !span_done(text))
+		return "a domain's service is found by itself; name its host to choose a port";
+	if (h->domain)
+		span_skip(&name, span_find(name, '@') + 1);
 	if (name.len == 0 || name.len >= sizeof h->name)
 		return "no host name";
 	for (size_t i = 0; i < name.len; i++)
@@ -210,6 +217,10 @@ take_valued(struct audit *a, const char *option, const char *value)
 		a->save = value;
 	else if (strcmp(option, "--judge") == 0)
 		a->judge = value;
+	else if (strcmp(option, "--resolver") == 0)
+		a->resolver = value;
+	else if (strcmp(option, "--trust-anchor") == 0)
+		a->trust_anchor = value;
 	else if (strcmp(option, "--fail") == 0)
 		return take_severity(value, &a->report.fails) ? 0 : misused(value, "is none of low, medium, high, critical");
 	else if (strcmp(option, "--parallel") == 0)
@@ -291,35 +302,49 @@ write_whole(int fd, struct buf *out)
 	out->len = 0;
 }
 
+/* The one port of a host at each of its addresses. */
 static void
-probe_address(const struct audit *a, const struct host *h, const char *address, struct buf *out, int fd)
+probe_place(const struct audit *a, struct audit_dns *dns, const struct audit_place *place, struct buf *out, int fd)
 {
 	static struct endpoint e;
+	char address[AUDIT_ADDRESSES_MAX][64];
+	size_t n = audit_addresses(dns, place->host, address, out);
 
-	for (size_t i = 0; i < (h->port != 0 ? 1 : USUAL); i++) {
-		e = (struct endpoint){ .host = h->name, .port = h->port != 0 ? h->port : usual[i].port,
-			.service = h->port != 0 ? h->service : usual[i].service, .patience = a->patience, .examiner = a->examiner, .out = out };
-		(void)snprintf(e.address, sizeof e.address, "%s", address);
+	for (size_t i = 0; i < n; i++) {
+		e = (struct endpoint){ .host = place->host, .port = place->port, .service = place->service, .patience = a->patience,
+			.examiner = a->examiner, .dns = dns, .out = out };
+		memcpy(e.address, address[i], sizeof e.address);
 		audit_probe(&e);
 		write_whole(fd, out);
 	}
 }
 
 static void
+usual_places(const struct host *h, struct audit_places *p)
+{
+	p->count = h->port != 0 ? 1 : USUAL;
+	for (size_t i = 0; i < p->count; i++) {
+		p->place[i] = (struct audit_place){ .port = h->port != 0 ? h->port : usual[i].port,
+			.service = h->port != 0 ? h->service : usual[i].service };
+		memcpy(p->place[i].host, h->name, sizeof h->name);
+	}
+}
+
+static void
 probe_host(const struct audit *a, const struct host *h, struct buf *out, int fd)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
-	char address[INET6_ADDRSTRLEN];
-	int n = 0, error = getaddrinfo(h->name, NULL, &hints, &list);
+	static struct audit_places places;
+	const char *anchor = a->trust_anchor != NULL ? a->trust_anchor : access(TRUST_ANCHOR, R_OK) == 0 ? TRUST_ANCHOR : NULL;
+	struct audit_dns *dns = audit_dns_open(a->resolver, anchor, a->patience);
 
 	put_head(h, out);
-	if (error != 0)
-		(void)transcript_put(out, "unknown-host", span_of(gai_strerror(error)));
-	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next, n++)
-		if (getnameinfo(i->ai_addr, i->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) == 0)
-			probe_address(a, h, address, out, fd);
-	if (list != NULL)
-		freeaddrinfo(list);
+	if (h->domain)
+		audit_find(dns, h->name, &places, out);
+	else
+		usual_places(h, &places);
+	for (size_t i = 0; i < places.count; i++)
+		probe_place(a, dns, &places.place[i], out, fd);
+	audit_dns_close(dns);
 }
 
 static bool

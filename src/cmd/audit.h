@@ -18,6 +18,7 @@ enum {
 	AUDIT_LINES_MAX = 100,          /* lines of one reply; more is hostile */
 	AUDIT_OCTETS_MAX = 256 * 1024,  /* of one connection; more is hostile */
 	AUDIT_TRIES = 3,                /* connections that look for STARTTLS */
+	AUDIT_PLACES_MAX = 16,          /* of one domain */
 };
 
 /* ---- one connection (audit_link.c) ---- */
@@ -55,6 +56,8 @@ void link_reply(struct link *, struct reply *);
 void link_ask(struct link *, const char *line, struct reply *);
 
 /* ---- one endpoint (audit_probe.c, audit_hello.c) ---- */
+struct audit_dns;
+
 enum audit_service { AUDIT_SUBMISSIONS, AUDIT_SUBMISSION, AUDIT_SMTP, AUDIT_IMAPS, AUDIT_POP3S };
 
 struct endpoint {
@@ -64,6 +67,7 @@ struct endpoint {
 	enum audit_service service;
 	unsigned patience;              /* ms for one step */
 	struct tls_examiner *examiner;
+	struct audit_dns *dns;          /* NULL: nothing is asked */
 	struct buf *out;                /* the transcript */
 	struct reply reply;
 };
@@ -74,6 +78,28 @@ void audit_probe(struct endpoint *);
 bool audit_reach(struct endpoint *, struct link *);
 /* Which versions and suites, in whose order. */
 void audit_hellos(struct endpoint *);
+
+/* ---- what the DNS says (audit_find.c) ---- */
+struct audit_place {
+	char host[256];
+	uint16_t port;
+	enum audit_service service;
+};
+
+struct audit_places {
+	struct audit_place place[AUDIT_PLACES_MAX];
+	size_t count;
+};
+
+/* resolver "192.0.2.53" or "192.0.2.53@5353"; NULL: the system's. trust_anchor: a file; NULL: nothing is validated. NULL when memory is short. */
+struct audit_dns *audit_dns_open(const char *resolver, const char *trust_anchor, unsigned patience);
+void audit_dns_close(struct audit_dns *);
+/* Where the domain has its submission service: by SRV, else guessed from its MX. What was seen goes to out. */
+void audit_find(struct audit_dns *, const char *domain, struct audit_places *, struct buf *out);
+/* The host's addresses, as the resolver has them, or an address as it stands; how many. */
+size_t audit_addresses(struct audit_dns *, const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out);
+/* The TLSA records of an endpoint, and whether its chain is what they say. */
+void audit_tlsa(struct audit_dns *, const struct endpoint *, const struct tls_session *);
 
 /* ---- the report (audit_report.c); one file for each format ---- */
 struct audit_endpoint {

@@ -61,7 +61,8 @@ html_endpoint(const struct audit_endpoint *e)
 {
 	(void)fputs("<section>\n<h3>", stdout);
 	put(e->section->address);
-	(void)printf(" port %u, ", e->section->port);
+	if (!span_done(e->section->address))
+		(void)printf(" port %u, ", e->section->port);
 	put(e->section->service);
 	(void)fputs("</h3>\n<p>", stdout);
 	put_text(section_kind(e->section));

@@ -12,7 +12,7 @@ static json_t *all, *target, *endpoint;         /* target and endpoint: the ones
 static json_t *
 of_span(struct span s)
 {
-	return json_stringn((const char *)s.p, s.len);
+	return span_done(s) ? json_string("") : json_stringn((const char *)s.p, s.len);
 }
 
 static json_t *
@@ -138,7 +138,10 @@ sarif_finding(const struct audit_endpoint *e, const struct finding *f, bool deta
 	(void)details;
 	if (f->check->severity == SEVERITY_GOOD)
 		return;
-	(void)snprintf(place, sizeof place, "smtp://%s:%u", json_string_value(target), e->section->port);
+	if (span_done(e->section->address))
+		(void)snprintf(place, sizeof place, "dns:%s", json_string_value(target));
+	else
+		(void)snprintf(place, sizeof place, "smtp://%s:%u", json_string_value(target), e->section->port);
 	(void)append(results, json_pack("{ss, ss, s{ss++%}, s[{s{s{ss}}, s[{so, ss}]}]}", "ruleId", f->check->id,
 	    "level", level_of(f->check->severity), "message", "text", f->check->title, ": ", f->evidence.p, f->evidence.len,
 	    "locations", "physicalLocation", "artifactLocation", "uri", place, "logicalLocations", "name",

@@ -244,6 +244,7 @@ examine_tls(struct endpoint *e)
 	if (up) {
 		put(e, "first", is_implicit(e) ? "tls" : "smtp");
 		tls_examined(l.tls, put_fact, e);
+		audit_tlsa(e->dns, e, l.tls);
 		if (speaks_smtp(e))
 			examine_smtp(e, &l);
 		examine_end(e, &l);
@@ -347,6 +348,7 @@ audit_probe(struct endpoint *e)
 
 	(void)snprintf(text, sizeof text, "%s %u %s", e->address, e->port, audit_service_name(e->service));
 	put(e, "endpoint", text);
+	put(e, "host", e->host);
 	if (speaks_first(e))
 		return;
 	if (!is_implicit(e)) {

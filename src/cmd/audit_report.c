@@ -63,6 +63,8 @@ audit_report(const struct audit_report *report, struct span text)
 	if (!transcript_open(&transcript, text))
 		return SEVERITY_MAX;
 	report->format->target(transcript.name, transcript.at);
+	if (section_count(&transcript.target, "domain") > 0)
+		worst = report_endpoint(report, text, &transcript.target);
 	while (transcript_next(&transcript, &s)) {
 		here = report_endpoint(report, text, &s);
 		worst = here > worst ? here : worst;
@@ -111,10 +113,14 @@ static void
 text_endpoint(const struct audit_endpoint *e)
 {
 	(void)printf("  ");
-	print_span(e->section->address);
-	(void)printf(" port %u (", e->section->port);
-	print_span(e->section->service);
-	(void)printf("): %s", section_kind(e->section));
+	if (span_done(e->section->address)) {
+		(void)printf("%s", section_kind(e->section));
+	} else {
+		print_span(e->section->address);
+		(void)printf(" port %u (", e->section->port);
+		print_span(e->section->service);
+		(void)printf("): %s", section_kind(e->section));
+	}
 	if (e->graded)
 		(void)printf(", grade %c", e->grade);
 	(void)putchar('\n');

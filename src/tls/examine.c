@@ -256,3 +256,35 @@ tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key
 	if (leaf != NULL)
 		tell_certificate(&w, t, leaf);
 }
+
+/* What a record of this selector and matching type would hold for this certificate. */
+static bool
+fits(X509 *cert, unsigned selector, unsigned matching, struct span data)
+{
+	unsigned char *octets = NULL;
+	int len = selector == 0 ? i2d_X509(cert, &octets) : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &octets);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	bool same = false;
+
+	if (len > 0 && matching == 0)
+		same = span_eq((struct span){ octets, (size_t)len }, data);
+	else if (len > 0 && EVP_Digest(octets, (size_t)len, digest, &size, matching == 1 ? EVP_sha256() : EVP_sha512(), NULL) == 1)
+		same = span_eq((struct span){ digest, size }, data);
+	OPENSSL_free(octets);
+	return same;
+}
+
+bool
+tls_examined_matches(const struct tls_session *t, unsigned usage, unsigned selector, unsigned matching, struct span data)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
+	bool leaf = usage == 1 || usage == 3;
+
+	if (selector > 1 || matching > 2)
+		return false;
+	for (int i = leaf ? 0 : 1; i < sk_X509_num(chain) && i < (leaf ? 1 : CHAIN_DEPTH); i++)
+		if (fits(sk_X509_value(chain, i), selector, matching, data))
+			return true;
+	return false;
+}

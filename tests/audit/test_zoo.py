@@ -171,7 +171,7 @@ def test_formats(papers, tmp_path):
 
 
 def test_bad_arguments(tmp_path):
-    for bad in (["someone@example.org"], ["host:0"], ["host:99999"], ["host:2526"], ["host:465/ftp"], ["[::1"], ["h o"], [""], [],
+    for bad in (["someone@example.org:465"], ["host:0"], ["host:99999"], ["host:2526"], ["host:465/ftp"], ["[::1"], ["h o"], [""], [],
                 ["--timeout", "0", "host"], ["--parallel", "65", "host"], ["--fail", "no", "host"], ["--nonsense", "x"], ["--hosts", tmp_path / "none"]):
         done = postern("audit", *bad)
         assert done.returncode == 64 and done.stderr.startswith("postern audit:"), (bad, done)
