@@ -41,6 +41,7 @@ static const char usage[] =
     "    --trust-anchor FILE        the root of DNSSEC (" TRUST_ANCHOR ", when it is there)\n"
     "    --ca-file FILE    the CAs that are trusted, instead of the system's\n"
     "    --fail SEVERITY   the findings that fail: low, medium, high or critical (high)\n"
+    "    --policy FILE     which findings fail: lines of fail-from SEVERITY, fail ID, allow ID\n"
     "    --save FILE       keep the transcript, to be judged again\n"
     "    --judge FILE      judge a transcript that was kept; nothing is examined\n"
     "\n"
@@ -192,15 +193,25 @@ take_number(const char *text, unsigned least, unsigned most, unsigned *n)
 	return true;
 }
 
-static bool
-take_severity(const char *text, enum severity *severity)
+static int
+take_policy(struct audit *a, const char *file)
 {
-	for (unsigned i = SEVERITY_LOW; i < SEVERITY_MAX; i++)
-		if (strcmp(text, severity_name((enum severity)i)) == 0) {
-			*severity = (enum severity)i;
-			return true;
-		}
-	return false;
+	FILE *f = fopen(file, "re");
+	static char text[AUDIT_POLICY_MAX + 1];
+	char where[400];
+	const char *wrong = NULL;
+	uint32_t line;
+	size_t n = f != NULL ? fread(text, 1, sizeof text, f) : 0;
+
+	if (f == NULL)
+		return misused(file, strerror(errno));
+	(void)fclose(f);
+	if (n > AUDIT_POLICY_MAX)
+		return misused(file, "is longer than 64 KiB");
+	if (audit_policy_parse((struct span){ (const uint8_t *)text, n }, &a->report.policy, &line, &wrong))
+		return 0;
+	(void)snprintf(where, sizeof where, "%s:%u", file, line);
+	return misused(where, wrong);
 }
 
 /* An option with a value. 0 or a status; -1: it is none. */
@@ -211,6 +222,8 @@ take_valued(struct audit *a, const char *option, const char *value)
 
 	if (strcmp(option, "--hosts") == 0)
 		return add_hosts(a, value);
+	if (strcmp(option, "--policy") == 0)
+		return take_policy(a, value);
 	if (strcmp(option, "--ca-file") == 0)
 		a->ca_file = value;
 	else if (strcmp(option, "--save") == 0)
@@ -222,7 +235,7 @@ take_valued(struct audit *a, const char *option, const char *value)
 	else if (strcmp(option, "--trust-anchor") == 0)
 		a->trust_anchor = value;
 	else if (strcmp(option, "--fail") == 0)
-		return take_severity(value, &a->report.fails) ? 0 : misused(value, "is none of low, medium, high, critical");
+		return severity_parse(span_of(value), &a->report.policy.from) ? 0 : misused(value, "is none of low, medium, high, critical");
 	else if (strcmp(option, "--parallel") == 0)
 		return take_number(value, 1, AUDIT_PARALLEL_MAX, &a->parallel) ? 0 : misused(value, "is no number of 1 to 64");
 	else if (strcmp(option, "--timeout") == 0 && take_number(value, 1, 120, &n))
@@ -442,11 +455,11 @@ save(const struct audit *a, const struct host *h)
 static void
 judge(struct audit *a, struct span text)
 {
-	enum severity worst = audit_report(&a->report, text);
+	enum audit_outcome outcome = audit_report(&a->report, text);
 
-	if (worst == SEVERITY_MAX)
+	if (outcome == AUDIT_NOT_EXAMINED)
 		a->status = NOT_EXAMINED;
-	else if (worst >= a->report.fails && a->status == MET)
+	else if (outcome == AUDIT_NOT_MET && a->status == MET)
 		a->status = NOT_MET;
 }
 
@@ -509,7 +522,7 @@ judge_file(struct audit *a)
 int
 command_audit(int argc, char **argv)
 {
-	static struct audit a = { .parallel = 8, .patience = PATIENCE_SECONDS * 1000, .report = { .format = &audit_as_text, .fails = SEVERITY_HIGH } };
+	static struct audit a = { .parallel = 8, .patience = PATIENCE_SECONDS * 1000, .report = { .format = &audit_as_text, .policy = { .from = SEVERITY_HIGH } } };
 	char text[400];
 	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
 	int status;

@@ -8,6 +8,7 @@
 #define POSTERN_CMD_AUDIT_H
 
 #include "audit/judge.h"
+#include "audit/policy.h"
 #include "tls/examine.h"
 
 enum {
@@ -114,7 +115,7 @@ struct audit_format {
 	void (*begin)(void);
 	void (*target)(struct span name, struct span at);
 	void (*endpoint)(const struct audit_endpoint *);
-	void (*finding)(const struct audit_endpoint *, const struct finding *, bool details);
+	void (*finding)(const struct audit_endpoint *, const struct finding *, bool fails, bool details);
 	void (*endpoint_end)(void);
 	void (*target_end)(bool examined);
 	void (*end)(void);
@@ -125,10 +126,12 @@ extern const struct audit_format audit_as_text, audit_as_json, audit_as_sarif, a
 struct audit_report {
 	const struct audit_format *format;
 	bool details;
-	enum severity fails;            /* from which on a finding fails */
+	struct audit_policy policy;
 };
 
-/* What is found is printed; the worst severity is returned, SEVERITY_MAX when nothing could be examined. */
-enum severity audit_report(const struct audit_report *, struct span transcript);
+enum audit_outcome { AUDIT_MET, AUDIT_NOT_MET, AUDIT_NOT_EXAMINED };
+
+/* What is found is printed. */
+enum audit_outcome audit_report(const struct audit_report *, struct span transcript);
 
 #endif

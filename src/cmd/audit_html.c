@@ -82,13 +82,14 @@ put_mending(const char *who, const char *line)
 }
 
 static void
-html_finding(const struct audit_endpoint *e, const struct finding *f, bool details)
+html_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
 {
 	const struct check *c = f->check;
 
 	(void)e;
 	(void)printf("<details class=\"%s\"%s><summary>%s: ", severity_name(c->severity), details ? " open" : "", severity_name(c->severity));
 	put_text(c->title);
+	put_text(fails ? " (fails)" : "");
 	(void)fputs("</summary>\n<dl><dt>seen</dt><dd><code>", stdout);
 	put(f->evidence);
 	(void)fputs("</code></dd>\n<dt>why</dt><dd>", stdout);

@@ -51,12 +51,12 @@ json_endpoint(const struct audit_endpoint *e)
 }
 
 static void
-json_finding(const struct audit_endpoint *e, const struct finding *f, bool details)
+json_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
 {
 	const struct check *c = f->check;
 
 	(void)e, (void)details;
-	(void)append(json_object_get(endpoint, "findings"), json_pack("{ss, ss, ss, ss, ss, so, s{so, so, so, so}}", "id", c->id,
+	(void)append(json_object_get(endpoint, "findings"), json_pack("{ss, sb, ss, ss, ss, ss, so, s{so, so, so, so}}", "id", c->id, "fails", (int)fails,
 	    "severity", severity_name(c->severity), "title", c->title, "why", c->why, "reference", c->reference,
 	    "evidence", of_span(f->evidence), "mend", "postfix", of_text(c->mending.postfix), "exim", of_text(c->mending.exim),
 	    "opensmtpd", of_text(c->mending.opensmtpd), "postern", of_text(c->mending.postern)));
@@ -131,11 +131,11 @@ sarif_endpoint(const struct audit_endpoint *e)
 }
 
 static void
-sarif_finding(const struct audit_endpoint *e, const struct finding *f, bool details)
+sarif_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
 {
 	char place[400];
 
-	(void)details;
+	(void)fails, (void)details;
 	if (f->check->severity == SEVERITY_GOOD)
 		return;
 	if (span_done(e->section->address))

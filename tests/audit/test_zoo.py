@@ -111,6 +111,23 @@ def test_exit_codes(papers):
     assert examine(papers, gone)[0] == 2
 
 
+def test_a_policy_says_what_fails(papers, tmp_path):
+    chain, key = papers.issue("policy", issuer=False)
+    policy = tmp_path / "policy"
+    with Animal(Habits(chain=chain, key=key)) as animal:
+        policy.write_text("allow cert-self-signed\n")
+        status, endpoints = examine(papers, animal.target, "--policy", policy)
+        assert status == 0 and not any(f["fails"] for e in endpoints for f in e["findings"])
+        policy.write_text("allow cert-self-signed\nfail no-size\n")
+        assert examine(papers, animal.target, "--policy", policy)[0] == 0
+        policy.write_text("allow cert-self-signed\nfail tls-modern\n")
+        status, endpoints = examine(papers, animal.target, "--policy", policy)
+        assert status == 1 and {f["id"] for e in endpoints for f in e["findings"] if f["fails"]} == {"tls-modern"}
+    policy.write_text("\nfail no-such-check\n")
+    done = postern("audit", "--policy", policy, "localhost")
+    assert done.returncode == 64 and f"{policy}:2: no check has this id" in done.stderr
+
+
 def test_postern_gets_the_best_grade(make_server):
     server = make_server().start()
     for target in (f"localhost:{server.submissions}/submissions", f"localhost:{server.submission}/submission"):
