@@ -135,6 +135,16 @@ const struct check audit_checks[] = {
 	{ "cert-long", SEVERITY_INFO, "the certificate is valid for more than 398 days", "Public CAs may not issue such; a private one is at work.", "CA/Browser Forum BR 6.3.2",
 	    MEND_NOTHING, cert_long },
 
+	/* ---- from inside: --login and --active ---- */
+	{ "login-unsent", SEVERITY_MEDIUM, "the login was not tried", "Credentials go only where the certificate verifies, and with PLAIN under TLS.", "RFC 4616 4", MEND_NOTHING, login_unsent },
+	{ "login-failed", SEVERITY_MEDIUM, "the login did not work", "Name or password is wrong, or the account is locked.", "RFC 4954 6", MEND_NOTHING, login_failed },
+	{ "sender-unchecked", SEVERITY_MEDIUM, "the login may send in anybody's name", "One stolen password is enough to forge every address.", "RFC 6409 6.1",
+	    MEND("smtpd_sender_restrictions = reject_authenticated_sender_login_mismatch; smtpd_sender_login_maps = ...", "acl_smtp_mail: require condition = "
+	    "${if eqi{$sender_address}{$authenticated_id}}", "match auth mail-from <addresses> for any action \"relay\"", "nothing: a login has its own addresses only"), sender_unchecked },
+	{ "smuggling", SEVERITY_HIGH, "a message ends where it should not", "What follows is taken for another message, with a sender that nobody checked.",
+	    "RFC 5321 2.3.8, 4.1.1.4; CVE-2023-51764, CVE-2023-51766", MEND("smtpd_forbid_bare_newline = normalize", "a version of 4.97.1 or newer", "a version of 7.4 or newer",
+	    "nothing: only CRLF ends a line"), smuggles },
+
 	/* ---- what the DNS says ---- */
 	{ "srv-missing", SEVERITY_LOW, "no SRV record leads to the submission service", "Mail programs guess names, or ask their vendor's database.", "RFC 6186 3, RFC 8314 5.1",
 	    MEND_SRV, srv_missing },
@@ -170,6 +180,8 @@ const struct check audit_checks[] = {
 	{ "no-pipelining", SEVERITY_INFO, "no PIPELINING", "Each command costs a round trip.", "RFC 2920", MEND_NOTHING, no_pipelining },
 
 	/* ---- as it should be ---- */
+	{ "sender-checked", SEVERITY_GOOD, "a login has its own addresses only", "As it should be.", "RFC 6409 6.1", MEND_NOTHING, good_sender },
+	{ "endings-good", SEVERITY_GOOD, "only CRLF . CRLF ends a message", "As it should be.", "RFC 5321 4.1.1.4", MEND_NOTHING, good_endings },
 	{ "srv-good", SEVERITY_GOOD, "SRV leads to implicit TLS first", "As it should be.", "RFC 8314 4.5.2", MEND_NOTHING, good_srv },
 	{ "tlsa-good", SEVERITY_GOOD, "a signed TLSA record fits the certificate", "As it should be.", "RFC 7672 3.1", MEND_NOTHING, good_tlsa },
 	{ "implicit-tls", SEVERITY_GOOD, "submission over implicit TLS", "Nothing can be stripped.", "RFC 8314 3.3", MEND_NOTHING, good_implicit },

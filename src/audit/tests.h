@@ -37,6 +37,9 @@ condition cert_common_name_only, cert_weak_key, cert_weak_signature, cert_no_sct
 condition srv_missing, srv_no_implicit, srv_clear_first, srv_unsigned, guessed, nowhere, no_mta_sts, no_tlsrpt, dns_failed;
 condition tlsa_differs, tlsa_unsigned, tlsa_unusable, good_srv, good_tlsa;
 
+/* ---- tests_inside.c ---- */
+condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;
+
 /* ---- as it should be ---- */
 condition good_implicit, good_tls, good_cert, good_login, good_scram;
 

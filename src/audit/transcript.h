@@ -43,6 +43,9 @@
  *	unknown-host     HOST: WORDS            it has no address
  *	host             the name under which an endpoint was reached
  *	tlsa             USAGE SELECTOR MATCHING secure|insecure fits|differs|unusable
+ *	login            CODE TEXT | unsent WORDS       what AUTH brought, with --login
+ *	sender-foreign   CODE TEXT              what MAIL with somebody else's address brought, after the login
+ *	smuggling        ENDING CODE TEXT | waits | refused | closed | not-begun CODE TEXT        what ended a message that should not, with --active
  *	hostile          WORDS                  it sent what no honest server does
  *	throttled        WORDS
  *

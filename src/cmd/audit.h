@@ -7,6 +7,8 @@
 #ifndef POSTERN_CMD_AUDIT_H
 #define POSTERN_CMD_AUDIT_H
 
+#include <sys/types.h>
+
 #include "audit/judge.h"
 #include "audit/policy.h"
 #include "tls/examine.h"
@@ -69,6 +71,8 @@ struct endpoint {
 	unsigned patience;              /* ms for one step */
 	struct tls_examiner *examiner;
 	struct audit_dns *dns;          /* NULL: nothing is asked */
+	const struct audit_login *login;        /* NULL: none */
+	bool active;                    /* messages are begun, and broken off */
 	struct buf *out;                /* the transcript */
 	struct reply reply;
 };
@@ -79,6 +83,15 @@ void audit_probe(struct endpoint *);
 bool audit_reach(struct endpoint *, struct link *);
 /* Which versions and suites, in whose order. */
 void audit_hellos(struct endpoint *);
+
+/* ---- with a login, and with --active (audit_login.c) ---- */
+struct audit_login {
+	const char *name;
+	const char *sender;             /* a reverse-path that is the login's own */
+	char password[256];             /* wiped at the end */
+};
+
+void audit_inside(struct endpoint *);
 
 /* ---- what the DNS says (audit_find.c) ---- */
 struct audit_place {
@@ -133,5 +146,40 @@ enum audit_outcome { AUDIT_MET, AUDIT_NOT_MET, AUDIT_NOT_EXAMINED };
 
 /* What is found is printed. */
 enum audit_outcome audit_report(const struct audit_report *, struct span transcript);
+
+/* ---- what is asked (audit_options.c) ---- */
+#define AUDIT_TRUST_ANCHOR "/usr/share/dns/root.key"   /* Debian's dns-root-data */
+
+struct audit_host {
+	char name[256];
+	bool domain;                    /* a mail domain: its service is to be found */
+	uint16_t port;                  /* 0: the usual ones */
+	enum audit_service service;
+	pid_t pid;
+	int fd;                         /* its transcript, being written; -1 */
+	uint64_t began;
+	uint8_t *text;                  /* TRANSCRIPT_MAX octets */
+	size_t len;
+	bool begun, done;
+};
+
+struct audit {
+	struct audit_report report;
+	struct audit_host host[AUDIT_HOSTS_MAX];
+	size_t hosts;
+	const char *ca_file, *save, *judge, *resolver, *trust_anchor;
+	struct audit_login login;       /* name NULL: none */
+	bool active;
+	unsigned parallel, patience;    /* ms */
+	struct tls_examiner *examiner;
+	int status;
+};
+
+enum { AUDIT_HELPED = -1 };
+
+/* 0; else it has been answered: AUDIT_HELPED, or the exit status of a mistake. */
+int audit_arguments(struct audit *, int argc, char **argv);
+/* A mistake of the caller's, in words; the exit status for it. */
+int audit_misused(const char *what, const char *why);
 
 #endif

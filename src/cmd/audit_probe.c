@@ -357,8 +357,10 @@ audit_probe(struct endpoint *e)
 	}
 	if (!is_implicit(e))
 		examine_injection(e);
-	if (examine_tls(e))
+	if (examine_tls(e)) {
 		audit_hellos(e);
-	else if (is_implicit(e))
+		audit_inside(e);
+	} else if (is_implicit(e)) {
 		examine_other(e);
+	}
 }

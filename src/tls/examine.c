@@ -179,14 +179,20 @@ tell_key(const struct teller *w, X509 *leaf)
 	tell(w, "cert-signature", span_of(OBJ_nid2sn(X509_get_signature_nid(leaf))));
 }
 
+static bool
+covers(X509 *leaf, const char *name)
+{
+	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+
+	return is_address(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
+}
+
 static void
 tell_match(const struct teller *w, X509 *leaf, const char *name)
 {
-	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
-	bool match = is_address(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
 	char text[TLS_NAME_MAX + 8];
 
-	(void)snprintf(text, sizeof text, "%s %s", match ? "yes" : "no", name);
+	(void)snprintf(text, sizeof text, "%s %s", covers(leaf, name) ? "yes" : "no", name);
 	tell(w, "cert-match", span_of(text));
 }
 
@@ -255,6 +261,14 @@ tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key
 	}
 	if (leaf != NULL)
 		tell_certificate(&w, t, leaf);
+}
+
+bool
+tls_examined_trusted(const struct tls_session *t)
+{
+	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
+
+	return leaf != NULL && t->verify_error == X509_V_OK && covers(leaf, t->name);
 }
 
 /* What a record of this selector and matching type would hold for this certificate. */

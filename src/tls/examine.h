@@ -19,6 +19,8 @@ void tls_examiner_free(struct tls_examiner *);
 struct tls_session *tls_examine(struct tls_examiner *, int fd, const char *name);
 /* After the handshake: every fact that audit/transcript.h has a key for, under that key. */
 void tls_examined(const struct tls_session *, void (*say)(void *arg, const char *key, struct span value), void *arg);
+/* After the handshake: does the chain verify, for the name that was asked for? */
+bool tls_examined_trusted(const struct tls_session *);
 /* After the handshake: is the certificate, or with usage 0 and 2 one of those above it, what a TLSA record says (RFC 6698 2.1)? */
 bool tls_examined_matches(const struct tls_session *, unsigned usage, unsigned selector, unsigned matching, struct span data);
 
