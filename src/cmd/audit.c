@@ -213,6 +213,8 @@ report_done(struct audit *a, size_t *next)
 		struct audit_host *h = &a->host[*next];
 
 		save(a, h);
+		if (a->watch_file != NULL)
+			audit_watch_take(&a->watch, (struct span){ h->text, h->len });
 		judge(a, (struct span){ h->text, h->len });
 		(void)fflush(stdout);
 		free(h->text);
@@ -289,6 +291,8 @@ command_audit(int argc, char **argv)
 		return NOT_EXAMINED;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (a.watch_file != NULL && !audit_watch_open(&a.watch, a.watch_file))
+		return audit_misused(a.watch_file, strerror(errno));
 	announce(&a);
 	a.report.format->begin();
 	if (a.judge != NULL)
@@ -296,6 +300,8 @@ command_audit(int argc, char **argv)
 	else
 		examine_all(&a);
 	a.report.format->end();
+	if (a.watch_file != NULL && !audit_watch_close(&a.watch))
+		a.status = audit_misused(a.watch_file, a.watch.full ? "has grown beyond 64 MiB" : strerror(errno));
 	tls_examiner_free(a.examiner);
 	wipe(a.login.password, sizeof a.login.password);
 	return a.status;

@@ -134,7 +134,8 @@ struct audit_format {
 	void (*end)(void);
 };
 
-extern const struct audit_format audit_as_text, audit_as_json, audit_as_sarif, audit_as_html;
+/* The last one prints nothing: for those who want to know whether anything fails. */
+extern const struct audit_format audit_as_text, audit_as_json, audit_as_sarif, audit_as_html, audit_as_nothing;
 
 struct audit_report {
 	const struct audit_format *format;
@@ -146,6 +147,24 @@ enum audit_outcome { AUDIT_MET, AUDIT_NOT_MET, AUDIT_NOT_EXAMINED };
 
 /* What is found is printed. */
 enum audit_outcome audit_report(const struct audit_report *, struct span transcript);
+
+/* ---- only what has changed (audit_watch.c) ---- */
+enum { AUDIT_WATCH_MAX = 64 * 1024 * 1024 };
+
+struct audit_watch {
+	const char *file;
+	char *text;                     /* of the last time */
+	struct span before;
+	struct buf now;
+	bool full;                      /* there was no room for all of it */
+};
+
+/* Reads what was seen the last time, if there was one. False with errno. */
+bool audit_watch_open(struct audit_watch *, const char *file);
+/* Prints what is different at this target. */
+void audit_watch_take(struct audit_watch *, struct span transcript);
+/* Keeps what was seen, for the next time. False with errno: the file is as it was. */
+bool audit_watch_close(struct audit_watch *);
 
 /* ---- what is asked (audit_options.c) ---- */
 #define AUDIT_TRUST_ANCHOR "/usr/share/dns/root.key"   /* Debian's dns-root-data */
@@ -167,7 +186,8 @@ struct audit {
 	struct audit_report report;
 	struct audit_host host[AUDIT_HOSTS_MAX];
 	size_t hosts;
-	const char *ca_file, *save, *judge, *resolver, *trust_anchor;
+	const char *ca_file, *save, *judge, *resolver, *trust_anchor, *watch_file;
+	struct audit_watch watch;
 	struct audit_login login;       /* name NULL: none */
 	bool active;
 	unsigned parallel, patience;    /* ms */

@@ -32,6 +32,7 @@ static const char usage[] =
     "    --active          begin messages to nobody@example.com that end in five wrong ways, and break them off: a server that takes\n"
     "                      one of them for whole can be smuggled through, and will try to deliver it; with --login where it asks for one\n"
     "    --save FILE       keep the transcript, to be judged again\n"
+    "    --watch FILE      only what has changed since FILE was written, and certificates that end; FILE is kept up to date\n"
     "    --judge FILE      judge a transcript that was kept; nothing is examined\n"
     "\n"
     "Exit status: 0 nothing failed, 1 something did, 2 a host could not be examined.\n";
@@ -205,7 +206,7 @@ text_option(struct audit *a, const char *option)
 {
 	const struct { const char *name; const char **value; } options[] = {
 		{ "--ca-file", &a->ca_file }, { "--save", &a->save }, { "--judge", &a->judge }, { "--resolver", &a->resolver },
-		{ "--trust-anchor", &a->trust_anchor }, { "--login", &a->login.name }, { "--sender", &a->login.sender },
+		{ "--trust-anchor", &a->trust_anchor }, { "--watch", &a->watch_file }, { "--login", &a->login.name }, { "--sender", &a->login.sender },
 	};
 
 	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
@@ -274,6 +275,10 @@ complete(struct audit *a)
 {
 	if ((a->hosts == 0) == (a->judge == NULL))
 		return audit_misused("HOST", a->judge == NULL ? "is missing" : "cannot stand beside --judge");
+	if (a->watch_file != NULL && (a->judge != NULL || a->report.format != &audit_as_text))
+		return audit_misused("--watch", "prints changes as text, of hosts that are examined now");
+	if (a->watch_file != NULL)
+		a->report.format = &audit_as_nothing;
 	if ((a->login.name == NULL) != (a->login.password[0] == '\0'))
 		return audit_misused("--login", "needs --password-file, and the other way round");
 	if (a->login.sender == NULL)

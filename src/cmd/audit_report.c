@@ -175,3 +175,33 @@ text_target_end(bool examined)
 const struct audit_format audit_as_text = {
 	"--text", text_begin, text_target, text_endpoint, text_finding, text_endpoint_end, text_target_end, text_endpoint_end,
 };
+
+/* ---- for nobody ---- */
+
+static void
+no_target(struct span name, struct span at)
+{
+	(void)name, (void)at;
+}
+
+static void
+no_endpoint(const struct audit_endpoint *e)
+{
+	(void)e;
+}
+
+static void
+no_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
+{
+	(void)e, (void)f, (void)fails, (void)details;
+}
+
+static void
+no_target_end(bool examined)
+{
+	(void)examined;
+}
+
+const struct audit_format audit_as_nothing = {
+	"--nothing", text_endpoint_end, no_target, no_endpoint, no_finding, text_endpoint_end, no_target_end, text_endpoint_end,
+};
