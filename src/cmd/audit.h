@@ -28,6 +28,7 @@ enum {
 struct link {
 	int fd;                         /* -1: none */
 	struct tls_session *tls;        /* NULL: in clear */
+	bool old;                       /* TLS 1.2 at most */
 	uint64_t deadline;              /* ms of the monotonic clock: when the connection is given up, whatever comes */
 	unsigned patience;              /* ms for one step */
 	size_t octets;                  /* received so far */
@@ -49,6 +50,8 @@ const char *link_open(struct link *, const char *address, uint16_t port, unsigne
 void link_close(struct link *);
 /* TLS on this connection; false with words. */
 bool link_secure(struct link *, struct tls_examiner *, const char *name, char words[600]);
+/* Does it let us shake hands again? */
+bool link_secure_again(struct link *);
 bool link_send(struct link *, struct span);
 bool link_say(struct link *, const char *line);
 /* Wait for octets and put them behind in; false: none came within ms. */

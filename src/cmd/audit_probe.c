@@ -256,6 +256,22 @@ examine_tls(struct endpoint *e)
 	return up;
 }
 
+/* Work that a stranger may ask for again and again (RFC 9325 3.5). TLS 1.3 has none. */
+static void
+examine_renegotiation(struct endpoint *e)
+{
+	struct link l;
+	char words[600];
+
+	if (audit_reach(e, &l)) {
+		l.old = true;
+		/* A greeting under way would be taken for a part of the handshake. */
+		if (link_secure(&l, e->examiner, e->host, words) && (!is_implicit(e) || link_wait(&l, e->patience)))
+			put(e, "tls-renegotiates", link_secure_again(&l) ? "yes" : "no");
+	}
+	link_close(&l);
+}
+
 /* ---- what is it at all? ---- */
 
 static const char *
@@ -359,6 +375,7 @@ audit_probe(struct endpoint *e)
 		examine_injection(e);
 	if (examine_tls(e)) {
 		audit_hellos(e);
+		examine_renegotiation(e);
 		audit_inside(e);
 	} else if (is_implicit(e)) {
 		examine_other(e);

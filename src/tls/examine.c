@@ -104,6 +104,18 @@ tls_examine(struct tls_examiner *x, int fd, const char *name)
 	return t;
 }
 
+void
+tls_examine_old(struct tls_session *t)
+{
+	(void)SSL_set_max_proto_version(t->ssl, TLS1_2_VERSION);
+}
+
+bool
+tls_examine_again(struct tls_session *t)
+{
+	return SSL_version(t->ssl) < TLS1_3_VERSION && SSL_renegotiate(t->ssl) == 1;
+}
+
 /* ---- facts ---- */
 
 struct teller {

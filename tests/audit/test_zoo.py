@@ -48,6 +48,7 @@ ANIMALS = {
     "no encryption": ({}, {"fakes": ((0x303, 0xc010, 0),)}, {"cipher-null"}),
     "compression": ({}, {"fakes": ((0x303, 0xc02f, 1),)}, {"compression"}),
     "asks for a certificate": ({}, {"asks_certificate": True}, {"asks-certificate"}),
+    "renegotiates": ({}, {"renegotiates": True}, {"renegotiation"}),
     "no close_notify": ({}, {"goodbye": False}, {"no-close-notify"}),
     "clear text on 465": ({}, {"says_in_clear": b"220 localhost ESMTP\r\n"}, {"clear-smtp-on-465"}),
     "HTTP": ({}, {"answers_in_clear": b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n"}, {"http", "tls-fails"}),

@@ -65,6 +65,7 @@ class Habits:
     suites: str = "ECDHE+AESGCM:ECDHE+CHACHA20"
     server_order: bool = True
     asks_certificate: bool = False
+    renegotiates: bool = False
     greeting: str = f"220 {HOST} ESMTP zoo"
     ehlo: tuple = (HOST, "PIPELINING", "SIZE 1000000")
     auth: str = "AUTH PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
@@ -237,7 +238,11 @@ class Animal:
             self.context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
         else:
             self.context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-        self.context.options |= ssl.OP_NO_RENEGOTIATION
+        if habits.renegotiates:
+            self.context.options &= ~ssl.OP_NO_RENEGOTIATION
+            self.context.options |= 0x100   # OpenSSL 3: a client may ask for it
+        else:
+            self.context.options |= ssl.OP_NO_RENEGOTIATION
         if habits.asks_certificate:
             self.context.verify_mode = ssl.CERT_OPTIONAL
             self.context.load_verify_locations(habits.chain.parent / "ca.pem")
