@@ -238,6 +238,7 @@ on_tick(uv_timer_t *timer)
 	(void)spool_look(&k->spool);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
+	once_expire(&k->spool.once, keeper_now());
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
@@ -292,7 +293,8 @@ on_go(void *arg)
 	struct keeper *k = arg;
 	const struct conf *c = &k->child.conf;
 	struct spool_conf sc = { .directory = c->spool_dir.p, .disk = &disk_linux, .segment_size = c->segment_size,
-		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX };
+		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX,
+		.duplicate_window = c->duplicate_window * UINT64_C(1000) };
 
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, keeper_now()))
 		exit(74);
@@ -319,7 +321,8 @@ on_reload(void *arg)
 
 	/* Directory, segment size and the kind of relay stay as they were until the next start. */
 	k->spool.conf.free_min = k->child.conf.spool_free_min;
-	spool_configure(&k->spool, &s);
+	spool_configure(&k->spool, &s, k->child.conf.duplicate_window * UINT64_C(1000));
+	front_tell_anew(k);
 	keeper_turn(k);
 }
 

@@ -3,6 +3,7 @@
  *
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
+ *	4_spool_repeat.c    what was submitted twice is kept once
  *	4_spool_relay.c     messages go to 5_relay as tries
  *	4_spool_result.c    what happened to them
  *	4_spool_notice.c    notifications to senders
@@ -45,7 +46,6 @@ enum {
 	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
 };
 
-struct front_session;
 struct keeper;
 
 struct front {
@@ -53,6 +53,18 @@ struct front {
 	struct channel *channel;
 	uint32_t slot;
 	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
+};
+
+struct front_session {
+	struct front *front;            /* NULL: nobody wants the answer any more */
+	struct front_session *next;     /* in the bucket, or spare */
+	struct front_session *waiting;  /* the next that waits for another's commit: 4_spool_repeat.c */
+	struct draft *draft;
+	uint64_t first;                 /* it waits for this one's */
+	uint32_t number;
+	enum fail fail;
+	uint8_t state;                  /* enum session_phase, private to 4_spool_front.c */
+	bool held;                      /* 3_auth has had this principal's mail held since */
 };
 
 /* A recipient of a running try. Offsets are into try.text; 0: none yet. */
@@ -125,6 +137,8 @@ struct keeper {
 	struct front *front[KEEPER_FRONTS];
 	struct front_session *spare;
 	uint32_t commits;               /* waiting for their answer */
+	struct front_session *waiting;  /* those of them that wait for another's */
+	uint64_t repeats;               /* submissions that had been taken already, since the start */
 	struct channel *relay, *guard;  /* guard: 3_auth */
 	struct outcome_sum outcome[KEEPER_OUTCOMES];
 	size_t outcomes;
@@ -165,6 +179,10 @@ void front_go_all(struct keeper *);
 void front_tell_all(struct keeper *);
 /* Answer everybody who waits for this commit. */
 void front_committed(struct keeper *, void *session, uint64_t id, uint32_t slot, enum fail);
+/* Answer one whose commit is over. first: 0, or what it repeats. */
+void front_settle(struct keeper *, struct front_session *, enum fail, uint64_t first);
+/* Tell the state, changed or not. */
+void front_tell_anew(struct keeper *);
 /* Send what is gathered for them now. */
 void front_flush_all(struct keeper *);
 /* Let fronts go on, or hold them back while too much is gathered. */
@@ -172,6 +190,12 @@ void front_pause_all(struct keeper *, bool paused);
 void front_close_all(struct keeper *);
 /* What fronts are bringing just now for this login will be held. */
 void front_hold(struct keeper *, struct span login);
+
+/* 4_spool_repeat.c */
+/* Was the session's draft taken before? Then it is answered now, or when the first one is durable; true. */
+bool repeat_take(struct keeper *, struct front_session *, const uint8_t digest[SIPHASH_WIDE]);
+/* After a commit: answer those who waited for it. */
+void repeat_settled(struct keeper *, uint64_t id, enum fail);
 
 /* 4_spool_relay.c */
 void relay_open(struct keeper *, int fd);

@@ -270,4 +270,5 @@ spool_no_later(struct spool *s, uint64_t now)
 	for (uint32_t i = 0; i < s->index.used; i++)
 		if (s->index.entry[i].arrival > now)
 			s->index.entry[i].arrival = now;
+	once_no_later(&s->once, now);
 }

@@ -28,6 +28,7 @@ struct recovery {
 	int fd;
 	uint64_t size;
 	uint64_t records, now;
+	struct once_entry fresh;        /* of the message that comes next; id 0: none */
 };
 
 /* ---- which segments there are ---- */
@@ -126,7 +127,10 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 	if (before.used) {
 		e->arrival = before.arrival;
 		e->word = before.word;
+		e->once = before.once;
 	}
+	if (r->fresh.id == m.id)
+		e->once = once_add(&r->spool->once, r->fresh.print, m.id, r->fresh.when, PLACE(r->fresh.segment, 0));
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
@@ -160,6 +164,8 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 		return;
 	e = &x->entry[slot];
 	final = entry_final(e, result.number);
+	if (result.last.class == OUTCOME_NEVER)
+		once_forget(&r->spool->once, e->once, e->id);
 	if (!final && (result.last.class == OUTCOME_DELIVERED || result.last.class == OUTCOME_NEVER)) {
 		final = true;
 		e->waiting--;
@@ -226,6 +232,10 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 	switch (h->kind) {
 	case RECORD_MESSAGE:
 		take_message(r, PLACE(r->segment, offset), payload);
+		r->fresh.id = 0;
+		break;
+	case RECORD_ONCE:
+		once_recover(&r->spool->once, payload, PLACE(r->segment, offset), r->now, &r->fresh);
 		break;
 	case RECORD_RESULT:
 		take_result(r, PLACE(r->segment, offset), payload);
@@ -418,6 +428,8 @@ recover(struct spool *s, uint64_t now)
 	good = find_segments(&r) && read_segments(&r);
 	/* All of it is on the disk: it was synced before it was read. */
 	s->journal.written = s->journal.durable = s->journal.sequence - 1;
+	if (good)
+		once_recovered(&s->once, now);
 	good = good && take_up_all(&r, now);
 	if (good)
 		tell(&r);
