@@ -55,18 +55,7 @@ struct front {
 	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
 };
 
-struct front_session {
-	struct front *front;            /* NULL: nobody wants the answer any more */
-	struct front_session *next;     /* in the bucket, or spare */
-	struct front_session *waiting;  /* the next that waits for another's commit: 4_spool_repeat.c */
-	struct draft *draft;
-	uint64_t first;                 /* it waits for this one's */
-	uint32_t number;
-	enum fail fail;
-	uint8_t state;                  /* enum session_phase, private to 4_spool_front.c */
-	bool held;                      /* 3_auth has had this principal's mail held since */
-};
-
+struct front_session;
 /* A recipient of a running try. Offsets are into try.text; 0: none yet. */
 struct try_rcpt {
 	uint32_t number;
@@ -179,8 +168,6 @@ void front_go_all(struct keeper *);
 void front_tell_all(struct keeper *);
 /* Answer everybody who waits for this commit. */
 void front_committed(struct keeper *, void *session, uint64_t id, uint32_t slot, enum fail);
-/* Answer one whose commit is over. first: 0, or what it repeats. */
-void front_settle(struct keeper *, struct front_session *, enum fail, uint64_t first);
 /* Tell the state, changed or not. */
 void front_tell_anew(struct keeper *);
 /* Send what is gathered for them now. */
@@ -190,12 +177,6 @@ void front_pause_all(struct keeper *, bool paused);
 void front_close_all(struct keeper *);
 /* What fronts are bringing just now for this login will be held. */
 void front_hold(struct keeper *, struct span login);
-
-/* 4_spool_repeat.c */
-/* Was the session's draft taken before? Then it is answered now, or when the first one is durable; true. */
-bool repeat_take(struct keeper *, struct front_session *, const uint8_t digest[SIPHASH_WIDE]);
-/* After a commit: answer those who waited for it. */
-void repeat_settled(struct keeper *, uint64_t id, enum fail);
 
 /* 4_spool_relay.c */
 void relay_open(struct keeper *, int fd);

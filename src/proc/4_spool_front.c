@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_session.h"
 
 /*
  * FREE        the session has no draft

@@ -3,7 +3,7 @@
  * queued. While the first is not durable the second waits for it, and shares its fate: RFC 5321 4.2.5, 4.5.3.2.6.
  */
 #include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_session.h"
 
 static void
 log_repeat(const struct keeper *k, const struct front_session *s, uint64_t first)
