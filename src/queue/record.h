@@ -70,7 +70,7 @@ struct once_record {
 };
 struct once_print {
 	struct span print;      /* 16 octets */
-	uint64_t id, when;      /* ms since 1970 */
+	uint64_t id, when;      /* ms since 1970; id 0: it counts no more */
 };
 
 /* What happened to a recipient; the numbers are those of enum smtp_class. */

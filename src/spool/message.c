@@ -127,9 +127,6 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	e->attempts = o->attempt > e->attempts ? o->attempt : e->attempts;
 	if (final && !(*last & LAST_FINAL))
 		e->waiting--;
-	/* The sender hears of it, and may send the same once more. */
-	if (o->class == OUTCOME_NEVER)
-		once_forget(&s->once, e->once, e->id);
 	/* In doubt nothing can be written; the next start will try again what this forgets. */
 	if (!journal_reserve(&s->journal, 1200, true, &payload)
 	    || !fields_format(result_record_layout, &r, &payload)) {
@@ -138,6 +135,14 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	}
 	place = journal_commit(&s->journal, RECORD_RESULT, payload, false, NULL);
 	*last = place | (final ? LAST_FINAL : 0) | told;
+}
+
+void
+spool_failed(struct spool *s, uint32_t slot)
+{
+	const struct entry *e = &s->index.entry[slot];
+
+	once_revoke(&s->once, e->once, e->id);
 }
 
 static void

@@ -169,6 +169,12 @@ once_forget(struct once *o, uint32_t number, uint64_t id)
 		forget(o, number);
 }
 
+uint64_t
+once_id(const struct once *o, uint32_t number)
+{
+	return entry_at(o, number)->id;
+}
+
 void
 once_expire(struct once *o, uint64_t now)
 {
@@ -225,6 +231,19 @@ once_append(struct once *o, const uint8_t print[ONCE_PRINT], uint64_t id, uint64
 
 	print_put(&one, print, id, when);
 	return append(o, true, buf_span(&one));
+}
+
+void
+once_revoke(struct once *o, uint32_t number, uint64_t id)
+{
+	uint8_t octets[RECORD_PRINT_OCTETS];
+	struct buf one = BUF_OVER(octets);
+
+	if (number - o->first >= o->end - o->first || id == 0 || entry_at(o, number)->id != id)
+		return;
+	print_put(&one, entry_at(o, number)->print, 0, 0);
+	(void)append(o, false, buf_span(&one));
+	forget(o, number);
 }
 
 /* Entries [from, to) that lie in the segment are in the record at place now. What was appended holds them; only then the old place
@@ -285,6 +304,7 @@ once_recover(struct once *o, struct span payload, uint64_t place, uint64_t now, 
 {
 	struct once_record r;
 	struct once_print p;
+	uint32_t number;
 
 	fresh->id = 0;
 	if (!once_parse(payload, &r))
@@ -294,7 +314,9 @@ once_recover(struct once *o, struct span payload, uint64_t place, uint64_t now, 
 		struct once_entry e = { .id = p.id, .when = p.when < now ? p.when : now, .segment = (uint32_t)PLACE_SEGMENT(place) };
 
 		memcpy(e.print, p.print.p, ONCE_PRINT);
-		if (o->window == 0 || is_over(o, &e, now))
+		if (e.id == 0 && (number = find(o, e.print)) != ONCE_NONE)
+			forget(o, number);
+		if (e.id == 0 || o->window == 0 || is_over(o, &e, now))
 			continue;
 		if (r.fresh)
 			*fresh = e;

@@ -54,8 +54,12 @@ bool once_find(const struct once *, const uint8_t print[ONCE_PRINT], uint64_t no
 uint64_t once_append(struct once *, const uint8_t print[ONCE_PRINT], uint64_t id, uint64_t when);
 /* Remember it; its number, or ONCE_NONE. */
 uint32_t once_add(struct once *, const uint8_t print[ONCE_PRINT], uint64_t id, uint64_t when, uint64_t place);
-/* It was not taken after all, or did not reach everybody: whoever sends it again means it. */
+/* It was not taken after all. */
 void once_forget(struct once *, uint32_t number, uint64_t id);
+/* It did not reach everybody: whoever sends it again means it. Written down, so that the next start knows it too. */
+void once_revoke(struct once *, uint32_t number, uint64_t id);
+/* 0: that one is forgotten. */
+uint64_t once_id(const struct once *, uint32_t number);
 /* Forget what is older than the window, some of it at a time. */
 void once_expire(struct once *, uint64_t now);
 /* The clock was set back: nothing was taken later than now. */

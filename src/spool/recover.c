@@ -127,10 +127,9 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 	if (before.used) {
 		e->arrival = before.arrival;
 		e->word = before.word;
-		e->once = before.once;
 	}
 	if (r->fresh.id == m.id)
-		e->once = once_add(&r->spool->once, r->fresh.print, m.id, r->fresh.when, PLACE(r->fresh.segment, 0));
+		(void)once_add(&r->spool->once, r->fresh.print, m.id, r->fresh.when, PLACE(r->fresh.segment, 0));
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
@@ -164,8 +163,6 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 		return;
 	e = &x->entry[slot];
 	final = entry_final(e, result.number);
-	if (result.last.class == OUTCOME_NEVER)
-		once_forget(&r->spool->once, e->once, e->id);
 	if (!final && (result.last.class == OUTCOME_DELIVERED || result.last.class == OUTCOME_NEVER)) {
 		final = true;
 		e->waiting--;
@@ -407,6 +404,21 @@ take_up_all(struct recovery *r, uint64_t now)
 }
 
 static void
+take_up_prints(struct spool *s, uint64_t now)
+{
+	const struct once *o = &s->once;
+
+	once_recovered(&s->once, now);
+	for (uint32_t n = o->first; n != o->end; n++) {
+		uint64_t id = once_id(o, n);
+		uint32_t slot = id == 0 ? INDEX_NONE : index_find(&s->index, id);
+
+		if (slot != INDEX_NONE)
+			s->index.entry[slot].once = n;
+	}
+}
+
+static void
 tell(const struct recovery *r)
 {
 	struct log_line l;
@@ -429,7 +441,7 @@ recover(struct spool *s, uint64_t now)
 	/* All of it is on the disk: it was synced before it was read. */
 	s->journal.written = s->journal.durable = s->journal.sequence - 1;
 	if (good)
-		once_recovered(&s->once, now);
+		take_up_prints(s, now);
 	good = good && take_up_all(&r, now);
 	if (good)
 		tell(&r);
