@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/queue_id.h"
 #include "os/log.h"
 #include "spool/draft.h"
 
@@ -18,6 +19,7 @@ static struct {
 	long count, size, destinations, rcpts, segment, prints, held;
 	uint64_t committed, failed;
 	char *content;
+	struct queue_id_maker ids;
 } fill = { .size = 2048, .destinations = 1, .rcpts = 1, .segment = 64 << 20, .prints = 1 };
 
 static void
@@ -69,7 +71,7 @@ add_recipients(struct spool *s, struct draft *d, long number)
 static bool
 submit(struct spool *s, long number, uint64_t now)
 {
-	struct message_record m = { .id = (uint64_t)now << 20 | (uint64_t)number, .arrival = now,
+	struct message_record m = { .id = queue_id_next(&fill.ids, now), .arrival = now,
 		.reverse_path = SPAN_INIT("alice@example.org"), .login = SPAN_INIT("alice/laptop"), .peer = SPAN_INIT("192.0.2.1"),
 		.helo = SPAN_INIT("laptop.example.org"), .tls = SPAN_INIT("TLSv1.3 TLS_AES_128_GCM_SHA256 x25519") };
 	uint8_t digest[SIPHASH_WIDE] = { 0 };
