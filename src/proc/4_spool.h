@@ -143,6 +143,7 @@ struct keeper {
 	int control_fd;
 	uv_poll_t control_poll;
 	uv_check_t turn;
+	uv_idle_t walk_on;              /* active while a walk has more to do */
 	uv_timer_t tick, lazy, due, drain_limit;
 	uv_work_t work;
 	struct batch *batch;            /* being written by the worker */
