@@ -170,7 +170,7 @@ on_idle(uv_idle_t *idle)
 static void
 walk_on(struct keeper *k)
 {
-	if (journal_crowded(&k->spool.journal)) {
+	if (hold_waits(k)) {
 		(void)uv_idle_stop(&k->walk_on);
 		(void)uv_timer_start(&k->due, on_due, KEEPER_LAZY_MS, 0);
 	} else

@@ -30,7 +30,8 @@ enum {
 	KEEPER_CONTROLS = 16,           /* connections of `postern queue` at once */
 	KEEPER_TRY_KEPT = 4096,         /* octets of a finished try that are kept for the next one */
 	KEEPER_LIST_MOST = 500,         /* entries of one answer */
-	KEEPER_LIST_LOOK = 4000,        /* messages looked at for one answer */
+	KEEPER_LOOK_NS = 10 * 1000 * 1000,      /* that one answer or one step of a walk may take: the disk may be slow */
+	KEEPER_LOOK = 16,               /* messages between two looks at the clock */
 	KEEPER_QUICK_NS = 1000000,      /* a disk that writes a batch in less is waited for in the loop */
 	KEEPER_QUICK_OCTETS = 512 * 1024,
 	KEEPER_BATCHES = 4,             /* of these in one turn of the loop */
@@ -226,6 +227,8 @@ void guard_flush(struct keeper *);
 bool hold_room(struct keeper *, bool guard);
 /* Begin; the answer goes to order->channel when everything is synced. False: no room. */
 bool hold_begin(struct keeper *, const struct hold_order *);
+/* Enough is gathered: it is written before more comes. */
+bool hold_waits(const struct keeper *);
 /* Go on with what is under way; while k->walking > 0 nothing is tried. */
 void hold_step(struct keeper *);
 /* After a batch: answer what is durable. */

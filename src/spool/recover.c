@@ -5,12 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <dirent.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/log.h"
 #include "spool/aside.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
+
+enum { PROGRESS_S = 5, PROGRESS_LOOK = 16384 };
 
 struct range {
 	uint64_t segment, from, to;
@@ -28,6 +31,7 @@ struct recovery {
 	int fd;
 	uint64_t size;
 	uint64_t records, now;
+	time_t said;                    /* when something was last said of how far we are */
 	struct once_entry fresh;        /* of the message that comes next; id 0: none */
 };
 
@@ -329,6 +333,27 @@ read_segment(struct recovery *r)
 	return true;
 }
 
+/* A long start says how far it is, so that nobody takes it for one that hangs. */
+static void
+say_progress(struct recovery *r, const char *what, uint64_t done, uint64_t of)
+{
+	struct timespec now;
+	struct log_line l;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (r->said == 0)
+		r->said = now.tv_sec;
+	if (now.tv_sec - r->said < PROGRESS_S)
+		return;
+	r->said = now.tv_sec;
+	log_begin(&l, LOG_NOTE, "spool-start");
+	log_text(&l, "doing", what);
+	log_u64(&l, "done", done);
+	log_u64(&l, "of", of);
+	log_u64(&l, "messages", r->spool->index.count);
+	log_end(&l);
+}
+
 static bool
 read_segments(struct recovery *r)
 {
@@ -337,6 +362,7 @@ read_segments(struct recovery *r)
 	for (size_t i = 0; i < r->numbers; i++) {
 		r->segment = r->number[i];
 		r->last = i + 1 == r->numbers;
+		say_progress(r, "reading segments", i, r->numbers);
 		segment_name(r->segment, name);
 		r->fd = openat(r->spool->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (r->fd == -1 || !read_segment(r)) {
@@ -397,9 +423,12 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 static bool
 take_up_all(struct recovery *r, uint64_t now)
 {
-	for (uint32_t i = 0; i < r->spool->index.used; i++)
+	for (uint32_t i = 0; i < r->spool->index.used; i++) {
+		if (i % PROGRESS_LOOK == 0)
+			say_progress(r, "planning messages", i, r->spool->index.used);
 		if (r->spool->index.entry[i].used && !take_up(r, i, now))
 			return false;
+	}
 	return true;
 }
 
