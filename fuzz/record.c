@@ -52,6 +52,8 @@ payload_any(struct span payload)
 	struct result_record r;
 	struct chunk_record c;
 	struct held_record held;
+	struct once_record once;
+	struct once_print print;
 	size_t at;
 
 	if (message_parse(payload, &m)) {
@@ -67,6 +69,10 @@ payload_any(struct span payload)
 		same_again(chunk_record_layout, &c, payload);
 	if (fields_parse(held_record_layout, payload, &held))
 		same_again(held_record_layout, &held, payload);
+	if (once_parse(payload, &once)) {
+		same_again(once_record_layout, &once, payload);
+		assert(once_print_take(&once.prints, &print));
+	}
 }
 
 static void

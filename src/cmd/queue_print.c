@@ -121,26 +121,35 @@ print_person(const struct queue_recipient *r)
 }
 
 void
-queue_print(struct queue_answer *a, bool detail)
+queue_print(struct queue_answer *a)
 {
-	uint64_t octets = 0;
-
-	sort(a);
-	if (a->rows > 0 && !detail)
-		(void)printf("ID            ARRIVED (UTC)             SIZE  WAITING  NEXT TRY              FROM\n");
 	for (size_t i = 0; i < a->rows; i++) {
 		print_row(&a->row[i].entry);
-		octets += a->row[i].entry.size;
-		if (detail) {
-			print_field("login", a->row[i].entry.login);
-			print_field("peer ", a->row[i].entry.peer);
-			print_field("tls  ", a->row[i].entry.tls);
-		}
+		print_field("login", a->row[i].entry.login);
+		print_field("peer ", a->row[i].entry.peer);
+		print_field("tls  ", a->row[i].entry.tls);
 	}
 	for (size_t i = 0; i < a->persons; i++)
 		print_person(&a->person[i].recipient);
-	if (!detail)
-		(void)printf("%zu message%s, %llu octets\n", a->rows, a->rows == 1 ? "" : "s", (unsigned long long)octets);
+}
+
+void
+queue_print_page(struct queue_answer *a, struct queue_total *t)
+{
+	sort(a);
+	if (a->rows > 0 && t->rows == 0)
+		(void)printf("ID            ARRIVED (UTC)             SIZE  WAITING  NEXT TRY              FROM\n");
+	for (size_t i = 0; i < a->rows; i++) {
+		print_row(&a->row[i].entry);
+		t->octets += a->row[i].entry.size;
+	}
+	t->rows += a->rows;
+}
+
+void
+queue_print_total(const struct queue_total *t)
+{
+	(void)printf("%zu message%s, %llu octets\n", t->rows, t->rows == 1 ? "" : "s", (unsigned long long)t->octets);
 }
 
 /* ---- JSON ---- */
@@ -199,28 +208,40 @@ persons_of(const struct queue_answer *a)
 	return list;
 }
 
-bool
-queue_print_json(struct queue_answer *a, bool detail)
+static bool
+dump(json_t *value)
 {
-	json_t *root = NULL;
-	bool good;
+	bool good = value != NULL && json_dumpf(value, stdout, JSON_INDENT(2)) == 0;
 
-	sort(a);
-	if (detail && a->rows == 1) {
-		root = row_of(&a->row[0].entry);
-		if (root != NULL && json_object_set_new(root, "to", persons_of(a)) != 0) {
-			json_decref(root);
-			root = NULL;
-		}
-	} else {
-		root = json_array();
-		for (size_t i = 0; root != NULL && i < a->rows; i++)
-			if (json_array_append_new(root, row_of(&a->row[i].entry)) != 0) {
-				json_decref(root);
-				root = NULL;
-			}
-	}
-	good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
-	json_decref(root);
+	json_decref(value);
 	return good;
+}
+
+bool
+queue_print_json(struct queue_answer *a)
+{
+	json_t *row = a->rows == 1 ? row_of(&a->row[0].entry) : json_array();
+
+	if (row != NULL && a->rows == 1 && json_object_set_new(row, "to", persons_of(a)) != 0) {
+		json_decref(row);
+		row = NULL;
+	}
+	return dump(row) && putchar('\n') != EOF;
+}
+
+bool
+queue_print_json_page(struct queue_answer *a, struct queue_total *t)
+{
+	sort(a);
+	for (size_t i = 0; i < a->rows; i++) {
+		if (fputs(t->rows++ == 0 ? "[\n" : ",\n", stdout) == EOF || !dump(row_of(&a->row[i].entry)))
+			return false;
+	}
+	return true;
+}
+
+void
+queue_print_json_total(const struct queue_total *t)
+{
+	(void)fputs(t->rows == 0 ? "[]\n" : "\n]\n", stdout);
 }

@@ -105,6 +105,7 @@ struct conf {
 	uint32_t delay_notice;                  /* seconds; 0: none (default) */
 	uint64_t segment_size;                  /* octets of a spool segment; default 64 MiB */
 	uint64_t spool_free_min;                /* octets that stay free on the disk; default 128 MiB */
+	uint32_t duplicate_window;              /* seconds in which a submission that comes twice is queued once; 0: never; default 10 min */
 	bool mta_sts;                           /* ask for the receivers' MTA-STS policies; default true */
 	uint32_t mta_sts_port;                  /* of policy hosts; default 443, another one in tests */
 	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */

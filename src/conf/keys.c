@@ -404,6 +404,9 @@ const struct conf_row conf_rows[] = {
 	    set_size, get_size, AT(segment_size), 64 * KIB, 2 * GIB, "64 MiB" },
 	{ { "spool-free-min", "What stays free on the spool's disk; below it mail is refused with 452.", "128 MiB", false },
 	    set_size, get_size, AT(spool_free_min), 0, 1024 * GIB, "128 MiB" },
+	{ { "duplicate-window", "How long the same message from the same login (sender, recipients, Message-ID and content) is taken for the same "
+	      "submission, answered with the first one's queue id and not queued again; 0 for never.", "1 h", false },
+	    set_duration, get_duration, AT(duplicate_window), 0, 7 * DAYS, "10 min" },
 	{ { "fronts", "Processes that talk to clients; 0 for one on each core.", "0", false },
 	    set_count, get_count, AT(fronts), 0, 64, "0" },
 	{ { "sessions-max", "Sessions of one front at most.", "10000", false },

@@ -123,6 +123,8 @@ struct front {
 	uint64_t whole;                         /* uv_now() when both were last there, or one came */
 	enum fail spool_fail;
 	uint64_t spool_room;
+	bool spool_compares;                    /* it wants to know what it has had already */
+	uint8_t spool_key[SIPHASH_KEY];
 	struct queue_id_maker ids;
 	struct front_session *slot[FRONT_SLOTS];
 	struct front_session *free_sessions;

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "proc/1_front.h"
 
 bool
@@ -122,6 +124,7 @@ bool
 spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 {
 	const struct smtp_mail *mail = &s->draft->mail;
+	uint8_t digest[SIPHASH_WIDE];
 	bool sent;
 	struct spool_commit m = {
 		.size = s->draft->sent,
@@ -132,6 +135,8 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	a->verdict.fail = FAIL_LOCAL;
 	if (!spool_has_draft(s))
 		return true;
+	if (smtp_server_digest(&s->smtp, digest))
+		m.digest = (struct span){ digest, sizeof digest };
 	/* Everything of a draft but this waits for the next commit of anybody, or until it is much: see replace_spool(). */
 	channel_lazy(front.spool, false);
 	sent = channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m);
@@ -166,6 +171,7 @@ on_committed(struct front_session *s, struct span body)
 	if (s == NULL || s->waiting != WAIT_COMMIT)
 		return true;
 	a.verdict.fail = (enum fail)c.fail;
+	a.queue_id = c.first;
 	if (c.fail == OK)
 		s->accepted++;
 	talk_answer(s, &a);
@@ -177,8 +183,11 @@ on_state(struct span body)
 {
 	struct spool_state st;
 
-	if (!fields_parse(spool_state_layout, body, &st) || st.fail >= FAIL_MAX)
+	if (!fields_parse(spool_state_layout, body, &st) || st.fail >= FAIL_MAX || (st.key.len != 0 && st.key.len != SIPHASH_KEY))
 		return false;
+	front.spool_compares = st.key.len > 0;
+	if (front.spool_compares)
+		memcpy(front.spool_key, st.key.p, SIPHASH_KEY);
 	front.spool_fail = (enum fail)st.fail;
 	front.spool_room = st.room;
 	return true;

@@ -122,17 +122,18 @@ on_list(struct keeper *k, struct channel *c, const struct frame *f)
 	struct queue_list q;
 	struct message_record m;
 	uint64_t content_at;
-	uint32_t sent = 0, looked = 0, slot;
+	uint64_t end = uv_hrtime() + KEEPER_LOOK_NS;
+	uint32_t sent = 0, slot;
 
 	if (!fields_parse(queue_list_layout, f->body, &q))
 		return false;
 	if (q.most == 0 || q.most > KEEPER_LIST_MOST)
 		q.most = KEEPER_LIST_MOST;
+	/* Whoever waits for his 250 waits for this too; the asker goes on where it ends. */
 	for (slot = q.after < x->used ? (uint32_t)q.after : x->used; slot < x->used && sent < q.most
-	    && looked < KEEPER_LIST_LOOK; slot++) {
+	    && (slot % KEEPER_LOOK != 0 || uv_hrtime() < end); slot++) {
 		if (!spool_ready(&k->spool, slot) || (q.held != 0 && !spool_is_held(&k->spool, slot)))
 			continue;
-		looked++;
 		if (!spool_envelope(&k->spool, slot, &m, &content_at) || !mentions(&m, q.address))
 			continue;
 		send_entry(k, c, f->session, slot, &m);

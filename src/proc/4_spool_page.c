@@ -18,6 +18,7 @@ static const struct limit keeping[] = {
 	    "clients are not read" },
 	{ "the same, from which a message is refused", NULL, JOURNAL_REFUSE, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "the same, from which everything is", NULL, JOURNAL_MOST, LIMIT_OCTETS, "server", "452 4.3.1" },
+	{ "submissions that are known when they come again", NULL, ONCE_MOST, LIMIT_COUNT, "server", "the oldest is forgotten" },
 	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },
@@ -34,6 +35,7 @@ spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "the program and its libraries, as measured", SPOOL_PROGRAM, 1);
 	memory_add(m, "drafts", SPOOL_DRAFT_STRUCT, SPOOL_DRAFTS_MAX);
 	memory_add(m, "what is held for them", SPOOL_DRAFTS_OCTETS, SPOOL_OVERSHOOT);
+	memory_add(m, "submissions that are known", sizeof(struct once_entry) + sizeof(uint32_t), ONCE_MOST);
 	memory_add(m, "what is gathered, and what is being written", JOURNAL_MOST, 2);
 	memory_add(m, "messages handed to 5_relay", sizeof(struct try), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, SPOOL_OVERSHOOT);

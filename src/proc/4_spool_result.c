@@ -254,7 +254,7 @@ left_after(const struct ending *e)
 	return left;
 }
 
-/* 3_auth wants to know which share of a principal's mail comes back. */
+/* 3_auth wants to know which share of a principal's mail comes back; what comes back may be sent again. */
 static void
 count_outcomes(const struct ending *e)
 {
@@ -267,6 +267,8 @@ count_outcomes(const struct ending *e)
 		result_or_later(t, &t->rcpt[i], &m);
 		if (m.class != SMTP_CLASS_LATER || e->expired)
 			guard_outcome(e->keeper, login_of(t), m.class == SMTP_CLASS_DELIVERED);
+		if (m.class == SMTP_CLASS_NEVER || (m.class == SMTP_CLASS_LATER && e->expired))
+			spool_failed(&e->keeper->spool, t->slot);
 	}
 }
 

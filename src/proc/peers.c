@@ -118,17 +118,20 @@ static const struct field spool_commit_fields[] = {
 	FIELD_OF_U64(struct spool_commit, size),
 	FIELD_OF_U32(struct spool_commit, rcpts),
 	FIELD_OF_U32(struct spool_commit, flags),
+	FIELD_OF_SPAN(struct spool_commit, digest, 16),
 };
 const struct layout spool_commit_layout = LAYOUT(spool_commit_fields);
 
 static const struct field spool_committed_fields[] = {
 	FIELD_OF_U32(struct spool_committed, fail),
+	FIELD_OF_U64(struct spool_committed, first),
 };
 const struct layout spool_committed_layout = LAYOUT(spool_committed_fields);
 
 static const struct field spool_state_fields[] = {
 	FIELD_OF_U32(struct spool_state, fail),
 	FIELD_OF_U64(struct spool_state, room),
+	FIELD_OF_SPAN(struct spool_state, key, 16),
 };
 const struct layout spool_state_layout = LAYOUT(spool_state_fields);
 

@@ -7,7 +7,7 @@
 
 #include "queue/record.h"
 
-enum { AT_LENGTH = 4, AT_SUM = 8, AT_SALT = 16, AT_SEQUENCE = 24, AT_KIND = 32, AT_RESERVED = 36, SUMMED_FROM = 16 };
+enum { AT_LENGTH = 4, AT_SUM = 8, AT_SALT = 16, AT_SEQUENCE = 24, AT_KIND = 32, AT_RESERVED = 36, SUMMED_FROM = 16, ONCE_KEY = 16 };
 
 /* "PSTL" as it lies in the file. */
 static const uint32_t magic = 0x4c545350;
@@ -86,6 +86,30 @@ static const struct field held_record_fields[] = {
 	FIELD_OF_SPAN(struct held_record, words, HELD_WORDS_MAX),
 };
 const struct layout held_record_layout = LAYOUT(held_record_fields);
+
+static const struct field once_record_fields[] = {
+	FIELD_OF_U32(struct once_record, fresh),
+	FIELD_OF_SPAN(struct once_record, key, ONCE_KEY),
+	FIELD_OF_SPAN(struct once_record, prints, RECORD_PAYLOAD_MAX),
+};
+const struct layout once_record_layout = LAYOUT(once_record_fields);
+
+bool
+once_parse(struct span payload, struct once_record *r)
+{
+	return fields_parse(once_record_layout, payload, r) && r->fresh <= 1 && r->key.len == ONCE_KEY && r->prints.len > 0
+	    && r->prints.len % RECORD_PRINT_OCTETS == 0 && (r->fresh == 0 || r->prints.len == RECORD_PRINT_OCTETS);
+}
+
+bool
+once_print_take(struct span *rest, struct once_print *p)
+{
+	if (rest->len < RECORD_PRINT_OCTETS)
+		return false;
+	*p = (struct once_print){ .print = { rest->p, 16 }, .id = u64_get(rest->p + 16), .when = u64_get(rest->p + 24) };
+	span_skip(rest, RECORD_PRINT_OCTETS);
+	return true;
+}
 
 #define FIELDS_OF_OUTCOME(type) \
 	FIELD_OF_U32(type, last.class), \

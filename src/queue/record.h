@@ -17,16 +17,18 @@ enum record_kind {
 	RECORD_DONE,
 	RECORD_VOID,
 	RECORD_HELD,
-	RECORD_KINDS = RECORD_HELD,
+	RECORD_ONCE,
+	RECORD_KINDS = RECORD_ONCE,
 };
 
 enum {
 	RECORD_HEADER = 40,
 	RECORD_ALIGN = 8,
 	RECORD_PAYLOAD_MAX = 32 * 1024 * 1024,
-	RECORD_VERSION = 2,             /* 2: HELD; a program that does not know it would deliver what is held */
+	RECORD_VERSION = 3,             /* 2: HELD; a program that does not know it would deliver what is held. 3: ONCE */
 	RECORD_VERSION_LEAST = 1,       /* what we still read */
 	RECORD_DONE_OCTETS = 8,
+	RECORD_PRINT_OCTETS = 32,
 	RECORD_EXTENT_OCTETS = 20,      /* the same as RELAY_EXTENT: extents go to 5_relay as they lie in the record */
 	RECORD_EXTENTS_MAX = 256 * 1024 / RECORD_EXTENT_OCTETS,
 };
@@ -59,6 +61,17 @@ struct held_record {
 	struct span words;      /* why, for people */
 };
 enum { HELD_WORDS_MAX = 400 };
+
+/* What was submitted lately, by prints under this key. Fresh: one, of the MESSAGE that follows, and nothing without it. */
+struct once_record {
+	uint32_t fresh;
+	struct span key;        /* 16 octets */
+	struct span prints;     /* walk with once_print_take() */
+};
+struct once_print {
+	struct span print;      /* 16 octets */
+	uint64_t id, when;      /* ms since 1970; id 0: it counts no more */
+};
 
 /* What happened to a recipient; the numbers are those of enum smtp_class. */
 enum outcome_class { OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_NEVER, OUTCOME_NONE = 99 };
@@ -94,13 +107,13 @@ struct message_record {
 	struct span content;    /* of a small one; always the end of the payload */
 };
 
-/* Of message_record.flags: it is a DSN; it is held from the beginning. The others are of no concern here. */
-enum { RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8 };
+/* Of message_record.flags: SMTPUTF8; it is a DSN; it is held from the beginning; REQUIRETLS. The others are of no concern here. */
+enum { RECORD_FLAG_UTF8 = 2, RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8, RECORD_FLAG_REQUIRETLS = 16 };
 
 struct extent { uint64_t segment, offset; uint32_t octets; };
 
 extern const struct layout segment_record_layout, chunk_record_layout, done_record_layout, result_record_layout,
-    held_record_layout, message_record_layout, recipient_layout;
+    held_record_layout, once_record_layout, message_record_layout, recipient_layout;
 
 /* The whole payload of a MESSAGE, checked inside too: recipients and extents are as many and as long as they should be. */
 bool message_parse(struct span payload, struct message_record *);
@@ -108,6 +121,10 @@ bool message_parse(struct span payload, struct message_record *);
 bool message_head_parse(struct span payload, struct message_record *, size_t *content_at);
 /* Octets that message_record_layout makes of it. */
 size_t message_octets(const struct message_record *);
+
+/* A whole ONCE: at least one print, exactly one when fresh, and nothing left over. */
+bool once_parse(struct span payload, struct once_record *);
+bool once_print_take(struct span *rest, struct once_print *);
 
 bool recipient_take(struct span *rest, struct recipient *);
 bool extent_take(struct span *rest, struct extent *);

@@ -294,6 +294,27 @@ schedule_hurry(struct schedule *s, uint32_t job, uint64_t now)
 	replace(s, j->destination);
 }
 
+void
+schedule_hurry_all(struct schedule *s, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->destinations_used; i++) {
+		s->destination[i].root = SCHEDULE_NONE;
+		s->destination[i].held = 0;
+	}
+	/* Due at the same time they come in another order than before. */
+	for (uint32_t i = 0; i < s->jobs_used; i++) {
+		struct job *j = &s->job[i];
+
+		if (j->state != JOB_WAITING)
+			continue;
+		j->due = now;
+		s->destination[j->destination].root = heap_add(&jobs_heap, s, s->destination[j->destination].root, i);
+	}
+	for (uint32_t i = 0; i < s->destinations_used; i++)
+		if (s->destination[i].used)
+			replace(s, i);
+}
+
 static uint64_t
 shifted(uint64_t when, int64_t ms)
 {

@@ -107,6 +107,8 @@ void schedule_again(struct schedule *, uint32_t job, uint64_t due, enum try_end,
 void schedule_finish(struct schedule *, uint32_t job, enum try_end, uint64_t now);
 /* A WAITING job is due at once, and its destination is not held. */
 void schedule_hurry(struct schedule *, uint32_t job, uint64_t now);
+/* The same for all of them, in a third of the time. */
+void schedule_hurry_all(struct schedule *, uint64_t now);
 
 /* The clock was set by so many ms: all that is planned moves with it, so that nobody waits for a time that was never meant. */
 void schedule_shift(struct schedule *, int64_t ms);

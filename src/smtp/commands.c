@@ -227,6 +227,9 @@ data_answered(struct smtp_server *s, const struct smtp_answer *a)
 		return;
 	}
 	s->mail->queue_id = a->queue_id;
+	s->mail->digesting = a->digest_key != NULL;
+	if (s->mail->digesting)
+		siphash_init(&s->mail->digest, a->digest_key);
 	server_enter(s, SMTP_BODY);
 	content_begin(s);
 	if (s->dot_data)
@@ -258,6 +261,9 @@ commit_answered(struct smtp_server *s, const struct smtp_answer *a)
 	}
 	s->errors = s->nothings = s->tries = 0;
 	s->discarded = 0;
+	/* It is queued already: what the client would have heard the first time. */
+	if (a->queue_id != 0)
+		s->mail->queue_id = a->queue_id;
 	reply_queued(s);
 }
 

@@ -134,6 +134,14 @@ content_refuse(struct smtp_server *s)
 
 /* ---- what is kept ---- */
 
+/* What the client sent, kept or not. */
+static void
+digest(struct smtp_mail *m, struct span octets)
+{
+	if (m->digesting && m->fail == OK)
+		siphash_feed(&m->digest, octets);
+}
+
 static void
 keep(struct smtp_server *s, struct span octets)
 {
@@ -141,6 +149,17 @@ keep(struct smtp_server *s, struct span octets)
 
 	assert(fits);
 	(void)fits;
+}
+
+bool
+smtp_server_digest(const struct smtp_server *s, uint8_t hash[SIPHASH_WIDE])
+{
+	const struct smtp_mail *m = s->mail;
+
+	if (m == NULL || !m->digesting || header_lacks_message_id(&m->header))
+		return false;
+	siphash_drain(&m->digest, hash);
+	return true;
 }
 
 static struct span
@@ -240,6 +259,8 @@ header_take_line(struct smtp_server *s, struct span line)
 	header_note(m);
 	if (span_done(line))
 		header_close(s);
+	digest(m, line);
+	digest(m, SPAN("\r\n"));
 	if (kept) {
 		keep(s, line);
 		keep(s, SPAN("\r\n"));
@@ -280,6 +301,13 @@ take_text(struct smtp_server *s, struct span in)
 	return n + 1;
 }
 
+static void
+keep_body(struct smtp_server *s, struct span octets)
+{
+	digest(s->mail, octets);
+	keep(s, octets);
+}
+
 /* Body lines, and all lines once something was wrong. Copied in runs between stuffed dots. */
 static size_t
 body_take(struct smtp_server *s, struct span in, bool *ended)
@@ -299,7 +327,7 @@ body_take(struct smtp_server *s, struct span in, bool *ended)
 		if (span_done(rest) || (dot = dot_at(s, rest)) >= DOT_END)
 			break;
 		if (dot == DOT_STUFFED) {
-			keep(s, (struct span){ view.p + run, at - run });
+			keep_body(s, (struct span){ view.p + run, at - run });
 			run = ++at;
 			span_skip(&rest, 1);
 		}
@@ -307,7 +335,7 @@ body_take(struct smtp_server *s, struct span in, bool *ended)
 		at += n;
 	} while (n > 0);
 	if (keeping)
-		keep(s, (struct span){ view.p + run, at - run });
+		keep_body(s, (struct span){ view.p + run, at - run });
 	*ended = dot == DOT_END;
 	return at + (*ended ? 3 : 0);
 }

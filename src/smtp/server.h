@@ -40,6 +40,7 @@
 #include "base/buf.h"
 #include "base/env.h"
 #include "base/fail.h"
+#include "base/siphash.h"
 #include "mail/header.h"
 #include "mail/path.h"
 #include "smtp/ceilings.h"
@@ -136,7 +137,8 @@ struct smtp_answer {
 	struct verdict verdict;         /* OK or why not; words replace the row's text */
 	enum smtp_auth_state auth;      /* AUTH_START, AUTH_NEXT */
 	struct span challenge;          /* raw octets of a challenge, encoded by the engine; at most SMTP_CHALLENGE_MAX */
-	uint64_t queue_id;              /* DATA */
+	uint64_t queue_id;              /* DATA; COMMIT: of the message that this one repeats, 0: it is no such */
+	const uint8_t *digest_key;      /* DATA: of SIPHASH_KEY octets, when the driver wants smtp_server_digest(); else NULL */
 };
 
 /* Lent for one transaction, given back when smtp_server_reclaim() says so. */
@@ -162,6 +164,8 @@ struct smtp_mail {
 	const char *fail_words;
 	bool utf8, requiretls;
 	bool eightbit;                  /* content has octets above 127 */
+	bool digesting;
+	struct siphash digest;          /* of the content as the client sent it */
 	/* Private to smtp/content.c. */
 	bool in_body;                   /* the header section is behind us */
 	uint16_t partial_len;
@@ -220,6 +224,12 @@ enum smtp_want smtp_server_secured(struct smtp_server *, struct smtp_session_fac
 /* End the session from outside: FAIL_TIMEOUT, FAIL_SHUTDOWN, FAIL_CROWDED and the like, with a 421 in io->out. Gives SMTP_WANT_CLOSE; an open
  * draft is the driver's to abort. */
 enum smtp_want smtp_server_end(struct smtp_server *, enum fail why);
+
+/*
+ * At COMMIT: a hash of the content as the client sent it, without what we add and with what we take out (Bcc), however it was cut
+ * into chunks. False: nobody wanted it, or the message had no Message-ID of its own, by which two can be told to be the same one.
+ */
+bool smtp_server_digest(const struct smtp_server *, uint8_t digest[SIPHASH_WIDE]);
 
 /* The lent memory when the transaction is over, else NULL; call after each step while s->mail is lent. The engine forgets it. */
 struct smtp_mail *smtp_server_reclaim(struct smtp_server *);

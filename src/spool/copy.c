@@ -164,8 +164,9 @@ copy_step(struct spool *s)
 			return;
 		copy_stop(s);
 		c->segment = s->journal.segment[0]->number;
+		good = once_carry(&s->once, c->segment);
 	}
-	if (c->slot != INDEX_NONE)
+	if (good && c->slot != INDEX_NONE)
 		good = copy_big(s);
 	for (uint32_t looked = 0; good && c->slot == INDEX_NONE && c->cursor < s->index.used && looked < SPOOL_LOOK_STEP
 	    && s->journal.gather->mem.len < before + SPOOL_COPY_STEP; looked++) {

@@ -51,6 +51,7 @@ struct entry {
 	uint32_t account;       /* hash of whose it is, see quarantine.c; finds all of an account's without reading them */
 	uint32_t job;           /* first of the schedule's, linked by sibling */
 	uint32_t next;          /* of the same bucket, or of the free ones */
+	uint32_t once;          /* its number there, or ONCE_NONE */
 	uint8_t flags;
 	bool used;
 };

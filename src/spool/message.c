@@ -137,6 +137,14 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	*last = place | (final ? LAST_FINAL : 0) | told;
 }
 
+void
+spool_failed(struct spool *s, uint32_t slot)
+{
+	const struct entry *e = &s->index.entry[slot];
+
+	once_revoke(&s->once, e->once, e->id);
+}
+
 static void
 done_append(struct spool *s, uint64_t id)
 {

@@ -257,10 +257,8 @@ spool_hurry_all(struct spool *s, uint64_t now)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < s->index.used; i++)
-		if (s->index.entry[i].used && !spool_is_held(s, i)) {
-			spool_hurry(s, i, now);
-			count++;
-		}
+		count += s->index.entry[i].used && !spool_is_held(s, i);
+	schedule_hurry_all(&s->schedule, now);
 	return count;
 }
 
@@ -270,4 +268,5 @@ spool_no_later(struct spool *s, uint64_t now)
 	for (uint32_t i = 0; i < s->index.used; i++)
 		if (s->index.entry[i].arrival > now)
 			s->index.entry[i].arrival = now;
+	once_no_later(&s->once, now);
 }

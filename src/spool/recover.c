@@ -5,12 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <dirent.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/log.h"
 #include "spool/aside.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
+
+enum { PROGRESS_S = 5, PROGRESS_LOOK = 16384 };
 
 struct range {
 	uint64_t segment, from, to;
@@ -28,6 +31,8 @@ struct recovery {
 	int fd;
 	uint64_t size;
 	uint64_t records, now;
+	time_t said;                    /* when something was last said of how far we are */
+	struct once_entry fresh;        /* of the message that comes next; id 0: none */
 };
 
 /* ---- which segments there are ---- */
@@ -127,6 +132,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		e->arrival = before.arrival;
 		e->word = before.word;
 	}
+	if (r->fresh.id == m.id)
+		(void)once_add(&r->spool->once, r->fresh.print, m.id, r->fresh.when, PLACE(r->fresh.segment, 0));
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
@@ -226,6 +233,10 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 	switch (h->kind) {
 	case RECORD_MESSAGE:
 		take_message(r, PLACE(r->segment, offset), payload);
+		r->fresh.id = 0;
+		break;
+	case RECORD_ONCE:
+		once_recover(&r->spool->once, payload, PLACE(r->segment, offset), r->now, &r->fresh);
 		break;
 	case RECORD_RESULT:
 		take_result(r, PLACE(r->segment, offset), payload);
@@ -322,6 +333,27 @@ read_segment(struct recovery *r)
 	return true;
 }
 
+/* A long start says how far it is, so that nobody takes it for one that hangs. */
+static void
+say_progress(struct recovery *r, const char *what, uint64_t done, uint64_t of)
+{
+	struct timespec now;
+	struct log_line l;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (r->said == 0)
+		r->said = now.tv_sec;
+	if (now.tv_sec - r->said < PROGRESS_S)
+		return;
+	r->said = now.tv_sec;
+	log_begin(&l, LOG_NOTE, "spool-start");
+	log_text(&l, "doing", what);
+	log_u64(&l, "done", done);
+	log_u64(&l, "of", of);
+	log_u64(&l, "messages", r->spool->index.count);
+	log_end(&l);
+}
+
 static bool
 read_segments(struct recovery *r)
 {
@@ -330,6 +362,7 @@ read_segments(struct recovery *r)
 	for (size_t i = 0; i < r->numbers; i++) {
 		r->segment = r->number[i];
 		r->last = i + 1 == r->numbers;
+		say_progress(r, "reading segments", i, r->numbers);
 		segment_name(r->segment, name);
 		r->fd = openat(r->spool->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (r->fd == -1 || !read_segment(r)) {
@@ -390,10 +423,28 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 static bool
 take_up_all(struct recovery *r, uint64_t now)
 {
-	for (uint32_t i = 0; i < r->spool->index.used; i++)
+	for (uint32_t i = 0; i < r->spool->index.used; i++) {
+		if (i % PROGRESS_LOOK == 0)
+			say_progress(r, "planning messages", i, r->spool->index.used);
 		if (r->spool->index.entry[i].used && !take_up(r, i, now))
 			return false;
+	}
 	return true;
+}
+
+static void
+take_up_prints(struct spool *s, uint64_t now)
+{
+	const struct once *o = &s->once;
+
+	once_recovered(&s->once, now);
+	for (uint32_t n = o->first; n != o->end; n++) {
+		uint64_t id = once_id(o, n);
+		uint32_t slot = id == 0 ? INDEX_NONE : index_find(&s->index, id);
+
+		if (slot != INDEX_NONE)
+			s->index.entry[slot].once = n;
+	}
 }
 
 static void
@@ -418,6 +469,8 @@ recover(struct spool *s, uint64_t now)
 	good = find_segments(&r) && read_segments(&r);
 	/* All of it is on the disk: it was synced before it was read. */
 	s->journal.written = s->journal.durable = s->journal.sequence - 1;
+	if (good)
+		take_up_prints(s, now);
 	good = good && take_up_all(&r, now);
 	if (good)
 		tell(&r);

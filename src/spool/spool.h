@@ -18,6 +18,7 @@
 #include "queue/schedule.h"
 #include "spool/index.h"
 #include "spool/journal.h"
+#include "spool/once.h"
 
 enum {
 	SPOOL_INLINE_MAX = 64 * 1024,           /* content that lies in the MESSAGE record; what a draft buffers */
@@ -39,6 +40,7 @@ struct spool_conf {
 	struct schedule_conf schedule;
 	bool single;                            /* one next hop for everything: smart host, Maildir */
 	uint32_t slot;                          /* of our queue ids, for DSNs */
+	uint64_t duplicate_window;              /* ms; 0: what comes twice is queued twice */
 };
 
 struct spool_handler {
@@ -70,6 +72,7 @@ struct spool {
 	struct index index;
 	struct schedule schedule;
 	struct copy copy;
+	struct once once;
 	struct draft *spare;            /* closed ones, for their memory */
 	uint32_t drafts, spares;        /* open ones, spare ones */
 	uint64_t drafts_octets;
@@ -85,8 +88,8 @@ struct spool {
 bool spool_open(struct spool *, const struct spool_conf *, const struct spool_handler *, void *arg, uint64_t now);
 /* Nothing may be running; drafts must have been aborted. */
 void spool_close(struct spool *);
-/* New retry and concurrency settings. */
-void spool_configure(struct spool *, const struct schedule_conf *);
+/* New retry and concurrency settings, and the window of duplicates. */
+void spool_configure(struct spool *, const struct schedule_conf *, uint64_t duplicate_window);
 
 /* Look at the disk's free octets; true when spool_state() may have changed. */
 bool spool_look(struct spool *);
@@ -112,6 +115,8 @@ void spool_outcome(struct spool *, uint32_t slot, uint32_t number, const struct 
 bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span path);
 /* Record what happened to a recipient. */
 void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
+/* A recipient will never have it, and the sender hears of that: when he submits the same again he means it. */
+void spool_failed(struct spool *, uint32_t slot);
 /* Nothing is left to do: record it, forget the message and its jobs. */
 void spool_finish(struct spool *, uint32_t slot);
 /* The slot is a message that may be tried, shown and dropped. */

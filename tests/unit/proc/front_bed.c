@@ -190,7 +190,7 @@ draft_commit(struct channel *c, const struct frame *f)
 {
 	struct draft *d = draft_of(f->session);
 	struct spool_commit m;
-	struct spool_committed answer = { OK };
+	struct spool_committed answer = { .fail = OK };
 	char head[32];
 
 	assert_true(fields_parse(spool_commit_layout, f->body, &m));
@@ -267,7 +267,7 @@ peer_run(int fd, bool is_spool)
 	uv_loop_init(&loop);
 	c = channel_open(&loop, fd, is_spool ? &spool : &auth, NULL);
 	if (is_spool) {
-		struct spool_state st = { OK, 100 * 1024 * 1024 };
+		struct spool_state st = { .fail = OK, .room = 100 * 1024 * 1024 };
 
 		channel_send(c, SPOOL_STATE, 0, spool_state_layout, &st);
 	}
