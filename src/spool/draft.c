@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1700, BUFFER_KEPT = 16 * 1024 };
+enum { TEXT_MAX = 1750, BUFFER_KEPT = 16 * 1024 };
 
 struct draft {
 	struct message_record mail;     /* spans point into text */
@@ -153,7 +153,7 @@ draft_begin(struct spool *s, const struct message_record *mail, bool kept, struc
 	m->recipients = m->extents = m->content = (struct span){ NULL, 0 };
 	if (!keep_text(d, &used, &m->reverse_path) || !keep_text(d, &used, &m->login) || !keep_text(d, &used, &m->peer)
 	    || !keep_text(d, &used, &m->helo) || !keep_text(d, &used, &m->tls) || !keep_text(d, &used, &m->envid)
-	    || !keep_text(d, &used, &m->auth)) {
+	    || !keep_text(d, &used, &m->auth) || !keep_text(d, &used, &m->hold)) {
 		draft_give(s, d);
 		return FAIL_LOCAL;
 	}
@@ -277,7 +277,7 @@ append(struct spool *s, struct draft *d, void *who)
 	ticket.index = index_add(&s->index, m->id, m->rcpts);
 	if (ticket.index == INDEX_NONE)
 		return FAIL_BUSY;
-	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !fields_format(message_record_layout, m, &payload)) {
+	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !message_format(m, &payload)) {
 		index_remove(&s->index, ticket.index);
 		return refusal(s);
 	}
@@ -291,6 +291,9 @@ append(struct spool *s, struct draft *d, void *who)
 	e->flags = (uint8_t)(ENTRY_PENDING | (m->extents.len > 0 ? ENTRY_EXTENTS : 0)
 	    | (m->flags & RECORD_FLAG_NOTICE ? ENTRY_NOTICE : 0) | (m->flags & RECORD_FLAG_HELD ? ENTRY_HELD : 0));
 	e->account = account_hash(m->login);
+	terms_note(e, m);
+	if (e->release > 0)
+		release_count(s, ticket.index);
 	e->hold = d->hold;
 	e->holds = d->holds;
 	d->hold = NULL;

@@ -85,6 +85,7 @@ spool_close(struct spool *s)
 {
 	draft_spares_free(s);
 	plan_fini(s);
+	release_fini(s);
 	index_fini(&s->index);
 	journal_fini(&s->journal);
 	free(s->scratch.p);
