@@ -150,8 +150,7 @@ put_priority(struct folder *f, int priority, const char *last)
 {
 	const uint8_t digit = (uint8_t)('0' + (priority < 0 ? -priority : priority));
 
-	put_word(f, "PRIORITY", SPAN(""), "");
-	put_word(f, priority < 0 ? "-" : "", (struct span){ &digit, 1 }, last);
+	put_word(f, priority < 0 ? "PRIORITY -" : "PRIORITY ", (struct span){ &digit, 1 }, last);
 }
 
 bool
