@@ -43,6 +43,7 @@
 #include "mail/header.h"
 #include "mail/path.h"
 #include "smtp/ceilings.h"
+#include "smtp/terms.h"
 
 enum smtp_mechanism {                   /* bits of smtp_server_conf.mechanisms */
 	SMTP_AUTH_PLAIN = 1,
@@ -117,19 +118,6 @@ enum smtp_notify {                      /* bits; 0: the parameter was not given 
 	SMTP_NOTIFY_SUCCESS = 2,
 	SMTP_NOTIFY_FAILURE = 4,
 	SMTP_NOTIFY_DELAY = 8,
-};
-
-enum { SMTP_HOLD_TEXT = 48, SMTP_PRIORITY_LEAST = -9, SMTP_PRIORITY_MOST = 9 };
-
-/* When, how soon and by when: what else MAIL may ask for. All zero: nothing of it. */
-struct smtp_terms {
-	uint64_t release;               /* ms since 1970: not before (RFC 4865); 0: at once */
-	uint64_t deadline;              /* ms since 1970: deliver by (RFC 2852); 0: none */
-	bool by_return;                 /* what is not delivered by then comes back; else its sender is told */
-	bool by_trace;                  /* each relaying is told (RFC 2852 4.1.2) */
-	int8_t priority;                /* RFC 6710 */
-	uint8_t hold_len;
-	uint8_t hold[SMTP_HOLD_TEXT];   /* "for;3600", "until;2026-11-22T10:00:00Z": as a notification says it (RFC 4865 5.1.2) */
 };
 
 struct smtp_ask {
