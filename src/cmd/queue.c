@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/queue.h"
 #include "cmd/settings.h"
+#include "cmd/when.h"
 #include "os/control.h"
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500 };
@@ -17,21 +18,26 @@ static const char usage[] =
     "       postern queue show ID [--json]\n"
     "       postern queue retry ID|all\n"
     "       postern queue drop ID\n"
+    "       postern queue cancel ID\n"
+    "       postern queue reschedule ID WHEN\n"
     "       postern queue hold|release|purge ID | --principal LOGIN\n"
     "       all: [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "Shows and changes what waits in the spool of the running server. ADDRESS is a sender, a recipient or a recipient's domain.\n"
+    "`cancel` drops, and `reschedule` moves, what waits for its release (FUTURERELEASE), and nothing else. WHEN is a time like\n"
+    "2026-11-23T08:00:00Z, how long from now, like 90min, 2h, 3d, or now.\n"
     "What is held waits until it is released, or purged: dropped, and nobody is told. LOGIN alice has what alice/laptop sent, too.\n"
     "Exit status 0: done; 66: no such message; 69: the server is not running.\n";
 
-enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
+enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP, VERB_CANCEL, VERB_RESCHEDULE, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
 
 struct query {
 	struct settings settings;
 	enum verb verb;
 	const char *what;               /* ID, address, "all", or NULL */
 	const char *principal;          /* or NULL */
-	uint64_t id;
+	const char *when;               /* or NULL */
+	uint64_t id, release;
 	uint64_t most;                  /* rows of a list at most */
 	bool json, held;
 	/* The conversation. */
@@ -53,6 +59,8 @@ static const struct verb_row {
 	[VERB_SHOW] = { "show", QUEUE_SHOW, false, NULL },
 	[VERB_RETRY] = { "retry", QUEUE_RETRY, false, "to be tried now" },
 	[VERB_DROP] = { "drop", QUEUE_DROP, false, "dropped" },
+	[VERB_CANCEL] = { "cancel", QUEUE_RESCHEDULE, false, "cancelled" },
+	[VERB_RESCHEDULE] = { "reschedule", QUEUE_RESCHEDULE, false, "rescheduled" },
 	[VERB_HOLD] = { "hold", QUEUE_HOLD, true, "held" },
 	[VERB_RELEASE] = { "release", QUEUE_RELEASE, true, "released, to be tried now" },
 	[VERB_PURGE] = { "purge", QUEUE_PURGE, true, "dropped for good" },
@@ -66,12 +74,27 @@ take_word(struct query *q, const char *word, unsigned *words)
 		q->what = word;
 		return true;
 	}
+	if (*words == 3 && q->verb == VERB_RESCHEDULE) {
+		q->when = word;
+		return true;
+	}
 	for (size_t i = 0; *words == 1 && i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(word, verbs[i].name) == 0) {
 			q->verb = (enum verb)i;
 			return true;
 		}
 	return false;
+}
+
+static bool
+check_when(struct query *q, struct buf *why)
+{
+	if (q->verb != VERB_RESCHEDULE)
+		return true;
+	if (q->when != NULL && when_parse(span_of(q->when), when_now(), &q->release) && q->release > 0)
+		return true;
+	return buf_put_text(why, q->when == NULL ? "until when? " : "not understood as a time: it is ") &&
+	    buf_put_text(why, WHEN_FORMS ", or now") && false;
 }
 
 static bool
@@ -89,7 +112,7 @@ check_words(struct query *q, struct buf *why)
 	if (q->verb == VERB_LIST || q->principal != NULL || all)
 		return true;
 	if (q->what != NULL && queue_id_parse(span_of(q->what), &q->id))
-		return true;
+		return check_when(q, why);
 	return buf_put_text(why, q->what != NULL ? "that is not a queue id" : verbs[q->verb].principals
 	    ? "the queue id, or --principal LOGIN, is missing" : "the queue id is missing") && false;
 }
@@ -201,10 +224,13 @@ ask_once(struct query *q, uint64_t after)
 		.address = span_of(q->what) };
 	struct queue_which which = { q->id };
 	struct queue_held held = { q->id, span_of(q->principal) };
+	struct queue_reschedule reschedule = { q->id, q->release };
 
 	q->ended = false;
 	if (q->verb == VERB_LIST)
 		(void)channel_send(q->channel, question, 1, queue_list_layout, &list);
+	else if (question == QUEUE_RESCHEDULE)
+		(void)channel_send(q->channel, question, 1, queue_reschedule_layout, &reschedule);
 	else if (verbs[q->verb].principals)
 		(void)channel_send(q->channel, question, 1, queue_held_layout, &held);
 	else

@@ -7,6 +7,7 @@
 
 #include "base/queue_id.h"
 #include "cmd/queue.h"
+#include "queue/record.h"
 
 const char *
 queue_class_name(uint32_t class)
@@ -82,6 +83,28 @@ print_held(const struct queue_entry *e)
 	(void)printf("\n              (postern queue release %s lets it go, purge drops it)\n", id);
 }
 
+/* What its sender wants of the time. */
+static void
+print_terms(const struct queue_entry *e)
+{
+	char id[16], when[32];
+	int32_t priority = (int32_t)e->priority;
+
+	queue_id_text(e->id, id);
+	if (e->release != 0) {
+		queue_time(e->release, when);
+		(void)printf("              waits for its release at %s (postern queue cancel %s drops it, reschedule moves it)\n", when, id);
+	}
+	if (priority != 0)
+		(void)printf("              priority %d\n", priority);
+	if (e->deadline != 0) {
+		queue_time(e->deadline, when);
+		(void)printf("              to be delivered by %s, else %s%s\n", when,
+		    e->by & RECORD_BY_RETURN ? "it goes back to its sender" : "its sender is told",
+		    e->by & RECORD_BY_TRACE ? "; each relaying is reported" : "");
+	}
+}
+
 static void
 print_row(const struct queue_entry *e)
 {
@@ -96,6 +119,7 @@ print_row(const struct queue_entry *e)
 	(void)printf(">\n");
 	if (e->held != 0)
 		print_held(e);
+	print_terms(e);
 	if (e->last.len > 0) {
 		(void)printf("              try %u: ", e->attempts);
 		print_span(e->last);
@@ -179,12 +203,15 @@ row_of(const struct queue_entry *e)
 	char id[16];
 
 	queue_id_text(e->id, id);
-	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id,
+	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b}", "id", id,
 	    "arrived", time_of(e->arrival), "size", (json_int_t)e->size, "next_try", time_of(e->next_try),
 	    "being_tried", e->next_try == 0 && e->held == 0, "recipients", (json_int_t)e->rcpts, "waiting", (json_int_t)e->waiting,
 	    "attempts", (json_int_t)e->attempts, "from", text_of(e->reverse_path), "login", text_of(e->login),
 	    "peer", text_of(e->peer), "tls", text_of(e->tls), "last", text_of(e->last),
-	    "held", time_of(e->held), "why_held", e->held == 0 ? json_null() : text_of(e->why));
+	    "held", time_of(e->held), "why_held", e->held == 0 ? json_null() : text_of(e->why),
+	    "release", time_of(e->release), "priority", (json_int_t)(int32_t)e->priority, "deliver_by", time_of(e->deadline),
+	    "else", e->deadline == 0 ? json_null() : json_string(e->by & RECORD_BY_RETURN ? "return" : "notify"),
+	    "trace", (e->by & RECORD_BY_TRACE) != 0);
 }
 
 static json_t *

@@ -226,6 +226,9 @@ dsn_between(struct dsn *d, struct buf *out)
 		xtext_field(&pen, "Original-Envelope-Id: ", d->facts.envid);
 	field(&pen, "Reporting-MTA: ", "dns; ", d->facts.host);
 	date_field(&pen, "Arrival-Date: ", d->facts.arrival);
+	if (!span_done(d->facts.hold))
+		field(&pen, "Future-Release-Request: ", "", d->facts.hold);     /* 4865-6 */
+	date_field(&pen, "Deliver-By-Date: ", d->facts.deadline);
 	return pen_end(&pen);
 }
 

@@ -50,6 +50,7 @@ look_at_clock(struct keeper *k)
 		return;
 	k->clock = clock;
 	schedule_shift(&k->spool.schedule, step);
+	release_clock(&k->spool, step);
 	spool_no_later(&k->spool, keeper_now());
 	log_begin(&l, LOG_NOTE, "clock-set");
 	log_text(&l, "direction", step < 0 ? "back" : "forward");

@@ -7,6 +7,7 @@
  *	4_spool_relay.c     messages go to 5_relay as tries
  *	4_spool_result.c    what happened to them
  *	4_spool_notice.c    notifications to senders
+ *	4_spool_terms.c     what senders want of the time: later releases, urgencies, deadlines
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held
  *	4_spool_hold.c      what waits for the operator: hold, release, purge
  *	4_spool_control.c   `postern queue`
@@ -75,10 +76,12 @@ struct try {
 	uint16_t generation;
 	uint8_t state;                  /* enum try_phase */
 	bool alone;                     /* its message asks for another way than others do (RFC 8689) */
+	bool untried;                   /* it ends without having been handed to the relay */
 	bool dropped;                   /* the operator dropped the message meanwhile */
 	struct try_rcpt *rcpt;
 	struct buf text;
 	uint32_t login_at, login_len;   /* in text */
+	uint64_t due;                   /* untried: when its job was due, and will be */
 	uint64_t segment;               /* that the relay reads, or 0: many, in hold. They stay until it is done */
 	struct hold *hold;
 	uint32_t holds;
@@ -229,6 +232,8 @@ bool hold_room(struct keeper *, bool guard);
 bool hold_begin(struct keeper *, const struct hold_order *);
 /* Enough is gathered: it is written before more comes. */
 bool hold_waits(const struct keeper *);
+/* When what is written so far is synced, tell this one that its one message is done; there must be room. */
+void hold_await_sync(struct keeper *, struct channel *, uint32_t session);
 /* Go on with what is under way; while k->walking > 0 nothing is tried. */
 void hold_step(struct keeper *);
 /* After a batch: answer what is durable. */

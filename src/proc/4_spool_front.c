@@ -5,6 +5,7 @@
 
 #include "os/log.h"
 #include "proc/4_spool_session.h"
+#include "proc/4_spool_terms.h"
 
 /*
  * FREE        the session has no draft
@@ -100,6 +101,15 @@ session_leave(struct keeper *k, struct front_session *s)
 		session_give(k, s);
 }
 
+/* Who wants his message held is told at MAIL already whether it will be (4865-5). */
+static void
+admit(const struct front_session *s)
+{
+	struct spool_admitted m = { (uint32_t)s->fail };
+
+	(void)channel_send(s->front->channel, SPOOL_ADMITTED, s->number, spool_admitted_layout, &m);
+}
+
 /* ---- what fronts say; false: it is broken ---- */
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
@@ -110,18 +120,21 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 
 	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & MAIL_DSN))
 		return false;
-	s = session_take(k, f, frame->session);
-	if (s == NULL)
-		return false;
 	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .flags = m.flags,
 		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
 		.envid = m.envid, .auth = m.auth };
+	if (!terms_take(&m, &r) || (s = session_take(k, f, frame->session)) == NULL)
+		return false;
 	s->fail = spool_state(&k->spool);
 	if (s->fail == OK && m.size > k->spool.room)
 		s->fail = FAIL_DISK_FULL;
 	if (s->fail == OK)
+		s->fail = terms_admit(k, &r);
+	if (s->fail == OK)
 		s->fail = draft_begin(&k->spool, &r, false, &s->draft);
 	session_enter(s, SESSION_MAIL);
+	if (r.release > 0)
+		admit(s);
 	return true;
 }
 
@@ -176,7 +189,10 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	if (d != NULL && m.digest.len > 0 && repeat_take(k, s, m.digest.p))
 		return true;
 	s->draft = NULL;
-	if (d != NULL)
+	/* Others of the same principal may have come in between. */
+	if (d != NULL && (fail = terms_admit(k, draft_envelope(d))) != OK)
+		draft_abort(&k->spool, d);
+	else if (d != NULL)
 		fail = draft_commit(&k->spool, d, m.flags | (s->held ? MAIL_HOLD : 0), s);
 	if (fail == OK) {
 		k->commits++;
@@ -409,6 +425,7 @@ log_accepted(struct keeper *k, uint32_t slot)
 	log_u64(&l, "size", m.size);
 	if (spool_is_held(&k->spool, slot))
 		log_text(&l, "held", "yes");
+	terms_log(&l, &m);
 	log_span(&l, "tls", m.tls);
 	if (m.flags & MAIL_REQUIRETLS)
 		log_text(&l, "asks", "REQUIRETLS");

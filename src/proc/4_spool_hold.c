@@ -248,6 +248,18 @@ hold_begin(struct keeper *k, const struct hold_order *o)
 }
 
 void
+hold_await_sync(struct keeper *k, struct channel *c, uint32_t session)
+{
+	struct hold_walk *w = walk_take(k, false);
+
+	*w = (struct hold_walk){ .verb = QUEUE_RESCHEDULE, .channel = c, .session = session, .count = 1 };
+	w->sequence = k->spool.journal.sequence - 1;
+	walk_enter(k, w, WALK_SYNCING);
+	journal_want_sync(&k->spool.journal);
+	hold_settled(k);
+}
+
+void
 hold_forget(struct keeper *k, const struct channel *c)
 {
 	for (size_t i = 0; i < KEEPER_WALKS; i++)

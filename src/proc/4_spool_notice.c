@@ -28,7 +28,7 @@ static struct dsn_recipient
 row_of(const struct notice_row *r)
 {
 	return (struct dsn_recipient){ .action = r->action, .path = r->rcpt.path, .orcpt = r->rcpt.orcpt,
-		.status = r->result.enhanced, .host = r->result.host, .code = r->result.code, .text = r->result.text,
+		.status = r->status.len > 0 ? r->status : r->result.enhanced, .host = r->result.host, .code = r->result.code, .text = r->result.text,
 		.when = r->result.when, .retry_until = r->action == DSN_DELAYED ? r->retry_until : 0 };
 }
 
@@ -122,7 +122,7 @@ fill_facts(struct keeper *k, struct dsn_facts *f, const struct message_record *m
 {
 	*f = (struct dsn_facts){ .action = action, .host = span_of(k->child.conf.hostname.p),
 		.postmaster = span_of(k->child.conf.postmaster.p), .to = m->reverse_path, .now = keeper_now(),
-		.arrival = m->arrival, .envid = m->envid, .size = m->size,
+		.arrival = m->arrival, .hold = m->hold, .deadline = m->deadline, .envid = m->envid, .size = m->size,
 		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0,
 		.eightbit = m->flags & MAIL_8BIT,
 		.utf8 = m->flags & MAIL_UTF8 };

@@ -22,6 +22,8 @@ static const struct limit keeping[] = {
 	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },
+	{ "messages that wait for their release (RFC 4865)", "future-release-messages", 0, LIMIT_COUNT, "principal", "552 5.2.2" },
+	{ "time until then", "future-release", 0, LIMIT_MS, "message", "501 5.5.4" },
 	{ "a notification of non-delivery", NULL, SPOOL_NOTICE_MAX, LIMIT_OCTETS, "message", "the original is cut" },
 	{ "connections of `postern queue`", NULL, KEEPER_CONTROLS, LIMIT_COUNT, "server", "closed" },
 };

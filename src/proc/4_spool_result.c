@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_terms.h"
 
 enum { EXPIRED_TEXT = 480 };
 
@@ -62,10 +61,12 @@ outcome_of(const struct keeper *k, const struct try *t, const struct relay_resul
 	struct outcome o = { .class = m->class, .code = m->code, .when = m->when, .enhanced = m->enhanced, .host = m->host,
 		.tls = m->tls, .text = m->text };
 
-	o.attempt = k->spool.schedule.job[t->job].attempts + 1;
+	o.attempt = k->spool.schedule.job[t->job].attempts + !t->untried;
 	o.flags = m->dsn ? OUTCOME_DSN : 0;
 	if (k->spool.schedule.job[t->job].told)
 		o.flags |= OUTCOME_TOLD;
+	if (k->spool.schedule.job[t->job].late)
+		o.flags |= OUTCOME_LATE;
 	return o;
 }
 
@@ -89,7 +90,8 @@ try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct rel
 		return;
 	try_rcpt_read(t, r, &rcpt);
 	/* One of many that is served and of whom nobody needs to hear: a crash should not serve him again. */
-	if (m->class == SMTP_CLASS_DELIVERED && t->rcpts > 1 && !(rcpt.notify & SMTP_NOTIFY_SUCCESS)) {
+	if (m->class == SMTP_CLASS_DELIVERED && t->rcpts > 1 && !(rcpt.notify & SMTP_NOTIFY_SUCCESS)
+	    && k->spool.index.entry[t->slot].deadline == 0) {
 		record(k, t, r, m);
 		guard_outcome(k, login_of(t), true);
 		r->result_at = 1;
@@ -127,6 +129,8 @@ end_of(const struct try *t)
 {
 	struct relay_result m;
 
+	if (t->untried)
+		return TRY_VOID;
 	for (uint32_t i = 0; i < t->rcpts; i++) {
 		if (t->rcpt[i].recorded)
 			return TRY_ANSWERED;
@@ -137,29 +141,32 @@ end_of(const struct try *t)
 	return t->alone ? TRY_ALONE : TRY_FAILED;
 }
 
+struct ending {
+	struct keeper *keeper;
+	struct try *try;
+	uint64_t now, expiry;
+	bool expired;           /* its time is over: ours, or */
+	bool returned;          /* its sender's (RFC 2852 4.1.4.1) */
+	bool delayed;           /* a delay notice is due, ours, or */
+	bool late;              /* for its sender's deadline (RFC 2852 4.1.4.2) */
+	bool noticed;           /* the sender may be written to at all */
+	uint32_t later;         /* recipients that wait on */
+};
+
 /* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */
 static void
-make_expired(struct relay_result *m, uint8_t text[EXPIRED_TEXT])
+make_expired(const struct ending *e, struct relay_result *m, uint8_t text[EXPIRED_TEXT])
 {
 	struct buf b = { text, 0, EXPIRED_TEXT };
 
-	(void)buf_put_text(&b, "given up after many tries; the last one: ");
+	(void)buf_put_text(&b, e->returned ? "not delivered by the time that its sender set; the last word: "
+	    : "given up after many tries; the last one: ");
 	(void)buf_put(&b, span_head(m->text, buf_room(&b)));
 	m->class = SMTP_CLASS_NEVER;
 	m->code = 0;
 	m->enhanced = SPAN("5.4.7");
 	m->text = buf_span(&b);
 }
-
-struct ending {
-	struct keeper *keeper;
-	struct try *try;
-	uint64_t now, expiry;
-	bool expired;           /* its time is over */
-	bool delayed;           /* a delay notice is due */
-	bool noticed;           /* the sender may be written to at all */
-	uint32_t later;         /* recipients that wait on */
-};
 
 /* Does the sender want to hear this of this recipient (RFC 3461 5.2)? */
 static bool
@@ -168,13 +175,15 @@ notice_wanted(const struct ending *e, const struct spool_rcpt *rcpt, const struc
 	switch (m->class) {
 	case SMTP_CLASS_DELIVERED:
 		*action = e->keeper->child.conf.relay.kind == CONF_RELAY_MAILDIR ? DSN_DELIVERED : DSN_RELAYED;
+		if (*action == DSN_RELAYED && terms_relayed_wanted(&e->keeper->spool.index.entry[e->try->slot], rcpt, m))
+			return true;
 		return (rcpt->notify & SMTP_NOTIFY_SUCCESS) && (*action == DSN_DELIVERED || !m->dsn);
 	case SMTP_CLASS_NEVER:
 		*action = DSN_FAILED;
 		return rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_FAILURE);
 	default:
 		*action = DSN_DELAYED;
-		return e->delayed && (rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_DELAY));
+		return (e->delayed || e->late) && (rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_DELAY));
 	}
 }
 
@@ -195,10 +204,11 @@ write_notices(struct ending *e, enum dsn_action action)
 		try_rcpt_read(t, &t->rcpt[i], &row->rcpt);
 		result_or_later(t, &t->rcpt[i], &row->result);
 		if (e->expired && row->result.class == SMTP_CLASS_LATER)
-			make_expired(&row->result, text[n]);
+			make_expired(e, &row->result, text[n]);
 		if (!notice_wanted(e, &row->rcpt, &row->result, &row->action) || row->action != action)
 			continue;
 		row->retry_until = e->expiry;
+		row->status = e->late && row->action == DSN_DELAYED ? SPAN("4.4.7") : (struct span){ NULL, 0 };
 		if (++n == DSN_RECIPIENTS_MAX) {
 			if (!notice_write(e->keeper, t->slot, rows, n))
 				return false;
@@ -220,6 +230,8 @@ write_all_notices(struct ending *e)
 			return false;
 	if (e->delayed)
 		e->keeper->spool.schedule.job[e->try->job].told = true;
+	if (e->late)
+		e->keeper->spool.schedule.job[e->try->job].late = true;
 	return true;
 }
 
@@ -285,10 +297,32 @@ record_results(struct ending *e)
 			continue;
 		result_or_later(e->try, r, &m);
 		if (e->expired && m.class == SMTP_CLASS_LATER)
-			make_expired(&m, text);
+			make_expired(e, &m, text);
 		e->later += m.class == SMTP_CLASS_LATER;
 		record(e->keeper, e->try, r, &m);
 	}
+}
+
+/* Its time begins with its release (4865-4). */
+static uint64_t
+begin_of(const struct entry *entry)
+{
+	return entry->arrival > entry->release ? entry->arrival : entry->release;
+}
+
+static uint64_t
+expiry_of(const struct keeper *k, const struct entry *entry)
+{
+	return begin_of(entry) + k->child.conf.expire * UINT64_C(1000);
+}
+
+/* When its last try, or its return without one, comes at the latest. */
+static uint64_t
+last_of(const struct ending *e)
+{
+	const struct entry *entry = &e->keeper->spool.index.entry[e->try->slot];
+
+	return (entry->by & RECORD_BY_RETURN) && entry->deadline < e->expiry ? entry->deadline : e->expiry;
 }
 
 static void
@@ -306,16 +340,12 @@ settle(struct ending *e)
 		return;
 	}
 	record_results(e);
-	if (e->later > 0)
-		(void)spool_job_later(s, t->job, end, e->expiry, e->now);
+	if (e->later > 0 && t->untried)
+		spool_job_again(s, t->job, t->due, TRY_VOID, e->now);
+	else if (e->later > 0)
+		(void)spool_job_later(s, t->job, end, last_of(e), e->now);
 	else
 		spool_job_done(s, t->job, end, e->now);
-}
-
-static uint64_t
-expiry_of(const struct keeper *k, const struct entry *entry)
-{
-	return entry->arrival + k->child.conf.expire * UINT64_C(1000);
 }
 
 static bool
@@ -323,7 +353,7 @@ delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint6
 {
 	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
 
-	return delay > 0 && !k->spool.schedule.job[job].told && now >= entry->arrival + delay;
+	return delay > 0 && !k->spool.schedule.job[job].told && now >= begin_of(entry) + delay;
 }
 
 bool
@@ -348,8 +378,10 @@ try_end(struct keeper *k, struct try *t)
 	/* It was held while it was being tried: then time stands still. */
 	held = spool_is_held(&k->spool, t->slot);
 	e.expiry = expiry_of(k, entry);
-	e.expired = !held && e.now >= e.expiry;
+	e.returned = !held && terms_returned(entry, e.now);
+	e.expired = !held && (e.returned || e.now >= e.expiry);
 	e.delayed = !held && !e.expired && delay_due(k, entry, t->job, e.now);
+	e.late = !held && !e.expired && terms_late(k, t->job, e.now);
 	e.noticed = !(entry->flags & ENTRY_NOTICE);
 	if (k->spool.journal.state == FAIL_DOUBT || (unsaid(t) && !e.expired) || !write_all_notices(&e))
 		/* Without its notice nothing may be final, and what nobody tried is no failure: a restart will not remember it.

@@ -83,12 +83,19 @@ destination_free(struct relay_destination *d)
 
 /* ---- the waiting ones ---- */
 
+/* Behind those that are as urgent (RFC 6710 4.2); 4_spool gives us no more than a window of them. */
 static void
 enqueue(struct relay_destination *d, struct relay_attempt *a)
 {
-	a->next = NULL;
-	*d->last = a;
-	d->last = &a->next;
+	struct relay_attempt **at = d->last;
+
+	if (a->facts.priority != 0)
+		for (at = &d->first; *at != NULL && (int32_t)(*at)->facts.priority >= (int32_t)a->facts.priority;)
+			at = &(*at)->next;
+	a->next = *at;
+	*at = a;
+	if (a->next == NULL)
+		d->last = &a->next;
 	d->waiting++;
 }
 
@@ -126,6 +133,19 @@ fail_waiting(struct relay_destination *d, const struct relay_reason *reason)
 		relay_attempt_fail(a, reason);
 }
 
+/* What came with BODY=BINARYMIME has no lines, and where we bring it has: back to its sender (3030-7). */
+static bool
+refuse_binary(struct relay_attempt *a)
+{
+	struct relay_reason reason = { .stage = SMTP_STAGE_MAIL };
+
+	if ((a->facts.flags & MAIL_BINARY) == 0)
+		return false;
+	relay_reason_set(&reason, SMTP_CLASS_NEVER, 0, "5.6.3", "the message is binary, and it cannot be handed on so");
+	relay_attempt_fail(a, &reason);
+	return true;
+}
+
 void
 relay_destination_add(struct relay *relay, struct relay_attempt *a)
 {
@@ -137,6 +157,8 @@ relay_destination_add(struct relay *relay, struct relay_attempt *a)
 		relay_attempt_finish(a);
 		return;
 	}
+	if (refuse_binary(a))
+		return;
 	if (!relay_extents_valid(&a->facts)) {
 		relay_reason_set(&reason, SMTP_CLASS_LATER, 0, "4.3.0", "the spool's description of the content is wrong");
 		relay_attempt_fail(a, &reason);

@@ -6,6 +6,7 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "queue/record.h"
 
 static void talk(struct relay_connection *, enum smtp_client_want);
 
@@ -154,6 +155,19 @@ window_set(struct relay_connection *k)
 	k->left_before = a->left;
 }
 
+/* Urgency and what is left of the time (2852-3); releases are over when we see them. */
+static struct smtp_client_terms
+terms_of(const struct relay_try *m)
+{
+	uint64_t now = relay_wall_clock();
+	bool over = m->deadline < now;
+	int64_t left = (int64_t)((over ? now - m->deadline : m->deadline - now) / 1000);
+
+	return (struct smtp_client_terms){ .priority = (int8_t)(int32_t)m->priority, .by = m->deadline != 0,
+		.by_seconds = over ? -left : left, .by_return = (m->by & RECORD_BY_RETURN) != 0,
+		.by_trace = (m->by & RECORD_BY_TRACE) != 0 };
+}
+
 static enum smtp_client_want
 mail(struct relay_connection *k)
 {
@@ -164,6 +178,8 @@ mail(struct relay_connection *k)
 		.ret = (enum smtp_ret)m->ret, .envid = m->envid, .requiretls = (m->flags & MAIL_REQUIRETLS) != 0,
 	};
 
+	if (m->deadline != 0 || m->priority != 0)
+		message.terms = terms_of(m);
 	window_set(k);
 	message.rcpts = k->attempt->window;
 	k->cursor = (struct relay_cursor){ 0, 0 };
@@ -447,7 +463,8 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 		relay_reason_set(&k->reason, o->class, o->code, o->enhanced, "");
 		k->reason.stage = o->stage;
 		k->delivered |= o->class == SMTP_CLASS_DELIVERED;
-		relay_attempt_report(k->attempt, k->attempt->map[o->recipient], &k->reason, o->text, o->dsn);
+		relay_attempt_report(k->attempt, k->attempt->map[o->recipient], &k->reason, o->text,
+		    (o->dsn ? RELAY_TOOK_DSN : 0u) | (o->by ? RELAY_TOOK_BY : 0u));
 	}
 	*want = smtp_client_go_on(&k->smtp);
 	return true;

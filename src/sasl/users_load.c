@@ -46,6 +46,7 @@ take_principal(struct loading *l, const struct users_line *line)
 	user->grants = line->grants;
 	user->recovery = line->recovery;
 	user->limit = line->limit;
+	user->ranked = users_priority_parse(line->priority, &user->priority);
 	user->created = line->created;
 	user->revoked = line->revoked;
 	commas_to_spaces(user->grants);
@@ -67,9 +68,10 @@ static void
 take_key(struct loading *l, struct user *user, const struct users_line *line)
 {
 	struct user_key key = { line->device, line->id, line->grants, line->verifier, line->created, line->expires, line->revoked, line->limit,
-		0 };
+		.next = 0 };
 	unsigned keys = 0;
 
+	key.ranked = users_priority_parse(line->priority, &key.priority);
 	for (const struct user_key *k = users_first_key(l->users, user); k != NULL; k = users_next_key(l->users, k), keys++)
 		if (span_same(k->device, key.device) || span_eq(k->id, key.id)) {
 			tell(l, "a second key of this device, or with this id");

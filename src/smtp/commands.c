@@ -138,6 +138,7 @@ mail_begin(struct smtp_server *s)
 	m->body = s->ask.body;
 	m->utf8 = s->ask.utf8;
 	m->requiretls = s->ask.requiretls;
+	m->terms = s->ask.terms;
 	m->eightbit = m->in_body = false;
 	m->size = m->queue_id = m->chunk_left = 0;
 	m->rcpts = m->rcpt_commands = m->overshoot = 0;
@@ -162,7 +163,12 @@ sender_answered(struct smtp_server *s, const struct smtp_answer *a)
 	s->drafting = true;
 	s->nothings = 0;
 	server_enter(s, SMTP_MAIL);
-	reply_say(s, 250, "2.1.0", SPAN("sender ok"));
+	if (a->lowered)
+		s->mail->terms.priority = a->priority;
+	if (a->lowered)
+		reply_priority(s, a->priority);
+	else
+		reply_say(s, 250, "2.1.0", SPAN("sender ok"));
 }
 
 static struct verdict
@@ -211,6 +217,8 @@ cmd_data(struct smtp_server *s, struct span args)
 {
 	if (!span_done(args))
 		return because(FAIL_ARGUMENT, NULL);
+	if (s->mail->body == SMTP_BODY_BINARYMIME)
+		return because(FAIL_ORDER, "BODY=BINARYMIME comes with BDAT, not with DATA");  /* 3030-4 */
 	s->dot_data = true;
 	server_ask(s, SMTP_ASK_DATA);
 	return because(OK, NULL);

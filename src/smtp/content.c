@@ -186,6 +186,7 @@ content_begin(struct smtp_server *s)
 		.cipher = s->facts.cipher,
 		.group = s->facts.group,
 		.now = env->now(env->arg),
+		.priority = m->terms.priority,
 		.esmtp = s->esmtp,
 		.tls = s->facts.tls,
 		.auth = s->authenticated && !s->facts.local,
@@ -371,15 +372,39 @@ header_take(struct smtp_server *s, struct span in, bool *ended)
 	return n + 2 + (dot == DOT_STUFFED);
 }
 
+/* 3030-5: what comes behind the header section of a binary message has no lines, only a size. */
+static size_t
+binary_take(struct smtp_server *s, struct span in)
+{
+	struct smtp_mail *m = s->mail;
+	size_t room = m->fail == OK ? buf_room(&s->io->content) : in.len;
+	struct span head = span_head(in, room);
+
+	if (room == 0) {
+		s->want = SMTP_WANT_STORE;
+		return 0;
+	}
+	m->eightbit = true;
+	if (head.len > (m->size < s->conf->size_max ? s->conf->size_max - m->size : 0))
+		content_fail(m, FAIL_TOO_BIG, 0, NULL);
+	m->size += head.len;
+	keep(s, head);
+	return head.len;
+}
+
 static size_t
 take_lines(struct smtp_server *s, struct span in, bool *ended)
 {
+	bool binary = s->mail->body == SMTP_BODY_BINARYMIME;
 	size_t used = 0, n;
 
 	do {
 		bool header = !s->mail->in_body && s->mail->fail == OK;
 
-		n = header ? header_take(s, in, ended) : body_take(s, in, ended);
+		if (header)
+			n = header_take(s, in, ended);
+		else
+			n = binary ? binary_take(s, in) : body_take(s, in, ended);
 		span_skip(&in, n);
 		used += n;
 	} while (n > 0 && !*ended && s->want == SMTP_WANT_INPUT && !span_done(in));
@@ -495,6 +520,8 @@ content_end(struct smtp_server *s)
 
 	if (!m->in_body && m->fail == OK)
 		header_close(s);
+	if (m->terms.priority > 0 && s->conf->priority_size_max > 0 && m->size > s->conf->priority_size_max)
+		content_fail(m, FAIL_PRIORITY_SIZE, 0, NULL);
 	if (m->fail != OK) {
 		server_forget_mail(s);
 		content_refuse(s);

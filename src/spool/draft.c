@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1700, BUFFER_KEPT = 16 * 1024 };
+enum { TEXT_MAX = 1750, BUFFER_KEPT = 16 * 1024 };
 /* Of the message's flags, what the client asked for in the envelope: RFC 6531, RFC 8689. */
 enum { DRAFT_ASKED = RECORD_FLAG_UTF8 | RECORD_FLAG_REQUIRETLS };
 
@@ -158,7 +158,7 @@ draft_begin(struct spool *s, const struct message_record *mail, bool kept, struc
 	m->recipients = m->extents = m->content = (struct span){ NULL, 0 };
 	if (!keep_text(d, &used, &m->reverse_path) || !keep_text(d, &used, &m->login) || !keep_text(d, &used, &m->peer)
 	    || !keep_text(d, &used, &m->helo) || !keep_text(d, &used, &m->tls) || !keep_text(d, &used, &m->envid)
-	    || !keep_text(d, &used, &m->auth)) {
+	    || !keep_text(d, &used, &m->auth) || !keep_text(d, &used, &m->hold)) {
 		draft_give(s, d);
 		return FAIL_LOCAL;
 	}
@@ -308,6 +308,9 @@ draft_repeats(struct spool *s, struct draft *d, const uint8_t content[SIPHASH_WI
 	siphash_feed_text(&h, m->auth);
 	siphash_feed_u64(&h, m->ret);
 	siphash_feed_u64(&h, m->flags & DRAFT_ASKED);
+	/* A deadline is a time from now, and another one each time it is asked for. */
+	siphash_feed_text(&h, m->hold);
+	siphash_feed_u64(&h, m->priority);
 	feed_recipients(&h, s->once.key, buf_span(&d->rcpts));
 	siphash_feed(&h, (struct span){ content, SIPHASH_WIDE });
 	siphash_drain(&h, d->print);
@@ -332,7 +335,7 @@ append(struct spool *s, struct draft *d, void *who)
 	/* In front, so that no torn end has the message without it; what it says counts only when the message follows. */
 	if (d->printed)
 		print = once_append(&s->once, d->print, m->id, d->when);
-	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !fields_format(message_record_layout, m, &payload)) {
+	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !message_format(m, &payload)) {
 		index_remove(&s->index, ticket.index);
 		return refusal(s);
 	}
@@ -348,6 +351,9 @@ append(struct spool *s, struct draft *d, void *who)
 	e->account = account_hash(m->login);
 	if (print != 0)
 		e->once = once_add(&s->once, d->print, m->id, d->when, print);
+	terms_note(e, m);
+	if (e->release > 0)
+		release_count(s, ticket.index);
 	e->hold = d->hold;
 	e->holds = d->holds;
 	d->hold = NULL;

@@ -139,6 +139,7 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 	e->length = (uint32_t)payload.len;
 	e->flags = (uint8_t)((m.extents.len > 0 ? ENTRY_EXTENTS : 0) | (m.flags & RECORD_FLAG_HELD ? ENTRY_HELD : 0));
 	e->account = account_hash(m.login);
+	terms_note(e, &m);
 	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
 		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
 			*entry_last(e, i) = LAST_FINAL;
@@ -146,6 +147,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		}
 		if (one.last.flags & OUTCOME_TOLD)
 			*entry_last(e, i) |= LAST_TOLD;
+		if (one.last.flags & OUTCOME_LATE)
+			*entry_last(e, i) |= LAST_LATE;
 		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
 		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
 	}
@@ -171,7 +174,8 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 		final = true;
 		e->waiting--;
 	}
-	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0);
+	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0)
+	    | (result.last.flags & OUTCOME_LATE ? LAST_LATE : 0);
 	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
 	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
 }
@@ -206,6 +210,21 @@ take_held(struct recovery *r, uint64_t place, struct span payload)
 	e->flags = (uint8_t)(held.held ? e->flags | ENTRY_HELD : e->flags & ~ENTRY_HELD);
 	if (!held.held && held.when > e->arrival)
 		e->arrival = held.when < r->now ? held.when : r->now;
+}
+
+static void
+take_release(struct recovery *r, struct span payload)
+{
+	struct release_record release;
+	uint32_t slot;
+
+	if (!fields_parse(release_record_layout, payload, &release))
+		return;
+	slot = index_find(&r->spool->index, release.id);
+	if (slot == INDEX_NONE)
+		return;
+	r->spool->index.entry[slot].release = release.release;
+	r->spool->index.entry[slot].flags &= (uint8_t)~ENTRY_HOLD_FOR;
 }
 
 static void
@@ -246,6 +265,9 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 		break;
 	case RECORD_HELD:
 		take_held(r, PLACE(r->segment, offset), payload);
+		break;
+	case RECORD_RELEASE:
+		take_release(r, payload);
 		break;
 	default:
 		break;
@@ -413,6 +435,8 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 		return false;
 	if (m.flags & RECORD_FLAG_NOTICE)
 		e->flags |= ENTRY_NOTICE;
+	if (e->release > now)
+		release_count(s, slot);
 	if (lost || e->waiting == 0)
 		spool_finish(s, slot);
 	else if (!(e->flags & ENTRY_HELD))

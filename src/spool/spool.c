@@ -87,6 +87,7 @@ spool_close(struct spool *s)
 {
 	draft_spares_free(s);
 	plan_fini(s);
+	release_fini(s);
 	index_fini(&s->index);
 	once_fini(&s->once);
 	journal_fini(&s->journal);

@@ -785,7 +785,7 @@ spend(struct fixture *x, uint32_t session, uint32_t rcpts)
 static void
 watch(struct fixture *x)
 {
-	const struct users_settings s = { "owner@example.net", NULL };
+	const struct users_settings s = { .recovery = "owner@example.net" };
 
 	memset(&told, 0, sizeof told);
 	assert_true(users_set(x->conf.users_file.p, "alice", NULL, &s, &why));
