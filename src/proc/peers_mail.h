@@ -28,6 +28,7 @@ enum mail_flag {
 	MAIL_HOLD = 8,                  /* accepted, not delivered until the operator says so */
 	MAIL_REQUIRETLS = 16,           /* RFC 8689 2: only over verified TLS, only to who passes that on */
 	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
+	MAIL_BINARY = 64,               /* RFC 3030 3: came with BODY=BINARYMIME, need not be lines */
 };
 struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
 struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };        /* enum mail_flag, MAIL_HOLD among them */
