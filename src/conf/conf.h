@@ -59,6 +59,9 @@ enum conf_log_target { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
 /* AUTO: as REQUIRED when started as root, but for users that are not there; else as BEST. */
 enum conf_sandbox { CONF_SANDBOX_AUTO, CONF_SANDBOX_REQUIRED, CONF_SANDBOX_BEST, CONF_SANDBOX_OFF };
 
+/* Mail that the next hop cannot take as it is: converted unless a DKIM signature would be broken, always, or bounced. */
+enum conf_conversion { CONF_CONVERT_UNSIGNED, CONF_CONVERT_ALWAYS, CONF_CONVERT_NEVER };
+
 /* Where a value came from, for `postern check --explain`: line 0 and an empty file mean the default. */
 struct conf_origin {
 	struct conf_text file;
@@ -108,6 +111,8 @@ struct conf {
 	bool mta_sts;                           /* ask for the receivers' MTA-STS policies; default true */
 	uint32_t mta_sts_port;                  /* of policy hosts; default 443, another one in tests */
 	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */
+	enum conf_conversion down_conversion;   /* default CONF_CONVERT_UNSIGNED */
+	bool never_without_sender;              /* NOTIFY=NEVER goes to hops without DSN with MAIL FROM:<>; default false */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */

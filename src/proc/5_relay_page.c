@@ -29,6 +29,7 @@ relay_memory(const struct conf *c, struct memory *m)
 	*m = (struct memory){ .process = "5_relay", .processes = 1 };
 	memory_add(m, "the program and its libraries, as measured", RELAY_PROGRAM, 1);
 	memory_add(m, "connections", sizeof(struct relay_connection) + RELAY_OUT + TLS_SESSION_MOST, c->relay_connections);
+	memory_add(m, "messages that are converted", sizeof(struct relay_conversion), c->relay_connections);
 	memory_add(m, "messages", sizeof(struct relay_attempt), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, 2);
 	memory_add(m, "destinations with their addresses", sizeof(struct relay_destination) + sizeof(struct relay_hosts), KEEPER_TRIES);
