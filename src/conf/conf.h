@@ -90,6 +90,7 @@ struct conf {
 	struct conf_text dns_server;            /* "192.0.2.53" or "192.0.2.53@5353"; empty: /etc/resolv.conf */
 	struct conf_text dns_trust_anchor;      /* file; for DNSSEC */
 	struct conf_text postmaster;            /* From of DSNs; default postmaster@HOSTNAME */
+	bool postmaster_notices;                /* he hears of undeliverable mail that has no sender; default false */
 	uint64_t size_max;                      /* octets; default 50 MiB */
 	uint32_t rcpt_max;                      /* default 1000 */
 	uint32_t fronts;                        /* 0: one per core */

@@ -34,7 +34,7 @@ enum {
 	DSN_PIECE_MAX = 16 * 1024,              /* room that any one call may need */
 	DSN_HEADER_MAX = 64 * 1024,             /* of the original's header section, what is returned at most */
 	DSN_MESSAGE_MAX = 1024 * 1024,          /* an original bigger than this comes back as its header section only */
-	DSN_COPY_MAX = 5 * DSN_MESSAGE_MAX,     /* of the original, which the caller may have encoded, what is returned at most */
+	DSN_COPY_MAX = 2 * DSN_MESSAGE_MAX,     /* of the original, which the caller may have encoded, what is returned at most */
 	DSN_RECIPIENTS_MAX = 100,               /* of one report; more recipients deserve another report. Ours; not enforced here */
 };
 
