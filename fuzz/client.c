@@ -50,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	const struct client_talk_mail mails[] = {
 		{ .mail = { .reverse_path = SPAN("a@example.org"), .size = body.len, .rcpts = 5, .ret = SMTP_RET_HDRS },
 			.rcpt = { .notify = SMTP_NOTIFY_FAILURE, .orcpt = SPAN("rfc822;x@y") }, .content = body },
-		{ .mail = { .rcpts = 1, .eightbit = true }, .content = body },
+		{ .mail = { .rcpts = 1, .eightbit = true, .size = body.len, .binary = n > 0 && p[0] & 128 }, .content = body },
 		{ .mail = { .reverse_path = SPAN("a@example.org"), .rcpts = 300 }, .content = body, .give_up = n > 0 && p[0] & 64 },
 	};
 	struct span replies;

@@ -24,9 +24,12 @@ def world():
             made.append(Hop(*args, **more))
             return made[-1]
 
-        def smart(self, hop, **conf):
-            made.append(Relay({"relay": "smtp://127.0.0.1:%d" % hop.port, **conf}))
+        def relay(self, conf):
+            made.append(Relay(conf))
             return made[-1]
+
+        def smart(self, hop, **conf):
+            return self.relay({"relay": "smtp://127.0.0.1:%d" % hop.port, **conf})
 
     yield World()
     for m in made:
@@ -291,6 +294,22 @@ def test_dots_of_chunks_are_doubled_for_data(world):                    # 3030-6
     hop, content = world.hop(offers=EIGHT), HEAD + b"\r\n.\r\n..\r\n.end\r\n"
     assert only(world.smart(hop).deliver(RCPTS, content=content)).cls == DELIVERED
     assert hop.mails[0][2] == content
+
+
+@pytest.mark.parametrize("kind,same", [("mixed", False), ("signed", True)])
+def test_binary_in_a_maildir_loses_nothing(world, tmp_path, kind, same):       # 3030-7
+    relay = world.relay({"relay": "maildir:%s" % (tmp_path / "Maildir")})
+    content = binary_message().replace(b"multipart/mixed", b"multipart/" + kind.encode())
+    assert only(relay.deliver(RCPTS, content=content, flags=FLAG_8BIT | FLAG_BINARY)).cls == DELIVERED
+    file, = (tmp_path / "Maildir" / "new").iterdir()
+    kept = file.read_bytes()
+    if same:
+        assert kept.endswith(content)
+        return
+    assert b"\r" not in kept and b"\0" not in kept
+    want = re.findall(rb"name=\w+\r\nContent-Transfer-Encoding: binary\r\n\r\n(.*?)\r\n--=_outer", content, re.S)
+    *coded, tame = leaves(kept)
+    assert [p for _, _, p in coded] == want[:2] and tame[2] == want[2].replace(b"\r\n", b"\n")
 
 
 # ---- SMTPUTF8 (RFC 6531) ----
