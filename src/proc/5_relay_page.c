@@ -19,6 +19,9 @@ static const struct limit going[] = {
 	{ "MX records that are looked at", NULL, MX_RECORDS_MAX, LIMIT_COUNT, "destination", "the rest is ignored" },
 	{ "hosts that are tried (RFC 5321 5.1)", NULL, MX_HOSTS_MAX, LIMIT_COUNT, "destination", "the rest is ignored" },
 	{ "addresses that are tried", NULL, MX_ADDRESSES_MAX, LIMIT_COUNT, "destination", "the rest is ignored" },
+	{ "header sections of a message that is converted", NULL, DOWNGRADE_PARTS_MAX, LIMIT_COUNT, "message", "bounced 5.6.3" },
+	{ "multiparts inside each other that are looked into", NULL, MIME_LEVELS, LIMIT_COUNT, "message", "bounced 5.6.3 if something there has to be" },
+	{ "octets of content looked at before others have their turn", NULL, RELAY_CONVERT_SLICE, LIMIT_OCTETS, "message", "it goes on when they had it" },
 	{ "age of a connection that takes another message", NULL, RELAY_AGE_MS, LIMIT_MS, "connection", "QUIT" },
 };
 const struct limit_page relay_limits = { "Handing mail on", going, ROWS(going) };
