@@ -209,7 +209,7 @@ try_report(struct span in, bool utf8)
 	struct buf whole = BUF_OVER(one), octets = BUF_OVER(two);
 	const struct dsn_facts facts = {
 		.host = SPAN("b.example"), .to = SPAN("a@example.org"), .report_id = SPAN("1"), .message_id = SPAN("2"), .utf8 = utf8,
-		.envid = span_head(in, 100), .size = in.len, .full = (in.len & 1) != 0,
+		.envid = span_head(in, 100), .size = in.len, .full = (in.len & 1) != 0, .eightbit = utf8,
 	};
 	/* The fields get what a stranger said. */
 	const struct dsn_recipient r = {

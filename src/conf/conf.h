@@ -59,6 +59,9 @@ enum conf_log_target { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
 /* AUTO: as REQUIRED when started as root, but for users that are not there; else as BEST. */
 enum conf_sandbox { CONF_SANDBOX_AUTO, CONF_SANDBOX_REQUIRED, CONF_SANDBOX_BEST, CONF_SANDBOX_OFF };
 
+/* Mail that the next hop cannot take as it is: converted unless a DKIM signature would be broken, always, or bounced. */
+enum conf_conversion { CONF_CONVERT_UNSIGNED, CONF_CONVERT_ALWAYS, CONF_CONVERT_NEVER };
+
 /* Where a value came from, for `postern check --explain`: line 0 and an empty file mean the default. */
 struct conf_origin {
 	struct conf_text file;
@@ -87,6 +90,7 @@ struct conf {
 	struct conf_text dns_server;            /* "192.0.2.53" or "192.0.2.53@5353"; empty: /etc/resolv.conf */
 	struct conf_text dns_trust_anchor;      /* file; for DNSSEC */
 	struct conf_text postmaster;            /* From of DSNs; default postmaster@HOSTNAME */
+	bool postmaster_notices;                /* he hears of undeliverable mail that has no sender; default false */
 	uint64_t size_max;                      /* octets; default 50 MiB */
 	uint32_t rcpt_max;                      /* default 1000 */
 	uint32_t fronts;                        /* 0: one per core */
@@ -117,6 +121,8 @@ struct conf {
 	uint64_t priority_size_max;             /* octets of a message with a priority above 0; 0: as any (default) */
 	bool deliver_by;                        /* offer DELIVERBY (RFC 2852); default true */
 	uint32_t deliver_by_least;              /* seconds that BY=n;R must leave; default 0: any */
+	enum conf_conversion down_conversion;   /* default CONF_CONVERT_UNSIGNED */
+	bool never_without_sender;              /* NOTIFY=NEVER goes to hops without DSN with MAIL FROM:<>; default false */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */

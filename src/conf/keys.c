@@ -189,6 +189,30 @@ set_mailbox(struct conf *conf, const struct conf_row *row, struct span text, str
 
 /* ---- choices ---- */
 
+static const char *const conversions[] = {
+	[CONF_CONVERT_UNSIGNED] = "unless-signed", [CONF_CONVERT_ALWAYS] = "always", [CONF_CONVERT_NEVER] = "never",
+};
+
+static bool
+set_down_conversion(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	for (size_t i = 0; i < sizeof conversions / sizeof conversions[0]; i++)
+		if (span_same(text, span_of(conversions[i]))) {
+			conf->down_conversion = (enum conf_conversion)i;
+			return true;
+		}
+	buf_put_text(why, "is none of unless-signed, always, never");
+	return false;
+}
+
+static bool
+get_down_conversion(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return buf_put_text(out, conversions[conf->down_conversion]);
+}
+
 static bool
 set_log_format(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
 {
@@ -390,6 +414,12 @@ const struct conf_row conf_rows[] = {
 	    set_count, get_count, AT(relay_concurrency), 1, 10000, "20" },
 	{ { "relay-connections", "Connections to all destinations at most.", "500", false },
 	    set_count, get_count, AT(relay_connections), 1, 100000, "500" },
+	{ { "down-conversion", "Mail with octets that the next hop cannot take is encoded for it (RFC 6152 3): unless-signed (by DKIM), always, "
+	    "or never; else it is bounced.", "always", false },
+	    set_down_conversion, get_down_conversion, 0, 0, 0, "unless-signed" },
+	{ { "never-without-sender", "Send recipients with NOTIFY=NEVER to next hops without DSN apart, with MAIL FROM:<> (RFC 3461 5.2.2).", "yes",
+	      false },
+	    set_boolean, get_boolean, AT(never_without_sender), 0, 0, "no" },
 	{ { "retry-first", "How long after a failure the second try comes; the wait doubles from there.", "60 s", false },
 	    set_duration, get_duration, AT(retry_first), 1, DAYS, "1 min" },
 	{ { "retry-max", "The longest wait between two tries (RFC 5321 4.5.4.1).", "3 h", false },
@@ -401,6 +431,9 @@ const struct conf_row conf_rows[] = {
 	{ { "postmaster", "The From of delivery status notifications; without it postmaster@HOSTNAME.", "postmaster@example.org",
 	      false },
 	    set_mailbox, get_text, AT(postmaster), 0, 0, NULL },
+	{ { "postmaster-notices", "Tell the postmaster when mail without a sender, a notification itself as a rule, is lost (RFC 3461 5.2).", "yes",
+	      false },
+	    set_boolean, get_boolean, AT(postmaster_notices), 0, 0, "no" },
 	{ { "dns-server", "The resolver to ask; without it those of /etc/resolv.conf.", "192.0.2.53@5353", false },
 	    set_dns_server, get_text, AT(dns_server), 0, 0, NULL },
 	{ { "dns-trust-anchor", "The root of DNSSEC; without it answers count as unsigned, and DANE (RFC 7672) is not looked at.",

@@ -7,10 +7,12 @@
 #include "mail/path.h"
 #include "mail/pen.h"
 #include "mail/trace.h"
+#include "mail/unitext.h"
 #include "mail/utf8.h"
 
 enum {
-	OCTET_GROWS_TO = 8,     /* an octet in quoted-printable, with a soft break before it */
+	OCTET_GROWS_TO = 16,    /* a CR that was held, and an octet, in quoted-printable with soft breaks before them */
+	FIELDS_MAX = 4096,      /* of one recipient, before they are encoded */
 };
 
 /* ---- what several pieces have ---- */
@@ -91,6 +93,9 @@ put_opening(struct pen *pen, const struct dsn_facts *f)
 	pen_quoted(pen, "This is the mail server ");
 	pen_quoted_safe(pen, f->host);
 	pen_quoted(pen, ".\n\n");
+	if (f->orphan)
+		pen_quoted(pen, "The message below has no sender who could be told, being a notification itself\n"
+		    "as a rule. So you, the postmaster, are told.\n\n");
 	pen_quoted(pen, dsn_words(f->action)->opening);
 }
 
@@ -103,7 +108,7 @@ dsn_begin(struct dsn *d, const struct dsn_facts *facts, struct buf *out)
 	memset(d, 0, sizeof *d);
 	d->facts = *facts;
 	d->line_begins = true;
-	d->whole = facts->full && !facts->eightbit && !facts->utf8 && facts->size <= DSN_MESSAGE_MAX;
+	d->whole = facts->full && (facts->utf8 || !facts->eightbit) && facts->size <= DSN_MESSAGE_MAX;
 	d->encoded = facts->utf8;
 	pen_begin(&pen, out);
 	put_header(&pen, d);
@@ -213,23 +218,66 @@ xtext_field(struct pen *pen, const char *name, struct span value)
 	pen_text(pen, "\r\n");
 }
 
+/* Fields are written as they are, then encoded as a whole when they stand in a global part: text, then pen. */
+static void
+fields_begin(const struct dsn *d, struct pen *fields, struct buf *text)
+{
+	pen_begin(fields, text);
+	fields->utf8 = d->encoded;
+}
+
+static void
+fields_end(const struct dsn *d, struct pen *fields, struct pen *pen)
+{
+	struct span text = buf_span(fields->out);
+
+	pen->good = pen->good && pen_end(fields);
+	if (!d->encoded) {
+		pen_span(pen, text);
+		return;
+	}
+	pen->column = 0;
+	for (size_t i = 0; i < text.len && pen->good; i++) {
+		if (text.p[i] == '\n')
+			pen_quoted_newline(pen);
+		else if (text.p[i] != '\r')
+			pen_quoted_octet(pen, text.p[i]);
+	}
+}
+
 bool
 dsn_between(struct dsn *d, struct buf *out)
 {
-	struct pen pen;
+	uint8_t room[FIELDS_MAX];
+	struct buf text = BUF_OVER(room);
+	struct pen pen, fields;
 
 	pen_begin(&pen, out);
 	tell_ending(&pen, d);
-	put_part(&pen, d, "Content-Type: message/delivery-status");
+	put_part(&pen, d, d->encoded ? "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: quoted-printable"
+	    : "Content-Type: message/delivery-status");
+	fields_begin(d, &fields, &text);
 	/* Only when ENVID was given (3461-13). */
 	if (!span_done(d->facts.envid))
-		xtext_field(&pen, "Original-Envelope-Id: ", d->facts.envid);
-	field(&pen, "Reporting-MTA: ", "dns; ", d->facts.host);
-	date_field(&pen, "Arrival-Date: ", d->facts.arrival);
+		xtext_field(&fields, "Original-Envelope-Id: ", d->facts.envid);
+	field(&fields, "Reporting-MTA: ", "dns; ", d->facts.host);
+	date_field(&fields, "Arrival-Date: ", d->facts.arrival);
 	if (!span_done(d->facts.hold))
-		field(&pen, "Future-Release-Request: ", "", d->facts.hold);     /* 4865-6 */
-	date_field(&pen, "Deliver-By-Date: ", d->facts.deadline);
+		field(&fields, "Future-Release-Request: ", "", d->facts.hold);  /* 4865-6 */
+	date_field(&fields, "Deliver-By-Date: ", d->facts.deadline);
+	fields_end(d, &fields, &pen);
 	return pen_end(&pen);
+}
+
+/* RFC 6533 3: characters where they may stand, else what stands for them. */
+static void
+put_utf8_recipient(struct pen *pen, struct span address)
+{
+	uint8_t room[FIELDS_MAX];
+	struct buf text = BUF_OVER(room);
+
+	pen->good = pen->good && (pen->utf8 ? unitext_widen(address, &text) : unitext_narrow(address, &text));
+	field(pen, "Original-Recipient: ", "utf-8; ", buf_span(&text));
 }
 
 static void
@@ -239,6 +287,10 @@ put_original_recipient(struct pen *pen, struct span orcpt)
 
 	if (!span_take_byte(&orcpt, ';'))
 		return;
+	if (span_same(type, SPAN("utf-8"))) {
+		put_utf8_recipient(pen, orcpt);
+		return;
+	}
 	pen_text(pen, "Original-Recipient: ");
 	pen_field(pen, type);
 	xtext_field(pen, "; ", orcpt);
@@ -247,8 +299,8 @@ put_original_recipient(struct pen *pen, struct span orcpt)
 static void
 put_final_recipient(struct pen *pen, struct span path)
 {
-	if (utf8_is_ascii(path)) {
-		field(pen, "Final-Recipient: ", "rfc822; ", path);
+	if (utf8_is_ascii(path) || pen->utf8) {
+		field(pen, "Final-Recipient: ", utf8_is_ascii(path) ? "rfc822; " : "utf-8; ", path);
 		return;
 	}
 	pen_text(pen, "Final-Recipient: utf-8; ");
@@ -312,20 +364,23 @@ put_remote(struct pen *pen, const struct dsn_recipient *r)
 bool
 dsn_report(struct dsn *d, const struct dsn_recipient *r, struct buf *out)
 {
-	struct pen pen;
+	uint8_t room[FIELDS_MAX];
+	struct buf text = BUF_OVER(room);
+	struct pen pen, fields;
 
-	(void)d;
 	pen_begin(&pen, out);
-	pen_text(&pen, "\r\n");
-	put_original_recipient(&pen, r->orcpt);
-	put_final_recipient(&pen, r->path);
-	field(&pen, "Action: ", "", span_of(dsn_words(r->action)->report));
-	field(&pen, "Status: ", "", status_of(r));
-	put_remote(&pen, r);
-	date_field(&pen, "Last-Attempt-Date: ", r->when);
+	fields_begin(d, &fields, &text);
+	pen_text(&fields, "\r\n");
+	put_original_recipient(&fields, r->orcpt);
+	put_final_recipient(&fields, r->path);
+	field(&fields, "Action: ", "", span_of(dsn_words(r->action)->report));
+	field(&fields, "Status: ", "", status_of(r));
+	put_remote(&fields, r);
+	date_field(&fields, "Last-Attempt-Date: ", r->when);
 	/* Promised only where it is true (3464-2). */
 	if (r->action == DSN_DELAYED)
-		date_field(&pen, "Will-Retry-Until: ", r->retry_until);
+		date_field(&fields, "Will-Retry-Until: ", r->retry_until);
+	fields_end(d, &fields, &pen);
 	return pen_end(&pen);
 }
 
@@ -337,10 +392,12 @@ dsn_original_begin(struct dsn *d, struct buf *out)
 	struct pen pen;
 
 	pen_begin(&pen, out);
-	if (d->whole)
+	/* RFC 6532 3.7: a global message may be encoded, which message/rfc822 may not be. */
+	if (d->encoded)
+		put_part(&pen, d, d->whole ? "Content-Type: message/global\r\nContent-Transfer-Encoding: quoted-printable"
+		    : "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable");
+	else if (d->whole)
 		put_part(&pen, d, "Content-Type: message/rfc822");
-	else if (d->encoded)
-		put_part(&pen, d, "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable");
 	else
 		put_part(&pen, d, "Content-Type: text/rfc822-headers");
 	return pen_end(&pen);
@@ -352,13 +409,35 @@ dsn_original_wanted(const struct dsn *d)
 	return !d->done;
 }
 
+/* A CR that is no half of a line end is an octet like others. */
 static void
-copy_whole(struct dsn *d, uint8_t c, struct buf *out)
+copy_encoded(struct dsn *d, uint8_t c, struct pen *pen)
 {
-	/* The caller said that there are none such; a part without an encoding must not have them all the same. */
-	(void)buf_put_byte(out, c < 128 ? c : '?');
-	d->line_begins = c == '\n';
-	d->done = ++d->copied == DSN_MESSAGE_MAX;
+	bool ends = d->cr && c == '\n';
+
+	if (d->cr && !ends)
+		pen_quoted_octet(pen, '\r');
+	d->cr = c == '\r';
+	if (ends)
+		pen_quoted_newline(pen);
+	else if (!d->cr)
+		pen_quoted_octet(pen, c);
+	d->line_begins = ends;
+}
+
+static void
+copy_whole(struct dsn *d, uint8_t c, struct pen *pen)
+{
+	/* The caller said that there are none above 127; a part without an encoding must not have them all the same. */
+	uint8_t safe = c < 128 ? c : '?';
+
+	if (d->encoded) {
+		copy_encoded(d, c, pen);
+	} else {
+		pen_span(pen, (struct span){ &safe, 1 });
+		d->line_begins = c == '\n';
+	}
+	d->done = ++d->copied == DSN_COPY_MAX;
 }
 
 static void
@@ -405,7 +484,7 @@ dsn_original(struct dsn *d, struct span content, struct buf *out)
 	pen.space = d->space;
 	for (; used < content.len && !d->done && buf_room(out) >= OCTET_GROWS_TO; used++) {
 		if (d->whole)
-			copy_whole(d, content.p[used], out);
+			copy_whole(d, content.p[used], &pen);
 		else
 			copy_header(d, content.p[used], &pen);
 	}
@@ -420,7 +499,13 @@ dsn_end(struct dsn *d, struct buf *out)
 	struct pen pen;
 
 	pen_begin(&pen, out);
-	if (!d->line_begins)
+	pen.column = d->column;
+	pen.space = d->space;
+	if (d->cr)
+		pen_quoted_octet(&pen, '\r');
+	if (!d->line_begins && d->encoded)
+		pen_quoted_newline(&pen);
+	else if (!d->line_begins)
 		pen_text(&pen, "\r\n");
 	pen_text(&pen, "\r\n--");
 	put_boundary(&pen, d);

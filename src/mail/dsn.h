@@ -17,7 +17,8 @@
  *	dsn_end(&d, out)
  *
  * Out may be emptied between any two calls. Every line ends in CRLF, and no octet is above 127 unless the reverse-path has
- * such: then dsn_is_utf8() says true and the report needs SMTPUTF8.
+ * such: then dsn_is_utf8() says true and the report needs SMTPUTF8. Who sent with SMTPUTF8 gets its addresses and its message back
+ * with all their characters, in parts of RFC 6533 that are encoded, so that any next hop takes them.
  *
  * Owner     the caller, of everything; struct dsn keeps the facts' spans, so what they point to must live until dsn_end().
  *           A struct dsn_recipient is looked at during the call only.
@@ -33,10 +34,11 @@ enum {
 	DSN_PIECE_MAX = 16 * 1024,              /* room that any one call may need */
 	DSN_HEADER_MAX = 64 * 1024,             /* of the original's header section, what is returned at most */
 	DSN_MESSAGE_MAX = 1024 * 1024,          /* an original bigger than this comes back as its header section only */
+	DSN_COPY_MAX = 2 * DSN_MESSAGE_MAX,     /* of the original, which the caller may have encoded, what is returned at most */
 	DSN_RECIPIENTS_MAX = 100,               /* of one report; more recipients deserve another report. Ours; not enforced here */
 };
 
-enum dsn_action {                               /* RFC 3464 2.3.3; "expanded" does not happen here */
+enum dsn_action {                               /* RFC 3464 2.3.3; "expanded" cannot happen: nothing here is a list or an alias */
 	DSN_FAILED,
 	DSN_DELAYED,
 	DSN_DELIVERED,
@@ -59,8 +61,10 @@ struct dsn_facts {
 	struct span envid;                      /* ENVID as received (xtext); empty when not given */
 	uint64_t size;                          /* octets of the message */
 	bool full;                              /* RET=FULL was asked for and this is a failure (3461-12) */
-	bool eightbit;                          /* the message may have octets above 127: only its header comes back (3464-4) */
+	bool eightbit;                          /* the content given may have octets above 127, so only its header comes back (3464-4);
+	                                         * with utf8 it is encoded and may */
 	bool utf8;                              /* the message came with SMTPUTF8 */
+	bool orphan;                            /* the message has no reverse-path: it is the postmaster who is told (3461-10) */
 };
 
 struct dsn_recipient {
@@ -82,7 +86,8 @@ struct dsn {
 	bool space;                             /* that line ends in a space so far */
 	bool line_begins;                       /* the original's next octet is the first of its line */
 	bool whole;                             /* the original comes back whole */
-	bool encoded;                           /* its header is written in quoted-printable */
+	bool encoded;                           /* it is written in quoted-printable, as what RFC 6533 calls global */
+	bool cr;                                /* behind a CR of it */
 	bool done;                              /* nothing more of the original is wanted */
 };
 
@@ -92,7 +97,7 @@ bool dsn_between(struct dsn *, struct buf *out);
 bool dsn_report(struct dsn *, const struct dsn_recipient *, struct buf *out);
 bool dsn_original_begin(struct dsn *, struct buf *out);
 bool dsn_original_wanted(const struct dsn *);
-/* How many octets of content were used; some, when out has at least 8 octets of room. */
+/* How many octets of content were used; some, when out has at least 16 octets of room. */
 size_t dsn_original(struct dsn *, struct span content, struct buf *out);
 bool dsn_end(struct dsn *, struct buf *out);
 

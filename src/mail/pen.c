@@ -11,7 +11,7 @@ enum {
 void
 pen_begin(struct pen *pen, struct buf *out)
 {
-	*pen = (struct pen){ out, out->len, 0, false, true };
+	*pen = (struct pen){ .out = out, .before = out->len, .good = true };
 }
 
 bool
@@ -56,15 +56,31 @@ field_octet(struct pen *pen, uint8_t c)
 	pen->column++;
 }
 
+/* Octets of a printable character above 127 at the front of s; 0: there is none. */
+static size_t
+wide(const struct pen *pen, struct span s)
+{
+	size_t width = pen->utf8 && s.p[0] > 127 ? utf8_width(s) : 0;
+
+	/* C1 controls are no letters. */
+	return width == 2 && s.p[0] == 0xc2 && s.p[1] < 0xa0 ? 0 : width;
+}
+
 void
 pen_field(struct pen *pen, struct span s)
 {
 	uint8_t last = ' ';
 
-	for (size_t i = 0; i < s.len; last = s.p[i++]) {
+	while (s.len > 0) {
+		size_t width = wide(pen, s);
+
 		/* Two spaces in a row might be folded into a line of nothing but space. */
-		if (s.p[i] != ' ' || last != ' ')
-			field_octet(pen, s.p[i]);
+		if (width == 0 && (s.p[0] != ' ' || last != ' '))
+			field_octet(pen, s.p[0]);
+		pen_span(pen, span_head(s, width));
+		pen->column = (uint16_t)(pen->column + (width > 0));
+		last = s.p[0];
+		span_skip(&s, width > 0 ? width : 1);
 	}
 }
 

@@ -15,6 +15,7 @@ struct pen {
 	size_t before;          /* out->len when the piece began */
 	uint16_t column;        /* of the line being written */
 	bool space;             /* it ends in a space so far (quoted-printable) */
+	bool utf8;              /* fields may have characters above 127 (RFC 6532); pen_begin() says no */
 	bool good;
 };
 
@@ -27,7 +28,7 @@ bool pen_end(struct pen *);
 void pen_text(struct pen *, const char *);
 void pen_span(struct pen *, struct span);
 
-/* Printable ASCII and spaces, '?' for everything else, folded at spaces: the value of a header or report field. */
+/* Printable ASCII, spaces, and with utf8 what else is printable; '?' for everything else, folded at spaces: the value of a header or report field. */
 void pen_field(struct pen *, struct span);
 /* The same, from xtext (RFC 3461 4): "+2B" is '+'. */
 void pen_xtext(struct pen *, struct span);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_gather.h"
 #include "proc/cage.h"
 
 /* The promise. PASS: segments are handed to 5_relay, to read. */
@@ -259,6 +259,7 @@ on_tick(uv_timer_t *timer)
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
 	once_expire(&k->spool.once, keeper_now());
+	gather_flush(k, false);
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
@@ -354,6 +355,7 @@ on_drain(void *arg)
 
 	k->draining = true;
 	k->drain_by = uv_now(&k->child.loop) + KEEPER_DRAIN_MS;
+	gather_flush(k, true);
 	keeper_turn(k);
 }
 
@@ -395,7 +397,7 @@ spool_main(uint32_t slot)
 
 	k.control_fd = -1;
 	k.ids.slot = KEEPER_ID_SLOT;
-	k.tries_free = SCHEDULE_NONE;
+	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;
 	status = child_run(&k.child, ROLE_SPOOL, slot, &child_handler, &k);
 	/* The master is gone, or we are drained; whatever a worker still writes is finished by the end of the process. */

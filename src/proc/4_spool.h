@@ -6,6 +6,7 @@
  *	4_spool_repeat.c    what was submitted twice is kept once
  *	4_spool_relay.c     messages go to 5_relay as tries
  *	4_spool_result.c    what happened to them
+ *	4_spool_gather.c    recipients of several destinations that are told of together
  *	4_spool_notice.c    notifications to senders
  *	4_spool_terms.c     what senders want of the time: later releases, urgencies, deadlines
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held
@@ -45,6 +46,7 @@ enum {
 	KEEPER_WALKS = KEEPER_CONTROLS + 16,    /* holds, releases, purges under way; the first for operators, the rest for 3_auth */
 	KEEPER_OUTCOMES = 64,           /* principals whose outcomes gather for one tick */
 	KEEPER_NOTICES_HOUR = 120,      /* mails of ours to owners */
+	KEEPER_ORPHANS_HOUR = 60,       /* notices to the postmaster about mail that has no sender */
 	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
 };
 
@@ -66,15 +68,16 @@ struct try_rcpt {
 	bool recorded;                  /* its RESULT is in the log already */
 };
 
-enum try_phase { TRY_FREE, TRY_OUT };
+enum try_phase { TRY_FREE, TRY_OUT, TRY_OVER /* 5_relay has done; it is told of together with others */ };
 
 struct try {
 	uint64_t id;
 	uint32_t slot, job;
 	uint32_t rcpts, rcpts_max, cursor;
-	uint32_t next;                  /* free ones */
+	uint32_t next;                  /* free ones; those that are OVER */
 	uint16_t generation;
 	uint8_t state;                  /* enum try_phase */
+	uint64_t until;                 /* OVER: it waits no longer for others */
 	bool alone;                     /* its message asks for another way than others do (RFC 8689) */
 	bool untried;                   /* it ends without having been handed to the relay */
 	bool dropped;                   /* the operator dropped the message meanwhile */
@@ -142,6 +145,9 @@ struct keeper {
 	bool guard_paused;
 	struct try *try;
 	uint32_t tries, tries_max, tries_free, tries_out;
+	uint32_t gathered, gathering;   /* first try that is OVER; how many */
+	uint32_t orphans;               /* notices to the postmaster, since orphans_since */
+	uint64_t orphans_since;
 	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
 	int control_fd;
@@ -194,27 +200,17 @@ void relay_overdue(struct keeper *);
 /* The message is being dropped: its tries end without a word. */
 void relay_forget(struct keeper *, uint32_t slot);
 void try_free(struct keeper *, struct try *);
+void try_enter(struct try *, enum try_phase);
 
 /* 4_spool_result.c */
 void try_result(struct keeper *, struct try *, struct try_rcpt *, const struct relay_result *);
-void try_end(struct keeper *, struct try *);
+/* 5_relay has done with it, or would have. */
+void try_over(struct keeper *, struct try *);
 /* Is the time of the job's message over, or its sender to be told of the delay at this destination? */
 bool try_overdue(const struct keeper *, uint32_t job, uint64_t now);
 /* One of the try's recipients as it was sent, and its result; false: it has none. */
 void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
 bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);
-
-/* 4_spool_notice.c */
-/* What a notice says of one recipient of a try. */
-struct notice_row {
-	struct spool_rcpt rcpt;
-	struct relay_result result;
-	enum dsn_action action;
-	struct span status;             /* empty: as in result */
-	uint64_t retry_until;
-};
-/* Write a notice about rows (1 to DSN_RECIPIENTS_MAX of one action) of the message in slot to its sender. False: it could not be. */
-bool notice_write(struct keeper *, uint32_t slot, const struct notice_row *, size_t rows);
 
 /* 4_spool_guard.c */
 void guard_open(struct keeper *, int fd);

@@ -2,10 +2,21 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "mail/downgrade.h"
 #include "os/log.h"
 #include "proc/4_spool.h"
+#include "proc/4_spool_notice.h"
 
-enum { PIECE = 64 * 1024 };
+enum { PIECE = 64 * 1024, HOUR_MS = 3600 * 1000 };
+
+/* What makes seven bits of an original with more (3464-4). */
+struct narrowing {
+	bool used;
+	struct downgrade_plan plan;
+	union { struct downgrade_survey survey; struct downgrade writer; } walk;
+	struct buf out;
+	uint8_t octets[PIECE];
+};
 
 struct notice {
 	struct keeper *keeper;
@@ -14,6 +25,7 @@ struct notice {
 	struct buf out;
 	uint8_t octets[PIECE];
 	uint8_t original[PIECE];
+	struct narrowing narrowing;
 };
 
 static void
@@ -50,25 +62,99 @@ write_rows(struct notice *n, const struct notice_row *rows, size_t count,
 	return true;
 }
 
+/* ---- the original ---- */
+
+static void
+give_original(struct notice *n, struct span octets)
+{
+	while (dsn_original_wanted(&n->dsn) && octets.len > 0) {
+		flush(n);
+		span_skip(&octets, dsn_original(&n->dsn, octets, &n->out));
+	}
+}
+
+static void
+narrow_original(struct notice *n, struct span octets)
+{
+	struct narrowing *w = &n->narrowing;
+
+	while (dsn_original_wanted(&n->dsn) && octets.len > 0) {
+		span_skip(&octets, downgrade_feed(&w->walk.writer, octets));
+		give_original(n, buf_span(&w->out));
+		w->out.len = 0;
+	}
+}
+
+static void
+narrow_end(struct notice *n)
+{
+	downgrade_end(&n->narrowing.walk.writer);
+	give_original(n, buf_span(&n->narrowing.out));
+}
+
+/* Octets of the original in order, as long as take wants more of them. False: they cannot be read. */
 static bool
-write_original(struct notice *n, const struct message_record *m, uint64_t content_at)
+walk_original(struct notice *n, const struct message_record *m, uint64_t content_at, bool (*take)(struct notice *, struct span))
 {
 	uint64_t at = 0;
 
-	if (!dsn_original_begin(&n->dsn, &n->out))
-		return false;
-	while (dsn_original_wanted(&n->dsn) && at < m->size) {
+	while (at < m->size) {
 		size_t part = m->size - at < PIECE ? (size_t)(m->size - at) : PIECE;
-		struct span rest = { n->original, part };
 
 		if (!spool_content(&n->keeper->spool, m, content_at, at, n->original, part))
+			return false;
+		if (!take(n, (struct span){ n->original, part }))
 			break;
 		at += part;
-		while (dsn_original_wanted(&n->dsn) && rest.len > 0) {
-			flush(n);
-			span_skip(&rest, dsn_original(&n->dsn, rest, &n->out));
-		}
 	}
+	return true;
+}
+
+static bool
+survey_take(struct notice *n, struct span octets)
+{
+	downgrade_survey_feed(&n->narrowing.walk.survey, octets);
+	return true;
+}
+
+/* Has it octets above 127, or worse, that cannot be encoded? Then its header section has to do. A signature of others that breaks on the
+ * way back to who sent it is no harm. */
+static bool
+stays_wide(struct notice *n, const struct message_record *m, uint64_t content_at)
+{
+	static const struct downgrade_hop hop = { .eightbit = false, .utf8 = false };
+	struct narrowing *w = &n->narrowing;
+	enum downgrade_verdict verdict;
+
+	downgrade_survey_begin(&w->walk.survey, &w->plan, &hop);
+	if (!walk_original(n, m, content_at, survey_take))
+		return true;
+	verdict = downgrade_survey_end(&w->walk.survey);
+	w->used = verdict == DOWNGRADE_CONVERT;
+	w->out = BUF_OVER(w->octets);
+	if (w->used)
+		downgrade_begin(&w->walk.writer, &w->plan, &w->out);
+	return !w->used && verdict != DOWNGRADE_AS_IT_IS;
+}
+
+static bool
+original_take(struct notice *n, struct span octets)
+{
+	if (n->narrowing.used)
+		narrow_original(n, octets);
+	else
+		give_original(n, octets);
+	return dsn_original_wanted(&n->dsn);
+}
+
+static bool
+write_original(struct notice *n, const struct message_record *m, uint64_t content_at)
+{
+	if (!dsn_original_begin(&n->dsn, &n->out))
+		return false;
+	(void)walk_original(n, m, content_at, original_take);
+	if (n->narrowing.used)
+		narrow_end(n);
 	flush(n);
 	return dsn_end(&n->dsn, &n->out);
 }
@@ -102,7 +188,18 @@ begin_draft(struct notice *n, const struct dsn_facts *facts, uint64_t id, uint32
 }
 
 static void
-log_notice(uint64_t id, const struct message_record *m, enum dsn_action action, size_t rcpts)
+log_notice_withheld(const struct message_record *m)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_WARN, "dsn-withheld");
+	log_id(&l, "about", m->id);
+	log_text(&l, "why", "the postmaster was told of enough mail without a sender in this hour");
+	log_end(&l);
+}
+
+static void
+log_notice(uint64_t id, const struct message_record *m, struct span to, enum dsn_action action, size_t rcpts)
 {
 	static const char *const names[] = { "failed", "delayed", "delivered", "relayed" };
 	struct log_line l;
@@ -110,7 +207,7 @@ log_notice(uint64_t id, const struct message_record *m, enum dsn_action action, 
 	log_begin(&l, LOG_NOTE, "dsn");
 	log_id(&l, "id", id);
 	log_id(&l, "about", m->id);
-	log_span(&l, "to", m->reverse_path);
+	log_span(&l, "to", to);
 	log_text(&l, "action", names[action]);
 	log_u64(&l, "rcpts", rcpts);
 	log_end(&l);
@@ -118,15 +215,83 @@ log_notice(uint64_t id, const struct message_record *m, enum dsn_action action, 
 
 /* The address of our postmaster, made of host when none is configured, is mail/dsn.h's affair. */
 static bool
-fill_facts(struct keeper *k, struct dsn_facts *f, const struct message_record *m, enum dsn_action action)
+fill_facts(struct notice *n, struct dsn_facts *f, const struct message_record *m, uint64_t content_at, enum dsn_action action)
 {
-	*f = (struct dsn_facts){ .action = action, .host = span_of(k->child.conf.hostname.p),
-		.postmaster = span_of(k->child.conf.postmaster.p), .to = m->reverse_path, .now = keeper_now(),
+	const struct conf *conf = &n->keeper->child.conf;
+
+	*f = (struct dsn_facts){ .action = action, .host = span_of(conf->hostname.p),
+		.postmaster = span_of(conf->postmaster.p), .to = m->reverse_path, .now = keeper_now(),
 		.arrival = m->arrival, .hold = m->hold, .deadline = m->deadline, .envid = m->envid, .size = m->size,
 		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0,
-		.eightbit = m->flags & MAIL_8BIT,
-		.utf8 = m->flags & MAIL_UTF8 };
+		.eightbit = m->flags & (MAIL_8BIT | MAIL_BINARY),
+		.utf8 = m->flags & MAIL_UTF8, .orphan = m->reverse_path.len == 0 };
+	if (f->orphan)
+		f->to = f->postmaster;
+	n->narrowing.used = false;
+	if (f->full && f->eightbit && !f->utf8 && f->size <= DSN_MESSAGE_MAX)
+		f->eightbit = stays_wide(n, m, content_at);
 	return getrandom(&f->random, sizeof f->random, 0) == sizeof f->random;
+}
+
+/* ---- mail without a sender ---- */
+
+static bool
+orphan_allowed(struct keeper *k)
+{
+	uint64_t now = keeper_now();
+
+	if (now < k->orphans_since || now - k->orphans_since >= HOUR_MS) {
+		k->orphans_since = now;
+		k->orphans = 0;
+	}
+	return k->orphans++ < KEEPER_ORPHANS_HOUR;
+}
+
+/* RFC 3461 5.2: who is told of mail from nobody is a local postmaster who has said that he wants to be, and never of mail to
+ * himself: that would go round for ever. */
+static bool
+postmaster_told(struct keeper *k, const struct message_record *m, const struct notice_row *rows, size_t count)
+{
+	struct span postmaster = span_of(k->child.conf.postmaster.p);
+
+	if (rows[0].action != DSN_FAILED || !k->child.conf.postmaster_notices)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (span_same(rows[i].rcpt.path, postmaster))
+			return false;
+	if (orphan_allowed(k))
+		return true;
+	log_notice_withheld(m);
+	return false;
+}
+
+/* ---- the whole ---- */
+
+static bool
+notice_make(struct notice *n, const struct message_record *m, uint64_t content_at, const struct notice_row *rows, size_t count)
+{
+	struct keeper *k = n->keeper;
+	struct dsn_facts facts;
+	uint8_t id[2][QUEUE_ID_LEN];
+	struct buf report_id = BUF_OVER(id[0]), message_id = BUF_OVER(id[1]);
+	uint64_t number = queue_id_next(&k->ids, keeper_now());
+
+	if (!fill_facts(n, &facts, m, content_at, rows[0].action))
+		return false;
+	(void)queue_id_format(number, &report_id);
+	(void)queue_id_format(m->id, &message_id);
+	facts.report_id = buf_span(&report_id);
+	facts.message_id = buf_span(&message_id);
+	if (!begin_draft(n, &facts, number, m->flags))
+		return false;
+	if (!write_notice(n, &facts, m, content_at, rows, count)) {
+		draft_abort(&k->spool, n->draft);
+		return false;
+	}
+	if (draft_commit(&k->spool, n->draft, 0, NULL) != OK)
+		return false;
+	log_notice(number, m, facts.to, rows[0].action, count);
+	return true;
 }
 
 bool
@@ -134,31 +299,12 @@ notice_write(struct keeper *k, uint32_t slot, const struct notice_row *rows, siz
 {
 	static struct notice n;
 	struct message_record m;
-	struct dsn_facts facts;
-	uint8_t id[2][QUEUE_ID_LEN];
-	struct buf report_id = BUF_OVER(id[0]), message_id = BUF_OVER(id[1]);
-	uint64_t content_at, number = queue_id_next(&k->ids, keeper_now());
+	uint64_t content_at;
 
 	n.keeper = k;
 	if (!spool_envelope(&k->spool, slot, &m, &content_at))
 		return false;
-	/* To nobody about nothing: RFC 3461 5.2, RFC 5321 6.1. */
-	if (m.reverse_path.len == 0)
+	if (m.reverse_path.len == 0 && !postmaster_told(k, &m, rows, count))
 		return true;
-	if (!fill_facts(k, &facts, &m, rows[0].action))
-		return false;
-	(void)queue_id_format(number, &report_id);
-	(void)queue_id_format(m.id, &message_id);
-	facts.report_id = buf_span(&report_id);
-	facts.message_id = buf_span(&message_id);
-	if (!begin_draft(&n, &facts, number, m.flags))
-		return false;
-	if (!write_notice(&n, &facts, &m, content_at, rows, count)) {
-		draft_abort(&k->spool, n.draft);
-		return false;
-	}
-	if (draft_commit(&k->spool, n.draft, 0, NULL) != OK)
-		return false;
-	log_notice(number, &m, rows[0].action, count);
-	return true;
+	return notice_make(&n, &m, content_at, rows, count);
 }

@@ -1,5 +1,5 @@
 /* What 4_spool has for those who may send, as rows of docs/limits.md and of `postern check --explain`. */
-#include "proc/4_spool.h"
+#include "proc/4_spool_gather.h"
 #include "proc/ceilings.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
@@ -25,6 +25,8 @@ static const struct limit keeping[] = {
 	{ "messages that wait for their release (RFC 4865)", "future-release-messages", 0, LIMIT_COUNT, "principal", "552 5.2.2" },
 	{ "time until then", "future-release", 0, LIMIT_MS, "message", "501 5.5.4" },
 	{ "a notification of non-delivery", NULL, SPOOL_NOTICE_MAX, LIMIT_OCTETS, "message", "the original is cut" },
+	{ "tries that wait to be told of together", NULL, KEEPER_GATHER_MOST, LIMIT_COUNT, "server", "told of by themselves" },
+	{ "words to the postmaster about mail without a sender", NULL, KEEPER_ORPHANS_HOUR, LIMIT_COUNT, "hour", "only the log has it" },
 	{ "connections of `postern queue`", NULL, KEEPER_CONTROLS, LIMIT_COUNT, "server", "closed" },
 };
 const struct limit_page spool_limits = { "Keeping mail", keeping, ROWS(keeping) };

@@ -24,7 +24,7 @@ try_find(struct keeper *k, uint32_t session)
 	return t != NULL && t->state == TRY_OUT && t->generation == session >> TRY_INDEX_BITS ? t : NULL;
 }
 
-static void
+void
 try_enter(struct try *t, enum try_phase next)
 {
 	assert(t->state != next);
@@ -343,11 +343,23 @@ end_untried(struct keeper *k, uint32_t job, uint64_t now)
 	t->slot = k->spool.schedule.job[job].message;
 	t->id = k->spool.index.entry[t->slot].id;
 	if (say_all_unreached(k, t, now) && t->rcpts > 0) {
-		try_end(k, t);
+		try_over(k, t);
 		return;
 	}
 	spool_job_again(&k->spool, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
 	try_free(k, t);
+}
+
+/* The first job of the message that is; SCHEDULE_NONE: there is none, or the message is finished. */
+static uint32_t
+job_overdue(const struct keeper *k, uint32_t slot, uint64_t now)
+{
+	uint32_t job = spool_ready(&k->spool, slot) ? k->spool.index.entry[slot].job : SCHEDULE_NONE;
+
+	while (job != SCHEDULE_NONE && !terms_overdue(k, job, now)
+	    && !(schedule_held(&k->spool.schedule, job, now) && try_overdue(k, job, now)))
+		job = k->spool.schedule.job[job].sibling;
+	return job;
 }
 
 void
@@ -361,13 +373,8 @@ relay_overdue(struct keeper *k)
 	    && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal); looked++) {
 		uint32_t slot = k->overdue = k->overdue + 1 < x->used ? k->overdue + 1 : 0, job;
 
-		if (!spool_ready(&k->spool, slot))
-			continue;
-		job = x->entry[slot].job;
-		while (job != SCHEDULE_NONE && !terms_overdue(k, job, now)
-		    && !(schedule_held(&k->spool.schedule, job, now) && try_overdue(k, job, now)))
-			job = k->spool.schedule.job[job].sibling;
-		if (job != SCHEDULE_NONE) {
+		/* All of them now, so that they are told of together. */
+		while (ended < KEEPER_OVERDUE_MOST && (job = job_overdue(k, slot, now)) != SCHEDULE_NONE) {
 			schedule_take(&k->spool.schedule, job);
 			end_untried(k, job, now);
 			ended++;
@@ -412,7 +419,7 @@ take_message(struct keeper *k, const struct frame *f)
 	case RELAY_DONE:
 		if (!span_done(f->body))
 			return false;
-		try_end(k, t);
+		try_over(k, t);
 		return true;
 	default:
 		return false;
@@ -510,6 +517,6 @@ void
 relay_forget(struct keeper *k, uint32_t slot)
 {
 	for (uint32_t i = 0; i < k->tries; i++)
-		if (k->try[i].state == TRY_OUT && k->try[i].slot == slot)
+		if (k->try[i].state != TRY_FREE && k->try[i].slot == slot)
 			k->try[i].dropped = true;
 }

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/log.h"
+#include "proc/4_spool_gather.h"
+#include "proc/4_spool_notice.h"
 #include "proc/4_spool_terms.h"
 
 enum { EXPIRED_TEXT = 480 };
@@ -141,16 +144,18 @@ end_of(const struct try *t)
 	return t->alone ? TRY_ALONE : TRY_FAILED;
 }
 
+/* Tries of one message that end together. */
 struct ending {
 	struct keeper *keeper;
-	struct try *try;
+	uint32_t first;
+	struct try *try;        /* the one that is looked at */
 	uint64_t now, expiry;
 	bool expired;           /* its time is over: ours, or */
 	bool returned;          /* its sender's (RFC 2852 4.1.4.1) */
-	bool delayed;           /* a delay notice is due, ours, or */
+	bool delayed;           /* a delay notice is due for the one that is looked at: ours, or */
 	bool late;              /* for its sender's deadline (RFC 2852 4.1.4.2) */
-	bool noticed;           /* the sender may be written to at all */
-	uint32_t later;         /* recipients that wait on */
+	bool held;
+	bool noticed;           /* it is no notice itself: of one the postmaster may hear that it failed, and nobody else anything */
 };
 
 /* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */
@@ -187,35 +192,61 @@ notice_wanted(const struct ending *e, const struct spool_rcpt *rcpt, const struc
 	}
 }
 
-/* One notice for all recipients of the try with the same end (5321-55), a hundred at a time. */
+/* A notice in the making: rows of one action, the texts of those that expire among them. */
+struct gathered_rows {
+	struct notice_row row[DSN_RECIPIENTS_MAX];
+	uint8_t text[DSN_RECIPIENTS_MAX][EXPIRED_TEXT];
+	size_t count;
+};
+
 static bool
-write_notices(struct ending *e, enum dsn_action action)
+flush_rows(struct ending *e, struct gathered_rows *g)
 {
-	static struct notice_row rows[DSN_RECIPIENTS_MAX];
-	static uint8_t text[DSN_RECIPIENTS_MAX][EXPIRED_TEXT];
+	size_t count = g->count;
+
+	g->count = 0;
+	return count == 0 || notice_write(e->keeper, e->try->slot, g->row, count);
+}
+
+static bool
+gather_rows(struct ending *e, enum dsn_action action, struct gathered_rows *g)
+{
 	struct try *t = e->try;
-	size_t n = 0;
 
 	for (uint32_t i = 0; i < t->rcpts; i++) {
-		struct notice_row *row = &rows[n];
+		struct notice_row *row = &g->row[g->count];
 
 		if (t->rcpt[i].recorded)
 			continue;
 		try_rcpt_read(t, &t->rcpt[i], &row->rcpt);
 		result_or_later(t, &t->rcpt[i], &row->result);
 		if (e->expired && row->result.class == SMTP_CLASS_LATER)
-			make_expired(e, &row->result, text[n]);
+			make_expired(e, &row->result, g->text[g->count]);
 		if (!notice_wanted(e, &row->rcpt, &row->result, &row->action) || row->action != action)
 			continue;
 		row->retry_until = e->expiry;
 		row->status = e->late && row->action == DSN_DELAYED ? SPAN("4.4.7") : (struct span){ NULL, 0 };
-		if (++n == DSN_RECIPIENTS_MAX) {
-			if (!notice_write(e->keeper, t->slot, rows, n))
-				return false;
-			n = 0;
-		}
+		if (++g->count == DSN_RECIPIENTS_MAX && !flush_rows(e, g))
+			return false;
 	}
-	return n == 0 || notice_write(e->keeper, t->slot, rows, n);
+	return true;
+}
+
+static void ending_look(struct ending *, uint32_t try);
+
+/* One notice for all recipients with the same end, whatever their destinations (5321-55), a hundred at a time. */
+static bool
+write_notices(struct ending *e, enum dsn_action action)
+{
+	static struct gathered_rows g;
+
+	g.count = 0;
+	for (uint32_t i = e->first; i != SCHEDULE_NONE; i = e->try->next) {
+		ending_look(e, i);
+		if (!gather_rows(e, action, &g))
+			return false;
+	}
+	return flush_rows(e, &g);
 }
 
 static bool
@@ -223,15 +254,16 @@ write_all_notices(struct ending *e)
 {
 	static const enum dsn_action actions[] = { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED };
 
-	if (!e->noticed)
-		return true;
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
 		if (!write_notices(e, actions[i]))
 			return false;
-	if (e->delayed)
-		e->keeper->spool.schedule.job[e->try->job].told = true;
-	if (e->late)
-		e->keeper->spool.schedule.job[e->try->job].late = true;
+	for (uint32_t i = e->first; i != SCHEDULE_NONE; i = e->try->next) {
+		ending_look(e, i);
+		if (e->delayed)
+			e->keeper->spool.schedule.job[e->try->job].told = true;
+		if (e->late)
+			e->keeper->spool.schedule.job[e->try->job].late = true;
+	}
 	return true;
 }
 
@@ -284,11 +316,13 @@ count_outcomes(const struct ending *e)
 	}
 }
 
-static void
+/* How many of the recipients wait on. */
+static uint32_t
 record_results(struct ending *e)
 {
 	static uint8_t text[EXPIRED_TEXT];
 	struct relay_result m;
+	uint32_t later = 0;
 
 	for (uint32_t i = 0; i < e->try->rcpts; i++) {
 		struct try_rcpt *r = &e->try->rcpt[i];
@@ -298,9 +332,10 @@ record_results(struct ending *e)
 		result_or_later(e->try, r, &m);
 		if (e->expired && m.class == SMTP_CLASS_LATER)
 			make_expired(e, &m, text);
-		e->later += m.class == SMTP_CLASS_LATER;
+		later += m.class == SMTP_CLASS_LATER;
 		record(e->keeper, e->try, r, &m);
 	}
+	return later;
 }
 
 /* Its time begins with its release (4865-4). */
@@ -331,6 +366,7 @@ settle(struct ending *e)
 	struct spool *s = &e->keeper->spool;
 	struct try *t = e->try;
 	enum try_end end = end_of(t);
+	uint32_t later;
 
 	count_outcomes(e);
 	/* When it is all over DONE says everything that a restart must know. */
@@ -339,10 +375,10 @@ settle(struct ending *e)
 		spool_finish(s, t->slot);
 		return;
 	}
-	record_results(e);
-	if (e->later > 0 && t->untried)
+	later = record_results(e);
+	if (later > 0 && t->untried)
 		spool_job_again(s, t->job, t->due, TRY_VOID, e->now);
-	else if (e->later > 0)
+	else if (later > 0)
 		(void)spool_job_later(s, t->job, end, last_of(e), e->now);
 	else
 		spool_job_done(s, t->job, end, e->now);
@@ -364,38 +400,134 @@ try_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 	return now >= expiry_of(k, entry) || (!(entry->flags & ENTRY_NOTICE) && delay_due(k, entry, job, now));
 }
 
-void
-try_end(struct keeper *k, struct try *t)
+/* ---- the ends of tries that are told of together ---- */
+static void
+ending_begin(struct ending *e, struct keeper *k, uint32_t first)
 {
-	struct ending e = { .keeper = k, .try = t, .now = keeper_now() };
-	const struct entry *entry = &k->spool.index.entry[t->slot];
-	bool held;
+	const struct entry *entry = &k->spool.index.entry[k->try[first].slot];
+
+	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
+	/* It was held while it was being tried: then time stands still. */
+	e->held = spool_is_held(&k->spool, k->try[first].slot);
+	e->returned = !e->held && terms_returned(entry, e->now);
+	e->expired = !e->held && (e->returned || e->now >= e->expiry);
+	e->noticed = !(entry->flags & ENTRY_NOTICE);
+	ending_look(e, first);
+}
+
+static void
+ending_look(struct ending *e, uint32_t try)
+{
+	const struct keeper *k = e->keeper;
+	bool open = e->noticed && !e->held && !e->expired;
+
+	e->try = &e->keeper->try[try];
+	e->delayed = open && delay_due(k, &k->spool.index.entry[e->try->slot], e->try->job, e->now);
+	e->late = open && terms_late(k, e->try->job, e->now);
+}
+
+bool
+try_tells(struct keeper *k, const struct try *t)
+{
+	struct relay_result m;
+	struct spool_rcpt rcpt;
+	enum dsn_action action;
+	struct ending e;
+
+	ending_begin(&e, k, (uint32_t)(t - k->try));
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		if (t->rcpt[i].recorded)
+			continue;
+		try_rcpt_read(t, &t->rcpt[i], &rcpt);
+		result_or_later(t, &t->rcpt[i], &m);
+		if (e.expired && m.class == SMTP_CLASS_LATER)
+			m.class = SMTP_CLASS_NEVER;
+		if (notice_wanted(&e, &rcpt, &m, &action))
+			return true;
+	}
+	return false;
+}
+
+void
+try_record_quiet(struct keeper *k, struct try *t)
+{
+	struct relay_result m;
+	struct spool_rcpt rcpt;
+
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		if (t->rcpt[i].recorded || !try_result_read(t, &t->rcpt[i], &m) || m.class != SMTP_CLASS_DELIVERED)
+			continue;
+		try_rcpt_read(t, &t->rcpt[i], &rcpt);
+		if ((rcpt.notify & SMTP_NOTIFY_SUCCESS) || k->spool.index.entry[t->slot].deadline != 0)
+			continue;
+		record(k, t, &t->rcpt[i], &m);
+		guard_outcome(k, login_of(t), true);
+	}
+}
+
+static void
+end_one(struct ending *e)
+{
+	struct try *t = e->try;
+	struct relay_result m;
+
+	for (uint32_t i = 0; e->expired && i < t->rcpts; i++) {
+		result_or_later(t, &t->rcpt[i], &m);
+		if (!t->rcpt[i].recorded && m.class == SMTP_CLASS_LATER)
+			log_expired(t, &t->rcpt[i]);
+	}
+	settle(e);
+}
+
+void
+try_end(struct keeper *k, uint32_t first)
+{
+	struct ending e;
+	uint32_t next;
+	bool told;
+
+	ending_begin(&e, k, first);
+	told = k->spool.journal.state != FAIL_DOUBT && write_all_notices(&e);
+	for (uint32_t i = first; i != SCHEDULE_NONE; i = next) {
+		ending_look(&e, i);
+		next = e.try->next;
+		/* Without its notice nothing may be final: a restart will not remember it. It is tried again, if this process
+		 * may still try anything. */
+		if (told)
+			end_one(&e);
+		else
+			spool_job_again(&k->spool, e.try->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
+		try_free(k, e.try);
+	}
+}
+
+void
+try_over(struct keeper *k, struct try *t)
+{
+	uint32_t slot = t->slot;
+	struct ending e;
 
 	if (t->dropped) {
 		try_free(k, t);
 		return;
 	}
-	/* It was held while it was being tried: then time stands still. */
-	held = spool_is_held(&k->spool, t->slot);
-	e.expiry = expiry_of(k, entry);
-	e.returned = !held && terms_returned(entry, e.now);
-	e.expired = !held && (e.returned || e.now >= e.expiry);
-	e.delayed = !held && !e.expired && delay_due(k, entry, t->job, e.now);
-	e.late = !held && !e.expired && terms_late(k, t->job, e.now);
-	e.noticed = !(entry->flags & ENTRY_NOTICE);
-	if (k->spool.journal.state == FAIL_DOUBT || (unsaid(t) && !e.expired) || !write_all_notices(&e))
-		/* Without its notice nothing may be final, and what nobody tried is no failure: a restart will not remember it.
-		 * It is tried again, if this process may still try anything. */
+	ending_begin(&e, k, (uint32_t)(t - k->try));
+	t->next = SCHEDULE_NONE;
+	if (unsaid(t) && !e.expired) {
+		/* What nobody tried is no failure. */
 		spool_job_again(&k->spool, t->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
-	else {
-		struct relay_result m;
-
-		for (uint32_t i = 0; e.expired && i < t->rcpts; i++) {
-			result_or_later(t, &t->rcpt[i], &m);
-			if (!t->rcpt[i].recorded && m.class == SMTP_CLASS_LATER)
-				log_expired(t, &t->rcpt[i]);
-		}
-		settle(&e);
+		try_free(k, t);
+		return;
 	}
-	try_free(k, t);
+	switch (gather_look(k, t)) {
+	case GATHER_WAIT:
+		gather_add(k, t);
+		break;
+	case GATHER_ALONE:
+		try_end(k, (uint32_t)(t - k->try));
+		break;
+	case GATHER_ALL:
+		try_end(k, gather_take(k, slot, (uint32_t)(t - k->try)));
+		break;
+	}
 }

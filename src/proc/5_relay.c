@@ -296,6 +296,7 @@ on_go(void *arg)
 	uv_timer_init(&r->child.loop, &r->clock);
 	uv_timer_init(&r->child.loop, &r->soon);
 	uv_timer_init(&r->child.loop, &r->alone);
+	uv_idle_init(&r->child.loop, &r->converter.turn);
 	configure(r);
 	r->going = true;
 	child_ready(&r->child);

@@ -13,7 +13,7 @@
 #include "base/secret.h"
 #include "dns/lookup.h"
 #include "os/log.h"
-#include "proc/5_relay_attempt.h"
+#include "proc/5_relay_convert.h"
 #include "proc/child.h"
 #include "sasl/client.h"
 #include "smtp/client.h"
@@ -159,6 +159,7 @@ struct relay {
 	struct relay_policies *policies;        /* NULL: none are asked for */
 	struct secret password;
 	uv_timer_t clock, soon, alone;
+	struct relay_converter converter;
 	uint64_t drain_until;
 	bool going, draining, drained;
 	uint32_t epoch;                         /* of the spool's channel: a job begun for an older one reports to nobody */

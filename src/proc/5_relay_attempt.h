@@ -13,6 +13,7 @@
 #include "smtp/client.h"
 
 struct relay;
+struct relay_conversion;
 
 enum {
 	RELAY_RCPTS_MAX = 1 << 20,      /* of one attempt; 4_spool's own ceiling is far lower */
@@ -60,6 +61,7 @@ struct relay_attempt {
 	uint32_t stale;
 	uint32_t window;                /* recipients in the transaction that runs */
 	uint32_t *map;                  /* their places in rcpt */
+	struct relay_conversion *conversion;    /* for the hop that has it or had it last; NULL: none was needed */
 	struct buf texts;
 	struct relay_recipient rcpt[];
 };

@@ -133,19 +133,6 @@ fail_waiting(struct relay_destination *d, const struct relay_reason *reason)
 		relay_attempt_fail(a, reason);
 }
 
-/* What came with BODY=BINARYMIME has no lines, and where we bring it has: back to its sender (3030-7). */
-static bool
-refuse_binary(struct relay_attempt *a)
-{
-	struct relay_reason reason = { .stage = SMTP_STAGE_MAIL };
-
-	if ((a->facts.flags & MAIL_BINARY) == 0)
-		return false;
-	relay_reason_set(&reason, SMTP_CLASS_NEVER, 0, "5.6.3", "the message is binary, and it cannot be handed on so");
-	relay_attempt_fail(a, &reason);
-	return true;
-}
-
 void
 relay_destination_add(struct relay *relay, struct relay_attempt *a)
 {
@@ -157,8 +144,6 @@ relay_destination_add(struct relay *relay, struct relay_attempt *a)
 		relay_attempt_finish(a);
 		return;
 	}
-	if (refuse_binary(a))
-		return;
 	if (!relay_extents_valid(&a->facts)) {
 		relay_reason_set(&reason, SMTP_CLASS_LATER, 0, "4.3.0", "the spool's description of the content is wrong");
 		relay_attempt_fail(a, &reason);

@@ -1,6 +1,7 @@
 /*
  * Final delivery into a local Maildir. What the trace says is added here (RFC 5321 4.4: Return-Path; Delivered-To for each
- * recipient), and CRLF becomes LF, as every program that reads Maildirs expects.
+ * recipient), and CRLF becomes LF, as every program that reads Maildirs expects. Where that would lose something, in what came as
+ * BINARYMIME, its parts are encoded first.
  *
  * A message is written to tmp/, synced, linked into new/, and new/ is synced, before anybody is told that it is delivered. Its
  * name in new/ is made of its queue id, so that the same message coming again after a crash is recognised there.
@@ -37,6 +38,11 @@ struct job {
 	struct delivery delivery[RELAY_MAILDIR_BATCH];
 	struct buf out;
 	uint8_t in_octets[PIECE], out_octets[PIECE];
+	/* Of a binary message. */
+	struct downgrade_plan plan;
+	union { struct downgrade_survey survey; struct downgrade writer; } walk;
+	struct buf lines;
+	uint8_t lines_octets[PIECE];
 };
 
 /* ---- on the worker: disk and nothing else ---- */
@@ -113,7 +119,29 @@ put_trace(struct job *j, int fd, const struct relay_attempt *a)
 }
 
 static int
-put_extent(struct job *j, int fd, int from, struct relay_extent e)
+put_encoded(struct job *j, int fd, struct span s)
+{
+	int error = 0;
+
+	while (s.len > 0 && error == 0) {
+		span_skip(&s, downgrade_feed(&j->walk.writer, s));
+		error = put_lines(j, fd, buf_span(&j->lines));
+		j->lines.len = 0;
+	}
+	return error;
+}
+
+static int
+survey(struct job *j, int fd, struct span s)
+{
+	(void)fd;
+	downgrade_survey_feed(&j->walk.survey, s);
+	return 0;
+}
+
+static int
+give_extent(struct job *j, int fd, int from, struct relay_extent e,
+    int (*take)(struct job *, int fd, struct span))
 {
 	int error = 0;
 
@@ -125,7 +153,7 @@ put_extent(struct job *j, int fd, int from, struct relay_extent e)
 			continue;
 		if (n <= 0)
 			return n == 0 ? ENODATA : errno;
-		error = put_lines(j, fd, (struct span){ j->in_octets, (size_t)n });
+		error = take(j, fd, (struct span){ j->in_octets, (size_t)n });
 		e.offset += (uint64_t)n;
 		e.octets -= (uint32_t)n;
 	}
@@ -133,13 +161,46 @@ put_extent(struct job *j, int fd, int from, struct relay_extent e)
 }
 
 static int
-put_message(struct job *j, int fd, const struct delivery *d)
+give_content(struct job *j, int fd, const struct delivery *d, int (*take)(struct job *, int fd, struct span))
 {
 	const struct relay_try *m = &d->attempt->facts;
-	int error = put_trace(j, fd, d->attempt);
+	int error = 0;
 
 	for (uint32_t i = 0; i < m->extents.len / RELAY_EXTENT && error == 0; i++)
-		error = d->file[i] == NULL ? ENODATA : put_extent(j, fd, d->file[i]->fd, relay_extent(m, i));
+		error = d->file[i] == NULL ? ENODATA : give_extent(j, fd, d->file[i]->fd, relay_extent(m, i), take);
+	return error;
+}
+
+/* RFC 3030 3. What may not be changed keeps its CRLFs too: so nothing of it is lost, though a reader of lines may wonder. */
+static int
+put_binary(struct job *j, int fd, const struct delivery *d)
+{
+	static const struct downgrade_hop here = { .eightbit = true, .utf8 = true };
+	enum downgrade_verdict verdict;
+	int error;
+
+	downgrade_survey_begin(&j->walk.survey, &j->plan, &here);
+	error = give_content(j, fd, d, survey);
+	verdict = downgrade_survey_end(&j->walk.survey);
+	if (error != 0)
+		return error;
+	if (verdict != DOWNGRADE_CONVERT)
+		return give_content(j, fd, d, verdict == DOWNGRADE_AS_IT_IS ? put_lines : put);
+	j->lines = BUF_OVER(j->lines_octets);
+	downgrade_begin(&j->walk.writer, &j->plan, &j->lines);
+	error = give_content(j, fd, d, put_encoded);
+	downgrade_end(&j->walk.writer);
+	return error == 0 ? put_lines(j, fd, buf_span(&j->lines)) : error;
+}
+
+static int
+put_message(struct job *j, int fd, const struct delivery *d)
+{
+	bool binary = (d->attempt->facts.flags & MAIL_BINARY) != 0;
+	int error = put_trace(j, fd, d->attempt);
+
+	if (error == 0)
+		error = binary ? put_binary(j, fd, d) : give_content(j, fd, d, put_lines);
 	if (error == 0)
 		error = flush(j, fd);
 	if (error == 0 && fsync(fd) != 0)

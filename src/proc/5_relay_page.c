@@ -19,6 +19,9 @@ static const struct limit going[] = {
 	{ "MX records that are looked at", NULL, MX_RECORDS_MAX, LIMIT_COUNT, "destination", "the rest is ignored" },
 	{ "hosts that are tried (RFC 5321 5.1)", NULL, MX_HOSTS_MAX, LIMIT_COUNT, "destination", "the rest is ignored" },
 	{ "addresses that are tried", NULL, MX_ADDRESSES_MAX, LIMIT_COUNT, "destination", "the rest is ignored" },
+	{ "header sections of a message that is converted", NULL, DOWNGRADE_PARTS_MAX, LIMIT_COUNT, "message", "bounced 5.6.3" },
+	{ "multiparts inside each other that are looked into", NULL, MIME_LEVELS, LIMIT_COUNT, "message", "bounced 5.6.3 if something there has to be" },
+	{ "octets of content looked at before others have their turn", NULL, RELAY_CONVERT_SLICE, LIMIT_OCTETS, "message", "it goes on when they had it" },
 	{ "age of a connection that takes another message", NULL, RELAY_AGE_MS, LIMIT_MS, "connection", "QUIT" },
 };
 const struct limit_page relay_limits = { "Handing mail on", going, ROWS(going) };
@@ -29,6 +32,7 @@ relay_memory(const struct conf *c, struct memory *m)
 	*m = (struct memory){ .process = "5_relay", .processes = 1 };
 	memory_add(m, "the program and its libraries, as measured", RELAY_PROGRAM, 1);
 	memory_add(m, "connections", sizeof(struct relay_connection) + RELAY_OUT + TLS_SESSION_MOST, c->relay_connections);
+	memory_add(m, "messages that are converted", sizeof(struct relay_conversion), c->relay_connections);
 	memory_add(m, "messages", sizeof(struct relay_attempt), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, 2);
 	memory_add(m, "destinations with their addresses", sizeof(struct relay_destination) + sizeof(struct relay_hosts), KEEPER_TRIES);

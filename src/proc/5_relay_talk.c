@@ -6,7 +6,6 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
-#include "queue/record.h"
 
 static void talk(struct relay_connection *, enum smtp_client_want);
 
@@ -139,53 +138,24 @@ used_up(const struct relay_connection *k)
 	    (k->smtp.caps.mail_max > 0 && k->smtp.transactions >= k->smtp.caps.mail_max);
 }
 
-/* Choose who is in the next transaction (5321-72), as many as both sides allow. */
-static void
-window_set(struct relay_connection *k)
+/* Begin with the attempt. False: the connection waits until it is known what the next hop can be sent. */
+static bool
+carry(struct relay_connection *k, enum smtp_client_want *want)
 {
-	struct relay_attempt *a = k->attempt;
-	uint32_t most = SMTP_CLIENT_RCPTS_MAX;
-
-	if (k->smtp.caps.rcpt_max > 0 && k->smtp.caps.rcpt_max < most)
-		most = k->smtp.caps.rcpt_max;
-	a->window = 0;
-	for (uint32_t i = 0; i < a->facts.rcpts && a->window < most; i++)
-		if (!a->rcpt[i].done)
-			a->map[a->window++] = i;
-	k->left_before = a->left;
-}
-
-/* Urgency and what is left of the time (2852-3); releases are over when we see them. */
-static struct smtp_client_terms
-terms_of(const struct relay_try *m)
-{
-	uint64_t now = relay_wall_clock();
-	bool over = m->deadline < now;
-	int64_t left = (int64_t)((over ? now - m->deadline : m->deadline - now) / 1000);
-
-	return (struct smtp_client_terms){ .priority = (int8_t)(int32_t)m->priority, .by = m->deadline != 0,
-		.by_seconds = over ? -left : left, .by_return = (m->by & RECORD_BY_RETURN) != 0,
-		.by_trace = (m->by & RECORD_BY_TRACE) != 0 };
-}
-
-static enum smtp_client_want
-mail(struct relay_connection *k)
-{
-	const struct relay_try *m = &k->attempt->facts;
-	struct smtp_client_mail message = {
-		.reverse_path = m->reverse_path, .size = m->size,
-		.eightbit = (m->flags & MAIL_8BIT) != 0, .utf8 = (m->flags & MAIL_UTF8) != 0,
-		.ret = (enum smtp_ret)m->ret, .envid = m->envid, .requiretls = (m->flags & MAIL_REQUIRETLS) != 0,
-	};
-
-	if (m->deadline != 0 || m->priority != 0)
-		message.terms = terms_of(m);
-	window_set(k);
-	message.rcpts = k->attempt->window;
-	k->cursor = (struct relay_cursor){ 0, 0 };
-	k->given = 0;
+	switch (relay_convert_ask(k)) {
+	case RELAY_CONVERT_WAIT:
+		return false;
+	case RELAY_CONVERT_REFUSED:
+		relay_attempt_finish(k->attempt);
+		k->attempt = NULL;
+		*want = SMTP_CLIENT_READY;
+		return true;
+	case RELAY_CONVERT_GO:
+		break;
+	}
 	k->heard = k->requeue = k->delivered = k->in_content = false;
-	return smtp_client_mail(&k->smtp, &message);
+	*want = relay_envelope_begin(k);
+	return true;
 }
 
 /* The transaction is over; the attempt may need another one for the rest of its recipients. */
@@ -209,6 +179,7 @@ hand_back(struct relay_connection *k)
 {
 	struct relay_attempt *a = k->attempt;
 
+	relay_convert_stop(k);
 	k->attempt = NULL;
 	if (a == NULL)
 		return;
@@ -360,10 +331,8 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 	}
 	if (k->attempt == NULL)
 		k->attempt = relay_destination_take(k->to);
-	if (k->attempt != NULL) {
-		*want = mail(k);
-		return true;
-	}
+	if (k->attempt != NULL)
+		return carry(k, want);
 	if (k->io.out.len > 0 || k->in_len > 0) {
 		/* It speaks out of turn. */
 		over(k);
@@ -376,34 +345,24 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 static bool
 on_rcpt(struct relay_connection *k, enum smtp_client_want *want)
 {
-	const struct relay_attempt *a = k->attempt;
-	uint32_t place;
-	struct smtp_client_rcpt rcpt;
-
-	assert(k->smtp.rcpt_wanted < a->window);
-	place = a->map[k->smtp.rcpt_wanted];
-	rcpt = (struct smtp_client_rcpt){ relay_attempt_path(a, place), a->rcpt[place].notify, relay_attempt_orcpt(a, place) };
-	*want = smtp_client_rcpt(&k->smtp, &rcpt);
+	*want = relay_envelope_rcpt(k);
 	return true;
 }
 
 static bool
 on_content(struct relay_connection *k, enum smtp_client_want *want)
 {
-	const struct relay_try *m = &k->attempt->facts;
-	uint64_t left = m->size - k->given;
-	size_t room = buf_room(&k->io.out), used = 0, n;
-	size_t most = room > RELAY_CONTENT_LEAST ? room : RELAY_CONTENT_LEAST;
+	struct span octets;
+	size_t used = 0;
+	bool last;
 
 	k->in_content = true;
-	n = relay_content_read(k->relay, m, k->cursor, k->relay->content, left < most ? (size_t)left : most);
-	if (n == 0 && left > 0) {
+	if (!relay_outgoing(k, &octets, &last)) {
 		*want = smtp_client_give_up(&k->smtp, SPAN("the message could not be read from the spool"));
 		return true;
 	}
-	*want = smtp_client_content(&k->smtp, (struct span){ k->relay->content, n }, n == left, &used);
-	relay_cursor_move(m, &k->cursor, used);
-	k->given += used;
+	*want = smtp_client_content(&k->smtp, octets, last, &used);
+	relay_outgoing_used(k, used);
 	return true;
 }
 
@@ -533,6 +492,15 @@ relay_talk_secured(struct relay_connection *k)
 }
 
 void
+relay_talk_carry_on(struct relay_connection *k)
+{
+	enum smtp_client_want want;
+
+	if (carry(k, &want))
+		talk(k, want);
+}
+
+void
 relay_talk_carry(struct relay_connection *k, struct relay_attempt *a)
 {
 	k->attempt = a;
@@ -541,7 +509,7 @@ relay_talk_carry(struct relay_connection *k, struct relay_attempt *a)
 		return;
 	}
 	relay_connection_enter(k, RELAY_TALKING);
-	talk(k, mail(k));
+	relay_talk_carry_on(k);
 }
 
 void

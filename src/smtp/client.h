@@ -1,5 +1,5 @@
 /*
- * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3461, 6152, 6531, 8689, 9422,
+ * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3030, 3461, 6152, 6531, 8689, 9422,
  * 4865, 6710, 2852.
  * `postern send`, 5_relay and (later) the auditor are drivers of this engine.
  *
@@ -66,7 +66,7 @@ struct smtp_client_conf {
 };
 
 struct smtp_client_caps {               /* of the newest EHLO; all forgotten at STARTTLS (3207-8) */
-	bool esmtp, starttls, auth, pipelining, size, eightbit, utf8, dsn, chunking, enhanced;
+	bool esmtp, starttls, auth, pipelining, size, eightbit, utf8, dsn, chunking, binary, enhanced;
 	bool requiretls;                /* counts behind TLS only (RFC 8689 2) */
 	bool future_release, mt_priority, deliver_by;
 	uint64_t by_least;              /* seconds that BY=n;R must have; 0: any */
@@ -86,9 +86,10 @@ struct smtp_client_terms {
 
 struct smtp_client_mail {
 	struct span reverse_path;       /* without brackets, empty for <> */
-	uint64_t size;                  /* octets, for SIZE= */
+	uint64_t size;                  /* octets, for SIZE=; with binary exactly */
 	uint32_t rcpts;                 /* how many there are to pull */
 	bool eightbit;                  /* content has octets above 127 */
+	bool binary;                    /* it need not be lines: BODY=BINARYMIME, in one BDAT (RFC 3030) */
 	bool utf8;                      /* addresses or header need SMTPUTF8 */
 	bool requiretls;                /* said to who offers it; to others only <> may go (RFC 8689 4.2.1, 5) */
 	enum smtp_ret ret;
@@ -176,6 +177,7 @@ struct smtp_client {
 	bool mail_due, mail_failed, data_sent, window_full;
 	bool dot_due;                   /* the end of the content waits for room */
 	bool line_start;                /* the next content octet is the first of its line */
+	uint64_t chunk_left;            /* octets of the chunk that are to come */
 	uint16_t reply_code;
 	uint16_t reply_lines;
 	uint16_t reply_len;
@@ -201,8 +203,8 @@ enum smtp_client_want smtp_client_auth_cancel(struct smtp_client *, struct span 
 /* The spans of a mail live until RCPT or OUTCOME is wanted, those of a recipient during the call. */
 enum smtp_client_want smtp_client_mail(struct smtp_client *, const struct smtp_client_mail *);
 enum smtp_client_want smtp_client_rcpt(struct smtp_client *, const struct smtp_client_rcpt *);
-/* Octets of the message with CRLF line ends; the engine doubles leading dots and adds the final dot when last. What was not
- * used is given again. A bare CR or LF would be a bug of the driver's: smtp/server lets none in, they are not looked for again. */
+/* Octets of the message with CRLF line ends; the engine doubles leading dots and adds the final dot when last. Binary ones go as
+ * they are, and must be as many as mail.size says. What was not used is given again. A bare CR or LF would be a bug of the driver's: smtp/server lets none in, they are not looked for again. */
 enum smtp_client_want smtp_client_content(struct smtp_client *, struct span octets, bool last, size_t *used);
 /* The driver cannot go on giving recipients or content: the connection must be closed so that the peer drops what it has; outcomes LATER. */
 enum smtp_client_want smtp_client_give_up(struct smtp_client *, struct span why);

@@ -14,6 +14,8 @@ static const struct client_verdict too_big = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER
 	SPAN_INIT("message is bigger than the peer takes") };                                   /* 1870-6 */
 static const struct client_verdict no_eightbit = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER, 0, "5.6.3",
 	SPAN_INIT("message has octets above 127 and the peer does not offer 8BITMIME") };       /* 6152-2 */
+static const struct client_verdict no_binary = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER, 0, "5.6.3",
+	SPAN_INIT("message is binary and the peer does not offer BINARYMIME and CHUNKING") };   /* 3030-7 */
 static const struct client_verdict no_utf8 = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER, 0, "5.6.7",
 	SPAN_INIT("message is internationalised and the peer does not offer SMTPUTF8") };       /* 6531-6 */
 static const struct client_verdict no_requiretls = { SMTP_STAGE_MAIL, SMTP_CLASS_NEVER, 0, "5.7.30",
@@ -55,7 +57,9 @@ obstacle(const struct smtp_client *c)
 		return &too_big;
 	if (mail->utf8 && !c->caps.utf8)
 		return &no_utf8;
-	if (mail->eightbit && !c->caps.eightbit)
+	if (mail->binary && !(c->caps.binary && c->caps.chunking))
+		return &no_binary;
+	if (mail->eightbit && !mail->binary && !c->caps.eightbit)
 		return &no_eightbit;
 	if (mail->requiretls && mail->reverse_path.len > 0 && !offers_requiretls(c))
 		return &no_requiretls;
@@ -79,8 +83,8 @@ put_mail(struct smtp_client *c)
 		(void)buf_put_text(out, " SIZE=");
 		(void)buf_put_u64(out, mail->size);
 	}
-	if (mail->eightbit)
-		(void)buf_put_text(out, " BODY=8BITMIME");
+	if (mail->binary || mail->eightbit)
+		(void)buf_put_text(out, mail->binary ? " BODY=BINARYMIME" : " BODY=8BITMIME");
 	if (mail->utf8)
 		(void)buf_put_text(out, " SMTPUTF8");
 	if (mail->requiretls && offers_requiretls(c))
@@ -233,7 +237,7 @@ next_recipient(struct smtp_client *c)
 static bool
 data_due(const struct smtp_client *c)
 {
-	return !c->data_sent && !c->mail_failed && (c->rcpts_accepted > 0 || c->rcpts_answered < c->rcpts_sent);
+	return !c->data_sent && !c->mail_failed && !c->mail.binary && (c->rcpts_accepted > 0 || c->rcpts_answered < c->rcpts_sent);
 }
 
 /* All is said and answered and nobody was accepted. */
@@ -242,6 +246,22 @@ envelope_over(struct smtp_client *c)
 {
 	c->rset_due = !c->mail_failed;
 	return client_ready(c);
+}
+
+/* RFC 3030 2: one chunk, the last. It waits for the answers to RCPT, since what is announced has to be sent. */
+static enum smtp_client_want
+begin_chunk(struct smtp_client *c)
+{
+	struct buf *out = &c->io->out;
+
+	if (buf_room(out) < SMTP_CLIENT_OUT_ROOM)
+		return client_want(c, SMTP_CLIENT_FLUSH);
+	(void)buf_put_text(out, "BDAT ");
+	(void)buf_put_u64(out, c->mail.size);
+	(void)buf_put_text(out, " LAST\r\n");
+	c->chunk_left = c->mail.size;
+	client_enter(c, CLIENT_CONTENT);
+	return client_want(c, SMTP_CLIENT_CONTENT);
 }
 
 enum smtp_client_want
@@ -261,7 +281,9 @@ client_envelope_step(struct smtp_client *c)
 		(void)buf_put_text(&c->io->out, "DATA\r\n");
 		c->data_sent = c->data_awaited = true;
 	}
-	return unanswered(c) > 0 ? client_want(c, SMTP_CLIENT_INPUT) : envelope_over(c);
+	if (unanswered(c) > 0)
+		return client_want(c, SMTP_CLIENT_INPUT);
+	return c->mail.binary && c->rcpts_accepted > 0 && !c->mail_failed ? begin_chunk(c) : envelope_over(c);
 }
 
 /* ---- answers to the envelope ---- */
@@ -399,11 +421,24 @@ stuff(struct smtp_client *c, struct span in)
 	return used;
 }
 
+static size_t
+copy(struct smtp_client *c, struct span in)
+{
+	in = span_head(in, buf_room(&c->io->out));
+	(void)buf_put(&c->io->out, in);
+	c->chunk_left -= in.len;
+	return in.len;
+}
+
 enum smtp_client_want
 client_content_end(struct smtp_client *c)
 {
 	if (!c->dot_due)
 		return client_want(c, SMTP_CLIENT_CONTENT);
+	if (c->mail.binary) {
+		client_enter(c, CLIENT_FINAL);
+		return client_want(c, SMTP_CLIENT_INPUT);
+	}
 	/* 5321-33: a message that does not end in CRLF is given one. */
 	if (!buf_put_text(&c->io->out, c->line_start ? ".\r\n" : "\r\n.\r\n"))
 		return client_want(c, SMTP_CLIENT_FLUSH);
@@ -415,7 +450,9 @@ enum smtp_client_want
 smtp_client_content(struct smtp_client *c, struct span octets, bool last, size_t *used)
 {
 	assert(c->want == SMTP_CLIENT_CONTENT && !c->dot_due);
-	*used = stuff(c, octets);
+	if (c->mail.binary && (octets.len > c->chunk_left || (last && octets.len < c->chunk_left)))
+		return smtp_client_give_up(c, SPAN("the message is not as long as was said"));
+	*used = c->mail.binary ? copy(c, octets) : stuff(c, octets);
 	if (*used < octets.len)
 		return client_want(c, SMTP_CLIENT_FLUSH);
 	c->dot_due = last;
@@ -427,6 +464,8 @@ client_final_reply(struct smtp_client *c)
 {
 	if (c->reply_code / 100 == 3)
 		return client_broken(c, "the peer's reply to the message makes no sense");
+	/* 3030-3: a chunk that was refused leaves a transaction that takes nothing more. */
+	c->rset_due = c->mail.binary && c->reply_code / 100 != 2;
 	return client_sweep_reply(c, SMTP_STAGE_CONTENT, c->reply_code == 421 ? CLIENT_CLOSED : CLIENT_READY);
 }
 

@@ -67,6 +67,13 @@ offer_chunking(struct smtp_client_caps *caps, struct span args)
 }
 
 static void
+offer_binary(struct smtp_client_caps *caps, struct span args)
+{
+	(void)args;
+	caps->binary = true;
+}
+
+static void
 offer_enhanced(struct smtp_client_caps *caps, struct span args)
 {
 	(void)args;
@@ -116,6 +123,7 @@ static const struct offer {
 	{ SPAN_INIT("SMTPUTF8"), offer_utf8 },
 	{ SPAN_INIT("DSN"), offer_dsn },
 	{ SPAN_INIT("CHUNKING"), offer_chunking },
+	{ SPAN_INIT("BINARYMIME"), offer_binary },
 	{ SPAN_INIT("ENHANCEDSTATUSCODES"), offer_enhanced },
 	{ SPAN_INIT("REQUIRETLS"), offer_requiretls },
 	{ SPAN_INIT("LIMITS"), offer_limits },

@@ -64,8 +64,7 @@ struct smtp_server_conf {               /* shared by all sessions of a listener 
 	uint32_t rcpt_max;              /* at least 100 */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
 	bool binarymime;                /* BODY=BINARYMIME (RFC 3030 3) */
-	bool mt_priority;               /* MT-PRIORITY (RFC 6710) */
-	bool deliver_by;                /* DELIVERBY (RFC 2852) */
+	bool mt_priority, deliver_by;   /* MT-PRIORITY (RFC 6710), DELIVERBY (RFC 2852) */
 	int8_t priority_least;          /* MAIL with less is refused */
 	uint32_t by_least;              /* seconds that BY=n;R must give us; 0: any */
 	uint32_t hold_max;              /* seconds until a release at most (RFC 4865); 0: no FUTURERELEASE */
@@ -148,8 +147,7 @@ struct smtp_answer {
 	struct span challenge;          /* raw octets of a challenge, encoded by the engine; at most SMTP_CHALLENGE_MAX */
 	uint64_t queue_id;              /* DATA; COMMIT: of the message that this one repeats, 0: it is no such */
 	const uint8_t *digest_key;      /* DATA: of SIPHASH_KEY octets, when the driver wants smtp_server_digest(); else NULL */
-	bool lowered;                   /* SENDER: it gets another priority than it asked for (RFC 6710 4.1): */
-	int8_t priority;
+	bool lowered; int8_t priority;  /* SENDER: it gets this priority, and not what it asked for (RFC 6710 4.1) */
 };
 
 /* Lent for one transaction, given back when smtp_server_reclaim() says so. */

@@ -19,7 +19,7 @@ SEGMENT, SEGMENT_GONE, TRY, RCPT, RESULT, DONE = 80, 81, 82, 83, 90, 91
 ROLE_SPOOL = 4
 DELIVERED, LATER, NEVER = 0, 1, 2
 GREETING, EHLO, STARTTLS, AUTH, MAIL, RCPT_STAGE, DATA, CONTENT = range(8)
-FLAG_8BIT, FLAG_UTF8 = 1, 2
+FLAG_8BIT, FLAG_UTF8, FLAG_BINARY = 1, 2, 64
 PATIENCE = 20
 
 
@@ -258,7 +258,7 @@ class Talk:
     def __init__(self, hop, s, session):
         self.hop, self.s, self.session = hop, s, session
         self.file = s.makefile("rb")
-        self.sender, self.rcpts = None, []
+        self.sender, self.rcpts, self.chunks = None, [], b""
 
     def say(self, line, normal):
         said = self.hop.scripted(line, normal)
@@ -355,7 +355,7 @@ class Talk:
             return
         if self.say(line, "354 go on")[0] != "3":
             return
-        content, said = b"", self.hop.scripted("EARLY", None)
+        content, said = bytearray(), self.hop.scripted("EARLY", None)
         if said is not None:
             self.s.sendall(said.encode() + b"\r\n")
             time.sleep(0.3)
@@ -370,7 +370,7 @@ class Talk:
         if self.hop.slow:
             time.sleep(self.hop.slow)
         # Before the reply: the test looks as soon as it has heard of it.
-        self.session.mails.append((self.sender, self.rcpts, content))
+        self.session.mails.append((self.sender, self.rcpts, bytes(content)))
         taken = False
         try:
             taken = self.say("DOT", "250 2.0.0 taken")[0] == "2"
@@ -378,6 +378,23 @@ class Talk:
             if not taken:
                 self.session.mails.pop()
         self.sender, self.rcpts = None, []
+
+    def on_bdat(self, line):
+        words = line.split(" ")
+        chunk = self.file.read(int(words[1]))
+        if len(chunk) < int(words[1]):
+            raise EOFError
+        if not self.rcpts:
+            self.say("nothing", "503 5.5.1 RCPT first")
+            return
+        self.chunks += chunk
+        last = words[2:] == ["LAST"]
+        if last:
+            self.session.mails.append((self.sender, self.rcpts, self.chunks))
+        if self.say("CHUNK", "250 2.0.0 taken")[0] != "2" and last:
+            self.session.mails.pop()
+        if last:
+            self.sender, self.rcpts, self.chunks = None, [], b""
 
 
 # ---- certificates ----

@@ -2,6 +2,7 @@
 import email
 import email.policy
 import json
+import quopri
 import smtplib
 import ssl
 
@@ -121,8 +122,18 @@ class Report:
         assert self.message.get_param("report-type") == "delivery-status"
         self.words, status, self.original = list(self.message.iter_parts())
         assert status.get_content_type() in ("message/delivery-status", "message/global-delivery-status")
-        self.about, *self.people = status.get_payload()
+        self.status_type = status.get_content_type()
+        self.about, *self.people = status.get_payload() if self.status_type == "message/delivery-status" else self.decoded()
         assert not self.message.defects, self.message.defects
+
+    def decoded(self):
+        """The fields of a message/global-delivery-status, which the email package does not know (RFC 6533 4)."""
+        part = self.octets.split(b"--" + self.message.get_boundary().encode())[2]
+        head, _, body = part.partition(b"\r\n\r\n")
+        assert b"quoted-printable" in head and all(c < 128 for c in body)
+        utf8 = email.policy.default.clone(utf8=True)
+        groups = quopri.decodestring(body).replace(b"\r\n", b"\n").strip(b"\n").split(b"\n\n")
+        return [email.message_from_string(g.decode(), policy=utf8) for g in groups]
 
 
 def reports(hop):

@@ -48,7 +48,7 @@ made(const struct dsn_facts *f, const struct dsn_recipient *r, size_t count, str
 		TAKE(dsn_report(&d, &r[i], &b));
 	TAKE(dsn_original_begin(&d, &b));
 	while (dsn_original_wanted(&d) && !span_done(original)) {
-		struct buf b = { room, 0, 8 + split };
+		struct buf b = { room, 0, 16 + split };
 		size_t used = dsn_original(&d, span_head(original, split), &b);
 
 		assert_true(used > 0);
@@ -282,7 +282,7 @@ no_line_is_too_long(void **state)
 	says(report, "\r\n www");
 }
 
-/* 6531-9, RFC 6533 3: international addresses in seven bits. */
+/* 6531-9, RFC 6533 3: international addresses in seven bits, when nobody said that more is understood. */
 static void
 international_addresses_are_spelled_out(void **state)
 {
@@ -290,10 +290,32 @@ international_addresses_are_spelled_out(void **state)
 	struct dsn_recipient r = bob;
 
 	(void)state;
-	f.utf8 = true;
 	r.path = SPAN("b\xc3\xb6\xe2\x82\xac\xf0\x9f\x98\x80+x@example.net");
-	says(made(&f, &r, 1, original, 100), "\r\nFinal-Recipient: utf-8; b\\x{F6}\\x{20AC}\\x{1F600}\\x{2B}x@example.net\r\n");
+	r.orcpt = SPAN("utf-8;b\xc3\xb6\\x{2B}x@example.net");
+	says(made(&f, &r, 1, original, 100), "\r\nOriginal-Recipient: utf-8; b\\x{F6}\\x{2B}x@example.net\r\n"
+	    "Final-Recipient: utf-8; b\\x{F6}\\x{20AC}\\x{1F600}\\x{2B}x@example.net\r\n");
 	says(report, "    b=C3=B6=E2=82=AC");
+	assert_false(dsn_is_utf8(&f));
+	for (const char *c = report; *c != '\0'; c++)
+		assert_in_range(*c, 1, 127);
+}
+
+/* 6531-9, RFC 6533 4: who sent with SMTPUTF8 gets them with their characters, in a part that any hop takes. */
+static void
+global_reports_have_characters(void **state)
+{
+	struct dsn_facts f = facts;
+	struct dsn_recipient r = bob;
+
+	(void)state;
+	f.utf8 = true;
+	r.path = SPAN("b\xc3\xb6@example.net");
+	r.orcpt = SPAN("utf-8;b\\x{F6}\\x{2B}x@example.net");
+	r.text = SPAN("5.1.1 n\xc3\xb6 \xff");
+	says(made(&f, &r, 1, original, 100), "\r\nContent-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+	    "Reporting-MTA: dns; mail.example.org\r\n");
+	says(report, "\r\n\r\nOriginal-Recipient: utf-8; b=C3=B6+x@example.net\r\nFinal-Recipient: utf-8; b=C3=B6@example.net\r\n");
+	says(report, "Diagnostic-Code: smtp; 550 5.1.1 n=C3=B6 ?\r\n");
 	assert_false(dsn_is_utf8(&f));
 	for (const char *c = report; *c != '\0'; c++)
 		assert_in_range(*c, 1, 127);
@@ -311,9 +333,39 @@ the_header_comes_back_in_seven_bits(void **state)
 
 	(void)state;
 	says(made(&f, &bob, 1, eight, 100), "text/rfc822-headers\r\n\r\nSubject: ?? =\t\r\nTo: x\r\n\r\n--");
-	f.utf8 = f.full = true;
+	f.utf8 = true;
 	says(made(&f, &bob, 1, eight, 100), "message/global-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 	    "Subject: =C3=B6 =3D\t=\r\n\r\nTo: x\r\n\r\n--");
+}
+
+/* 3464-4, RFC 6533 5: the whole of an international message comes back octet for octet, in seven bits. */
+static void
+a_global_message_comes_back_encoded(void **state)
+{
+	static const struct span eight = SPAN_INIT("Subject: \xc3\xb6\r\n\r\nb\xc3\xb6\r \nx");
+	struct dsn_facts f = facts;
+	static char whole[sizeof report];
+
+	(void)state;
+	f.utf8 = f.full = f.eightbit = true;
+	says(made(&f, &bob, 1, eight, 100), "message/global\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+	    "Subject: =C3=B6\r\n\r\nb=C3=B6=0D =0Ax\r\n\r\n--");
+	(void)strcpy(whole, report);
+	for (size_t split = 1; split < 30; split++)
+		assert_string_equal(made(&f, &bob, 1, eight, split), whole);
+	says(made(&f, &bob, 1, (struct span)SPAN_INIT("x\r\n\r"), 100), "\r\n\r\nx\r\n=0D\r\n\r\n--");
+}
+
+/* 3461-10 */
+static void
+the_postmaster_is_told_why_he_is(void **state)
+{
+	struct dsn_facts f = facts;
+
+	(void)state;
+	says_not(made(&f, &bob, 1, original, 100), "postmaster, are told");
+	f.orphan = true;
+	says(made(&f, &bob, 1, original, 100), "you, the postmaster, are told");
 }
 
 /* 3461-12: all of it only on failure with RET=FULL, when it is not too big and may stand there. */
@@ -406,7 +458,10 @@ main(void)
 		cmocka_unit_test(replies_are_made_safe),
 		cmocka_unit_test(no_line_is_too_long),
 		cmocka_unit_test(international_addresses_are_spelled_out),
+		cmocka_unit_test(global_reports_have_characters),
 		cmocka_unit_test(the_header_comes_back_in_seven_bits),
+		cmocka_unit_test(a_global_message_comes_back_encoded),
+		cmocka_unit_test(the_postmaster_is_told_why_he_is),
 		cmocka_unit_test(the_whole_comes_back_when_it_may),
 		cmocka_unit_test(the_postmaster_may_be_somebody_else),
 		cmocka_unit_test(a_long_header_is_cut),

@@ -403,6 +403,54 @@ test_hello_again(void **state)
 	    "0 MAIL NEVER 0 5.3.3 the message is to be held for later and the peer does not offer FUTURERELEASE\n");
 }
 
+/* 3030-1, 3030-7: in one chunk, whatever octets they are, behind the answers to RCPT; a refused one is followed by RSET (3030-3). */
+static void
+test_binary(void **state)
+{
+	static const struct client_talk_mail mails[2] = {
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 2, .size = 12, .eightbit = true, .binary = true },
+			.content = SPAN_INIT(".\r\n.\n..\r\0\xff\r\n") },
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .size = 12, .binary = true },
+			.content = SPAN_INIT(".\r\n.\n..\r\0\xff\r\n") },
+	};
+
+	(void)state;
+	quiet(&talk, mails, 2);
+	for (talk.piece = 0; talk.piece < 5; talk.piece++) {
+		talk.sent.len = talk.told.len = talk.mail_at = talk.content_at = 0;
+		assert_true(talk_run(&talk, SPAN(HELLO "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 BINARYMIME\r\n"
+		    "250 ok\r\n550 no\r\n250 ok\r\n554 5.6.0 no\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 yes\r\n" BYE), 1 << 20));
+		assert_true(span_eq(buf_span(&talk.sent), SPAN(SAID_EHLO
+		    "MAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<r0@example.org>\r\nRCPT TO:<r1@example.org>\r\nBDAT 12 LAST\r\n"
+		    ".\r\n.\n..\r\0\xff\r\n"
+		    "RSET\r\nMAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<r0@example.org>\r\nBDAT 12 LAST\r\n"
+		    ".\r\n.\n..\r\0\xff\r\nQUIT\r\n")));
+		assert_text(&talk.told, "0 RCPT NEVER 550 5.0.0 no\n1 CONTENT NEVER 554 5.6.0 5.6.0 no\n0 CONTENT DELIVERED 250 2.0.0 yes\n");
+	}
+	/* Either word alone is not enough. */
+	quiet(&talk, mails, 1);
+	expect(HELLO "250-mx\r\n250-8BITMIME\r\n250 BINARYMIME\r\n" BYE, SAID_EHLO "QUIT\r\n",
+	    "0 MAIL NEVER 0 5.6.3 message is binary and the peer does not offer BINARYMIME and CHUNKING\n"
+	    "1 MAIL NEVER 0 5.6.3 message is binary and the peer does not offer BINARYMIME and CHUNKING\n");
+}
+
+/* What was announced and what is given differ: nothing of it may count as a message. */
+static void
+test_chunk_of_another_length(void **state)
+{
+	static const struct client_talk_mail mails[2] = {
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .size = 3, .binary = true }, .content = SPAN_INIT("four") },
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .size = 5, .binary = true }, .content = SPAN_INIT("four") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		quiet(&talk, &mails[i], 1);
+		assert_true(talk_run(&talk, SPAN(HELLO "250-mx\r\n250-CHUNKING\r\n250 BINARYMIME\r\n250 ok\r\n250 ok\r\n250 yes\r\n"), 1 << 20));
+		assert_text(&talk.told, "0 CONTENT LATER 0 4.4.2 the message is not as long as was said\n");
+	}
+}
+
 /* 8689-2, 8689-4: said behind TLS to who offers it there; to others a bounce may go, and nothing else. */
 static void
 test_requiretls(void **state)
@@ -633,6 +681,7 @@ main(void)
 		cmocka_unit_test(test_421), cmocka_unit_test(test_refused_session), cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
 		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls), cmocka_unit_test(test_terms), cmocka_unit_test(test_hello_again),
+		cmocka_unit_test(test_binary), cmocka_unit_test(test_chunk_of_another_length),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_stuffing), cmocka_unit_test(test_stuffing_big), cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_auth_parameter), cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),
