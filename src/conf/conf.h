@@ -108,6 +108,11 @@ struct conf {
 	bool mta_sts;                           /* ask for the receivers' MTA-STS policies; default true */
 	uint32_t mta_sts_port;                  /* of policy hosts; default 443, another one in tests */
 	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */
+	bool tls_reports;                       /* report to receivers how TLS with them went (RFC 8460); default true */
+	bool tls_report_private;                /* also to HTTPS servers at private addresses; default false */
+	struct conf_text tls_report_contact;    /* From and contact-info of reports; default postmaster */
+	struct conf_text tls_report_organization;       /* default HOSTNAME */
+	struct conf_text tls_report_extra_contact;      /* a further word for people; empty: none */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */
