@@ -108,6 +108,8 @@ void relay_reports_close(struct relay *);
 bool relay_reports_gone(const struct relay *);
 /* For whoever has changed something. */
 void report_arm(struct relay_reports *);
+/* A place is free: somebody else's report may begin. */
+void report_soon(struct relay_reports *);
 /* NULL: no memory. */
 struct report_day *report_today(struct relay_reports *);
 

@@ -62,6 +62,7 @@ run_end(struct report_run *run)
 	run->day->running--;
 	r->runs--;
 	*run = (struct report_run){ .reports = NULL };
+	report_soon(r);
 }
 
 static void
