@@ -251,10 +251,12 @@ report_arm(struct relay_reports *r)
 		return;
 	if (r->today != NULL) {
 		uint64_t midnight = ((uint64_t)r->today->table->day + 1) * DAY_MS, clock = relay_wall_clock();
+		uint64_t since = now - r->written, until = clock >= midnight ? 0 : midnight - clock;
 
-		wait = clock >= midnight ? 0 : midnight - clock < LONG_MS ? midnight - clock : LONG_MS;
-		if (r->today->dirty && wait > RELAY_REPORT_WRITE_MS)
-			wait = now - r->written >= RELAY_REPORT_WRITE_MS ? RELAY_REPORT_WRITE_MS : RELAY_REPORT_WRITE_MS - (now - r->written);
+		if (r->today->dirty)
+			wait = since >= RELAY_REPORT_WRITE_MS ? 0 : RELAY_REPORT_WRITE_MS - since;
+		if (until < wait)
+			wait = until;
 	}
 	if (have_closed(r) && wait > TICK_MS)
 		wait = TICK_MS;
@@ -367,7 +369,7 @@ reports_open(struct relay *relay)
 	memcpy(r->state_dir, relay->child.conf.state_dir.p, sizeof r->state_dir);
 	(void)uv_timer_init(&relay->child.loop, &r->timer);
 	r->timer.data = r;
-	r->written = relay_now(relay);
+	r->written = relay_now(relay) - RELAY_REPORT_WRITE_MS;
 	report_files_sweep(r->state_dir, day_now() - RELAY_REPORT_OLD_DAYS);
 	if (report_file_there(r->state_dir, day_now()))
 		(void)report_today(r);

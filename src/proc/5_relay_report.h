@@ -27,7 +27,7 @@ struct relay_connection;
 enum {
 	RELAY_REPORT_DAYS = 3,                  /* in memory: today's and closed ones; older ones wait on the disk */
 	RELAY_REPORT_OLD_DAYS = 7,              /* what is older is not sent any more */
-	RELAY_REPORT_WRITE_MS = 30 * 1000,      /* from the first session that is not in the file */
+	RELAY_REPORT_WRITE_MS = 30 * 1000,      /* between two writes of what was counted */
 	RELAY_REPORT_DELAY_MS = 4 * 3600 * 1000,        /* at most, from midnight (8460 4.1) */
 	RELAY_REPORT_RETRY_MS = 24 * 3600 * 1000,       /* from the first attempt (8460 5.5) */
 	RELAY_REPORT_RETRY_FIRST_MS = 5 * 60 * 1000,    /* doubled each time */
@@ -92,7 +92,7 @@ struct relay_reports {
 	struct fetcher *fetcher;        /* NULL until somebody wants HTTPS */
 	struct report_write write;
 	uv_timer_t timer;
-	uint64_t written;               /* uv_now() of the newest write */
+	uint64_t written;               /* uv_now() when the newest write began */
 	bool failing;                   /* the newest write failed, and the log says so */
 	bool closing;
 	char state_dir[CONF_TEXT_MAX];
