@@ -29,9 +29,12 @@ enum {
 	TLSRPT_NAME_MAX = 255,
 	TLSRPT_POLICY_MAX = 6 * 1024,           /* octets of one policy's strings; what is longer is cut behind one of them */
 	TLSRPT_REASON_MAX = 120,                /* of one failure; what is longer is cut */
-	TLSRPT_NOTHING = UINT32_MAX,            /* no index */
+	TLSRPT_LINE_ROOM = 128,                 /* of a line of the file, beside the texts in it */
+	TLSRPT_STORE_MAX = TLSRPT_TEXT_MAX + TLSRPT_LINE_ROOM * (TLSRPT_DOMAINS_MAX + TLSRPT_POLICIES_MAX + TLSRPT_FAILURES_MAX + 2),
 	TLSRPT_DATE = 10,                       /* "2026-11-22" */
 };
+
+#define TLSRPT_NOTHING UINT32_MAX               /* no index */
 
 /* 4.4 policy-type. */
 enum tlsrpt_type { TLSRPT_NO_POLICY, TLSRPT_TLSA, TLSRPT_STS, TLSRPT_TYPES };

@@ -16,10 +16,6 @@
 
 #define MAGIC "postern-tls-reports 1"
 
-enum {
-	LINE_ROOM = 128,                /* of a line, beside the texts in it */
-};
-
 /* ---- dates ---- */
 
 /* The years begin with March, so that the day that comes and goes is the last one. */
@@ -45,7 +41,7 @@ tlsrpt_date(uint32_t day, char out[TLSRPT_DATE + 1])
 size_t
 tlsrpt_store_size(const struct tlsrpt *t)
 {
-	return (size_t)t->text_len + LINE_ROOM * ((size_t)t->domains + t->policies + t->failures + 2);
+	return (size_t)t->text_len + TLSRPT_LINE_ROOM * ((size_t)t->domains + t->policies + t->failures + 2);
 }
 
 static void

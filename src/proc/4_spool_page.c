@@ -22,6 +22,7 @@ static const struct limit keeping[] = {
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },
 	{ "a notification of non-delivery", NULL, SPOOL_NOTICE_MAX, LIMIT_OCTETS, "message", "the original is cut" },
+	{ "TLS reports to be mailed, in one hour", NULL, KEEPER_LETTERS_HOUR, LIMIT_COUNT, "server", "5_relay tries again later" },
 	{ "connections of `postern queue`", NULL, KEEPER_CONTROLS, LIMIT_COUNT, "server", "closed" },
 };
 const struct limit_page spool_limits = { "Keeping mail", keeping, ROWS(keeping) };

@@ -25,7 +25,7 @@ day_free(struct report_day *d)
 	if (d == NULL)
 		return;
 	free(d->table);
-	free(d->state);
+	free(d->report);
 	free(d);
 }
 
@@ -58,12 +58,12 @@ due_of(uint32_t day)
 static bool
 day_close(struct relay_reports *r, struct report_day *d)
 {
-	d->state = calloc(d->table->domains > 0 ? d->table->domains : 1, sizeof *d->state);
-	if (d->state == NULL)
+	d->report = calloc(d->table->domains > 0 ? d->table->domains : 1, sizeof *d->report);
+	if (d->report == NULL)
 		return false;
 	d->left = d->table->domains;
 	for (uint32_t i = 0; i < d->table->domains; i++)
-		d->state[i] = (struct report_state){ .step = REPORT_WAITS, .due = due_of(d->table->day) };
+		d->report[i] = (struct report_state){ .step = REPORT_WAITS, .due = due_of(d->table->day) };
 	report_settled_read(r->state_dir, d);
 	return true;
 }
@@ -291,7 +291,7 @@ static void
 send_due(struct relay_reports *r, struct report_day *d, uint64_t now)
 {
 	for (uint32_t i = 0; i < d->table->domains && d->left > 0; i++)
-		if (d->state[i].step == REPORT_WAITS && now >= d->state[i].due && !report_begin(r, d, i))
+		if (d->report[i].step == REPORT_WAITS && now >= d->report[i].due && !report_begin(r, d, i))
 			return;
 }
 

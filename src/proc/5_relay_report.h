@@ -36,7 +36,7 @@ enum {
 	RELAY_REPORT_POST_MS = 60 * 1000,
 	RELAY_REPORT_LETTER_MS = 60 * 1000,     /* for 4_spool's answer */
 	RELAY_REPORT_ANSWER_MAX = 64 * 1024,    /* octets of a server's answer to POST */
-	RELAY_REPORT_FILE_MAX = 32 * 1024 * 1024,
+	RELAY_REPORT_FILE_MAX = TLSRPT_STORE_MAX,
 };
 
 /* What became of one domain's report. */
@@ -51,7 +51,7 @@ struct report_state {
 
 struct report_day {
 	struct tlsrpt *table;
-	struct report_state *state;     /* of each domain; NULL: the day is not over */
+	struct report_state *report;    /* of each domain; NULL: the day is not over */
 	uint32_t left;                  /* domains that are not settled */
 	uint32_t running;
 	bool dirty;                     /* table has what the file has not */

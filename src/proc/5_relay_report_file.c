@@ -121,13 +121,13 @@ take_line(struct report_day *d, struct span line)
 	if (begun ? !span_take_u64(&line, &when) || !span_take_byte(&line, ' ') : !span_take(&line, SPAN("settled ")))
 		return;
 	domain = tlsrpt_find(d->table, line);
-	if (domain == TLSRPT_NOTHING || d->state[domain].step == REPORT_SETTLED)
+	if (domain == TLSRPT_NOTHING || d->report[domain].step == REPORT_SETTLED)
 		return;
 	if (begun) {
-		d->state[domain].first = when;
+		d->report[domain].first = when;
 		return;
 	}
-	d->state[domain].step = REPORT_SETTLED;
+	d->report[domain].step = REPORT_SETTLED;
 	d->left--;
 }
 
@@ -158,7 +158,7 @@ void
 report_settled_write(const char *state_dir, const struct report_day *d, uint32_t domain)
 {
 	struct span name = tlsrpt_text(d->table, d->table->domain[domain].name);
-	const struct report_state *s = &d->state[domain];
+	const struct report_state *s = &d->report[domain];
 	char path[PATH_ROOM], line[TLSRPT_NAME_MAX + 64];
 	int n, fd = -1;
 

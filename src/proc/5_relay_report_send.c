@@ -27,7 +27,7 @@ domain_name(const struct report_run *run)
 static struct report_state *
 state_of(const struct report_run *run)
 {
-	return &run->day->state[run->domain];
+	return &run->day->report[run->domain];
 }
 
 static void
@@ -325,7 +325,7 @@ bool
 report_begin(struct relay_reports *r, struct report_day *d, uint32_t domain)
 {
 	struct report_run *run = r->relay->resolver != NULL ? run_begin(r, d, domain) : NULL;
-	struct report_state *s = &d->state[domain];
+	struct report_state *s = &d->report[domain];
 	char name[MX_NAME_MAX + 16];
 	struct span text;
 
