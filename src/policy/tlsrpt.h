@@ -4,8 +4,8 @@
  *	domain ──▶ policy (type, policy domain, its strings) ──▶ failure (result, MX, address)
  *	            successful and failed sessions                sessions
  *
- * A session is counted once, under the policy that was applied to it. What finds no room is counted as missed, so that a report never
- * claims to be whole when it is not.
+ * A session is counted once, under the policy that was applied to it; a policy that could not be had counts beside it. What finds no
+ * room is counted as missed, so that a report never claims to be whole when it is not.
  *
  * Owner     the caller; a table is one block without pointers into anything else.
  * Blocks    never.

@@ -50,7 +50,16 @@ put_sts(const struct mta_sts_policy *sts, struct buf *out)
 	(void)buf_put_u64(out, sts->max_age);
 }
 
-/* The address as text; empty: there is none. */
+static void
+remote_address(const struct relay_connection *k, char text[INET6_ADDRSTRLEN])
+{
+	const struct mx_address *a = &k->hosts->list.address[k->at];
+
+	if (inet_ntop(a->v6 ? AF_INET6 : AF_INET, a->octets, text, INET6_ADDRSTRLEN) == NULL)
+		text[0] = 0;
+}
+
+/* Empty: there is none. */
 static void
 local_address(int fd, char text[INET6_ADDRSTRLEN])
 {
@@ -81,8 +90,7 @@ static void
 count(const struct relay_connection *k, struct relay_reports *r, struct tlsrpt_session *s)
 {
 	static uint8_t octets[4 * TLSRPT_POLICY_MAX];
-	const struct mx_address *a = &k->hosts->list.address[k->at];
-	char domain[MX_NAME_MAX], ip[INET6_ADDRSTRLEN] = "", from[INET6_ADDRSTRLEN];
+	char domain[MX_NAME_MAX], ip[INET6_ADDRSTRLEN] = "", from[INET6_ADDRSTRLEN] = "";
 	struct buf strings = BUF_OVER(octets);
 	struct report_day *d = report_today(r);
 
@@ -95,8 +103,10 @@ count(const struct relay_connection *k, struct relay_reports *r, struct tlsrpt_s
 	} else if (s->type == TLSRPT_STS && k->hosts->sts != NULL) {
 		put_sts(k->hosts->sts, &strings);
 	}
-	(void)inet_ntop(a->v6 ? AF_INET6 : AF_INET, a->octets, ip, sizeof ip);
-	local_address(k->fd, from);
+	if (s->result != TRANSPORT_OK) {
+		remote_address(k, ip);
+		local_address(k->fd, from);
+	}
 	s->strings = buf_span(&strings);
 	s->mx = span_of(k->policy.name);
 	s->ip = span_of(ip);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/path.h"
 #include "os/log.h"
 #include "policy/public_address.h"
 #include "proc/5_relay.h"
@@ -339,8 +340,8 @@ report_begin(struct relay_reports *r, struct report_day *d, uint32_t domain)
 		report_settled_write(r->state_dir, d, domain);
 	}
 	(void)snprintf(name, sizeof name, "_smtp._tls.%.*s", (int)text.len, (const char *)text.p);
-	if (strlen(name) >= MX_NAME_MAX) {
-		settle(run);            /* no such name can have a record */
+	if (strlen(name) >= MX_NAME_MAX || !domain_valid(text)) {
+		settle(run);            /* no such name can have a record, and no sane one has 4_spool mail about it */
 		return true;
 	}
 	run->txt = txt_lookup_begin(r->relay->resolver, name, on_txt, run);

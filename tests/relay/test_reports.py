@@ -103,6 +103,19 @@ def test_policy_that_cannot_be_had(world, good, authority, what, result):      #
     assert counted(relay) == {("sts", DOMAIN): (0, 1, [], [(result, 1, HOST, "127.0.0.1", "127.0.0.1", "")])}
 
 
+def test_policy_that_cannot_be_renewed(world, good):
+    """The one that is kept stays in force, and its sessions are as good as ever; but the receiver hears of it (4: counts may overlap)."""
+    hop = world.hop(starttls=good)
+    relay = relay_for(world, hop)
+    assert send(relay).cls == DELIVERED
+    relay.drain()
+    world.web.status = "404 Not Found"
+    world.set("_mta-sts." + DOMAIN, TXT, ["v=STSv1; id=2;"])
+    relay = relay_for(world, hop, state_dir=relay.conf["state-dir"])
+    assert send(relay).cls == DELIVERED
+    assert counted(relay) == {("sts", DOMAIN): (2, 0, STS, [("sts-policy-fetch-error", 1, HOST, "127.0.0.1", "127.0.0.1", "")])}
+
+
 def test_no_policy(world, good):                                        # rpt-2: no-policy-found
     world.records.pop(("_mta-sts." + DOMAIN, TXT))
     relay = relay_for(world, world.hop(starttls=good))
