@@ -82,6 +82,7 @@ def test_mailed_over_whatever_tls(world, authority):                    # rpt-4,
     check_mail(mail, ours, day)
     eventually(lambda: not (ours.state / "relay" / "tls-reports" / time.strftime("%Y-%m-%d", time.gmtime(day * 86400))).exists(), "the end of that day")
     assert ours.events("tls-report-sent")[0]["about"] == "one.example"
+    ours.await_event("tls-failed")
     ours.stop()
     # What waits was counted, the report's own connection was not (8460 3).
     (kind, successful, failed), = counts(ours)
