@@ -1,17 +1,14 @@
 """5_relay and TLS reports (RFC 8460): what is counted of which session, what outlives a kill, what is sent where and what it says."""
-import email
-import email.policy
 import gzip
 import json
 import os
 import signal
+import struct
 import time
 
 import pytest
 
 from peers import A, DELIVERED, LATER, MX, Authority
-from road import World as Road
-from road import submit
 from signed import TLSA, TXT, SignedDns
 from test_sts import DOMAIN, FLAG_REQUIRETLS, FLAG_TLS_OPTIONAL, HOST, Web, World, authority, good, other, policy, send, web_context, world  # noqa: F401
 
@@ -219,6 +216,62 @@ def test_a_reload_loses_and_doubles_nothing(world, good):
     relay.reload(tls_reports="yes")
     assert send(relay).cls == DELIVERED
     assert counted(relay)["sts", DOMAIN][:2] == (3, 0)
+
+
+@pytest.fixture
+def clock(tmp_path, monkeypatch):
+    """Sets the relay's wall clock ahead of ours, by so many seconds."""
+    path = tmp_path / "clock"
+    path.write_bytes(bytes(8))
+    monkeypatch.setenv("RELAY_CLOCK", str(path))
+
+    def ahead(seconds):
+        with open(path, "r+b", buffering=0) as f:
+            f.write(struct.pack("<q", int(seconds)))
+    ahead.folder = tmp_path
+    return ahead
+
+
+def test_midnight(world, good, clock):                                  # rpt-2: a day is a day of UTC, and reported when it is over
+    world.records[WANTED, TXT] = ["v=TLSRPTv1;rua=mailto:reports@one.example"]
+    world.dns = world.keep(SignedDns(world.records, ttl=0))
+    hop = world.hop(starttls=good)
+    clock(0)
+    relay = relay_for(world, hop)
+    assert send(relay).cls == DELIVERED
+    first = today()
+    # Shortly before four in the morning it may or may not be its turn; an hour later it was.
+    clock((first + 1) * DAY + 5 * 3600 - time.time())
+    relay.reload()                                                      # so that a new connection is made
+    session = relay.attempt(["b@" + DOMAIN], destination=DOMAIN)
+    letter = relay.letter()
+    assert (letter.day, letter.successful, letter.failed) == (first, 1, 0)
+    check_shape(json.loads(gzip.decompress(letter.report)), first)
+    assert relay.wait(session)[0].cls == DELIVERED
+    assert gone(relay, first)
+    relay.drain()
+    # What came after midnight belongs to the next day.
+    text = open(os.path.join(folder(relay), date(first + 1))).read()
+    assert "\np\tsts\t1\t0\t" in text, text
+    assert "event=tls-reports-day" in relay.said()
+
+
+def test_nobody_is_asked_at_midnight_sharp(world, good, clock):         # rpt-2: a delay (8460 4.1)
+    names = ["d%d.example" % i for i in range(200)]
+    world.dns = world.keep(SignedDns(world.records))
+    kept(clock.folder, today(), "postern-tls-reports 1\t%d\t0\n" % today() + "".join("d\t%s\t0\n" % n for n in names) + "end\n")
+    hop = world.hop(starttls=good)
+    relay = relay_for(world, hop, state_dir=str(clock.folder))
+    clock((today() + 1) * DAY + 2 * 3600 - time.time())
+    assert send(relay).cls == DELIVERED
+    end, asked = time.monotonic() + 5, set()
+    while time.monotonic() < end and len(asked) < 60:
+        asked = {name for name, kind in list(world.dns.asked) if name.startswith("_smtp._tls.d")}
+        time.sleep(0.05)
+    time.sleep(0.5)
+    asked = {name for name, kind in list(world.dns.asked) if name.startswith("_smtp._tls.d")}
+    # About the half of them after two hours.
+    assert 60 <= len(asked) <= 140, len(asked)
 
 
 def test_damaged_file_is_said_and_removed(world, good, tmp_path):
