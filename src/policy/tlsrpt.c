@@ -119,16 +119,22 @@ tlsrpt_init(struct tlsrpt *t, const uint8_t key[SIPHASH_KEY], uint32_t day)
 		t->bucket[i] = TLSRPT_NOTHING;
 }
 
-static uint32_t *
-bucket_of(struct tlsrpt *t, struct span domain)
+/* Of the name as it is stored: two that become the same are the same. */
+static size_t
+bucket_of(const struct tlsrpt *t, struct span name)
 {
-	return &t->bucket[siphash(t->key, domain) % TLSRPT_BUCKETS];
+	uint8_t stored[TLSRPT_NAME_MAX];
+
+	assert(name.len <= sizeof stored);
+	for (size_t i = 0; i < name.len; i++)
+		stored[i] = clean(name.p[i]);
+	return siphash(t->key, (struct span){ stored, name.len }) % TLSRPT_BUCKETS;
 }
 
 uint32_t
 tlsrpt_find(const struct tlsrpt *t, struct span domain)
 {
-	uint32_t at = t->bucket[siphash(t->key, domain) % TLSRPT_BUCKETS];
+	uint32_t at = domain.len <= TLSRPT_NAME_MAX ? t->bucket[bucket_of(t, domain)] : TLSRPT_NOTHING;
 
 	while (at != TLSRPT_NOTHING && !text_same(t, t->domain[at].name, domain))
 		at = t->domain[at].next;
@@ -144,7 +150,7 @@ tlsrpt_domain_of(struct tlsrpt *t, struct span name)
 		return &t->domain[at];
 	if (t->domains == TLSRPT_DOMAINS_MAX || !room_for(t, name.len))
 		return NULL;
-	bucket = bucket_of(t, name);
+	bucket = &t->bucket[bucket_of(t, name)];
 	at = t->domains++;
 	t->domain[at] = (struct tlsrpt_domain){ .next = *bucket, .policies = TLSRPT_NOTHING, .name = text_put(t, name) };
 	*bucket = at;

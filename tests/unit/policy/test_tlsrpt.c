@@ -180,6 +180,11 @@ strangers_words_stay_in_their_line(void **state)
 	tlsrpt_init(&again, key, DAY);
 	assert_true(tlsrpt_parse(&again, span_of(text)));
 	assert_int_equal(again.failure[1].reason.len, TLSRPT_REASON_MAX);
+	/* Names that are stored alike are one, or what is written could not be read. */
+	(void)fresh(state);
+	add("a\x81.example", TLSRPT_NO_POLICY, TRANSPORT_OK);
+	add("a\x82.example", TLSRPT_NO_POLICY, TRANSPORT_OK);
+	assert_int_equal(table.domains, 1);
 }
 
 /* One domain fills only its own share, and what is not counted is said. */
