@@ -1,12 +1,19 @@
 """5_relay and TLS reports (RFC 8460): what is counted of which session, what outlives a kill, what is sent where and what it says."""
+import datetime
 import gzip
+import hashlib
 import json
 import os
 import signal
+import ssl
 import struct
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from peers import A, DELIVERED, LATER, MX, Authority
 from signed import TLSA, TXT, SignedDns
@@ -61,8 +68,26 @@ def test_compliant_sts(world, good):                                    # rpt-2
     assert counted(relay) == {("sts", DOMAIN): (1, 0, STS, [])}
 
 
+def expired(authority):
+    """A certificate of the right name whose time is over."""
+    folder, now = authority.folder, datetime.datetime.utcnow()
+    with open(folder + "/ca.key", "rb") as k, open(folder + "/ca.pem", "rb") as c:
+        ca_key, ca = serialization.load_pem_private_key(k.read(), None), x509.load_pem_x509_certificate(c.read())
+    key = ec.generate_private_key(ec.SECP256R1())
+    one = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hop")])).issuer_name(
+        ca.subject).public_key(key.public_key()).serial_number(x509.random_serial_number()).not_valid_before(
+        now - datetime.timedelta(days=9)).not_valid_after(now - datetime.timedelta(days=1)).add_extension(
+        x509.SubjectAlternativeName([x509.DNSName(HOST)]), False).sign(ca_key, hashes.SHA256())
+    with open(folder + "/expired.pem", "wb") as f:
+        f.write(one.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder + "/expired.pem")
+    return context
+
+
 @pytest.mark.parametrize("what, result", [("other name", "certificate-host-mismatch"), ("stranger", "certificate-not-trusted"),
-                                          ("no starttls", "starttls-not-supported"), ("no tls", "validation-failure"),
+                                          ("expired", "certificate-expired"), ("no starttls", "starttls-not-supported"), ("no tls", "validation-failure"),
                                           ("no pattern", "validation-failure")])
 def test_failing_sts(world, good, other, tmp_path, what, result):       # rpt-3
     if what == "no pattern":
@@ -70,6 +95,8 @@ def test_failing_sts(world, good, other, tmp_path, what, result):       # rpt-3
     starttls = {"other name": other, "no tls": "broken", "no pattern": good}.get(what)
     if what == "stranger":
         starttls = Authority(tmp_path).context("DNS:" + HOST)
+    if what == "expired":
+        starttls = expired(world.authority)
     relay = relay_for(world, world.hop(starttls=starttls))
     assert send(relay).cls == LATER
     found = counted(relay)
@@ -144,10 +171,8 @@ def tlsa(world, hop, good, records):
 
 @pytest.mark.parametrize("fits", [True, False])
 def test_dane(world, good, fits):                                       # rpt-2: tlsa; rpt-3: tlsa-invalid
-    import hashlib
-    import ssl as tls
     pem = open("%s/DNS_%s.pem" % (world.authority.folder, HOST)).read()
-    digest = hashlib.sha256(tls.PEM_cert_to_DER_cert(pem)).digest() if fits else b"x" * 32
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest() if fits else b"x" * 32
     hop = world.hop(starttls=good)
     tlsa(world, hop, good, [(3, 0, 1, digest)])
     relay = relay_for(world, hop)
@@ -216,6 +241,23 @@ def test_a_reload_loses_and_doubles_nothing(world, good):
     relay.reload(tls_reports="yes")
     assert send(relay).cls == DELIVERED
     assert counted(relay)["sts", DOMAIN][:2] == (3, 0)
+
+
+def test_names_are_a_labels(world, good):                               # rpt-2
+    a_label = "xn--bcher-kva.example"
+    world.records.update({(a_label, MX): [(10, "mx." + a_label)], ("mx." + a_label, A): ["127.0.0.1"]})
+    relay = relay_for(world, world.hop(starttls=good))
+    assert send(relay, destination="b\u00fccher.example").cls == DELIVERED
+    assert list(counted(relay)) == [("no-policy-found", a_label)]
+
+
+def test_smart_host_is_the_policy_domain(world, good):                  # rpt-2 (8460 1.1), and sts-10
+    world.records.pop(("_mta-sts." + DOMAIN, TXT))
+    world.records[HOST, A] = ["127.0.0.1"]
+    hop = world.hop(starttls=good)
+    relay = relay_for(world, hop, relay="smtp://%s:%d" % (HOST, hop.port))
+    assert send(relay, destination="").cls == DELIVERED
+    assert counted(relay) == {("no-policy-found", HOST): (1, 0, [], [])}
 
 
 @pytest.fixture
