@@ -92,13 +92,13 @@ write_report(struct keeper *k, struct draft *d, const struct tls_report *r, stru
 	return true;
 }
 
-/* From nobody, so that it never bounces; and over whatever TLS there is (8460 3, 8689 3). */
+/* From nobody, so that it never bounces; over whatever TLS there is (8460 3, 8689 3); and not into the last room on the disk. */
 static enum fail
 write_letter(struct keeper *k, const struct tls_report *r, struct span octets, uint64_t number, struct letter_wait *who)
 {
 	struct message_record m = { .id = number, .arrival = r->now, .flags = MAIL_DSN | MAIL_TLS_OPTIONAL };
 	struct draft *d;
-	enum fail f = draft_begin(&k->spool, &m, true, &d);
+	enum fail f = draft_begin(&k->spool, &m, false, &d);
 
 	if (f != OK)
 		return f;

@@ -399,7 +399,7 @@ relay_reports_pause(struct relay *relay)
 
 	if (r == NULL)
 		return;
-	report_runs_stop(r);
+	report_runs_stop(r, false);
 	fetcher_close(r->fetcher);
 	r->fetcher = NULL;
 }
@@ -411,6 +411,7 @@ relay_reports_close(struct relay *relay)
 
 	if (r == NULL || r->closing)
 		return;
+	report_runs_stop(r, true);
 	relay_reports_pause(relay);
 	(void)uv_timer_stop(&r->timer);
 	r->closing = true;

@@ -139,8 +139,8 @@ void report_files_sweep(const char *state_dir, uint32_t day);
 /* ---- 5_relay_report_send.c ---- */
 /* False: not now, too many run. */
 bool report_begin(struct relay_reports *, struct report_day *, uint32_t domain);
-/* All of them; they come again. */
-void report_runs_stop(struct relay_reports *);
+/* Those that need the resolver or the trust, or all; they come again. */
+void report_runs_stop(struct relay_reports *, bool letters);
 void report_runs_sweep(struct relay_reports *);
 /* RELAY_LETTER_TAKEN. False: nobody asked. */
 bool relay_report_taken(struct relay *, uint32_t session, struct span body);

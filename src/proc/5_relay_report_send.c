@@ -351,12 +351,12 @@ report_begin(struct relay_reports *r, struct report_day *d, uint32_t domain)
 }
 
 void
-report_runs_stop(struct relay_reports *r)
+report_runs_stop(struct relay_reports *r, bool letters)
 {
 	for (size_t i = 0; i < RELAY_REPORTS_AT_ONCE; i++) {
 		struct report_run *run = &r->run[i];
 
-		if (run->reports == NULL)
+		if (run->reports == NULL || (run->letter != 0 && !letters))
 			continue;
 		state_of(run)->step = REPORT_WAITS;
 		run_end(run);

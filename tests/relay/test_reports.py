@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from peers import A, DELIVERED, LATER, MX, Authority
+from peers import A, DELIVERED, LATER, LETTER_TAKEN, MX, Authority, u32
 from signed import TLSA, TXT, SignedDns
 from test_sts import DOMAIN, FLAG_REQUIRETLS, FLAG_TLS_OPTIONAL, HOST, Web, World, authority, good, other, policy, send, web_context, world  # noqa: F401
 
@@ -546,6 +546,18 @@ def test_a_spool_that_goes_without_an_answer(world, tmp_path):
     await_said(relay, "the spool is gone")
     relay.reload()
     relay.drain()
+
+
+def test_a_reload_while_the_spool_writes_sends_nothing_twice(world, tmp_path):
+    day = yesterday(tmp_path)
+    world.records[WANTED, TXT] = ["v=TLSRPTv1;rua=mailto:reports@one.example"]
+    relay = relay_for(world, world.hop(), state_dir=str(tmp_path))
+    letter = relay.letter(fail=None)
+    relay.reload()
+    with pytest.raises(TimeoutError):
+        relay.letter(0.5)
+    relay.spool.send(LETTER_TAKEN, letter.session, u32(0))
+    assert gone(relay, day)
 
 
 def test_many_domains(world, tmp_path):

@@ -108,7 +108,10 @@ def test_posted_out_of_the_cage(world, authority):                      # rpt-4
     world.dns.records["reports.one.example", A] = ["127.0.0.1"]
     ours = world.serve(CONF + 'tls-report-private = "yes"\n', start=False)
     day = yesterday(ours.state)
+    old = ours.state / "relay" / "tls-reports" / "2020-02-29"
+    old.write_text("from another age\n")
     ours.start()
+    assert not old.exists() and ours.events("tls-reports-dropped", why="2020-02-29")
     check_report(eventually(lambda: web.bodies, "the report")[0], day)
     assert "Content-Type: application/tlsrpt+gzip" in web.asked[0]
 
