@@ -270,13 +270,37 @@ report_soon(struct relay_reports *r)
 	(void)uv_timer_start(&r->timer, on_timer, SOON_MS, 0);
 }
 
-/* The day is over when its last second is; a clock that was set back goes on with the day that it has begun. */
+/* The clock was far ahead and is right now: what was counted under a day to come belongs to this one, unless that has a file. */
+static void
+date_back(struct relay_reports *r)
+{
+	uint32_t day = day_now();
+	bool there = report_file_there(r->state_dir, day);
+
+	log_say(LOG_WARN, "tls-reports-clock", there ? "the clock was set back; what was counted since it had been ahead is forgotten" :
+	    "the clock was set back; what was counted since it had been ahead counts for today");
+	report_files_remove(r->state_dir, r->today->table->day);
+	r->today->table->day = day;
+	r->today->dirty = true;
+	if (!there)
+		return;
+	day_free(r->today);
+	r->today = NULL;
+}
+
+/* The day is over when its last second is; a clock that was set back a little goes on with the day that it has begun. */
 static void
 roll_over(struct relay_reports *r)
 {
 	struct report_day *d = r->today, **place = closed_place(r);
 
-	if (d == NULL || day_now() <= d->table->day || r->write.day != NULL)
+	if (d == NULL || r->write.day != NULL)
+		return;
+	if (day_now() + 1 < d->table->day) {
+		date_back(r);
+		return;
+	}
+	if (day_now() <= d->table->day)
 		return;
 	write_now(r, d);
 	log_closed(d->table);

@@ -298,6 +298,24 @@ def test_midnight(world, good, clock):                                  # rpt-2:
     assert "event=tls-reports-day" in relay.said()
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_clock_that_was_far_ahead(world, good, clock, there):
+    clock(400 * DAY)
+    relay = relay_for(world, world.hop(starttls=good), state_dir=str(clock.folder))
+    assert send(relay).cls == DELIVERED
+    end = time.monotonic() + 10
+    while not os.path.exists(os.path.join(folder(relay), date(today() + 400))) and time.monotonic() < end:
+        time.sleep(0.05)
+    if there:
+        kept(clock.folder, today(), "postern-tls-reports 1\t%d\t0\nd\t%s\t0\np\tsts\t41\t0\t%s\t%s\nend\n" % (
+            today(), DOMAIN, DOMAIN, "\t".join(STS)))
+    clock(0)
+    relay.reload()
+    assert send(relay).cls == DELIVERED
+    assert counted(relay)["sts", DOMAIN][:2] == ((42, 0) if there else (2, 0))
+    assert sorted(os.listdir(folder(relay))) == [date(today())] and "event=tls-reports-clock" in relay.said()
+
+
 def test_nobody_is_asked_at_midnight_sharp(world, good, clock):         # rpt-2: a delay (8460 4.1)
     names = ["d%d.example" % i for i in range(200)]
     world.dns = world.keep(SignedDns(world.records))
