@@ -28,6 +28,8 @@ const struct cage relay_cage = {
 		{ CAGE_CONF(relay.directory), "/new", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay.directory), "/cur", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(state_dir), "/relay", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(state_dir), "/relay/mta-sts", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(state_dir), "/relay/tls-reports", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 },
