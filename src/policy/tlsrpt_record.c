@@ -85,8 +85,8 @@ mailto_parse(struct span s, struct tlsrpt_uri *uri)
 
 	s = span_take_until(&s, '?');
 	uri->scheme = TLSRPT_MAILTO;
-	return percent_decode(s, address, sizeof address, &decoded.len) && mailbox_parse(decoded, &mailbox) == PATH_OK && !mailbox.utf8 &&
-	    copy(mailbox.whole, uri->to, sizeof uri->to);
+	return percent_decode(s, address, sizeof address, &decoded.len) && mailbox_parse(decoded, &mailbox) == PATH_OK &&
+	    !mailbox.utf8 && copy(mailbox.whole, uri->to, sizeof uri->to);
 }
 
 /* A host name in A-labels. An address proves nothing about who owns it, and a user's name is none of ours. */

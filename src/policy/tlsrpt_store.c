@@ -140,7 +140,8 @@ take_domain(struct reading *r, struct span line)
 	uint32_t before = r->t->domains;
 	uint64_t missed;
 
-	if (!take_field(&line, TLSRPT_NAME_MAX, &r->s.domain) || r->s.domain.len == 0 || !take_number(&line, &missed) || !span_done(line))
+	if (!take_field(&line, TLSRPT_NAME_MAX, &r->s.domain) || r->s.domain.len == 0 || !take_number(&line, &missed) ||
+	    !span_done(line))
 		return false;
 	r->domain = tlsrpt_domain_of(r->t, r->s.domain);
 	r->policy = NULL;

@@ -450,12 +450,19 @@ relay_reports_gone(const struct relay *relay)
 	return relay->reports == NULL;
 }
 
-void
-relay_reports_configure(struct relay *relay)
+/* Nobody to answer for a report, or nobody to ask where it is wanted: then there is nothing to count. */
+static bool
+wanted(const struct relay *relay)
 {
 	const struct conf *conf = &relay->child.conf;
 
-	if (!conf->tls_reports || conf->tls_report_contact.p[0] == 0 || conf->relay.kind == CONF_RELAY_MAILDIR || relay->resolver == NULL) {
+	return conf->tls_reports && conf->tls_report_contact.p[0] != 0 && conf->relay.kind != CONF_RELAY_MAILDIR && relay->resolver != NULL;
+}
+
+void
+relay_reports_configure(struct relay *relay)
+{
+	if (!wanted(relay)) {
 		relay_reports_close(relay);
 		return;
 	}

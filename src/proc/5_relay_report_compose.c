@@ -80,7 +80,8 @@ summary_object(const struct tlsrpt_policy *p)
 {
 	json_t *summary = json_object();
 
-	if (set_count(summary, "total-successful-session-count", p->successful) && set_count(summary, "total-failure-session-count", p->failed))
+	if (set_count(summary, "total-successful-session-count", p->successful) &&
+	    set_count(summary, "total-failure-session-count", p->failed))
 		return summary;
 	json_decref(summary);
 	return NULL;
@@ -164,8 +165,8 @@ report_object(const struct tlsrpt *t, uint32_t domain, const struct conf *conf)
 	json_t *report = json_object();
 
 	tlsrpt_report_id(&names, id);
-	if (set_text(report, "organization-name", span_of(conf->tls_report_organization.p)) && set(report, "date-range", range_object(t->day)) &&
-	    set_text(report, "contact-info", names.contact) && set_text(report, "report-id", span_of(id)) &&
+	if (set_text(report, "organization-name", span_of(conf->tls_report_organization.p)) &&
+	    set(report, "date-range", range_object(t->day)) && set_text(report, "contact-info", names.contact) && set_text(report, "report-id", span_of(id)) &&
 	    set(report, "policies", policies_array(t, domain)))
 		return report;
 	json_decref(report);
