@@ -88,7 +88,7 @@ struct relay_reports {
 	struct report_day *closed[RELAY_REPORT_DAYS - 1];
 	uint8_t key[SIPHASH_KEY];
 	struct report_run run[RELAY_REPORTS_AT_ONCE];
-	uint32_t runs, letters;
+	uint32_t letters;               /* session of the newest */
 	struct fetcher *fetcher;        /* NULL until somebody wants HTTPS */
 	struct report_write write;
 	uv_timer_t timer;

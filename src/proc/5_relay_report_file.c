@@ -188,6 +188,17 @@ report_files_remove(const char *state_dir, uint32_t day)
 		(void)unlink(path);
 }
 
+static void
+log_dropped(const char *date)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_WARN, "tls-reports-dropped");
+	log_text(&l, "day", date);
+	log_text(&l, "why", "it is too long over: what was counted is not reported any more");
+	log_end(&l);
+}
+
 static bool
 is_before(const char *name, const char *date)
 {
@@ -211,7 +222,7 @@ report_files_sweep(const char *state_dir, uint32_t day)
 		if (!is_before(e->d_name, date) || unlinkat(dirfd(directory), e->d_name, 0) != 0)
 			continue;
 		if (strlen(e->d_name) == TLSRPT_DATE)
-			log_say(LOG_WARN, "tls-reports-dropped", e->d_name);
+			log_dropped(e->d_name);
 	}
 	if (directory != NULL)
 		(void)closedir(directory);

@@ -61,7 +61,6 @@ run_end(struct report_run *run)
 	fetch_cancel(run->fetch);
 	free(run->gzip);
 	run->day->running--;
-	r->runs--;
 	*run = (struct report_run){ .reports = NULL };
 	report_soon(r);
 }
@@ -315,7 +314,6 @@ run_begin(struct relay_reports *r, struct report_day *d, uint32_t domain)
 		if (run->reports != NULL)
 			continue;
 		*run = (struct report_run){ .reports = r, .day = d, .domain = domain };
-		r->runs++;
 		d->running++;
 		return run;
 	}

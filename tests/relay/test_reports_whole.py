@@ -111,7 +111,7 @@ def test_posted_out_of_the_cage(world, authority):                      # rpt-4
     old = ours.state / "relay" / "tls-reports" / "2020-02-29"
     old.write_text("from another age\n")
     ours.start()
-    assert not old.exists() and ours.events("tls-reports-dropped", why="2020-02-29")
+    assert not old.exists() and ours.events("tls-reports-dropped", day="2020-02-29")
     check_report(eventually(lambda: web.bodies, "the report")[0], day)
     assert "Content-Type: application/tlsrpt+gzip" in web.asked[0]
 
