@@ -17,6 +17,7 @@ static const struct layout *const layouts[] = {
 	&sign_ask_layout, &sign_answer_layout, &child_alarm_layout, &auth_spend_layout, &auth_spent_layout,
 	&guard_outcome_layout, &guard_notice_layout, &guard_hold_layout, &queue_held_layout, &ledger_which_layout,
 	&ledger_attempt_layout, &ledger_lock_layout, &spool_admitted_layout, &queue_reschedule_layout,
+	&ledger_attempt_layout, &ledger_lock_layout, &relay_letter_layout, &relay_letter_taken_layout,
 };
 
 union any_message {
@@ -28,6 +29,7 @@ union any_message {
 	struct spool_rcpt spool_rcpt;
 	struct relay_try relay_try;
 	struct relay_result relay_result;
+	struct relay_letter relay_letter;
 	struct queue_list queue_list;
 	struct queue_entry queue_entry;
 	struct queue_recipient queue_recipient;

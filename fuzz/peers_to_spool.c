@@ -16,9 +16,9 @@
 #include "frames.h"
 
 /* The first SPOOL_TYPES go to the front's channel, the next to the relay's, the rest to the control socket. */
-enum { FRONT_TYPES = 5, RELAY_TYPES = 2 };
-static const uint16_t types[] = { SPOOL_MAIL, SPOOL_RCPT, SPOOL_BODY, SPOOL_COMMIT, SPOOL_ABORT, RELAY_RESULT, RELAY_DONE, QUEUE_LIST,
-	QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE };
+enum { FRONT_TYPES = 5, RELAY_TYPES = 3 };
+static const uint16_t types[] = { SPOOL_MAIL, SPOOL_RCPT, SPOOL_BODY, SPOOL_COMMIT, SPOOL_ABORT, RELAY_RESULT, RELAY_DONE, RELAY_LETTER,
+	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE };
 enum { TYPES = sizeof types / sizeof types[0], INPUTS_MAX = 300 };
 
 static struct keeper k;
@@ -108,6 +108,7 @@ heard_by_front(const struct frames_one *f)
 static void
 heard_by_relay(const struct frames_one *f)
 {
+	struct relay_letter_taken taken;
 	struct relay_segment segment;
 	struct spool_rcpt rcpt;
 	struct relay_try try;
@@ -117,6 +118,8 @@ heard_by_relay(const struct frames_one *f)
 	} else if (f->type == RELAY_TRY) {
 		frames_insist(fields_parse(relay_try_layout, f->body, &try) && try.extents.len % RELAY_EXTENT == 0 && try.rcpts > 0);
 		try_number = f->session;
+	} else if (f->type == RELAY_LETTER_TAKEN) {
+		frames_insist(fields_parse(relay_letter_taken_layout, f->body, &taken) && taken.fail < FAIL_MAX);
 	} else {
 		frames_insist(f->type == RELAY_RCPT && f->session == try_number && fields_parse(spool_rcpt_layout, f->body, &rcpt));
 	}

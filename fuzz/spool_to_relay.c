@@ -12,7 +12,8 @@
 
 #include "frames.h"
 
-static const uint16_t types[] = { RELAY_SEGMENT, RELAY_SEGMENT_GONE, RELAY_TRY, RELAY_RCPT, RELAY_DONE, SPOOL_MAIL };
+static const uint16_t types[] = { RELAY_SEGMENT, RELAY_SEGMENT_GONE, RELAY_TRY, RELAY_RCPT, RELAY_DONE, SPOOL_MAIL,
+	RELAY_LETTER_TAKEN };
 static char directory[] = "/tmp/fuzz-relay-XXXXXX";
 static int segment = -1;
 static unsigned tries, ended, rcpts, results;

@@ -161,6 +161,15 @@ fill_postmaster(struct conf *conf, struct buf *why)
 	return text_set(&conf->postmaster, buf_span(&address), why);
 }
 
+static void
+fill_tls_reports(struct conf *conf)
+{
+	if (conf->tls_report_contact.p[0] == '\0')
+		conf->tls_report_contact = conf->postmaster;
+	if (conf->tls_report_organization.p[0] == '\0')
+		conf->tls_report_organization = conf->hostname;
+}
+
 /* What would do harm, or nothing, although each key is right by itself; NULL when all is well. */
 static const char *
 contradiction(const struct conf *conf)
@@ -199,6 +208,7 @@ conf_finish(struct conf *conf, struct buf *why)
 		finish_words(why);
 		return false;
 	}
+	fill_tls_reports(conf);
 	wrong = contradiction(conf);
 	if (wrong != NULL)
 		buf_put_text(why, wrong);

@@ -123,6 +123,11 @@ struct conf {
 	uint32_t deliver_by_least;              /* seconds that BY=n;R must leave; default 0: any */
 	enum conf_conversion down_conversion;   /* default CONF_CONVERT_UNSIGNED */
 	bool never_without_sender;              /* NOTIFY=NEVER goes to hops without DSN with MAIL FROM:<>; default false */
+	bool tls_reports;                       /* report to receivers how TLS with them went (RFC 8460); default true */
+	bool tls_report_private;                /* also to HTTPS servers at private addresses; default false */
+	struct conf_text tls_report_contact;    /* From and contact-info of reports; default postmaster */
+	struct conf_text tls_report_organization;       /* default HOSTNAME */
+	struct conf_text tls_report_extra_contact;      /* a further word for people; empty: none */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */

@@ -146,6 +146,18 @@ set_path(struct conf *conf, const struct conf_row *row, struct span text, struct
 }
 
 static bool
+set_words(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.p[i] == ' ' || ascii_is_graph(text.p[i]))
+			continue;
+		buf_put_text(why, "has something in it that is no printable US-ASCII");
+		return false;
+	}
+	return text_set(MEMBER(struct conf_text, conf, row), text, why);
+}
+
+static bool
 set_hostname(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
 {
 	if (!host_is_qualified(text)) {
@@ -410,6 +422,17 @@ const struct conf_row conf_rows[] = {
 	    set_boolean, get_boolean, AT(mta_sts), 0, 0, "yes" },
 	{ { "mta-sts-port", "The port at which policy hosts are asked.", "443", false },
 	    set_count, get_count, AT(mta_sts_port), 1, 65535, "443" },
+	{ { "tls-reports", "Report each day to domains that ask for it how TLS with their mail servers went (RFC 8460).", "no", false },
+	    set_boolean, get_boolean, AT(tls_reports), 0, 0, "yes" },
+	{ { "tls-report-contact", "Who answers questions about reports, and their From; its domain must be signed by DKIM; without it postmaster.",
+	      "tls-reports@example.org", false },
+	    set_mailbox, get_text, AT(tls_report_contact), 0, 0, NULL },
+	{ { "tls-report-organization", "Who the reports say they are from; without it HOSTNAME.", "Example Ltd", false },
+	    set_words, get_text, AT(tls_report_organization), 0, 0, NULL },
+	{ { "tls-report-extra-contact", "A further way to reach you, for people who read a mailed report.", "https://example.org/postmaster", false },
+	    set_words, get_text, AT(tls_report_extra_contact), 0, 0, NULL },
+	{ { "tls-report-private", "Post reports to HTTPS servers at loopback, private and link-local addresses too.", "yes", false },
+	    set_boolean, get_boolean, AT(tls_report_private), 0, 0, "no" },
 	{ { "relay-concurrency", "Connections to one destination at most.", "20", false },
 	    set_count, get_count, AT(relay_concurrency), 1, 10000, "20" },
 	{ { "relay-connections", "Connections to all destinations at most.", "500", false },

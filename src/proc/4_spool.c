@@ -275,7 +275,7 @@ on_tick(uv_timer_t *timer)
 static void
 on_committed(void *arg, void *who, uint64_t id, uint32_t slot, enum fail f)
 {
-	front_committed(arg, who, id, slot, f);
+	front_committed(arg, letter_committed(arg, who, f) ? NULL : who, id, slot, f);
 }
 
 static void

@@ -9,6 +9,7 @@
  *	4_spool_gather.c    recipients of several destinations that are told of together
  *	4_spool_notice.c    notifications to senders
  *	4_spool_terms.c     what senders want of the time: later releases, urgencies, deadlines
+ *	4_spool_letter.c    TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held
  *	4_spool_hold.c      what waits for the operator: hold, release, purge
  *	4_spool_control.c   `postern queue`
@@ -21,6 +22,7 @@
 #include "base/queue_id.h"
 #include "mail/dsn.h"
 #include "mail/path.h"
+#include "proc/4_spool_letter.h"
 #include "proc/4_spool_limits.h"
 #include "proc/child.h"
 #include "smtp/client.h"
@@ -140,6 +142,7 @@ struct keeper {
 	size_t outcomes;
 	uint32_t notices;               /* to owners, since notices_since */
 	uint64_t notices_since;
+	struct letters letters;
 	struct hold_walk walk[KEEPER_WALKS];
 	uint32_t walking;               /* of them that are WALKING */
 	bool guard_paused;

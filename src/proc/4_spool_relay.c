@@ -405,6 +405,8 @@ take_message(struct keeper *k, const struct frame *f)
 	struct relay_result m;
 	struct try_rcpt *r;
 
+	if (f->type == RELAY_LETTER)
+		return letter_take(k, f);
 	if (t == NULL || f->fd != -1)
 		return false;
 	switch (f->type) {
@@ -433,6 +435,7 @@ relay_lost(struct keeper *k)
 	uint64_t now = keeper_now();
 
 	k->relay = NULL;
+	letters_desert(k);
 	for (uint32_t i = 0; i < k->tries; i++) {
 		struct try *t = &k->try[i];
 

@@ -2,8 +2,8 @@
  * 5_relay - carries messages to their next hop.
  *
  * Reads from strangers: the next hop's TLS and SMTP, DNS answers. Holds: the smart host's password. May, after its promise:
- * connect, resolve, read mail by descriptor, fetch policies and keep them below STATE/relay, and write below one Maildir when
- * that is the route.
+ * connect, resolve, read mail by descriptor, fetch policies and keep them below STATE/relay, with the counts for TLS reports, and
+ * write below one Maildir when that is the route.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,8 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_report.h"
+#include "proc/5_relay_sts.h"
 #include "proc/cage.h"
 #include "tls/fetch.h"
 
@@ -26,6 +28,8 @@ const struct cage relay_cage = {
 		{ CAGE_CONF(relay.directory), "/new", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay.directory), "/cur", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(state_dir), "/relay", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(state_dir), "/relay/mta-sts", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
+		{ CAGE_CONF(state_dir), "/relay/tls-reports", PROMISE_READ | PROMISE_WRITE, CAGE_OWN },
 		{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE },
 		{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 },
@@ -54,7 +58,7 @@ relay_now(struct relay *r)
 static void
 drained_check(struct relay *r)
 {
-	if (!r->draining || r->drained || r->connections > 0 || r->maildir_jobs > 0)
+	if (!r->draining || r->drained || r->connections > 0 || r->maildir_jobs > 0 || !relay_reports_gone(r))
 		return;
 	r->drained = true;
 	child_drained(&r->child);
@@ -125,6 +129,7 @@ forget_spool(struct relay *r)
 	relay_destinations_forget(r);
 	relay_connections_drop(r, true);
 	relay_file_all_gone(r);
+	relay_report_deserted(r);
 }
 
 static void
@@ -160,6 +165,8 @@ take_message(struct relay *r, const struct frame *f)
 		return f->fd == -1 && relay_attempt_begin(r, f->session, f->body);
 	case RELAY_RCPT:
 		return f->fd == -1 && relay_attempt_rcpt(r, f->session, f->body);
+	case RELAY_LETTER_TAKEN:
+		return f->fd == -1 && relay_report_taken(r, f->session, f->body);
 	default:
 		return false;
 	}
@@ -259,6 +266,7 @@ configure(struct relay *r)
 {
 	bool keep = r->resolver != NULL && r->child.conf.relay.kind != CONF_RELAY_MAILDIR && resolvers_replaced(&r->child.conf);
 
+	relay_reports_pause(r);
 	relay_sts_close(r->policies);
 	r->policies = NULL;
 	relay_trust_release(r->trust);
@@ -268,14 +276,17 @@ configure(struct relay *r)
 	else
 		resolver_close(r->resolver);
 	r->resolver = keep ? r->resolver : NULL;
-	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR)
+	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR) {
+		relay_reports_close(r);
 		return;
+	}
 	if (r->child.conf.relay.kind == CONF_RELAY_MX && r->child.conf.dns_trust_anchor.p[0] == 0)
 		log_say(LOG_NOTE, "dane-off", "without dns-trust-anchor no TLSA record can be validated, so none is asked for");
 	r->trust = trust_new(&r->child.conf);
 	if (!keep)
 		r->resolver = resolver_new(r);
 	r->policies = relay_sts_open(r);
+	relay_reports_configure(r);
 }
 
 static void
@@ -325,6 +336,7 @@ on_drain(void *arg)
 	r->drain_until = relay_now(r) + RELAY_DRAIN_MS;
 	relay_destinations_forget(r);
 	relay_connections_leave(r);
+	relay_reports_close(r);
 	relay_clock_start(r);
 	relay_work_over(r);
 }

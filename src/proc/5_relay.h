@@ -56,6 +56,7 @@ struct relay_hosts {
 	uint64_t no_tls;                /* bit for each address whose TLS handshake failed */
 	struct mx_list list;
 	struct mta_sts_policy *sts;     /* of the domain, when there is one in force; ours */
+	enum transport_result sts_result;       /* why there is none, or no newer one, although the domain has a record */
 };
 
 struct relay_trust {
@@ -157,6 +158,7 @@ struct relay {
 	struct resolver *resolver;
 	struct relay_trust *trust;
 	struct relay_policies *policies;        /* NULL: none are asked for */
+	struct relay_reports *reports;          /* NULL: no session is counted */
 	struct secret password;
 	uv_timer_t clock, soon, alone;
 	struct relay_converter converter;
@@ -198,26 +200,6 @@ void relay_destinations_renew(struct relay *);          /* what was learnt under
 void relay_connections_drop(struct relay *, bool busy_only);
 void relay_connections_leave(struct relay *);
 void relay_hosts_release(struct relay_hosts *);
-
-/* ---- 5_relay_sts.c: the MTA-STS policies of domains (RFC 8461) ---- */
-struct relay_policies *relay_sts_open(struct relay *);          /* NULL: the log says why; no policy is asked for then */
-void relay_sts_close(struct relay_policies *);
-/* Fill d->hosts->sts with what is in force. False: not known yet, d is pumped when it is. */
-bool relay_sts_ask(struct relay_destination *d);
-void relay_sts_forget(struct relay_destination *d);             /* d does not wait any longer */
-void relay_sts_doubt(struct relay_destination *d);              /* its policy stopped mail: look for a newer one (8461 5.1) */
-void relay_sts_sweep(struct relay *);                           /* every second */
-
-/* ---- 5_relay_sts_file.c: policies that outlive us, one file for each domain in STATE/relay/mta-sts ---- */
-struct relay_sts_kept {
-	char id[MTA_STS_ID_MAX + 1];
-	uint64_t fetched;                       /* ms since 1970 */
-	struct mta_sts_policy policy;
-};
-/* False: there is none, or none that is still in force at now. */
-bool relay_sts_read(const struct conf *, const char *domain, uint64_t now, struct relay_sts_kept *);
-/* text: the policy file as it came. */
-void relay_sts_write(const struct conf *, const char *domain, const char *id, uint64_t fetched, struct span text);
 
 /* ---- 5_relay_connection.c ---- */
 bool relay_connection_open(struct relay_destination *);         /* false: out of memory */

@@ -10,6 +10,7 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_report.h"
 
 static void on_event(uv_poll_t *, int status, int events);
 
@@ -203,6 +204,7 @@ allowed(struct relay_connection *k)
 	k->reason.stage = SMTP_STAGE_GREETING;
 	relay_connection_blame(k, v->act == TRANSPORT_REFUSE ? SMTP_CLASS_NEVER : SMTP_CLASS_LATER, 0, v->enhanced, text);
 	relay_connection_log(k, LOG_NOTE, "host-passed-over", text);
+	relay_report_failure(k, v->words);
 	return false;
 }
 
@@ -344,6 +346,8 @@ tls_refused(struct relay_connection *k, const char *why)
 
 	relay_policy_failed(k);
 	relay_connection_log(k, LOG_NOTE, "tls-failed", why);
+	if (k->tls != NULL)             /* else it is our own fault */
+		relay_report_failure(k, why);
 	if (k->policy.tls == SMTP_TLS_MAY) {
 		k->hosts->no_tls |= UINT64_C(1) << k->at;
 		k->step--;

@@ -3,6 +3,7 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_sts.h"
 
 /* ---- the table ---- */
 

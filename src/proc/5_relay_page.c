@@ -1,11 +1,13 @@
 /* What 5_relay has for next hops, who are strangers too, as rows of docs/limits.md and of `postern check --explain`. */
 #include "proc/4_spool_limits.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_report.h"
 #include "proc/ceilings.h"
 #include "tls/cost.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
 
+enum { REPORT_MAKING = 4 * 1024 * 1024 };       /* one TLS report as JSON, with all that it may name */
 enum { RELAY_PROGRAM = 24 * 1024 * 1024 };      /* resident before it has looked up anything: 14 MiB measured, libunbound among it */
 
 static const struct limit going[] = {
@@ -22,6 +24,14 @@ static const struct limit going[] = {
 	{ "header sections of a message that is converted", NULL, DOWNGRADE_PARTS_MAX, LIMIT_COUNT, "message", "bounced 5.6.3" },
 	{ "multiparts inside each other that are looked into", NULL, MIME_LEVELS, LIMIT_COUNT, "message", "bounced 5.6.3 if something there has to be" },
 	{ "octets of content looked at before others have their turn", NULL, RELAY_CONVERT_SLICE, LIMIT_OCTETS, "message", "it goes on when they had it" },
+	{ "domains of one day that TLS reports are made about", NULL, TLSRPT_DOMAINS_MAX, LIMIT_COUNT, "day", "counted as missed" },
+	{ "policies that a domain's TLS report tells apart", NULL, TLSRPT_OF_DOMAIN_MAX, LIMIT_COUNT, "report", "counted as missed" },
+	{ "failures that it tells apart of one policy", NULL, TLSRPT_OF_POLICY_MAX, LIMIT_COUNT, "policy", "counted as missed" },
+	{ "octets of a TLS report, gzipped", NULL, RELAY_REPORT_MAX, LIMIT_OCTETS, "report", "not sent" },
+	{ "addresses that it goes to", NULL, TLSRPT_URIS_MAX, LIMIT_COUNT, "report", "the rest is passed over" },
+	{ "TLS reports on their way", NULL, RELAY_REPORTS_AT_ONCE, LIMIT_COUNT, "server", "the others wait" },
+	{ "octets of a server's answer to one", NULL, RELAY_REPORT_ANSWER_MAX, LIMIT_OCTETS, "report", "tried again later" },
+	{ "how long a TLS report is tried", NULL, RELAY_REPORT_RETRY_MS, LIMIT_MS, "report", "dropped" },
 	{ "age of a connection that takes another message", NULL, RELAY_AGE_MS, LIMIT_MS, "connection", "QUIT" },
 };
 const struct limit_page relay_limits = { "Handing mail on", going, ROWS(going) };
@@ -36,6 +46,11 @@ relay_memory(const struct conf *c, struct memory *m)
 	memory_add(m, "messages", sizeof(struct relay_attempt), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, 2);
 	memory_add(m, "destinations with their addresses", sizeof(struct relay_destination) + sizeof(struct relay_hosts), KEEPER_TRIES);
+	if (c->tls_reports) {
+		memory_add(m, "days of TLS reports", sizeof(struct tlsrpt) + TLSRPT_DOMAINS_MAX * sizeof(struct report_state), RELAY_REPORT_DAYS);
+		memory_add(m, "one of them to be written, one report being made", RELAY_REPORT_FILE_MAX + REPORT_MAKING, 1);
+		memory_add(m, "TLS reports on their way", RELAY_REPORT_MAX + sizeof(struct report_run), RELAY_REPORTS_AT_ONCE);
+	}
 	memory_add(m, "what 4_spool has not read yet", CHANNEL_BACKLOG_MAX, 1);
 	memory_add(m, "what it says", CHANNEL_BODY_MAX, 1);
 }

@@ -4,6 +4,7 @@
 #include "dns/tlsa.h"
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_report.h"
 
 /* ---- what is asked for ---- */
 
@@ -187,6 +188,7 @@ relay_policy_ready(struct relay_connection *k)
 {
 	if (k->policy.verdict.policy == TRANSPORT_STS_TESTING)
 		test_policy(k);
+	relay_report_session(k);
 	if (!k->policy.verdict.requiretls || k->smtp.caps.requiretls)
 		return true;
 	k->reason.stage = SMTP_STAGE_EHLO;

@@ -15,6 +15,7 @@
 #include "dns/text.h"
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_sts.h"
 #include "tls/fetch.h"
 
 enum sts_state {
@@ -37,6 +38,7 @@ struct relay_sts {
 	uint64_t checked;               /* uv_now() of the last TXT answer; 0: never, or in doubt */
 	uint64_t failed;                /* uv_now() of the last fetch that failed */
 	char failed_id[MTA_STS_ID_MAX + 1];     /* the id it was for */
+	enum transport_result failed_result;    /* how */
 	char wanted[MTA_STS_ID_MAX + 1];        /* the id that the TXT record has */
 	struct relay_sts_kept *kept;    /* NULL: nothing */
 	char domain[MX_NAME_MAX];
@@ -133,6 +135,9 @@ in_force(const struct relay_sts *s)
 static bool
 fill(struct relay_destination *d, const struct relay_sts *s)
 {
+	bool failed = s->failed != 0 && s->wanted[0] != 0 && strcmp(s->failed_id, s->wanted) == 0;
+
+	d->hosts->sts_result = failed ? s->failed_result : TRANSPORT_OK;
 	if (!in_force(s) || d->hosts->sts != NULL)
 		return true;
 	d->hosts->sts = malloc(sizeof *d->hosts->sts);
@@ -191,6 +196,7 @@ static void
 fetch_failed(struct relay_sts *s, enum transport_result result, const char *why)
 {
 	s->failed = relay_now(s->policies->relay);
+	s->failed_result = result;
 	memcpy(s->failed_id, s->wanted, sizeof s->failed_id);
 	log_sts(s, LOG_WARN, "sts-fetch-failed", result, why);
 	settle(s);
@@ -214,6 +220,7 @@ take_policy(struct relay_sts *s, struct span text)
 	kept->fetched = relay_wall_clock();
 	free(s->kept);
 	s->kept = kept;
+	s->failed = 0;
 	relay_sts_write(&s->policies->relay->child.conf, s->domain, kept->id, kept->fetched, text);
 	log_sts(s, LOG_NOTE, "sts-policy", TRANSPORT_OK, mta_sts_mode_name(kept->policy.mode));
 	settle(s);

@@ -11,6 +11,7 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_sts.h"
 
 #define MAGIC "postern-mta-sts 1 "
 

@@ -6,6 +6,7 @@
 
 #include "os/log.h"
 #include "proc/5_relay.h"
+#include "proc/5_relay_report.h"
 
 static void talk(struct relay_connection *, enum smtp_client_want);
 
@@ -399,6 +400,7 @@ outcome_of_session(struct relay_connection *k)
 	if (o->stage == SMTP_STAGE_STARTTLS) {
 		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
 		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
+		relay_report_failure(k, text);
 	}
 	if (o->stage == SMTP_STAGE_STARTTLS && o->code == 0 && k->policy.verdict.policy == TRANSPORT_REQUIRETLS)
 		relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.10", text);         /* 8689-3 */

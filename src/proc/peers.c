@@ -184,6 +184,22 @@ static const struct field relay_result_fields[] = {
 };
 const struct layout relay_result_layout = LAYOUT(relay_result_fields);
 
+static const struct field relay_letter_fields[] = {
+	FIELD_OF_SPAN(struct relay_letter, to, 320),
+	FIELD_OF_SPAN(struct relay_letter, domain, 255),
+	FIELD_OF_U32(struct relay_letter, day),
+	FIELD_OF_U64(struct relay_letter, successful),
+	FIELD_OF_U64(struct relay_letter, failed),
+	FIELD_OF_U64(struct relay_letter, missed),
+	FIELD_OF_SPAN(struct relay_letter, report, RELAY_REPORT_MAX),
+};
+const struct layout relay_letter_layout = LAYOUT(relay_letter_fields);
+
+static const struct field relay_letter_taken_fields[] = {
+	FIELD_OF_U32(struct relay_letter_taken, fail),
+};
+const struct layout relay_letter_taken_layout = LAYOUT(relay_letter_taken_fields);
+
 static const struct field queue_list_fields[] = {
 	FIELD_OF_U64(struct queue_list, after),
 	FIELD_OF_U32(struct queue_list, most),

@@ -81,10 +81,12 @@ enum message {
 	RELAY_SEGMENT_GONE,     /* struct relay_segment */
 	RELAY_TRY,              /* struct relay_try, then one RELAY_RCPT for each recipient */
 	RELAY_RCPT,             /* struct spool_rcpt */
+	RELAY_LETTER_TAKEN = 85, /* struct relay_letter_taken, to LETTER: it is durable, or why it is not ours */
 	/* 5_relay to 4_spool. */
 	RELAY_RESULT = 90,      /* struct relay_result, one for each recipient of the try */
 	RELAY_DONE,             /* empty: the try is over; recipients without a result count as "later", a try without any
 	                         * result as not made */
+	RELAY_LETTER,           /* struct relay_letter: a mail of ours */
 
 	/* 4_spool to 3_auth; no answer. */
 	GUARD_OUTCOME = 95,     /* struct guard_outcome: recipients of a principal's message that are final */

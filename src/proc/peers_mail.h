@@ -83,6 +83,18 @@ struct relay_result {
 	uint32_t by;                    /* next hop took over the deadline (RFC 2852 4.1.4) */
 };
 
+/* A TLS report by mail (RFC 8460 5.3). What else stands in it 4_spool knows itself; session is 5_relay's number for it. */
+enum { RELAY_REPORT_MAX = 256 * 1024 };
+struct relay_letter {
+	struct span to;                 /* mailbox, ASCII */
+	struct span domain;             /* whom it is about, A-labels */
+	uint32_t day;                   /* since 1970, UTC */
+	uint64_t successful, failed, missed;
+	struct span report;             /* gzip */
+};
+struct relay_letter_taken { uint32_t fail; };
+
+extern const struct layout relay_letter_layout, relay_letter_taken_layout;
 extern const struct layout spool_mail_layout, spool_rcpt_layout, spool_commit_layout, spool_committed_layout, spool_admitted_layout;
 extern const struct layout spool_state_layout, relay_segment_layout, relay_try_layout, relay_result_layout;
 

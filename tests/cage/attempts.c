@@ -80,7 +80,7 @@ keep_policy(void)
 	char made[256];
 	int fd;
 
-	if (mkdir(below("relay/mta-sts"), 0700) != 0)
+	if (mkdir(below("relay/mta-sts"), 0700) != 0 && errno != EEXIST)
 		return errno;
 	(void)snprintf(made, sizeof made, "%s", below("relay/mta-sts/.new"));
 	fd = open(made, O_WRONLY | O_CREAT | O_EXCL, 0600);

@@ -65,7 +65,7 @@ sweep(void)
 {
 	static const char *const files[] = { "auth/users", "auth/last-used.new", "spool/segment", "spool/next", "tls/key.pem",
 		"Maildir/new/old", "Maildir/new/mail", "Maildir/tmp/draft", "planted", "relay/mta-sts/.new",
-		"relay/mta-sts/example.net", "relay/mta-sts", "relay", "auth", "spool", "tls", "Maildir/tmp", "Maildir/new",
+		"relay/mta-sts/example.net", "relay/mta-sts", "relay/tls-reports", "relay", "auth", "spool", "tls", "Maildir/tmp", "Maildir/new",
 		"Maildir/cur", "Maildir", "" };
 	char path[256];
 

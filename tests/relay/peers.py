@@ -15,7 +15,7 @@ import threading
 import time
 
 CONF, PEER, SECRET, GO, RELOAD, DRAIN, READY, DRAINED = 1, 5, 6, 7, 8, 9, 20, 21
-SEGMENT, SEGMENT_GONE, TRY, RCPT, RESULT, DONE = 80, 81, 82, 83, 90, 91
+SEGMENT, SEGMENT_GONE, TRY, RCPT, LETTER_TAKEN, RESULT, DONE, LETTER = 80, 81, 82, 83, 85, 90, 91, 92
 ROLE_SPOOL = 4
 DELIVERED, LATER, NEVER = 0, 1, 2
 GREETING, EHLO, STARTTLS, AUTH, MAIL, RCPT_STAGE, DATA, CONTENT = range(8)
@@ -83,6 +83,25 @@ class Result:
         return "%s %s %s %s stage=%s host=%r tls=%r %r" % (
             self.number, ["delivered", "later", "never"][self.cls], self.code, self.enhanced, self.stage, self.host,
             self.tls, self.text)
+
+
+class Letter:
+    """A TLS report that 5_relay wants mailed."""
+
+    def __init__(self, session, body):
+        self.session, at, out = session, 0, []
+        for kind in "ttIQQQt":
+            if kind == "t":
+                n, = struct.unpack("<I", body[at:at + 4])
+                out.append(body[at + 4:at + 4 + n])
+                at += 4 + n
+            else:
+                n = 4 if kind == "I" else 8
+                out.append(int.from_bytes(body[at:at + n], "little"))
+                at += n
+        assert at == len(body)
+        self.to, self.domain = out[0].decode(), out[1].decode()
+        self.day, self.successful, self.failed, self.missed, self.report = out[2:]
 
 
 class Relay:
@@ -162,6 +181,14 @@ class Relay:
                 assert kind == DONE, kind
                 self.pending[s].append(DONE)
         return sorted(self.pending.pop(session)[:-1], key=lambda r: r.number)
+
+    def letter(self, patience=PATIENCE, fail=0):
+        """The next TLS report, which is answered so; None: the spool says nothing."""
+        kind, session, body = self.spool.receive(patience)
+        assert kind == LETTER, kind
+        if fail is not None:
+            self.spool.send(LETTER_TAKEN, session, u32(fail))
+        return Letter(session, body)
 
     def deliver(self, rcpts, **what):
         return self.wait(self.attempt(rcpts, **what))

@@ -1,0 +1,42 @@
+/*
+ * proc/4_spool_letter.h - mails that 5_relay wants written: TLS reports (RFC 8460 5.3). Private to 4_spool*.c.
+ *
+ * 5_relay talks to strangers, so it says only to whom, about whom and what; form, sender and number of such mails are decided here.
+ *
+ * Owner     the keeper.
+ * Blocks    never.
+ */
+#ifndef POSTERN_PROC_4_SPOOL_LETTER_H
+#define POSTERN_PROC_4_SPOOL_LETTER_H
+
+#include "base/fail.h"
+#include "proc/peers.h"
+
+struct keeper;
+
+enum {
+	KEEPER_LETTERS = 16,            /* under way at once */
+	KEEPER_LETTERS_HOUR = 5000,
+};
+
+/* One that is being made durable. */
+struct letter_wait {
+	bool used;
+	bool deserted;                  /* who asked for it is gone */
+	uint32_t session;
+};
+
+struct letters {
+	struct letter_wait wait[KEEPER_LETTERS];
+	uint32_t hour;                  /* written since */
+	uint64_t since;
+};
+
+/* RELAY_LETTER; the answer goes to 5_relay, now or when the mail is durable. False: no sane one says that. */
+bool letter_take(struct keeper *, const struct frame *);
+/* Was who (of draft_commit()) one of ours? Then 5_relay hears of it. */
+bool letter_committed(struct keeper *, const void *who, enum fail);
+/* 5_relay is gone: its successor's letters are others. */
+void letters_desert(struct keeper *);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * proc/5_relay_sts.h - private to 5_relay*.c: the MTA-STS policies of receiving domains (RFC 8461), asked for, kept, filled in.
+ *
+ * Owner     struct relay_policies belongs to the relay; what is filled into hosts belongs to them.
+ * Blocks    on the disk, for one small file.
+ */
+#ifndef POSTERN_PROC_5_RELAY_STS_H
+#define POSTERN_PROC_5_RELAY_STS_H
+
+#include "proc/5_relay.h"
+
+/* ---- 5_relay_sts.c: the MTA-STS policies of domains (RFC 8461) ---- */
+struct relay_policies *relay_sts_open(struct relay *);          /* NULL: the log says why; no policy is asked for then */
+void relay_sts_close(struct relay_policies *);
+/* Fill d->hosts->sts with what is in force. False: not known yet, d is pumped when it is. */
+bool relay_sts_ask(struct relay_destination *d);
+void relay_sts_forget(struct relay_destination *d);             /* d does not wait any longer */
+void relay_sts_doubt(struct relay_destination *d);              /* its policy stopped mail: look for a newer one (8461 5.1) */
+void relay_sts_sweep(struct relay *);                           /* every second */
+
+/* ---- 5_relay_sts_file.c: policies that outlive us, one file for each domain in STATE/relay/mta-sts ---- */
+struct relay_sts_kept {
+	char id[MTA_STS_ID_MAX + 1];
+	uint64_t fetched;                       /* ms since 1970 */
+	struct mta_sts_policy policy;
+};
+/* False: there is none, or none that is still in force at now. */
+bool relay_sts_read(const struct conf *, const char *domain, uint64_t now, struct relay_sts_kept *);
+/* text: the policy file as it came. */
+void relay_sts_write(const struct conf *, const char *domain, const char *id, uint64_t fetched, struct span text);
+
+#endif
