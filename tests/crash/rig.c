@@ -123,10 +123,19 @@ rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
 	struct message_record mail = { .id = id, .arrival = id, .reverse_path = SPAN_INIT("alice@example.org"),
 		.login = SPAN_INIT("alice"), .peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
 	struct draft *d;
-	enum fail f = draft_begin(&r->spool, &mail, false, &d);
+	enum fail f;
 
+	if (id % 5 == 3) {
+		mail.release = RIG_RELEASE + id;
+		mail.hold = SPAN("until;then");
+		mail.deadline = 2 * RIG_RELEASE;
+		mail.by = RECORD_BY_TRACE;
+		mail.priority = (uint32_t)-(int32_t)(id % 9);
+	}
+	f = draft_begin(&r->spool, &mail, false, &d);
 	assert_int_equal(f, OK);
-	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size, .held = r->hold_next };
+	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size, .held = r->hold_next,
+		.release = mail.release, .before = mail.release };
 	for (uint32_t i = 0; i < rcpts; i++) {
 		char path[64];
 		int n = snprintf(path, sizeof path, "r%u@d%u.example", i, i % 7);
@@ -210,6 +219,38 @@ rig_release(struct rig *r, uint32_t id)
 	r->message[id - 1].said = r->spool.journal.sequence - 1;
 }
 
+void
+rig_reschedule(struct rig *r, uint32_t id, uint64_t release)
+{
+	uint32_t slot = index_find(&r->spool.index, id);
+	struct rig_message *m = &r->message[id - 1];
+
+	assert_int_not_equal(slot, INDEX_NONE);
+	assert_true(spool_reschedule(&r->spool, slot, release));
+	m->before = m->release;
+	m->release = release;
+	m->moved = r->spool.journal.sequence - 1;
+}
+
+/* Its terms are those that it came with, and its release the last one that was synced; one that was not may be either. */
+static void
+verify_terms(struct rig *r, uint32_t id)
+{
+	struct rig_message *known = &r->message[id - 1];
+	uint32_t slot = index_find(&r->spool.index, id);
+	const struct entry *e = &r->spool.index.entry[slot];
+
+	if (e->release != known->release && (known->moved <= r->durable || e->release != known->before))
+		fail_msg("message %u has another release than was synced", id);
+	known->release = known->before = e->release;
+	known->moved = 0;
+	assert_int_equal(e->deadline, id % 5 == 3 ? 2 * RIG_RELEASE : 0);
+	assert_int_equal(e->priority, id % 5 == 3 ? -(int)(id % 9) : 0);
+	assert_int_equal(e->by, id % 5 == 3 ? RECORD_BY_TRACE : 0);
+	for (uint32_t j = e->job; j != SCHEDULE_NONE; j = r->spool.schedule.job[j].sibling)
+		assert_true(r->spool.schedule.job[j].due >= e->release);
+}
+
 /* As it was said, if it was synced; what was not may be either way, and is from now on as it is. */
 static void
 verify_held(struct rig *r, uint32_t id)
@@ -273,8 +314,10 @@ rig_verify(struct rig *r)
 		bool has = rig_has(r, id);
 
 		there += has;
-		if (has)
+		if (has) {
 			verify_held(r, id);
+			verify_terms(r, id);
+		}
 		if (m->answered && m->answer == OK && !m->done && !has)
 			fail_msg("message %u was acknowledged and is missing", id);
 	}
