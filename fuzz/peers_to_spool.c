@@ -18,7 +18,7 @@
 /* The first SPOOL_TYPES go to the front's channel, the next to the relay's, the rest to the control socket. */
 enum { FRONT_TYPES = 5, RELAY_TYPES = 3 };
 static const uint16_t types[] = { SPOOL_MAIL, SPOOL_RCPT, SPOOL_BODY, SPOOL_COMMIT, SPOOL_ABORT, RELAY_RESULT, RELAY_DONE, RELAY_LETTER,
-	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE };
+	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE, QUEUE_RESCHEDULE };
 enum { TYPES = sizeof types / sizeof types[0], INPUTS_MAX = 300 };
 
 static struct keeper k;
@@ -94,10 +94,15 @@ static void
 heard_by_front(const struct frames_one *f)
 {
 	struct spool_committed m;
+	struct spool_admitted admitted;
 	struct spool_state state;
 
 	if (f->type == SPOOL_STATE) {
 		frames_insist(fields_parse(spool_state_layout, f->body, &state));
+		return;
+	}
+	if (f->type == SPOOL_ADMITTED) {
+		frames_insist(fields_parse(spool_admitted_layout, f->body, &admitted) && admitted.fail < FAIL_MAX);
 		return;
 	}
 	frames_insist(f->type == SPOOL_COMMITTED && commits > 0 && f->session >= 1 && f->session <= 4);

@@ -55,7 +55,7 @@ send_entry(struct keeper *k, struct channel *c, uint32_t session, uint32_t slot,
 	uint8_t text[OUTCOME_TEXT];
 	struct queue_entry out = { .id = m->id, .arrival = m->arrival, .size = m->size, .next_try = next_try(&k->spool, e),
 		.rcpts = e->rcpts, .waiting = e->waiting, .attempts = e->attempts, .reverse_path = m->reverse_path,
-		.login = m->login, .peer = m->peer, .tls = m->tls, .deadline = m->deadline, .by = m->by, .priority = m->priority };
+		.login = m->login, .peer = m->peer, .tls = m->tls, .deadline = e->deadline, .by = m->by, .priority = m->priority };
 	struct held_record held;
 	uint8_t why[HELD_TEXT];
 

@@ -42,7 +42,7 @@ destination_before(const struct schedule *s, uint32_t a, uint32_t b)
 }
 
 /* Jobs that become ripe for one that is taken: a million that are due at once must not stop the loop. */
-enum { RIPEN_MOST = 256 };
+enum { RIPEN_MOST = 64 };
 
 static const struct heap jobs_heap = { job_at, job_before };
 static const struct heap ripe_heap = { job_at, job_before_ripe };

@@ -104,9 +104,11 @@ terms_note(struct entry *e, const struct message_record *m)
 	e->deadline = m->deadline;
 	e->priority = (int8_t)(int32_t)m->priority;
 	e->by = (uint8_t)m->by;
+	/* Intervals, of a clock that was ahead: BY is always one. */
+	if (m->arrival > e->arrival && e->deadline > m->arrival - e->arrival)
+		e->deadline -= m->arrival - e->arrival;
 	if (!span_take(&hold, SPAN("for;")))
 		return;
-	/* An interval, of a clock that was ahead. */
 	e->flags |= ENTRY_HOLD_FOR;
 	if (m->arrival > e->arrival && e->release > m->arrival - e->arrival)
 		e->release -= m->arrival - e->arrival;
@@ -150,18 +152,31 @@ spool_reschedule(struct spool *s, uint32_t slot, uint64_t release)
 	return true;
 }
 
+/* Never 0: that is none. */
+static uint64_t
+shifted(uint64_t when, int64_t ms)
+{
+	uint64_t back = ms < 0 ? (uint64_t)-ms : 0;
+
+	return ms >= 0 ? when + (uint64_t)ms : when > back ? when - back : 1;
+}
+
 void
 release_clock(struct spool *s, int64_t ms)
 {
 	for (uint32_t i = 0; i < s->index.used; i++) {
 		struct entry *e = &s->index.entry[i];
 
-		if (!e->used || !(e->flags & ENTRY_COUNTED))
+		if (!e->used)
+			continue;
+		if (e->deadline != 0)
+			e->deadline = shifted(e->deadline, ms);
+		if (!(e->flags & ENTRY_COUNTED))
 			continue;
 		/* Its jobs have moved with the clock already: right for an interval, wrong for a point in time. */
 		if (!(e->flags & ENTRY_HOLD_FOR))
 			move_jobs(s, e);
-		else if (ms >= 0 || e->release > (uint64_t)-ms)
-			e->release = ms >= 0 ? e->release + (uint64_t)ms : e->release - (uint64_t)-ms;
+		else
+			e->release = shifted(e->release, ms);
 	}
 }

@@ -115,14 +115,31 @@ fill(uint8_t *p, uint32_t id, size_t from, size_t n)
 	}
 }
 
+static uint64_t
+release_of(uint32_t id)
+{
+	return id % 5 == 3 ? RIG_RELEASE + id : 0;
+}
+
 static struct draft *
 envelope(struct rig *r, uint32_t id, uint32_t rcpts)
 {
 	struct message_record mail = { .id = id, .arrival = id, .reverse_path = SPAN_INIT("alice@example.org"),
 		.login = SPAN_INIT("alice"), .peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
 	struct draft *d;
+	enum fail f;
 
-	assert_int_equal(draft_begin(&r->spool, &mail, false, &d), OK);
+	if (release_of(id) != 0) {
+		/* Not from the future, or its deadline would move with the clock. */
+		mail.arrival = 1;
+		mail.release = release_of(id);
+		mail.hold = SPAN("until;then");
+		mail.deadline = 2 * RIG_RELEASE;
+		mail.by = RECORD_BY_TRACE;
+		mail.priority = (uint32_t)-(int32_t)(id % 9);
+	}
+	f = draft_begin(&r->spool, &mail, false, &d);
+	assert_int_equal(f, OK);
 	for (uint32_t i = 0; i < rcpts; i++) {
 		char path[64];
 		int n = snprintf(path, sizeof path, "r%u@d%u.example", i, i % 7);
@@ -151,7 +168,8 @@ rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
 	uint64_t first;
 	enum fail f;
 
-	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size, .held = r->hold_next };
+	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size, .held = r->hold_next,
+		.release = release_of(id), .before = release_of(id) };
 	for (size_t at = 0; at < size; at += sizeof piece) {
 		size_t n = size - at < sizeof piece ? size - at : sizeof piece;
 
@@ -228,6 +246,38 @@ rig_release(struct rig *r, uint32_t id)
 	assert_false(spool_is_held(&r->spool, slot));
 	r->message[id - 1].held = r->message[id - 1].worded = false;
 	r->message[id - 1].said = r->spool.journal.sequence - 1;
+}
+
+void
+rig_reschedule(struct rig *r, uint32_t id, uint64_t release)
+{
+	uint32_t slot = index_find(&r->spool.index, id);
+	struct rig_message *m = &r->message[id - 1];
+
+	assert_int_not_equal(slot, INDEX_NONE);
+	assert_true(spool_reschedule(&r->spool, slot, release));
+	m->before = m->release;
+	m->release = release;
+	m->moved = r->spool.journal.sequence - 1;
+}
+
+/* Its terms are those that it came with, and its release the last one that was synced; one that was not may be either. */
+static void
+verify_terms(struct rig *r, uint32_t id)
+{
+	struct rig_message *known = &r->message[id - 1];
+	uint32_t slot = index_find(&r->spool.index, id);
+	const struct entry *e = &r->spool.index.entry[slot];
+
+	if (e->release != known->release && (known->moved <= r->durable || e->release != known->before))
+		fail_msg("message %u has another release than was synced", id);
+	known->release = known->before = e->release;
+	known->moved = 0;
+	assert_int_equal(e->deadline, id % 5 == 3 ? 2 * RIG_RELEASE : 0);
+	assert_int_equal(e->priority, id % 5 == 3 ? -(int)(id % 9) : 0);
+	assert_int_equal(e->by, id % 5 == 3 ? RECORD_BY_TRACE : 0);
+	for (uint32_t j = e->job; j != SCHEDULE_NONE; j = r->spool.schedule.job[j].sibling)
+		assert_true(r->spool.schedule.job[j].due >= e->release);
 }
 
 /* As it was said, if it was synced; what was not may be either way, and is from now on as it is. */
@@ -309,8 +359,10 @@ rig_verify(struct rig *r)
 		bool has = rig_has(r, id);
 
 		there += has;
-		if (has)
+		if (has) {
 			verify_held(r, id);
+			verify_terms(r, id);
+		}
 		if (m->sent && r->window > 0)
 			verify_repeat(r, id, has);
 		if (m->answered && m->answer == OK && !m->done && !has)

@@ -8,12 +8,15 @@
 #include "spool/draft.h"
 
 enum { RIG_MESSAGES = 4096 };
+#define RIG_RELEASE UINT64_C(4000000000000)      /* in the year 2096 */
 
 /* What the client of each message knows. The id is the index + 1. */
 struct rig_message {
 	bool sent, answered, done;
 	bool held, worded;      /* what was last asked for; with words of its own */
 	uint64_t said;          /* sequence of that record; 0: it was so from the beginning, or a start has shown it so */
+	uint64_t release, before;       /* what was last asked for, and what was in force before that */
+	uint64_t moved;                 /* as said is, of the release */
 	enum fail answer;
 	uint32_t rcpts;
 	size_t size;
@@ -48,10 +51,13 @@ void rig_done(struct rig *, uint32_t id);
 /* Hold it, with words that tell which one it is, or let it go. */
 void rig_withhold(struct rig *, uint32_t id);
 void rig_release(struct rig *, uint32_t id);
+/* Another time for a message that waits for one: every fifth does, from the third on. */
+void rig_reschedule(struct rig *, uint32_t id, uint64_t release);
 /* Is the message there, whole? Fails the test when it is there and not whole. */
 bool rig_has(struct rig *, uint32_t id);
-/* Nothing is there that was never sent; what was answered with OK and not done is there, and held or not as was last said, if
- * that was synced. What was answered with OK, done or not, is known when it comes again; what is known so was not lost. */
+/* Nothing is there that was never sent; what was answered with OK and not done is there, and held or not, and to be released
+ * when, as was last said, if that was synced. What was answered with OK, done or not, is known when it comes again; what is known so was
+ * not lost. */
 void rig_verify(struct rig *);
 /* Size of a segment's file, -1 when there is none. */
 long rig_segment(const struct rig *, uint64_t number);

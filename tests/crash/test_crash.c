@@ -29,6 +29,22 @@ hold(struct rig *r, unsigned round)
 	}
 }
 
+/* What waits for its release gets another one: twice, while it is held, before and after its copy. */
+static void
+move(struct rig *r, unsigned round)
+{
+	static const struct { unsigned round; uint32_t id; } plan[] = {
+		{ 0, 3 }, { 1, 8 }, { 1, 3 }, { 3, 13 }, { 4, 3 }, { 5, 18 }, { 6, 8 }, { 6, 8 }, { 7, 33 }, { 7, 38 },
+	};
+
+	for (size_t i = 0; i < sizeof plan / sizeof plan[0] && !disk_fault.stopped; i++)
+		if (plan[i].round == round && index_find(&r->spool.index, plan[i].id) != INDEX_NONE) {
+			rig_reschedule(r, plan[i].id, RIG_RELEASE + 1000 * (i + 1));
+			if (i % 3 == 0)
+				rig_sync(r);
+		}
+}
+
 /* A life: small messages, a big one in chunks, results, completions, several segments, removal of the first. */
 static void
 live(struct rig *r)
@@ -44,6 +60,7 @@ live(struct rig *r)
 		if (!disk_fault.stopped)
 			rig_submit(r, id++, 150000, 2);
 		hold(r, round);
+		move(r, round);
 		rig_sync(r);
 		for (uint32_t done = 1; done < id && !disk_fault.stopped; done++)
 			if (done % 5 != 3 && r->message[done - 1].answered && r->message[done - 1].answer == OK

@@ -182,6 +182,52 @@ full_disk_and_killed(void **state)
 	}
 }
 
+/* 4865-4: an interval and a deadline move with the clock, a point in time does not; a clock that was ahead makes nobody wait. */
+static void
+the_clock_is_set(void **state)
+{
+	static struct rig r;
+	struct message_record m = { .id = 5000, .arrival = 1, .release = 7201000, .hold = SPAN_INIT("for;7200"), .deadline = 9000000 };
+	struct entry e = { .arrival = 1 };
+	const struct entry *point;
+	uint32_t slot;
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	rig_submit(&r, 3, 1000, 1);
+	rig_sync(&r);
+	slot = index_find(&r.spool.index, 3);
+	for (unsigned i = 0; i < 2; i++) {
+		int64_t ms = i == 0 ? 3600000 : -3600000;
+
+		schedule_shift(&r.spool.schedule, ms);
+		release_clock(&r.spool, ms);
+		point = &r.spool.index.entry[slot];
+		assert_int_equal(point->release, RIG_RELEASE + 3);
+		assert_int_equal(r.spool.schedule.job[point->job].due, RIG_RELEASE + 3);
+		assert_int_equal(point->deadline, 2 * RIG_RELEASE + (i == 0 ? 3600000 : 0));
+	}
+	r.spool.index.entry[slot].flags |= ENTRY_HOLD_FOR;
+	schedule_shift(&r.spool.schedule, -3600000);
+	release_clock(&r.spool, -3600000);
+	assert_int_equal(point->release, RIG_RELEASE + 3 - 3600000);
+	assert_int_equal(r.spool.schedule.job[point->job].due, point->release);
+	/* A start with a clock that has been put right: an hour's wait is an hour's. */
+	m.arrival = 3600001;
+	m.release += 3600000;
+	terms_note(&e, &m);
+	assert_int_equal(e.release, 7201000);
+	assert_int_equal(e.deadline, 9000000 - 3600000);
+	assert_int_equal(release_of_record(&e, &m), m.release);
+	m.hold = SPAN("until;then");
+	e.flags = 0;
+	terms_note(&e, &m);
+	assert_int_equal(e.release, m.release);
+	rig_crash(&r);
+	rig_end(&r);
+}
+
 /* What is held or let go while the disk is full is so at once, and on the disk as soon as there is room. */
 static void
 held_on_a_full_disk(void **state)
@@ -321,7 +367,7 @@ main(void)
 		cmocka_unit_test(full_disk),
 		cmocka_unit_test(full_disk_under_a_draft),
 		cmocka_unit_test(full_disk_and_killed),
-		cmocka_unit_test(held_on_a_full_disk),
+		cmocka_unit_test(the_clock_is_set), cmocka_unit_test(held_on_a_full_disk),
 		cmocka_unit_test(low_disk_is_seen_before),
 		cmocka_unit_test(full_at_every_write),
 		cmocka_unit_test(full_between_two_segments),
