@@ -216,6 +216,7 @@ rig_withhold(struct rig *r, uint32_t id)
 	assert_true(spool_is_held(&r->spool, slot));
 	r->message[id - 1].held = r->message[id - 1].worded = true;
 	r->message[id - 1].said = r->spool.journal.sequence - 1;
+	journal_want_sync(&r->spool.journal);
 }
 
 void
@@ -228,6 +229,7 @@ rig_release(struct rig *r, uint32_t id)
 	assert_false(spool_is_held(&r->spool, slot));
 	r->message[id - 1].held = r->message[id - 1].worded = false;
 	r->message[id - 1].said = r->spool.journal.sequence - 1;
+	journal_want_sync(&r->spool.journal);
 }
 
 /* As it was said, if it was synced; what was not may be either way, and is from now on as it is. */
