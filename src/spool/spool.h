@@ -116,8 +116,10 @@ void spool_outcome(struct spool *, uint32_t slot, uint32_t number, const struct 
 bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span path);
 /* Record what happened to a recipient. */
 void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
-/* A recipient will never have it, and the sender hears of that: when he submits the same again he means it. */
-void spool_failed(struct spool *, uint32_t slot);
+/* A recipient has it, whether that is recorded or not. */
+void spool_served(struct spool *, uint32_t slot);
+/* It has failed for the last of them: if nobody has it, the sender means it when he submits the same again. */
+void spool_fruitless(struct spool *, uint32_t slot);
 /* Nothing is left to do: record it, forget the message and its jobs. */
 void spool_finish(struct spool *, uint32_t slot);
 /* The slot is a message that may be tried, shown and dropped. */
