@@ -189,6 +189,43 @@ a_void_try_does_not_count(void **state)
 	schedule_check(&s);
 }
 
+/* Everything at once: what waits, held off or not, in the order of arrival; what runs goes on. */
+static void
+all_are_hurried(void **state)
+{
+	struct schedule s;
+	uint32_t dead, running, jobs_of[30];
+
+	(void)state;
+	fresh(&s, &usual);
+	dead = schedule_add(&s, named(&s, 2), 0, 1, 0);
+	assert_int_equal(schedule_next(&s, 1), dead);
+	schedule_again(&s, dead, 100, TRY_FAILED, 1);
+	running = schedule_add(&s, named(&s, 3), 1, 1, 0);
+	assert_int_equal(schedule_next(&s, 1), running);
+	for (uint32_t i = 0; i < 30; i++)
+		jobs_of[i] = schedule_add(&s, named(&s, 0), 2 + i, 100000 - i, 0);
+	assert_int_equal(schedule_next(&s, 50), SCHEDULE_NONE);
+	schedule_hurry_all(&s, 50);
+	schedule_check(&s);
+	for (uint32_t i = 0, seen = 0; i < 31; i++) {
+		uint32_t job = schedule_next(&s, 50);
+
+		assert_int_not_equal(job, SCHEDULE_NONE);
+		if (job == dead) {
+			seen++;
+			dead = SCHEDULE_NONE;
+		} else
+			assert_int_equal(job, jobs_of[i - seen]);
+		schedule_finish(&s, job, TRY_ANSWERED, 50);
+		schedule_check(&s);
+	}
+	assert_int_equal(schedule_next(&s, 50), SCHEDULE_NONE);
+	assert_int_equal(s.running, 1);
+	schedule_finish(&s, running, TRY_ANSWERED, 50);
+	schedule_check(&s);
+}
+
 /* tests/regress/0023: a clock set back by an hour makes nobody wait an hour, one set forward hurries nobody. */
 static void
 the_clock_is_set(void **state)
@@ -304,6 +341,8 @@ any_order(void **state)
 		default:
 			if (count > 0)
 				schedule_hurry(&s, job, now);
+			if (step % 97 == 0)
+				schedule_hurry_all(&s, now);
 		}
 		if (step % 1000 == 0)
 			schedule_check(&s);
@@ -322,6 +361,7 @@ main(void)
 		cmocka_unit_test(limits_in_all),
 		cmocka_unit_test(back_off),
 		cmocka_unit_test(a_void_try_does_not_count),
+		cmocka_unit_test(all_are_hurried),
 		cmocka_unit_test(the_clock_is_set),
 		cmocka_unit_test(held_ones_are_taken),
 		cmocka_unit_test(destinations_retire),
