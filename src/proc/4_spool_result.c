@@ -298,7 +298,7 @@ left_after(const struct ending *e)
 	return left;
 }
 
-/* 3_auth wants to know which share of a principal's mail comes back; what comes back may be sent again. */
+/* 3_auth wants to know which share of a principal's mail comes back. */
 static void
 count_outcomes(const struct ending *e)
 {
@@ -311,8 +311,8 @@ count_outcomes(const struct ending *e)
 		result_or_later(t, &t->rcpt[i], &m);
 		if (m.class != SMTP_CLASS_LATER || e->expired)
 			guard_outcome(e->keeper, login_of(t), m.class == SMTP_CLASS_DELIVERED);
-		if (m.class == SMTP_CLASS_NEVER || (m.class == SMTP_CLASS_LATER && e->expired))
-			spool_failed(&e->keeper->spool, t->slot);
+		if (m.class == SMTP_CLASS_DELIVERED)
+			spool_served(&e->keeper->spool, t->slot);
 	}
 }
 
@@ -372,6 +372,7 @@ settle(struct ending *e)
 	/* When it is all over DONE says everything that a restart must know. */
 	if (left_after(e) == 0) {
 		spool_job_done(s, t->job, end, e->now);
+		spool_fruitless(s, t->slot);
 		spool_finish(s, t->slot);
 		return;
 	}

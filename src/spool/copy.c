@@ -17,13 +17,22 @@ copy_stop(struct spool *s)
 	s->copy.extents.len = 0;
 }
 
+/* No message needs it, only what is known of those that are done with: little to write for much room. */
+static bool
+only_prints(const struct segment *oldest)
+{
+	return oldest->live == oldest->refs * sizeof(struct once_entry);
+}
+
 static bool
 worth_it(const struct spool *s)
 {
 	const struct journal *j = &s->journal;
+	const struct segment *oldest = j->segments > 0 ? j->segment[0] : NULL;
 
-	return j->segments > SPOOL_SEGMENTS_FEW && j->live < j->octets / 2 && j->segment[0] != j->active
-	    && j->segment[0]->refs > 0 && j->segment[0]->number != s->copy.rested;
+	if (oldest == NULL || oldest == j->active || oldest->refs == 0 || oldest->number == s->copy.rested)
+		return false;
+	return only_prints(oldest) || (j->segments > SPOOL_SEGMENTS_FEW && j->live < j->octets / 2);
 }
 
 static bool

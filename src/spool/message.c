@@ -134,6 +134,8 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	e->attempts = o->attempt > e->attempts ? o->attempt : e->attempts;
 	if (final && !(*last & LAST_FINAL))
 		e->waiting--;
+	if (o->class == OUTCOME_DELIVERED)
+		spool_served(s, slot);
 	/* In doubt nothing can be written; the next start will try again what this forgets. */
 	if (!journal_reserve(&s->journal, 1200, true, &payload)
 	    || !fields_format(result_record_layout, &r, &payload)) {
@@ -145,11 +147,18 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 }
 
 void
-spool_failed(struct spool *s, uint32_t slot)
+spool_served(struct spool *s, uint32_t slot)
+{
+	s->index.entry[slot].flags |= ENTRY_SERVED;
+}
+
+void
+spool_fruitless(struct spool *s, uint32_t slot)
 {
 	const struct entry *e = &s->index.entry[slot];
 
-	once_revoke(&s->once, e->once, e->id);
+	if (!(e->flags & ENTRY_SERVED))
+		once_revoke(&s->once, e->once, e->id);
 }
 
 static void

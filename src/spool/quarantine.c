@@ -32,7 +32,7 @@ append_held(struct spool *s, struct entry *e, bool held, uint64_t now, struct sp
 	if (!journal_reserve(&s->journal, fields_size(held_record_layout, &r), true, &payload)
 	    || !fields_format(held_record_layout, &r, &payload))
 		return false;
-	e->word = journal_commit(&s->journal, RECORD_HELD, payload, true, NULL);
+	e->word = journal_commit(&s->journal, RECORD_HELD, payload, false, NULL);
 	return true;
 }
 

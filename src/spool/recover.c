@@ -141,6 +141,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 	e->account = account_hash(m.login);
 	terms_note(e, &m);
 	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
+		if (one.last.class == OUTCOME_DELIVERED)
+			e->flags |= ENTRY_SERVED;
 		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
 			*entry_last(e, i) = LAST_FINAL;
 			e->waiting--;
@@ -170,6 +172,8 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 		return;
 	e = &x->entry[slot];
 	final = entry_final(e, result.number);
+	if (result.last.class == OUTCOME_DELIVERED)
+		e->flags |= ENTRY_SERVED;
 	if (!final && (result.last.class == OUTCOME_DELIVERED || result.last.class == OUTCOME_NEVER)) {
 		final = true;
 		e->waiting--;

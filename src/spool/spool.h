@@ -23,6 +23,7 @@
 enum {
 	SPOOL_INLINE_MAX = 64 * 1024,           /* content that lies in the MESSAGE record; what a draft buffers */
 	SPOOL_NOTICE_MAX = 4 * 1024 * 1024,     /* of a DSN, all in its record */
+	SPOOL_MESSAGES_MAX = 16 * 1024 * 1024,  /* waiting; a start takes more, should there be more */
 	SPOOL_DRAFTS_MAX = 65536,               /* open at once */
 	SPOOL_DRAFT_STRUCT = 2304,              /* octets of a draft beside its buffers, at most */
 	SPOOL_DRAFT_RCPTS_MAX = 16 * 1024 * 1024,       /* octets of one draft's recipients */
@@ -120,8 +121,10 @@ void spool_outcome(struct spool *, uint32_t slot, uint32_t number, const struct 
 bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span path);
 /* Record what happened to a recipient. */
 void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
-/* A recipient will never have it, and the sender hears of that: when he submits the same again he means it. */
-void spool_failed(struct spool *, uint32_t slot);
+/* A recipient has it, whether that is recorded or not. */
+void spool_served(struct spool *, uint32_t slot);
+/* It has failed for the last of them: if nobody has it, the sender means it when he submits the same again. */
+void spool_fruitless(struct spool *, uint32_t slot);
 /* Nothing is left to do: record it, forget the message and its jobs. */
 void spool_finish(struct spool *, uint32_t slot);
 /* The slot is a message that may be tried, shown and dropped. */

@@ -234,6 +234,7 @@ rig_withhold(struct rig *r, uint32_t id)
 	assert_true(spool_is_held(&r->spool, slot));
 	r->message[id - 1].held = r->message[id - 1].worded = true;
 	r->message[id - 1].said = r->spool.journal.sequence - 1;
+	journal_want_sync(&r->spool.journal);
 }
 
 void
@@ -246,6 +247,7 @@ rig_release(struct rig *r, uint32_t id)
 	assert_false(spool_is_held(&r->spool, slot));
 	r->message[id - 1].held = r->message[id - 1].worded = false;
 	r->message[id - 1].said = r->spool.journal.sequence - 1;
+	journal_want_sync(&r->spool.journal);
 }
 
 void

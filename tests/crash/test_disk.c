@@ -358,6 +358,30 @@ full_between_two_segments(void **state)
 	}
 }
 
+/* So many messages may wait, and not one more. */
+static void
+too_many_messages(void **state)
+{
+	static struct rig r;
+	uint32_t count;
+
+	(void)state;
+	rig_begin(&r);
+	assert_true(rig_open(&r));
+	count = r.spool.index.count;
+	r.spool.index.count = SPOOL_MESSAGES_MAX;
+	rig_submit(&r, 1, 1000, 1);
+	assert_true(r.message[0].answered);
+	assert_int_equal(r.message[0].answer, FAIL_DISK_FULL);
+	r.spool.index.count = count;
+	rig_submit(&r, 2, 1000, 1);
+	rig_sync(&r);
+	assert_int_equal(r.message[1].answer, OK);
+	rig_verify(&r);
+	rig_crash(&r);
+	rig_end(&r);
+}
+
 int
 main(void)
 {
@@ -371,6 +395,7 @@ main(void)
 		cmocka_unit_test(low_disk_is_seen_before),
 		cmocka_unit_test(full_at_every_write),
 		cmocka_unit_test(full_between_two_segments),
+		cmocka_unit_test(too_many_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
