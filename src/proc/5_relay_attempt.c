@@ -48,6 +48,7 @@ attempt_new(const struct relay_try *m)
 void
 relay_attempt_free(struct relay_attempt *a)
 {
+	relay_dkim_forget(a);
 	free(a->texts.p);
 	free(a);
 }

@@ -159,7 +159,7 @@ mail(struct relay_connection *k)
 {
 	const struct relay_try *m = &k->attempt->facts;
 	struct smtp_client_mail message = {
-		.reverse_path = m->reverse_path, .size = m->size,
+		.reverse_path = m->reverse_path, .size = m->size + relay_dkim_front(k->attempt).len,
 		.eightbit = (m->flags & MAIL_8BIT) != 0, .utf8 = (m->flags & MAIL_UTF8) != 0,
 		.ret = (enum smtp_ret)m->ret, .envid = m->envid, .requiretls = (m->flags & MAIL_REQUIRETLS) != 0,
 	};
@@ -167,7 +167,7 @@ mail(struct relay_connection *k)
 	window_set(k);
 	message.rcpts = k->attempt->window;
 	k->cursor = (struct relay_cursor){ 0, 0 };
-	k->given = 0;
+	k->given = k->attempt->seal.given = 0;
 	k->heard = k->requeue = k->delivered = k->in_content = false;
 	return smtp_client_mail(&k->smtp, &message);
 }
@@ -345,6 +345,8 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 	if (k->attempt == NULL)
 		k->attempt = relay_destination_take(k->to);
 	if (k->attempt != NULL) {
+		if (!relay_seal_begin(k))
+			return false;
 		*want = mail(k);
 		return true;
 	}
@@ -375,11 +377,18 @@ static bool
 on_content(struct relay_connection *k, enum smtp_client_want *want)
 {
 	const struct relay_try *m = &k->attempt->facts;
+	struct span front = relay_dkim_front(k->attempt);
 	uint64_t left = m->size - k->given;
 	size_t room = buf_room(&k->io.out), used = 0, n;
 	size_t most = room > RELAY_CONTENT_LEAST ? room : RELAY_CONTENT_LEAST;
 
 	k->in_content = true;
+	span_skip(&front, k->attempt->seal.given);
+	if (!span_done(front)) {
+		*want = smtp_client_content(&k->smtp, front, false, &used);
+		k->attempt->seal.given += (uint32_t)used;
+		return true;
+	}
 	n = relay_content_read(k->relay, m, k->cursor, k->relay->content, left < most ? (size_t)left : most);
 	if (n == 0 && left > 0) {
 		*want = smtp_client_give_up(&k->smtp, SPAN("the message could not be read from the spool"));
@@ -524,7 +533,20 @@ relay_talk_carry(struct relay_connection *k, struct relay_attempt *a)
 		return;
 	}
 	relay_connection_enter(k, RELAY_TALKING);
+	if (relay_seal_begin(k))
+		talk(k, mail(k));
+}
+
+void
+relay_talk_mail(struct relay_connection *k)
+{
 	talk(k, mail(k));
+}
+
+void
+relay_talk_next(struct relay_connection *k)
+{
+	talk(k, SMTP_CLIENT_READY);
 }
 
 void
