@@ -8,7 +8,7 @@
 #include "os/log.h"
 #include "tls/dkim_store.h"
 
-enum { WHOLE = 1000, KEYS_MAX = DKIM_DOMAINS_MAX * DKIM_DOMAIN_KEYS_MAX };
+enum { WHOLE = 1000, A_TURN = DKIM_ALGORITHMS, KEYS_MAX = DKIM_DOMAINS_MAX * DKIM_DOMAIN_KEYS_MAX };
 
 struct named_key {
 	char domain[DKIM_SDID_MAX + 1], selector[DKIM_SELECTOR_MAX + 1];
@@ -32,7 +32,9 @@ struct question {
 static struct {
 	const struct signer_dkim_handler *handler;
 	uv_loop_t *loop;
-	uv_idle_t turn;                 /* runs while somebody waits */
+	uv_prepare_t turn;              /* of the loop: A_TURN signatures are made in each */
+	uv_idle_t more;                 /* runs while somebody waits */
+	unsigned made;                  /* in this turn */
 	struct key_list now, before;
 	struct channel *relay;          /* NULL: none */
 	uint32_t slot;
@@ -180,19 +182,31 @@ answer(const struct question *q)
 	(void)channel_send(me.relay, SIGN_DKIM_ANSWER, q->session, sign_answer_layout, &a);
 }
 
-/* One a turn: what fronts have asked meanwhile is looked at before the next. */
+/* What fronts have asked meanwhile is looked at before the next. */
 static void
-on_turn(uv_idle_t *turn)
+answer_some(void)
 {
-	const struct question *q = &me.waiting[me.first % SIGN_DKIM_WINDOW];
-
-	if (me.relay != NULL && me.count > 0) {
-		answer(q);
+	while (me.relay != NULL && me.count > 0 && me.made < A_TURN) {
+		answer(&me.waiting[me.first % SIGN_DKIM_WINDOW]);
 		me.first++;
 		me.count--;
+		me.made++;
 	}
-	if (me.relay == NULL || me.count == 0)
-		(void)uv_idle_stop(turn);
+}
+
+static void
+on_more(uv_idle_t *more)
+{
+	answer_some();
+	if (me.count == 0)
+		(void)uv_idle_stop(more);
+}
+
+static void
+on_turn(uv_prepare_t *turn)
+{
+	(void)turn;
+	me.made = 0;
 }
 
 static void
@@ -241,7 +255,9 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 		return;
 	}
 	me.asked++;
-	(void)uv_idle_start(&me.turn, on_turn);
+	answer_some();
+	if (me.count > 0)
+		(void)uv_idle_start(&me.more, on_more);
 }
 
 static void
@@ -266,8 +282,11 @@ signer_dkim_peer(uv_loop_t *loop, const struct signer_dkim_handler *handler, uin
 	static const struct channel_handler channel = { .message = on_message, .closed = on_closed };
 
 	close_relay();
-	if (me.loop == NULL)
-		(void)uv_idle_init(loop, &me.turn);
+	if (me.loop == NULL) {
+		(void)uv_idle_init(loop, &me.more);
+		(void)uv_prepare_init(loop, &me.turn);
+		(void)uv_prepare_start(&me.turn, on_turn);
+	}
 	me.loop = loop;
 	me.handler = handler;
 	me.slot = slot;

@@ -3,8 +3,8 @@
  *
  * They are no TLS keys and sign nothing but digests that 5_relay sends; TLS keys sign nothing for 5_relay.
  *
- * Owner     everything is the process's only one. Blocks for the time of one signature a turn of the loop, so that handshakes of
- *           fronts come between two signatures of mail.
+ * Owner     everything is the process's only one. Blocks for one message's signatures in each turn of the loop, so that handshakes
+ *           of fronts come between two messages.
  */
 #ifndef POSTERN_PROC_2_SIGNER_DKIM_H
 #define POSTERN_PROC_2_SIGNER_DKIM_H

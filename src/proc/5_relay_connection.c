@@ -443,6 +443,8 @@ on_event(uv_poll_t *poll, int status, int events)
 		relay_connection_drop(k);
 		break;
 	case RELAY_SIGNING:
+		/* Whatever it says is heard when it is its turn. */
+		relay_connection_watch(k, 0);
 		break;
 	case RELAY_TALKING:
 	case RELAY_LEAVING:

@@ -346,6 +346,5 @@ relay_seal_begin(struct relay_connection *k)
 	}
 	relay_connection_enter(k, RELAY_SIGNING);
 	k->deadline = UINT64_MAX;
-	relay_connection_watch(k, 0);
 	return false;
 }
