@@ -102,12 +102,21 @@ check_certificates(const struct settings *s, struct buf *why)
 	return refuse(s, "certificate", "", (const char *)words, why);
 }
 
+static bool
+check_dkim(const struct settings *s, struct buf *why)
+{
+	uint8_t words[800];
+	struct buf wrong = BUF_OVER(words);
+
+	return master_dkim_keys(&s->conf, &wrong) || refuse(s, "dkim-dir", "", (const char *)words, why);
+}
+
 bool
 settings_check(const struct settings *s, struct buf *why)
 {
 	const struct conf *c = &s->conf;
 
-	return check_certificates(s, why) && check_readable(s, "relay-credentials", &c->relay_credentials, why) &&
+	return check_certificates(s, why) && check_dkim(s, why) && check_readable(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_closed(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) &&
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&

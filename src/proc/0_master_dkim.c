@@ -34,6 +34,16 @@ dkim_read(const struct conf *conf, struct dkim_store *all, struct buf *why)
 	return good;
 }
 
+bool
+master_dkim_keys(const struct conf *conf, struct buf *why)
+{
+	struct dkim_store all;
+	bool good = dkim_read(conf, &all, why);
+
+	dkim_store_free(&all);
+	return good;
+}
+
 void
 dkim_look(const struct conf *conf, struct file_mark *seen)
 {

@@ -89,10 +89,10 @@ relay_dkim_keys_generation(void)
 /* ---- the choice ---- */
 
 static int
-rule_of(const struct conf_dkim_rule *rule, uint32_t count, const char *name)
+rule_of(const struct conf_dkim_rule *rule, uint32_t count, struct span name)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (signing_rule_fits(span_of(rule[i].name), span_of(name)))
+		if (signing_rule_fits(span_of(rule[i].name), name))
 			return (int)rule[i].algorithms;
 	return SIGNING_UNSAID;
 }
@@ -101,9 +101,9 @@ int
 relay_dkim_hop_rule(const struct relay_connection *k)
 {
 	const struct conf *c = &k->relay->child.conf;
-	int rule = rule_of(c->dkim_hop, c->dkim_hops, k->to->domain);
+	int rule = rule_of(c->dkim_hop, c->dkim_hops, k->attempt->facts.destination);
 
-	return rule != SIGNING_UNSAID ? rule : rule_of(c->dkim_hop, c->dkim_hops, k->policy.name);
+	return rule != SIGNING_UNSAID ? rule : rule_of(c->dkim_hop, c->dkim_hops, span_of(k->policy.name));
 }
 
 /* The first key of the domain; NULL: it has none. */
@@ -184,9 +184,9 @@ relay_dkim_keys_choose(const struct relay *relay, struct span author_domain, int
 		tell_once(name);
 		return 0;
 	}
-	facts.domain = rule_of(c->dkim_domain, c->dkim_domains, name);
+	facts.domain = rule_of(c->dkim_domain, c->dkim_domains, span_of(name));
 	if (facts.domain == SIGNING_UNSAID)
-		facts.domain = rule_of(c->dkim_domain, c->dkim_domains, key->domain);
+		facts.domain = rule_of(c->dkim_domain, c->dkim_domains, span_of(key->domain));
 	for (const struct relay_dkim_key *k = key; k < end && strcmp(k->domain, key->domain) == 0; k++)
 		facts.keys |= (unsigned)k->algorithm;
 	set = signing_decide(&facts);
