@@ -25,6 +25,7 @@ static const char usage[] =
     "       postern user unlock LOGIN [--network ADDRESS]\n"
     "       postern user domain add DOMAIN [--wait]\n"
     "       postern user domain rotate|activate DOMAIN\n"
+    "       postern user domain import DOMAIN SELECTOR PEM-FILE\n"
     "       postern user domain remove DOMAIN [SELECTOR]\n"
     "       postern user domain list [DOMAIN] [--json]\n"
     "       all: [--users FILE] [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
@@ -208,7 +209,7 @@ static const struct verb {
 	{ "forgive", 1, 1, 0, user_forgive },
 	{ "locks", 0, 1, USER_JSON, user_locks },
 	{ "unlock", 1, 1, USER_NETWORK, user_unlock },
-	{ "domain", 1, 3, USER_JSON | USER_WAIT, user_domain },
+	{ "domain", 1, 4, USER_JSON | USER_WAIT, user_domain },
 };
 
 static const struct { const char *name; enum user_option option; } options[] = {

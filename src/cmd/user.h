@@ -8,7 +8,7 @@
 #include "cmd/settings.h"
 #include "sasl/users_edit.h"
 
-enum { USER_ADDRESSES_MAX = 64, USER_WORDS_MAX = 3 };
+enum { USER_ADDRESSES_MAX = 64, USER_WORDS_MAX = 4 };
 
 /* Which options were given; each verb says which it has a use for. */
 enum user_option {

@@ -185,6 +185,14 @@ do_activate(struct user_command *c, const char *dir, const char *domain, struct 
 }
 
 static bool
+do_import(struct user_command *c, const char *dir, const char *domain, struct buf *why)
+{
+	if (!dkim_store_import(dir, domain, c->word[2], c->word[3], (uint64_t)time(NULL), why))
+		return false;
+	return print_records(dir, domain, PHASE_WAITING | PHASE_ACTIVE, why);
+}
+
+static bool
 do_remove(struct user_command *c, const char *dir, const char *domain, struct buf *why)
 {
 	const char *selector = c->words > 2 ? c->word[2] : NULL;
@@ -234,6 +242,7 @@ static const struct domain_verb {
 	{ "add", 2, 2, do_add },
 	{ "rotate", 2, 2, do_rotate },
 	{ "activate", 2, 2, do_activate },
+	{ "import", 4, 4, do_import },
 	{ "remove", 2, 3, do_remove },
 	{ "list", 1, 2, do_list },
 };
@@ -250,7 +259,7 @@ user_domain(struct user_command *c, struct buf *why)
 			verb = &verbs[i];
 	c->status = 64;
 	if (verb == NULL || c->words < verb->least || c->words > verb->most)
-		return say(why, "right would be add, rotate, activate or remove DOMAIN, remove DOMAIN SELECTOR, list, or list DOMAIN");
+		return say(why, "right would be add, rotate, activate or remove DOMAIN, import DOMAIN SELECTOR FILE, remove DOMAIN SELECTOR, list, or list DOMAIN");
 	if (c->wait && verb->run != do_add)
 		return say(why, "--wait is for add alone");
 	if (c->words > 1 && !domain_of(c->word[1], domain, why))

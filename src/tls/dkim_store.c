@@ -31,8 +31,8 @@ dkim_domain_valid(struct span domain)
 }
 
 /* One label, so that it can be a file's name and a part of a host's. */
-static bool
-selector_valid(struct span s)
+bool
+dkim_selector_valid(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if (!ascii_is_alnum(s.p[i]) && (s.p[i] != '-' || i == 0 || i + 1 == s.len))
@@ -59,9 +59,8 @@ dkim_path(char out[DKIM_PATH_MAX], const char *dir, const char *domain, const ch
 
 /* ---- one file ---- */
 
-/* The whole of a regular file; false with errno, or with EFBIG, EPERM (others may read it) of our own. */
-static bool
-read_file(const char *path, bool secret, uint8_t *out, size_t max, size_t *len)
+bool
+dkim_file_read(const char *path, bool secret, uint8_t *out, size_t max, size_t *len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK), error = 0;
 	struct stat st;
@@ -96,7 +95,7 @@ dkim_store_pem(const char *dir, const struct dkim_entry *e, struct dkim_pem *pem
 
 	if (!dkim_path(path, dir, e->domain, e->selector, ".pem"))
 		return tls_refuse(why, "dkim-dir is too long a path");
-	if (read_file(path, true, pem->p, sizeof pem->p, &pem->len))
+	if (dkim_file_read(path, true, pem->p, sizeof pem->p, &pem->len))
 		return true;
 	wipe(pem->p, sizeof pem->p);
 	return dkim_refuse(why, path, errno == EPERM ? "others may read this key: chmod 600, and think about a new one" : strerror(errno));
@@ -139,7 +138,7 @@ line_parse(struct span line, struct dkim_entry *out)
 	for (unsigned i = 0; i < DKIM_PHASES; i++)
 		if (span_eq(phase, span_of(phases[i])))
 			out->phase = (enum dkim_phase)i;
-	if (!selector_valid(selector) || (unsigned)out->algorithm == 0 || out->phase == DKIM_PHASES ||
+	if (!dkim_selector_valid(selector) || (unsigned)out->algorithm == 0 || out->phase == DKIM_PHASES ||
 	    !span_take_u64(&line, &out->since) || !span_done(line))
 		return false;
 	memset(out->selector, 0, sizeof out->selector);
@@ -157,7 +156,7 @@ dkim_domain_read(const char *dir, const char *domain, struct dkim_domain *out, s
 	out->count = 0;
 	if (!dkim_path(path, dir, domain, "selectors", ""))
 		return tls_refuse(why, "dkim-dir is too long a path");
-	if (!read_file(path, false, text, sizeof text, &rest.len))
+	if (!dkim_file_read(path, false, text, sizeof text, &rest.len))
 		return errno == ENOENT || dkim_refuse(why, path, strerror(errno));
 	while (rest.len > 0) {
 		struct span line = span_take_until(&rest, '\n');

@@ -63,6 +63,8 @@ bool dkim_store_check(const char *dir, const struct dkim_entry *, struct buf *re
 /* Two fresh keys, one of each algorithm. A domain's first ones are active at once, later ones wait. */
 bool dkim_store_add(const char *dir, const char *domain, uint64_t now, bool wait, struct buf *why);
 bool dkim_store_rotate(const char *dir, const char *domain, uint64_t now, struct buf *why);
+/* A key that was made elsewhere, from a PEM file: active when no key of its algorithm is, else it waits. */
+bool dkim_store_import(const char *dir, const char *domain, const char *selector, const char *file, uint64_t now, struct buf *why);
 /* What waits is active, and what was active of the same algorithm is old. */
 bool dkim_store_activate(const char *dir, const char *domain, uint64_t now, struct buf *why);
 /* All keys of the domain, or the one of this selector if it is not active. */

@@ -243,6 +243,76 @@ dkim_store_activate(const char *dir, const char *domain, uint64_t now, struct bu
 	return finish(fd, domain_write(dir, domain, &d, why));
 }
 
+/* ---- a key from elsewhere ---- */
+
+/* 0 with words: it is neither, or too small. */
+static unsigned
+algorithm_of(struct span pem, const char *file, struct buf *why)
+{
+	uint8_t words[300];
+	struct buf wrong = BUF_OVER(words);
+	struct dkim_key *key = dkim_key_new(pem, DKIM_RSA_SHA256, &wrong);
+	bool small = key != NULL && dkim_key_rsa_bits(key) < DKIM_RSA_BITS;
+	unsigned algorithm = DKIM_RSA_SHA256;
+
+	if (key == NULL) {
+		key = dkim_key_new(pem, DKIM_ED25519_SHA256, &wrong);
+		algorithm = DKIM_ED25519_SHA256;
+	}
+	dkim_key_free(key);
+	if (key != NULL && !small)
+		return algorithm;
+	(void)dkim_refuse(why, file, small ? "an RSA key of less than 2048 bits (RFC 8301 3.2)" : "neither an RSA nor an Ed25519 key as PEM");
+	return 0;
+}
+
+static bool
+signs_already(const struct dkim_domain *d, enum dkim_algorithm algorithm)
+{
+	for (size_t i = 0; i < d->count; i++)
+		if (d->entry[i].phase == DKIM_ACTIVE && d->entry[i].algorithm == algorithm)
+			return true;
+	return false;
+}
+
+static bool
+import_one(const char *dir, struct dkim_domain *d, const struct dkim_entry *wanted, struct span pem, struct buf *why)
+{
+	struct dkim_entry *e = &d->entry[d->count];
+	char path[DKIM_PATH_MAX];
+
+	if (d->count == DKIM_DOMAIN_KEYS_MAX || taken(d, wanted->selector))
+		return dkim_refuse(why, wanted->selector, "the domain has a key of this name, or 16 keys already");
+	if (!dkim_path(path, dir, wanted->domain, "", "") || (mkdir(path, 0700) != 0 && errno != EEXIST))
+		return dkim_refuse(why, path, strerror(errno));
+	*e = *wanted;
+	e->phase = signs_already(d, e->algorithm) ? DKIM_WAITING : DKIM_ACTIVE;
+	d->count++;
+	return dkim_path(path, dir, e->domain, e->selector, ".pem") && replace(path, pem, why) && domain_write(dir, e->domain, d, why);
+}
+
+bool
+dkim_store_import(const char *dir, const char *domain, const char *selector, const char *file, uint64_t now, struct buf *why)
+{
+	static struct dkim_domain d;
+	struct dkim_entry wanted = { .since = now };
+	struct dkim_pem pem;
+	bool good = dkim_selector_valid(span_of(selector)) ||
+	    dkim_refuse(why, selector, "a selector has letters, digits and hyphens, at most 63 of them");
+	int fd = -1;
+
+	if (!good || !begin(dir, domain, &fd, &d, why))
+		return finish(fd, false);
+	(void)snprintf(wanted.domain, sizeof wanted.domain, "%s", domain);
+	(void)snprintf(wanted.selector, sizeof wanted.selector, "%s", selector);
+	good = dkim_file_read(file, false, pem.p, sizeof pem.p, &pem.len) || dkim_refuse(why, file, strerror(errno));
+	if (good)
+		wanted.algorithm = (enum dkim_algorithm)algorithm_of((struct span){ pem.p, pem.len }, file, why);
+	good = good && (unsigned)wanted.algorithm != 0 && import_one(dir, &d, &wanted, (struct span){ pem.p, pem.len }, why);
+	wipe(pem.p, sizeof pem.p);
+	return finish(fd, good);
+}
+
 static void
 forget_file(const char *dir, const char *domain, const char *name, const char *suffix)
 {

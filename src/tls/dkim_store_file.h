@@ -17,6 +17,10 @@ struct dkim_domain {
 bool dkim_refuse(struct buf *why, const char *path, const char *words);
 /* DIR/DOMAIN/NAMESUFFIX; false: too long. */
 bool dkim_path(char out[DKIM_PATH_MAX], const char *dir, const char *domain, const char *name, const char *suffix);
+/* One label. */
+bool dkim_selector_valid(struct span);
+/* The whole of a regular file with room for one octet more; false with errno, EPERM when it is secret and others may read it. */
+bool dkim_file_read(const char *path, bool secret, uint8_t *out, size_t max, size_t *len);
 /* The keys of one domain as its file lists them; none when there is no such file. */
 bool dkim_domain_read(const char *dir, const char *domain, struct dkim_domain *, struct buf *why);
 

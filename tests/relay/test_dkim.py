@@ -183,6 +183,20 @@ def test_rotation_overlaps_and_survives_a_restart(world, tmp_path):
     assert server.stop() == 0
 
 
+def test_a_key_that_cannot_be_used_is_named(world):
+    server, hop, known = signing(world)
+    key = next((server.state / "dkim" / "sender.example").glob("*r.pem"))
+    key.chmod(0o640)
+    server.hup()
+    assert "chmod 600" in server.await_event("reload-refused")["why"]
+    submit(server, "b@one.example")
+    assert len(signatures(arrived(hop)[0][2])) == 2, "the old list is in force"
+    done = postern("check", *server.options)
+    assert done.returncode == 78 and str(key) in done.stdout + done.stderr
+    assert server.stop() == 0
+    assert server.launch().process.wait(20) == 78 and f"{key}: others may read this key" in server.log.read_text()
+
+
 def test_one_message_to_many_destinations_is_signed_once(world, tmp_path):
     names = [f"d{i}.example" for i in range(12)]
     server, hop, known = signing(world, names=names)

@@ -261,6 +261,36 @@ keys_that_others_may_read_are_refused(void **state)
 	assert_false(dkim_store_check(dir, &store.entry[1], NULL, &why));
 }
 
+/* A key of the RFC's: Ed25519 is taken, RSA of 1024 bits is not (dkim-1). */
+static void
+keys_from_elsewhere(void **state)
+{
+	char path[200];
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/theirs", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fputs(ed25519_pem, f);
+	(void)fclose(f);
+	assert_true(dkim_store_import(dir, "example.com", "brisbane", path, DAY_ONE, &why));
+	assert_true(dkim_store_import(dir, "example.com", "second", path, DAY_ONE, &why));
+	assert_string_equal(keys_of("example.com"), "brisbane active, second waiting, ");
+	assert_false(dkim_store_import(dir, "example.com", "second", path, DAY_ONE, &why));
+	assert_false(dkim_store_import(dir, "example.com", "a/b", path, DAY_ONE, &why));
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fputs(rsa_pem, f);
+	(void)fclose(f);
+	assert_false(dkim_store_import(dir, "example.com", "test", path, DAY_ONE, &why));
+	assert_non_null(strstr(words, "2048"));
+	assert_int_equal(unlink(path), 0);
+	assert_false(dkim_store_import(dir, "example.com", "test", path, DAY_ONE, &why));
+	assert_true(dkim_store_remove(dir, "example.com", NULL, &why));
+	assert_string_equal(keys_of("example.com"), "");
+}
+
 static void
 a_damaged_list_is_named(void **state)
 {
@@ -304,6 +334,7 @@ main(void)
 		cmocka_unit_test(copies_of_a_digest_go_their_own_ways),
 		cmocka_unit_test(keys_of_another_kind_are_refused),
 		cmocka_unit_test(one_key_follows_another),
+		cmocka_unit_test(keys_from_elsewhere),
 		cmocka_unit_test(keys_that_others_may_read_are_refused),
 		cmocka_unit_test(a_damaged_list_is_named),
 	};
