@@ -17,8 +17,8 @@
 struct dkim_key {
 	enum dkim_algorithm algorithm;
 	EVP_PKEY *key;
-	EVP_PKEY_CTX *rsa;              /* ready to sign: making one costs a good part of an Ed25519 signature */
-	EVP_MD_CTX *ed25519;
+	EVP_PKEY_CTX *rsa;              /* ready to sign */
+	EVP_MD_CTX *ed25519, *copy;     /* the same: copied for each signature, since to begin anew costs a tenth of it */
 };
 
 /* ---- from text to key ---- */
@@ -39,7 +39,8 @@ static bool
 make_ready(struct dkim_key *k)
 {
 	if (k->algorithm == DKIM_ED25519_SHA256)
-		return (k->ed25519 = EVP_MD_CTX_new()) != NULL;
+		return (k->copy = EVP_MD_CTX_new()) != NULL && (k->ed25519 = EVP_MD_CTX_new()) != NULL &&
+		    EVP_DigestSignInit_ex(k->ed25519, NULL, NULL, NULL, NULL, k->key, NULL) == 1;
 	k->rsa = EVP_PKEY_CTX_new_from_pkey(NULL, k->key, NULL);
 	return k->rsa != NULL && EVP_PKEY_sign_init(k->rsa) == 1 &&
 	    EVP_PKEY_CTX_set_rsa_padding(k->rsa, RSA_PKCS1_PADDING) == 1 &&
@@ -79,6 +80,7 @@ dkim_key_free(struct dkim_key *k)
 		return;
 	EVP_PKEY_CTX_free(k->rsa);
 	EVP_MD_CTX_free(k->ed25519);
+	EVP_MD_CTX_free(k->copy);
 	EVP_PKEY_free(k->key);
 	free(k);
 }
@@ -103,8 +105,7 @@ dkim_key_sign(struct dkim_key *k, struct span digest, struct buf *signature)
 	if (k->algorithm == DKIM_RSA_SHA256)
 		good = EVP_PKEY_sign(k->rsa, out, &len, digest.p, digest.len) == 1;
 	else
-		good = EVP_MD_CTX_reset(k->ed25519) == 1 && EVP_DigestSignInit_ex(k->ed25519, NULL, NULL, NULL, NULL, k->key, NULL) == 1 &&
-		    EVP_DigestSign(k->ed25519, out, &len, digest.p, digest.len) == 1;
+		good = EVP_MD_CTX_copy_ex(k->copy, k->ed25519) == 1 && EVP_DigestSign(k->copy, out, &len, digest.p, digest.len) == 1;
 	if (good)
 		signature->len += len;
 	ERR_clear_error();

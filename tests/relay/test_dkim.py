@@ -183,6 +183,15 @@ def test_rotation_overlaps_and_survives_a_restart(world, tmp_path):
     assert server.stop() == 0
 
 
+def test_our_own_reports_are_signed(world, tmp_path):
+    server, hop, _ = signing(world, names=("one.example", "sender.example"), keys=("sender.example", "example.org"),
+                             script={"RCPT TO:<nobody@one.example>": "550 5.1.1 no"})
+    submit(server, "nobody@one.example")
+    envelope, _, report = arrived(hop)[0]
+    assert envelope.startswith("MAIL FROM:<>")
+    assert verified(report, records(server, "example.org"), tmp_path) == BOTH
+
+
 def test_a_key_that_cannot_be_used_is_named(world):
     server, hop, known = signing(world)
     key = next((server.state / "dkim" / "sender.example").glob("*r.pem"))
