@@ -116,12 +116,13 @@ settings_check(const struct settings *s, struct buf *why)
 {
 	const struct conf *c = &s->conf;
 
-	return check_certificates(s, why) && check_dkim(s, why) && check_readable(s, "relay-credentials", &c->relay_credentials, why) &&
+	return check_certificates(s, why) && check_readable(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_closed(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) &&
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
 	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
 	    check_writable(s, "state-dir", c->state_dir.p, why) && check_writable(s, "spool-dir", c->spool_dir.p, why) &&
+	    check_dkim(s, why) &&
 	    (c->relay.kind != CONF_RELAY_MAILDIR || check_writable(s, "relay", c->relay.directory.p, why));
 }
 

@@ -24,7 +24,7 @@ static const char usage[] =
     "       postern user locks [LOGIN] [--json]\n"
     "       postern user unlock LOGIN [--network ADDRESS]\n"
     "       postern user domain add DOMAIN [--wait]\n"
-    "       postern user domain rotate|activate DOMAIN\n"
+    "       postern user domain check|rotate|activate DOMAIN\n"
     "       postern user domain import DOMAIN SELECTOR PEM-FILE\n"
     "       postern user domain remove DOMAIN [SELECTOR]\n"
     "       postern user domain list [DOMAIN] [--json]\n"

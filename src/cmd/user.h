@@ -47,6 +47,9 @@ bool user_expiry(const char *text, uint64_t now, uint64_t *when);
 bool user_list(struct user_command *, struct buf *why);
 /* Keys with which domains sign their mail. False with words and status. */
 bool user_domain(struct user_command *, struct buf *why);
+/* Say of each key whether the DNS has its record. False with words: it has not. */
+struct dkim_entry;
+bool user_domain_seen(const struct conf *, const struct dkim_entry *, size_t count, struct buf *why);
 /* The ledger of failed logins, and taking something out of it; both ask the running server. False with words and status. */
 bool user_attempts(struct user_command *, struct buf *why);
 bool user_forgive(struct user_command *, struct buf *why);

@@ -153,7 +153,7 @@ do_add(struct user_command *c, const char *dir, const char *domain, struct buf *
 {
 	if (!dkim_store_add(dir, domain, (uint64_t)time(NULL), c->wait, why))
 		return false;
-	(void)fprintf(stderr, c->wait ? "Publish these records. When they can be seen everywhere, `postern user domain activate %s` begins to sign.\n"
+	(void)fprintf(stderr, c->wait ? "Publish these records. When `postern user domain check` sees them, `postern user domain activate %s` begins to sign.\n"
 	                              : "Mail from %s is signed from now on. Publish these records at once; until they can be seen no signature verifies.\n",
 	    domain);
 	return print_records(dir, domain, PHASE_WAITING | PHASE_ACTIVE, why);
@@ -165,7 +165,7 @@ do_rotate(struct user_command *c, const char *dir, const char *domain, struct bu
 	(void)c;
 	if (!dkim_store_rotate(dir, domain, (uint64_t)time(NULL), why))
 		return false;
-	(void)fprintf(stderr, "Publish these records beside those that are there. When they can be seen everywhere (a day is enough mostly),\n"
+	(void)fprintf(stderr, "Publish these records beside those that are there. When `postern user domain check` sees them,\n"
 	    "`postern user domain activate %s` signs with the new keys; until then the old ones do.\n", domain);
 	return print_records(dir, domain, PHASE_WAITING, why);
 }
@@ -203,6 +203,25 @@ do_remove(struct user_command *c, const char *dir, const char *domain, struct bu
 		(void)fprintf(stderr, "Mail from %s goes unsigned from now on. Keep its records for %d days, then take them away.\n", domain,
 		    DKIM_KEEP_DAYS);
 	return true;
+}
+
+/* What signs, and what will. */
+static bool
+do_check(struct user_command *c, const char *dir, const char *domain, struct buf *why)
+{
+	struct dkim_entry some[DKIM_DOMAIN_KEYS_MAX];
+	struct dkim_store all;
+	size_t first, n, count = 0;
+	bool good = dkim_store_read(dir, &all, why);
+
+	n = good ? dkim_store_find(&all, span_of(domain), &first) : 0;
+	for (size_t i = 0; i < n && count < DKIM_DOMAIN_KEYS_MAX; i++)
+		if (all.entry[first + i].phase != DKIM_OLD)
+			some[count++] = all.entry[first + i];
+	dkim_store_free(&all);
+	if (good && count == 0)
+		return say(why, "this domain has no keys");
+	return good && user_domain_seen(&c->settings.conf, some, count, why);
 }
 
 static bool
@@ -243,6 +262,7 @@ static const struct domain_verb {
 	{ "rotate", 2, 2, do_rotate },
 	{ "activate", 2, 2, do_activate },
 	{ "import", 4, 4, do_import },
+	{ "check", 2, 2, do_check },
 	{ "remove", 2, 3, do_remove },
 	{ "list", 1, 2, do_list },
 };
@@ -259,7 +279,7 @@ user_domain(struct user_command *c, struct buf *why)
 			verb = &verbs[i];
 	c->status = 64;
 	if (verb == NULL || c->words < verb->least || c->words > verb->most)
-		return say(why, "right would be add, rotate, activate or remove DOMAIN, import DOMAIN SELECTOR FILE, remove DOMAIN SELECTOR, list, or list DOMAIN");
+		return say(why, "right would be add, check, rotate, activate or remove DOMAIN, import DOMAIN SELECTOR FILE, remove DOMAIN SELECTOR, list, or list DOMAIN");
 	if (c->wait && verb->run != do_add)
 		return say(why, "--wait is for add alone");
 	if (c->words > 1 && !domain_of(c->word[1], domain, why))

@@ -7,9 +7,11 @@ import time
 import pytest
 
 from postern_server import eventually, postern
+from peers import Dns
 from dkim_verify import FIELD, records, signatures, verified
 from road import LETTER, QUICK, SENDER, World, await_empty, client, queue, submit
 
+TXT = 16
 BOTH = {"rsa-sha256": True, "ed25519-sha256": True}
 
 
@@ -190,6 +192,36 @@ def test_our_own_reports_are_signed(world, tmp_path):
     envelope, _, report = arrived(hop)[0]
     assert envelope.startswith("MAIL FROM:<>")
     assert verified(report, records(server, "example.org"), tmp_path) == BOTH
+
+
+class TxtDns(Dns):
+    """Answers TXT as well; strings of at most 255 octets."""
+
+    def rdata(self, kind, value):
+        if kind != TXT:
+            return super().rdata(kind, value)
+        pieces = [value.encode()[i:i + 255] for i in range(0, len(value), 255)]
+        return b"".join(bytes([len(p)]) + p for p in pieces)
+
+
+def test_published_records_are_seen(world):                    # dkim-8
+    server = world.make_server(config="")
+    domain(server, "add", "sender.example", "--wait")
+    known = records(server, "sender.example")
+    rsa = next(r for r in known.values() if r[2] == "rsa-sha256")
+    ed = next(r for r in known.values() if r[2] == "ed25519-sha256")
+    world.dns = TxtDns({(rsa[0], TXT): [rsa[1].replace("; p=", "; t=s; p= ")], (ed[0], TXT): ["v=DKIM1; k=ed25519; p=AAAA"]})
+    server.write_config(f'dns-server = "{world.dns.server}"\n')
+    done = postern("user", "domain", "check", "sender.example", *server.options)
+    assert done.returncode == 65 and "cannot be verified" in done.stderr
+    assert f"{rsa[0]} waiting: published\n" in done.stdout and f"{ed[0]} waiting: another value is published\n" in done.stdout
+    world.dns.records.pop((ed[0], TXT))
+    assert f"{ed[0]} waiting: not there\n" in postern("user", "domain", "check", "sender.example", *server.options).stdout
+    world.dns.records[(ed[0], TXT)] = "SERVFAIL"
+    assert f"{ed[0]} waiting: not known: " in postern("user", "domain", "check", "sender.example", *server.options).stdout
+    world.dns.records[(ed[0], TXT)] = [ed[1]]
+    assert domain(server, "check", "sender.example").count(": published\n") == 2
+    assert "no keys" in domain(server, "check", "other.example", code=65)
 
 
 def test_a_key_that_cannot_be_used_is_named(world):
