@@ -325,7 +325,7 @@ prepare(struct master *m, struct buf *why)
 	m->status = 78;
 	certificates_look(&m->conf, m->seen);
 	dkim_look(&m->conf, &m->dkim_seen);
-	if (!certificates_read(&m->conf, &m->certificates, why) || !dkim_read(&m->conf, &m->dkim, why) || !master_lock(m, why, &m->status) ||
+	if (!certificates_read(&m->conf, &m->certificates, why) || !dkim_read(&m->conf, false, &m->dkim, why) || !master_lock(m, why, &m->status) ||
 	    !cage_hand_over(&m->conf, why) || !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
 		return false;
 	m->status = EXIT_OS;

@@ -200,8 +200,8 @@ bool file_look(const char *path, struct file_mark *);
 bool file_differs(const struct file_mark *, const struct file_mark *);
 
 /* ---- 0_master_dkim.c ---- */
-/* The keys that are active, each looked at; false with words that name the file. */
-bool dkim_read(const struct conf *, struct dkim_store *, struct buf *why);
+/* The keys that are active, each looked at; false with words that name the file. expected: there have been some. */
+bool dkim_read(const struct conf *, bool expected, struct dkim_store *, struct buf *why);
 void dkim_look(const struct conf *, struct file_mark *seen);
 bool dkim_changed(const struct conf *, const struct file_mark *seen);
 /* To 2_signer with the keys, to 5_relay without; to others nothing. */

@@ -1,7 +1,8 @@
 /* The keys that sign mail: read for 2_signer whenever it begins or is told to take them, and kept by nobody else. */
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 #include "os/log.h"
@@ -19,11 +20,32 @@ keep_active(struct dkim_store *all)
 	all->count = kept;
 }
 
+/* No directory is no keys only where nobody has asked for one: a disk that is not mounted must not make mail go unsigned. */
+static bool
+is_there(const struct conf *conf, bool expected, struct buf *why)
+{
+	char standard[CONF_TEXT_MAX + 8];
+
+	(void)snprintf(standard, sizeof(standard), "%s/dkim", conf->state_dir.p);
+	if (access(conf->dkim_dir.p, F_OK) == 0 || (!expected && strcmp(standard, conf->dkim_dir.p) == 0))
+		return true;
+	why->len = 0;
+	buf_put_text(why, conf->dkim_dir.p);
+	buf_put_text(why, ": ");
+	buf_put_text(why, strerror(errno));
+	buf_put_text(why, "; the keys that sign mail should be there");
+	buf_terminate(why);
+	return false;
+}
+
 /* A key that is listed and cannot be used is an error: left out, its domain's mail would go unsigned without a word. */
 bool
-dkim_read(const struct conf *conf, struct dkim_store *all, struct buf *why)
+dkim_read(const struct conf *conf, bool expected, struct dkim_store *all, struct buf *why)
 {
-	bool good = dkim_store_read(conf->dkim_dir.p, all, why);
+	bool good;
+
+	*all = (struct dkim_store){ NULL, 0 };
+	good = is_there(conf, expected, why) && dkim_store_read(conf->dkim_dir.p, all, why);
 
 	if (good)
 		keep_active(all);
@@ -38,7 +60,7 @@ bool
 master_dkim_keys(const struct conf *conf, struct buf *why)
 {
 	struct dkim_store all;
-	bool good = dkim_read(conf, &all, why);
+	bool good = dkim_read(conf, false, &all, why);
 
 	dkim_store_free(&all);
 	return good;

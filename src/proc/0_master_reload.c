@@ -365,13 +365,13 @@ struct fresh {
 
 /* Looked at before they are read: what changes meanwhile is found again. */
 static bool
-fresh_read(const struct conf *conf, struct fresh *f, struct buf *why)
+fresh_read(const struct conf *conf, bool keys, struct fresh *f, struct buf *why)
 {
 	certificates_look(conf, f->seen);
 	dkim_look(conf, &f->dkim_seen);
 	if (!certificates_read(conf, &f->certificates, why))
 		return false;
-	if (dkim_read(conf, &f->dkim, why))
+	if (dkim_read(conf, keys, &f->dkim, why))
 		return true;
 	certificates_free(&f->certificates);
 	return false;
@@ -409,7 +409,7 @@ master_reload(struct master *m)
 	m->reload_wanted = m->proving || m->untold;
 	if (m->reload_wanted)
 		return;
-	if (!m->setup->reread(m->setup->arg, &next, &why) || !fresh_read(&next, &fresh, &why)) {
+	if (!m->setup->reread(m->setup->arg, &next, &why) || !fresh_read(&next, m->dkim.count > 0, &fresh, &why)) {
 		refuse("reload-refused", (const char *)words);
 		return;
 	}
@@ -444,7 +444,7 @@ master_watch(struct master *m)
 	if (m->proving || m->untold || (!again && !mail && !certificates_changed(&m->conf, m->seen)))
 		return;
 	m->look_again = 0;
-	if (!fresh_read(&m->conf, &fresh, &why)) {
+	if (!fresh_read(&m->conf, m->dkim.count > 0, &fresh, &why)) {
 		memcpy(m->seen, fresh.seen, sizeof(m->seen));
 		m->dkim_seen = fresh.dkim_seen;
 		refuse(mail ? "dkim-refused" : "certificate-refused", (const char *)words);

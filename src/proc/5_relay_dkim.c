@@ -228,7 +228,7 @@ relay_dkim_sweep(struct relay *relay)
 	uint64_t now = relay_now(relay);
 
 	for (struct relay_signed *s = me.busy; s != NULL; s = s->next)
-		if (s->state == SIGNED_ASKING && now >= s->work->deadline)
+		if (s->state == SIGNED_ASKING && now >= s->work->deadline && now >= relay_dkim_heard() + RELAY_DKIM_MS)
 			relay_signed_fail(s, "2_signer does not answer");
 	while (me.oldest != NULL && now - me.oldest->made > RELAY_DKIM_KEPT_MS) {
 		struct relay_signed *old = me.oldest;

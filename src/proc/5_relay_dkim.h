@@ -3,8 +3,8 @@
  *
  *	connection ──begin──▶ signed ──digest──▶ 2_signer ──signature──▶ signed ──▶ connection goes on with MAIL
  *
- * What stands in front of a message's octets is made once for all attempts of about the same time: its destinations share it. A
- * message that cannot be signed though its domain has keys is not sent; it waits.
+ * What stands in front of a message's octets is made once for all attempts of about the same time: its destinations share it.
+ * A message that cannot be signed though its domain has keys is not sent; it waits.
  *
  * The seam for whoever changes octets on the way (down-conversion): signing reads what is sent through sent_read() of
  * 5_relay_dkim_work.c and nothing else, and `form` tells one message's forms apart.
@@ -29,7 +29,7 @@ enum {
 	RELAY_DKIM_SLICE = 512 * 1024,
 	RELAY_DKIM_KEPT = 256,                  /* signed messages that are remembered */
 	RELAY_DKIM_KEPT_MS = 300 * 1000,
-	RELAY_DKIM_MS = 5 * 1000,               /* for 2_signer to answer */
+	RELAY_DKIM_MS = 3 * 1000,               /* without any answer of 2_signer's */
 	RELAY_DKIM_BUCKETS = 256,
 	RELAY_DKIM_TOLD = 128,                  /* domains of which the log has said that they have no keys */
 };
@@ -86,5 +86,7 @@ struct relay_dkim_question {
 void relay_dkim_peer(struct relay *, int fd);
 /* malloc'ed: theirs until done(), then the caller's. */
 void relay_dkim_ask(struct relay_dkim_question *);
+/* uv_now() of the last answer: answers come in order, so who answers others will answer ours. */
+uint64_t relay_dkim_heard(void);
 
 #endif

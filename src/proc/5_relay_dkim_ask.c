@@ -12,6 +12,8 @@ static struct {
 	struct relay_dkim_question *out[SIGN_DKIM_WINDOW];      /* asked; a ring */
 	size_t oldest, count;
 	uint32_t session;               /* of the last one asked */
+	uv_loop_t *loop;
+	uint64_t heard;                 /* uv_now() of the last answer */
 } me = { .last = &me.first };
 
 static void
@@ -87,6 +89,7 @@ on_answer(const struct frame *f)
 	    !fields_parse(sign_answer_layout, f->body, &a) || a.signature.len > DKIM_SIGNATURE_MAX ||
 	    (a.fail == OK) != (a.signature.len > 0))
 		return false;
+	me.heard = uv_now(me.loop);
 	q = me.out[me.oldest++ % SIGN_DKIM_WINDOW];
 	me.count--;
 	if (a.signature.len > 0)
@@ -129,6 +132,7 @@ relay_dkim_peer(struct relay *relay, int fd)
 
 	channel_close(me.signer);
 	take_back();
+	me.loop = &relay->child.loop;
 	me.signer = channel_open(&relay->child.loop, fd, &handler, NULL);
 	if (me.signer == NULL)
 		(void)close(fd);
@@ -140,4 +144,10 @@ relay_dkim_ask(struct relay_dkim_question *q)
 {
 	enqueue(q);
 	pump();
+}
+
+uint64_t
+relay_dkim_heard(void)
+{
+	return me.heard;
 }

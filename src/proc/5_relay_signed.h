@@ -32,7 +32,7 @@ struct relay_signed_work {
 	uint8_t signature[DKIM_ALGORITHMS][DKIM_SIGNATURE_MAX];
 	size_t len[DKIM_ALGORITHMS];
 	size_t keys;
-	uint64_t deadline;              /* for 2_signer */
+	uint64_t deadline;              /* uv_now(); for 2_signer */
 	struct buf names;
 	uint8_t names_text[DKIM_NAMES_MAX];
 };

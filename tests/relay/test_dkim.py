@@ -226,10 +226,14 @@ def test_published_records_are_seen(world):                    # dkim-8
 
 def test_a_key_that_cannot_be_used_is_named(world):
     server, hop, known = signing(world)
+    (server.state / "dkim").rename(server.state / "away")
+    server.hup()
+    assert "should be there" in server.await_event("reload-refused")["why"]
+    (server.state / "away").rename(server.state / "dkim")
     key = next((server.state / "dkim" / "sender.example").glob("*r.pem"))
     key.chmod(0o640)
     server.hup()
-    assert "chmod 600" in server.await_event("reload-refused")["why"]
+    assert "chmod 600" in server.await_event("reload-refused", 2)["why"]
     submit(server, "b@one.example")
     assert len(signatures(arrived(hop)[0][2])) == 2, "the old list is in force"
     done = postern("check", *server.options)
