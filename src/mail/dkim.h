@@ -60,7 +60,7 @@ void dkim_body_end(struct dkim_body *, const struct dkim_sink *);
 
 /* ---- header ---- */
 
-/* Octets of the header section (its last line's CRLF included) and where the body begins. False: no empty line as far as this goes. */
+/* Octets of the header section (its last line's CRLF included) and where the body begins. False: no empty line in it. */
 bool dkim_header_find(struct span octets, size_t *section, size_t *body);
 
 struct dkim_header {

@@ -3,7 +3,8 @@
 unsigned
 signing_decide(const struct signing_facts *f)
 {
-	unsigned wanted = f->hop != SIGNING_UNSAID ? (unsigned)f->hop : f->domain != SIGNING_UNSAID ? (unsigned)f->domain : f->standard;
+	int said = f->hop != SIGNING_UNSAID ? f->hop : f->domain;
+	unsigned wanted = said != SIGNING_UNSAID ? (unsigned)said : f->standard;
 
 	if (wanted == 0 || f->domain == 0 || (f->domain == SIGNING_UNSAID && f->standard == 0))
 		return 0;

@@ -12,12 +12,12 @@
 #include "proc/child.h"
 
 enum {
-	/* Signatures for 5_relay. More than any core makes with RSA; an upper end for one that was taken over and has Ed25519 keys. */
+	/* Signatures for 5_relay: more than a core makes with RSA. */
 	SIGNER_DKIM_PER_SECOND = 10000,
 	SIGNER_DKIM_BURST = 20000,
 };
 
-/* broken() hears of a 5_relay that said what no sane one says, gone() of one whose channel has ended; the channel is closed already. */
+/* broken(): it said what no sane 5_relay says. gone(): its channel has ended. The channel is closed already. */
 struct signer_dkim_handler {
 	void (*broken)(uint32_t slot, const char *why);
 	void (*gone)(void);

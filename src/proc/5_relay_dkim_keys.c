@@ -52,7 +52,8 @@ relay_dkim_keys_stage(const struct master_dkim *m)
 		return false;
 	if (m->count == 0)
 		return true;
-	if (m->index != me.staged.count || m->index >= me.staged.room || dkim_algorithm_name((enum dkim_algorithm)m->algorithm)[0] == '\0')
+	if (m->index != me.staged.count || m->index >= me.staged.room ||
+	    dkim_algorithm_name((enum dkim_algorithm)m->algorithm)[0] == '\0')
 		return false;
 	k = &me.staged.key[me.staged.count++];
 	k->algorithm = (enum dkim_algorithm)m->algorithm;
@@ -168,7 +169,8 @@ name_of(struct span author_domain, char name[MX_NAME_MAX])
 }
 
 size_t
-relay_dkim_keys_choose(const struct relay *relay, struct span author_domain, int hop_rule, const struct relay_dkim_key *out[DKIM_ALGORITHMS])
+relay_dkim_keys_choose(const struct relay *relay, struct span author_domain, int hop_rule,
+    const struct relay_dkim_key *out[DKIM_ALGORITHMS])
 {
 	const struct conf *c = &relay->child.conf;
 	const struct relay_dkim_key *key, *end = me.now.key + me.now.count;

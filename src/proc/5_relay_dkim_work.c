@@ -176,7 +176,8 @@ header_read(struct relay_signed *s, size_t *have, size_t *section, size_t *body)
 		size_t n = sent_read(w, octets + *have, want - *have);
 
 		if (n == 0) {
-			relay_signed_fail(s, *have == sizeof octets ? "its header is longer than 272 KiB" : "the message could not be read from the spool");
+			relay_signed_fail(s, *have == sizeof octets ? "its header is longer than 272 KiB"
+			                                            : "the message could not be read from the spool");
 			return false;
 		}
 		*have += n;

@@ -37,7 +37,8 @@ digest_copy(const struct digest *from)
 {
 	struct digest *d = calloc(1, sizeof *d);
 
-	if (d != NULL && !from->broken && (d->context = EVP_MD_CTX_new()) != NULL && EVP_MD_CTX_copy_ex(d->context, from->context) == 1)
+	if (d != NULL && !from->broken && (d->context = EVP_MD_CTX_new()) != NULL &&
+	    EVP_MD_CTX_copy_ex(d->context, from->context) == 1)
 		return d;
 	digest_free(d);
 	return NULL;

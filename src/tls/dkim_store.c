@@ -98,7 +98,8 @@ dkim_store_pem(const char *dir, const struct dkim_entry *e, struct dkim_pem *pem
 	if (dkim_file_read(path, true, pem->p, sizeof pem->p, &pem->len))
 		return true;
 	wipe(pem->p, sizeof pem->p);
-	return dkim_refuse(why, path, errno == EPERM ? "others may read this key: chmod 600, and think about a new one" : strerror(errno));
+	return dkim_refuse(why, path,
+	    errno == EPERM ? "others may read this key: chmod 600, and think about a new one" : strerror(errno));
 }
 
 bool
@@ -119,9 +120,11 @@ dkim_store_check(const char *dir, const struct dkim_entry *e, struct buf *record
 		return dkim_refuse(why, path, (const char *)words);
 	good = e->algorithm != DKIM_RSA_SHA256 || dkim_key_rsa_bits(key) >= DKIM_RSA_BITS;
 	if (!good)
-		(void)dkim_refuse(why, path, "an RSA key of less than 2048 bits (RFC 8301 3.2); `postern user domain rotate` makes a better one");
+		(void)dkim_refuse(why, path,
+		    "an RSA key of less than 2048 bits (RFC 8301 3.2); `postern user domain rotate` makes a better one");
 	else if (record != NULL)
-		good = (dkim_key_record(key, record) && buf_terminate(record)) || dkim_refuse(why, path, "OpenSSL cannot say its public half");
+		good = (dkim_key_record(key, record) && buf_terminate(record)) ||
+		    dkim_refuse(why, path, "OpenSSL cannot say its public half");
 	dkim_key_free(key);
 	return good;
 }

@@ -137,7 +137,8 @@ make_one(const char *dir, struct dkim_domain *d, const struct dkim_entry *wanted
 
 	*e = *wanted;
 	if (d->count == DKIM_DOMAIN_KEYS_MAX || !name_selector(d, e))
-		return dkim_refuse(why, e->domain, "has 16 keys already; `postern user domain remove DOMAIN SELECTOR` takes an old one away");
+		return dkim_refuse(why, e->domain,
+		    "has 16 keys already; `postern user domain remove DOMAIN SELECTOR` takes an old one away");
 	good = dkim_path(path, dir, e->domain, e->selector, ".pem") && dkim_key_make(e->algorithm, &text, why) &&
 	    replace(path, buf_span(&text), why);
 	wipe(pem.p, sizeof pem.p);
@@ -215,7 +216,8 @@ dkim_store_rotate(const char *dir, const char *domain, uint64_t now, struct buf 
 	if (d.count == 0)
 		return finish(fd, dkim_refuse(why, domain, "has no keys; `postern user domain add` makes the first ones"));
 	if (has_phase(&d, DKIM_WAITING))
-		return finish(fd, dkim_refuse(why, domain, "has new keys that wait already; `postern user domain activate` begins to sign with them"));
+		return finish(fd, dkim_refuse(why, domain,
+		    "has new keys that wait already; `postern user domain activate` begins to sign with them"));
 	return finish(fd, make_pair(dir, &d, domain, DKIM_WAITING, now, why));
 }
 
@@ -262,7 +264,8 @@ algorithm_of(struct span pem, const char *file, struct buf *why)
 	dkim_key_free(key);
 	if (key != NULL && !small)
 		return algorithm;
-	(void)dkim_refuse(why, file, small ? "an RSA key of less than 2048 bits (RFC 8301 3.2)" : "neither an RSA nor an Ed25519 key as PEM");
+	(void)dkim_refuse(why, file,
+	    small ? "an RSA key of less than 2048 bits (RFC 8301 3.2)" : "neither an RSA nor an Ed25519 key as PEM");
 	return 0;
 }
 
@@ -349,7 +352,8 @@ remove_one(const char *dir, const char *domain, struct dkim_domain *d, const cha
 	if (at == d->count)
 		return dkim_refuse(why, selector, "is no selector of this domain; `postern user domain list` names them");
 	if (d->entry[at].phase == DKIM_ACTIVE)
-		return dkim_refuse(why, selector, "signs mail; `postern user domain rotate` and `activate` put another one in its place first");
+		return dkim_refuse(why, selector,
+		    "signs mail; `postern user domain rotate` and `activate` put another one in its place first");
 	memmove(&d->entry[at], &d->entry[at + 1], (d->count - at - 1) * sizeof d->entry[0]);
 	d->count--;
 	if (!domain_write(dir, domain, d, why))
