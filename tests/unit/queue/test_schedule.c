@@ -352,8 +352,6 @@ any_order(void **state)
 		default:
 			if (count > 0)
 				schedule_hurry(&s, job, now);
-			if (step % 97 == 0)
-				schedule_hurry_all(&s, now);
 		}
 		if (step % 1000 == 0)
 			schedule_check(&s);
