@@ -33,10 +33,10 @@ gather_look(struct keeper *k, const struct try *t)
 {
 	uint32_t others = jobs_under_way(k, t, keeper_now());
 
-	if (others == 0 || k->draining || k->gathering >= KEEPER_GATHER_MOST)
-		return GATHER_ALL;
+	if (others == 0)
+		return GATHER_ALONE;
 	/* Those that wait run as far as the schedule knows. */
-	if (others <= tries_gathered(k, t->slot))
+	if (k->draining || k->gathering >= KEEPER_GATHER_MOST || others <= tries_gathered(k, t->slot))
 		return GATHER_ALL;
 	return try_tells(k, t) ? GATHER_WAIT : GATHER_ALONE;
 }

@@ -163,6 +163,43 @@ struct ending {
 	bool noticed;           /* it is no notice itself: of one the postmaster may hear that it failed, and nobody else anything */
 };
 
+static uint64_t
+expiry_of(const struct keeper *k, const struct entry *entry)
+{
+	return entry->arrival + k->child.conf.expire * UINT64_C(1000);
+}
+
+static bool
+delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint64_t now)
+{
+	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
+
+	return delay > 0 && !k->spool.schedule.job[job].told && now >= entry->arrival + delay;
+}
+
+static void
+ending_look(struct ending *e, uint32_t try)
+{
+	const struct keeper *k = e->keeper;
+
+	e->try = &e->keeper->try[try];
+	e->delayed = e->noticed && !e->held && !e->expired &&
+	    delay_due(k, &k->spool.index.entry[e->try->slot], e->try->job, e->now);
+}
+
+static void
+ending_begin(struct ending *e, struct keeper *k, uint32_t first)
+{
+	const struct entry *entry = &k->spool.index.entry[k->try[first].slot];
+
+	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
+	/* It was held while it was being tried: then time stands still. */
+	e->held = spool_is_held(&k->spool, k->try[first].slot);
+	e->expired = !e->held && e->now >= e->expiry;
+	e->noticed = !(entry->flags & ENTRY_NOTICE);
+	ending_look(e, first);
+}
+
 /* Does the sender want to hear this of this recipient (RFC 3461 5.2)? */
 static bool
 notice_wanted(const struct ending *e, const struct spool_rcpt *rcpt, const struct relay_result *m, enum dsn_action *action)
@@ -218,8 +255,6 @@ gather_rows(struct ending *e, enum dsn_action action, struct gathered_rows *g)
 	}
 	return true;
 }
-
-static void ending_look(struct ending *, uint32_t try);
 
 /* One notice for all recipients with the same end, whatever their destinations (5321-55), a hundred at a time. */
 static bool
@@ -341,20 +376,6 @@ settle(struct ending *e)
 		spool_job_done(s, t->job, end, e->now);
 }
 
-static uint64_t
-expiry_of(const struct keeper *k, const struct entry *entry)
-{
-	return entry->arrival + k->child.conf.expire * UINT64_C(1000);
-}
-
-static bool
-delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint64_t now)
-{
-	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
-
-	return delay > 0 && !k->spool.schedule.job[job].told && now >= entry->arrival + delay;
-}
-
 bool
 try_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 {
@@ -364,29 +385,6 @@ try_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 }
 
 /* ---- the ends of tries that are told of together ---- */
-static void
-ending_begin(struct ending *e, struct keeper *k, uint32_t first)
-{
-	const struct entry *entry = &k->spool.index.entry[k->try[first].slot];
-
-	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
-	/* It was held while it was being tried: then time stands still. */
-	e->held = spool_is_held(&k->spool, k->try[first].slot);
-	e->expired = !e->held && e->now >= e->expiry;
-	e->noticed = !(entry->flags & ENTRY_NOTICE);
-	ending_look(e, first);
-}
-
-static void
-ending_look(struct ending *e, uint32_t try)
-{
-	const struct keeper *k = e->keeper;
-
-	e->try = &e->keeper->try[try];
-	e->delayed = e->noticed && !e->held && !e->expired &&
-	    delay_due(k, &k->spool.index.entry[e->try->slot], e->try->job, e->now);
-}
-
 bool
 try_tells(struct keeper *k, const struct try *t)
 {

@@ -63,17 +63,9 @@ def test_a_slow_destination_keeps_nobody_waiting_long(world):
     assert finals(report) == ["a@one.example"] and 1 < time.monotonic() - begin < 6
 
 
-def test_nothing_to_wait_for(world):
-    one, two, sink, server = roads(world, refused("a"), {})
-    begin = time.monotonic()
-    submit(server, "a@one.example")
-    await_reports(sink)
-    assert time.monotonic() - begin < 1
-
-
 def test_a_stop_meanwhile_tells_at_once(world):
     one, two, sink, server = roads(world, refused("a"), {})
-    two.slow = 1.5
+    two.slow = 0.8
     submit(server, ["a@one.example", "b@two.example"])
     server.await_event("failed")
     assert server.stop() == 0
@@ -95,7 +87,7 @@ def test_relayed_and_failed_at_two_destinations(world):                 # 3461-6
 
 
 def test_two_dead_destinations_expire_together(world):                  # 5321-55
-    one, two, sink, server = roads(world, {}, {}, conf='expire = "3 s"\n')
+    one, two, sink, server = roads(world, {}, {}, conf='expire = "2 s"\n')
     one.close(), two.close()
     submit(server, ["a@one.example", "b@two.example"])
     report, = await_reports(sink)
@@ -159,13 +151,11 @@ def test_the_whole_of_an_eightbit_message(world):                       # 3464-4
     inner, = report.original.get_payload()
     assert leaves(inner) == leaves(email.message_from_bytes(EIGHTBIT, policy=email.policy.SMTP))
     assert inner["Subject"] == "the way" and inner["Received"]
-
-
-def test_the_header_of_what_cannot_be_encoded(world):                   # 3464-4
-    one, sink, server = roads(world, refused("bad"))
-    signed = EIGHTBIT.replace(b"multipart/mixed", b"multipart/signed")
-    submit(server, "bad@one.example", content=signed, mail=["RET=FULL", "BODY=8BITMIME"])
-    report, = await_reports(sink)
+    # What cannot be encoded comes back as its header; with one destination there is nobody to wait for.
+    begin = time.monotonic()
+    submit(server, "bad@one.example", content=EIGHTBIT.replace(b"multipart/mixed", b"multipart/signed"), mail=["RET=FULL", "BODY=8BITMIME"])
+    report = await_reports(sink, 2)[1]
+    assert time.monotonic() - begin < 1.5
     assert all(c < 128 for c in report.octets) and report.original.get_content_type() == "text/rfc822-headers"
 
 
@@ -225,11 +215,3 @@ def test_a_postmaster_who_cannot_be_reached_ends_it(world):
     eventually(lambda: len(server.events("failed")) == 3, "message, report, and the word to the postmaster")
     await_empty(server)
     assert len(server.events("dsn")) == 2 and not boss.mails and not sink.mails
-
-
-def test_nobody_hears_unless_the_postmaster_wants_to(world):
-    one, sink, server = roads(world, refused("bad"), sink=refused("alice"))
-    submit(server, "bad@one.example")
-    eventually(lambda: len(server.events("failed")) == 2, "message and report")
-    await_empty(server)
-    assert len(server.events("dsn")) == 1
