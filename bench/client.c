@@ -161,7 +161,7 @@ client_message(const char *from, long size, size_t *len)
 
 	if (p == NULL)
 		die("memory");
-	n = (size_t)snprintf(p, room, "From: <%s>\r\nTo: <sink@example.net>\r\nSubject: load\r\nMessage-ID: <load@example.org>\r\n"
+	n = (size_t)snprintf(p, room, "From: <%s>\r\nTo: <sink@example.net>\r\nSubject: load\r\n"
 	    "Date: Sun, 22 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n", from);
 	while (n + 2 < (size_t)size) {
 		size_t line = (size_t)size - n - 2 < 72 ? (size_t)size - n - 2 : 72;

@@ -41,7 +41,8 @@ SSL *client_ssl(SSL_CTX *, int fd, const char *host);
 int client_connect(const struct sockaddr_in *to, struct in_addr from);
 /* "AUTH PLAIN ...\r\n" for "login:password". */
 void client_auth_line(char line[CLIENT_AUTH_MAX], const char *login_and_password);
-/* A message of about `size` octets with its final dot; malloc'ed. */
+/* A message of about `size` octets with its final dot and without a Message-ID, by which it could be taken for one that was sent
+ * before; malloc'ed. */
 char *client_message(const char *from, long size, size_t *len);
 
 #endif

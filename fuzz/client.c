@@ -48,7 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct span body = { content, sizeof content - 1 };
 	const struct client_talk_mail mails[] = {
-		{ .mail = { .reverse_path = SPAN("a@example.org"), .size = body.len, .rcpts = 5, .ret = SMTP_RET_HDRS },
+		{ .mail = { .reverse_path = SPAN("a@example.org"), .size = body.len, .rcpts = 5, .ret = SMTP_RET_HDRS,
+			.terms = { .priority = 4, .by = true, .by_seconds = 60, .by_return = n > 0 && p[0] & 128 } },
 			.rcpt = { .notify = SMTP_NOTIFY_FAILURE, .orcpt = SPAN("rfc822;x@y") }, .content = body },
 		{ .mail = { .rcpts = 1, .eightbit = true, .size = body.len, .binary = n > 0 && p[0] & 128 }, .content = body },
 		{ .mail = { .reverse_path = SPAN("a@example.org"), .rcpts = 300 }, .content = body, .give_up = n > 0 && p[0] & 64 },

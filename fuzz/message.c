@@ -16,7 +16,7 @@ static const struct layout *const layouts[] = {
 	&queue_which_layout, &queue_entry_layout, &queue_recipient_layout, &queue_end_layout,
 	&sign_ask_layout, &sign_answer_layout, &child_alarm_layout, &auth_spend_layout, &auth_spent_layout,
 	&guard_outcome_layout, &guard_notice_layout, &guard_hold_layout, &queue_held_layout, &ledger_which_layout,
-	&ledger_attempt_layout, &ledger_lock_layout,
+	&ledger_attempt_layout, &ledger_lock_layout, &spool_admitted_layout, &queue_reschedule_layout,
 };
 
 union any_message {

@@ -188,9 +188,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct spool_state fine = { OK, 1 << 30 };
+	static const uint8_t key[SIPHASH_KEY] = { 1 };
+	struct spool_state fine = { OK, 1 << 30, { key, sizeof key } };
 	struct span in = { p, n };
-	uint8_t room[20];
+	uint8_t room[40];
 	struct buf state = BUF_OVER(room);
 	struct frames_one f = { .type = SPOOL_STATE };
 	int ends[2][2], fd[2], tcp;

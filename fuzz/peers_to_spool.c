@@ -166,6 +166,7 @@ start_anew_sometimes(void)
 	for (unsigned i = 0; i < 4; i++)
 		(void)uv_run(&k.child.loop, UV_RUN_NOWAIT);
 	uv_close((uv_handle_t *)&k.turn, NULL);
+	uv_close((uv_handle_t *)&k.walk_on, NULL);
 	uv_close((uv_handle_t *)&k.tick, NULL);
 	uv_close((uv_handle_t *)&k.lazy, NULL);
 	uv_close((uv_handle_t *)&k.due, NULL);

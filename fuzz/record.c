@@ -46,18 +46,31 @@ same_again(struct layout l, const void *message, struct span payload)
 }
 
 static void
+message_again(const struct message_record *m, struct span payload)
+{
+	struct buf out = { malloc(payload.len + 1), 0, payload.len + 1 };
+
+	assert(out.p != NULL && message_format(m, &out));
+	assert(span_eq(buf_span(&out), payload));
+	free(out.p);
+}
+
+static void
 payload_any(struct span payload)
 {
 	struct message_record m;
 	struct result_record r;
 	struct chunk_record c;
 	struct held_record held;
+	struct once_record once;
+	struct once_print print;
+	struct release_record release;
 	size_t at;
 
 	if (message_parse(payload, &m)) {
 		walk_message(&m);
 		assert(message_octets(&m) == payload.len);
-		same_again(message_record_layout, &m, payload);
+		message_again(&m, payload);
 	}
 	if (message_head_parse(payload, &m, &at))
 		assert(at <= payload.len);
@@ -67,6 +80,12 @@ payload_any(struct span payload)
 		same_again(chunk_record_layout, &c, payload);
 	if (fields_parse(held_record_layout, payload, &held))
 		same_again(held_record_layout, &held, payload);
+	if (once_parse(payload, &once)) {
+		same_again(once_record_layout, &once, payload);
+		assert(once_print_take(&once.prints, &print));
+	}
+	if (fields_parse(release_record_layout, payload, &release))
+		same_again(release_record_layout, &release, payload);
 }
 
 static void

@@ -43,6 +43,9 @@ play(struct talk *t, uint8_t settings, struct span said, size_t piece, size_t ou
 	struct talk_setup setup = {
 		.size_max = settings & SMALL ? 300 : 1 << 20, .rcpt_max = settings & SMALL ? 3 : 100,
 		.mechanisms = SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN | SMTP_AUTH_SCRAM_SHA_256,
+		.terms = true, .hold_max = settings & SMALL ? 60 : 30 * 86400, .by_least = settings & SMALL ? 60 : 0,
+		.priority_least = settings & SMALL ? -4 : -9, .priority_most = settings & STRICT ? 0 : 9,
+		.priority_size_max = settings & SMALL ? 100 : 0,
 		.tls = listener == 0, .starttls = listener == 1, .local = listener == 3,
 	};
 	static struct talk_rules rules;

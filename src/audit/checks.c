@@ -17,6 +17,9 @@
     "listen on ... tls-require auth", "nothing: Postern offers AUTH under TLS only")
 #define MEND_LOGIN MEND("master.cf, submissions: -o smtpd_client_restrictions=permit_sasl_authenticated,reject", \
     "acl_smtp_mail: require authenticated = *", "listen on ... smtps auth", "nothing: Postern takes mail after AUTH only")
+#define MEND_EVERYWHERE(line) MEND(line, line, line, line)
+#define MEND_SRV MEND_EVERYWHERE("DNS: _submissions._tcp.DOMAIN. SRV 0 1 465 HOST.   _submission._tcp.DOMAIN. SRV 10 1 587 HOST.")
+#define MEND_TLSA MEND_EVERYWHERE("DNS, signed: _PORT._tcp.HOST. TLSA 3 1 1 SHA-256-OF-THE-PUBLIC-KEY; publish the new one before the key changes")
 #define MEND_465 MEND("master.cf: submissions inet n - y - - smtpd -o smtpd_tls_wrappermode=yes", "tls_on_connect_ports = 465", \
     "listen on ... port 465 smtps", "listen-submissions = { \"[::]:465\" }")
 
@@ -132,6 +135,38 @@ const struct check audit_checks[] = {
 	{ "cert-long", SEVERITY_INFO, "the certificate is valid for more than 398 days", "Public CAs may not issue such; a private one is at work.", "CA/Browser Forum BR 6.3.2",
 	    MEND_NOTHING, cert_long },
 
+	/* ---- from inside: --login and --active ---- */
+	{ "login-unsent", SEVERITY_MEDIUM, "the login was not tried", "Credentials go only where the certificate verifies, and with PLAIN under TLS.", "RFC 4616 4", MEND_NOTHING, login_unsent },
+	{ "login-failed", SEVERITY_MEDIUM, "the login did not work", "Name or password is wrong, or the account is locked.", "RFC 4954 6", MEND_NOTHING, login_failed },
+	{ "sender-unchecked", SEVERITY_MEDIUM, "the login may send in anybody's name", "One stolen password is enough to forge every address.", "RFC 6409 6.1",
+	    MEND("smtpd_sender_restrictions = reject_authenticated_sender_login_mismatch; smtpd_sender_login_maps = ...", "acl_smtp_mail: require condition = "
+	    "${if eqi{$sender_address}{$authenticated_id}}", "match auth mail-from <addresses> for any action \"relay\"", "nothing: a login has its own addresses only"), sender_unchecked },
+	{ "smuggling", SEVERITY_HIGH, "a message ends where it should not", "What follows is taken for another message, with a sender that nobody checked.",
+	    "RFC 5321 2.3.8, 4.1.1.4; CVE-2023-51764, CVE-2023-51766", MEND("smtpd_forbid_bare_newline = normalize", "a version of 4.97.1 or newer", "a version of 7.4 or newer",
+	    "nothing: only CRLF ends a line"), smuggles },
+
+	/* ---- what the DNS says ---- */
+	{ "srv-missing", SEVERITY_LOW, "no SRV record leads to the submission service", "Mail programs guess names, or ask their vendor's database.", "RFC 6186 3, RFC 8314 5.1",
+	    MEND_SRV, srv_missing },
+	{ "srv-no-implicit", SEVERITY_MEDIUM, "SRV leads to STARTTLS only", "Mail programs are sent where encryption is negotiated, and can be stripped.", "RFC 8314 4.5.2, 5.1",
+	    MEND_SRV, srv_no_implicit },
+	{ "srv-order", SEVERITY_MEDIUM, "SRV prefers STARTTLS to implicit TLS", "Mail programs try first what can be stripped.", "RFC 8314 4.5.2", MEND_SRV, srv_clear_first },
+	{ "srv-unsigned", SEVERITY_INFO, "the SRV records are not signed", "Whoever can forge DNS sends mail programs to a server of his own.", "RFC 8314 4.5.1, RFC 6186 6",
+	    MEND_NOTHING, srv_unsigned },
+	{ "found-by-guess", SEVERITY_INFO, "the service was guessed from the MX", "The domain does not say where it is; another host may be meant.", "RFC 6186 1",
+	    MEND_SRV, guessed },
+	{ "service-not-found", SEVERITY_MEDIUM, "no host for submission could be found", "Neither SRV nor MX names one.", "RFC 6186 3", MEND_SRV, nowhere },
+	{ "dns-failed", SEVERITY_INFO, "the DNS did not answer", "What was not seen may be there all the same.", "RFC 7672 2.1", MEND_NOTHING, dns_failed },
+	{ "mta-sts-missing", SEVERITY_INFO, "no MTA-STS policy for incoming mail", "Mail from other servers can be stripped of TLS on its way here.", "RFC 8461 3.1", MEND_NOTHING,
+	    no_mta_sts },
+	{ "tlsrpt-missing", SEVERITY_INFO, "nobody is told when other servers fail to reach this domain over TLS", "Attacks and mistakes go unnoticed.", "RFC 8460 3", MEND_NOTHING,
+	    no_tlsrpt },
+	{ "tlsa-differs", SEVERITY_HIGH, "no TLSA record fits the certificate", "Whoever looks (RFC 7672) refuses to speak to this server.", "RFC 7672 3.1, RFC 6698 2.1",
+	    MEND_TLSA, tlsa_differs },
+	{ "tlsa-unsigned", SEVERITY_LOW, "TLSA records without DNSSEC", "They count for nothing.", "RFC 7672 2.2", MEND_TLSA, tlsa_unsigned },
+	{ "tlsa-unusable", SEVERITY_LOW, "TLSA records that cannot be used for SMTP", "Usages 0 and 1, unknown numbers and wrong lengths are passed over.", "RFC 7672 3.1.3",
+	    MEND_TLSA, tlsa_unusable },
+
 	/* ---- manners ---- */
 	{ "vrfy", SEVERITY_LOW, "VRFY tells who exists", "It helps to collect addresses and guess logins.", "RFC 5321 7.3",
 	    MEND("disable_vrfy_command = yes", "acl_smtp_vrfy: deny", NULL, "nothing: 252 for everybody"), vrfy_tells },
@@ -145,6 +180,10 @@ const struct check audit_checks[] = {
 	{ "no-pipelining", SEVERITY_INFO, "no PIPELINING", "Each command costs a round trip.", "RFC 2920", MEND_NOTHING, no_pipelining },
 
 	/* ---- as it should be ---- */
+	{ "sender-checked", SEVERITY_GOOD, "a login has its own addresses only", "As it should be.", "RFC 6409 6.1", MEND_NOTHING, good_sender },
+	{ "endings-good", SEVERITY_GOOD, "only CRLF . CRLF ends a message", "As it should be.", "RFC 5321 4.1.1.4", MEND_NOTHING, good_endings },
+	{ "srv-good", SEVERITY_GOOD, "SRV leads to implicit TLS first", "As it should be.", "RFC 8314 4.5.2", MEND_NOTHING, good_srv },
+	{ "tlsa-good", SEVERITY_GOOD, "a signed TLSA record fits the certificate", "As it should be.", "RFC 7672 3.1", MEND_NOTHING, good_tlsa },
 	{ "implicit-tls", SEVERITY_GOOD, "submission over implicit TLS", "Nothing can be stripped.", "RFC 8314 3.3", MEND_NOTHING, good_implicit },
 	{ "tls-modern", SEVERITY_GOOD, "TLS 1.2 and 1.3 only", "As it should be.", "RFC 9325 3.1.1", MEND_NOTHING, good_tls },
 	{ "cert-good", SEVERITY_GOOD, "a certificate that verifies, for this name, for weeks to come", "As it should be.", "RFC 7817", MEND_NOTHING, good_cert },

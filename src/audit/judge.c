@@ -34,6 +34,8 @@ section_kind(const struct section *s)
 	};
 	bool tls = section_count(s, "tls") > 0, smtp = section_has(s, "greeting", "220");
 
+	if (section_count(s, "domain") > 0)
+		return "the domain's records";
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (section_has(s, kinds[i].key, kinds[i].words))
 			return kinds[i].kind;

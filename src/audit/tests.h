@@ -33,6 +33,13 @@ condition cipher_static_rsa, client_chooses, compression, no_secure_renegotiatio
 condition cert_expired, cert_not_yet, cert_ends_soon, cert_ends_in_weeks, cert_untrusted, cert_self_signed, cert_incomplete, cert_other_name;
 condition cert_common_name_only, cert_weak_key, cert_weak_signature, cert_no_sct, cert_no_staple, cert_revoked, cert_long;
 
+/* ---- tests_domain.c ---- */
+condition srv_missing, srv_no_implicit, srv_clear_first, srv_unsigned, guessed, nowhere, no_mta_sts, no_tlsrpt, dns_failed;
+condition tlsa_differs, tlsa_unsigned, tlsa_unusable, good_srv, good_tlsa;
+
+/* ---- tests_inside.c ---- */
+condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;
+
 /* ---- as it should be ---- */
 condition good_implicit, good_tls, good_cert, good_login, good_scram;
 

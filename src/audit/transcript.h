@@ -34,6 +34,18 @@
  *	cert-match       yes | no               NAME
  *	cert-sct, cert-must-staple              yes | no
  *	ocsp             good | revoked | unknown | none
+ *	domain           NAME, at the target: its DNS was asked, and what follows are the answers
+ *	srv              SERVICE none | SERVICE PRIORITY WEIGHT PORT HOST secure|insecure
+ *	mx               none | PREFERENCE HOST secure|insecure
+ *	mta-sts, tlsrpt  none | the TXT record
+ *	found            HOST PORT SERVICE srv|mx       what is examined therefore
+ *	dns-failed       WORDS
+ *	unknown-host     HOST: WORDS            it has no address
+ *	host             the name under which an endpoint was reached
+ *	tlsa             USAGE SELECTOR MATCHING secure|insecure fits|differs|unusable
+ *	login            CODE TEXT | unsent WORDS       what AUTH brought, with --login
+ *	sender-foreign   CODE TEXT              what MAIL with somebody else's address brought, after the login
+ *	smuggling        ENDING CODE TEXT | waits | refused | closed | not-begun CODE TEXT        what ended a message that should not, with --active
  *	hostile          WORDS                  it sent what no honest server does
  *	throttled        WORDS
  *

@@ -29,6 +29,12 @@ static const struct fail_row rows[FAIL_MAX] = {
 	[FAIL_AUTHOR_DENIED]    = { BLAME_PEER, 550, 77, "5.7.1", "this login may not write From this address" },
 	[FAIL_PARAM_UNKNOWN]    = { BLAME_PEER, 555, 76, "5.5.4", "parameter not known here" },
 	[FAIL_PARAM_BAD]        = { BLAME_PEER, 501, 65, "5.5.4", "parameter malformed or repeated" },
+	[FAIL_PARAM_SYNTAX]     = { BLAME_PEER, 501, 65, "5.5.2", "parameter malformed or repeated" },
+	/* RFC 4865's own X.7.16 has become RFC 6710's. */
+	[FAIL_HELD_MANY]        = { BLAME_PEER, 552, 77, "5.2.2", "too many messages of this login wait for their release" },
+	[FAIL_PRIORITY_LOW]     = { BLAME_PEER, 450, 75, "4.7.15", "priority too low to be taken just now" },
+	[FAIL_PRIORITY_SIZE]    = { BLAME_PEER, 552, 65, "5.7.16", "message too big for its priority" },
+	[FAIL_BY_SHORT]         = { BLAME_PEER, 554, 69, "5.4.7", "less time than DELIVERBY asks for here" },
 	[FAIL_TOO_BIG]          = { BLAME_PEER, 552, 65, "5.3.4", "message too big" },
 	[FAIL_RCPT_MANY]        = { BLAME_PEER, 452, 75, "4.5.3", "too many recipients in one message" },
 	[FAIL_NO_RCPT]          = { BLAME_PEER, 503, 67, "5.5.1", "no valid recipient" },

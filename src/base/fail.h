@@ -36,6 +36,11 @@ enum fail {
 	FAIL_AUTHOR_DENIED,     /* From field is not this principal's */
 	FAIL_PARAM_UNKNOWN,
 	FAIL_PARAM_BAD,
+	FAIL_PARAM_SYNTAX,      /* MT-PRIORITY alone is refused so (RFC 6710 4.1) */
+	FAIL_HELD_MANY,         /* the principal has as many messages waiting for their release as it may (RFC 4865 6) */
+	FAIL_PRIORITY_LOW,
+	FAIL_PRIORITY_SIZE,     /* too big for the priority that it asks for */
+	FAIL_BY_SHORT,          /* less time than it takes us (RFC 2852 4.1) */
 	FAIL_TOO_BIG,
 	FAIL_RCPT_MANY,
 	FAIL_NO_RCPT,

@@ -15,4 +15,23 @@ enum { SIPHASH_KEY = 16 };
 
 uint64_t siphash(const uint8_t key[SIPHASH_KEY], struct span);
 
+/*
+ * The variant of 128 bits, for octets that come in pieces; any split gives the same. Who does not know the key cannot make two
+ * that are the same, nor foresee any.
+ */
+enum { SIPHASH_WIDE = 16 };
+struct siphash {
+	uint64_t v[4];
+	uint64_t tail;                  /* the octets of a word that is not full */
+	uint64_t octets;                /* so far */
+};
+
+void siphash_init(struct siphash *, const uint8_t key[SIPHASH_KEY]);
+void siphash_feed(struct siphash *, struct span);
+/* A number, and a text with its length in front, so that no two lists of them are the same octets. */
+void siphash_feed_u64(struct siphash *, uint64_t);
+void siphash_feed_text(struct siphash *, struct span);
+/* The hash of all that was fed. What is fed later is as if this had not been asked. */
+void siphash_drain(const struct siphash *, uint8_t hash[SIPHASH_WIDE]);
+
 #endif

@@ -1,10 +1,8 @@
-/* postern audit: what an analyst would ask of a submission service. */
+/* postern audit: what an analyst would ask of a submission service. Each host is examined in a process of its own. */
 #include "cmd/audit.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,256 +12,25 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "cmd/commands.h"
 
 enum {
-	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2, USAGE = 64,
+	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2,
 	HOST_SECONDS = 300,             /* one host may take so long */
-	PATIENCE_SECONDS = 5,
+	PATIENCE_MS = 5000,
 };
 
-static const char usage[] =
-    "usage: postern audit [OPTIONS] HOST[:PORT[/SERVICE]]...\n"
-    "       postern audit [OPTIONS] --judge FILE\n"
-    "\n"
-    "Examines ports 465, 587 and (only a look) 25 of each host, or the port that is named; nothing is sent that could harm,\n"
-    "no credentials and no mail. SERVICE is submissions, submission, smtp, imaps or pop3s, where the port does not say it.\n"
-    "\n"
-    "    --details         why each finding matters, and how to mend it\n"
-    "    --json            for programs\n"
-    "    --sarif           for those that collect findings (SARIF 2.1.0)\n"
-    "    --html            one page\n"
-    "    --hosts FILE      hosts to examine, one a line\n"
-    "    --parallel N      so many hosts at a time (1 to 64; 8)\n"
-    "    --timeout S       seconds to wait for one answer (1 to 120; 5)\n"
-    "    --ca-file FILE    the CAs that are trusted, instead of the system's\n"
-    "    --fail SEVERITY   the findings that fail: low, medium, high or critical (high)\n"
-    "    --save FILE       keep the transcript, to be judged again\n"
-    "    --judge FILE      judge a transcript that was kept; nothing is examined\n"
-    "\n"
-    "Exit status: 0 nothing failed, 1 something did, 2 a host could not be examined.\n";
-
-struct host {
-	char name[256];
-	uint16_t port;                  /* 0: the usual ones */
-	enum audit_service service;
-	pid_t pid;
-	int fd;                         /* its transcript, being written; -1 */
-	uint64_t began;
-	uint8_t *text;                  /* TRANSCRIPT_MAX octets */
-	size_t len;
-	bool begun, done;
-};
-
-struct audit {
-	struct audit_report report;
-	struct host host[AUDIT_HOSTS_MAX];
-	size_t hosts;
-	const char *ca_file, *save, *judge;
-	unsigned parallel, patience;    /* ms */
-	struct tls_examiner *examiner;
-	int status;
-};
-
+/* Looked at unasked. */
 static const struct { uint16_t port; enum audit_service service; } usual[] = {
-	{ 465, AUDIT_SUBMISSIONS }, { 587, AUDIT_SUBMISSION }, { 25, AUDIT_SMTP }, { 993, AUDIT_IMAPS }, { 995, AUDIT_POP3S },
+	{ 465, AUDIT_SUBMISSIONS }, { 587, AUDIT_SUBMISSION }, { 25, AUDIT_SMTP },
 };
-enum { USUAL = 3 /* of them are looked at unasked */, KNOWN = sizeof usual / sizeof usual[0] };
-
-/* ---- arguments ---- */
-
-static int
-misused(const char *what, const char *why)
-{
-	(void)fprintf(stderr, "postern audit: %s: %s\n%s", what, why, usage);
-	return USAGE;
-}
-
-static bool
-service_named(struct span name, enum audit_service *service)
-{
-	for (unsigned i = 0; i < KNOWN; i++)
-		if (span_same(name, span_of(audit_service_name(usual[i].service)))) {
-			*service = usual[i].service;
-			return true;
-		}
-	return false;
-}
-
-static const char *
-take_port(struct span rest, struct host *h)
-{
-	uint64_t port;
-	bool known = false;
-
-	if (span_done(rest))
-		return NULL;
-	if (!span_take_byte(&rest, ':') || !span_take_u64(&rest, &port) || port == 0 || port > UINT16_MAX)
-		return "what stands behind the host is no port";
-	h->port = (uint16_t)port;
-	for (size_t i = 0; i < KNOWN; i++)
-		if (usual[i].port == h->port) {
-			h->service = usual[i].service;
-			known = true;
-		}
-	if (span_take_byte(&rest, '/'))
-		return service_named(rest, &h->service) ? NULL : "the service is none of submissions, submission, smtp, imaps, pop3s";
-	if (!span_done(rest))
-		return "what stands behind the host is no port";
-	return known ? NULL : "the port does not say the service: write HOST:PORT/submissions, or /submission, /smtp, /imaps, /pop3s";
-}
-
-/* NULL, or what is wrong with it. */
-static const char *
-parse_host(struct span text, struct host *h)
-{
-	struct span name;
-	bool literal = span_take_byte(&text, '[');
-
-	*h = (struct host){ .fd = -1 };
-	name = span_take_until(&text, literal ? ']' : ':');
-	if (literal && !span_take_byte(&text, ']'))
-		return "the bracket is not closed";
-	if (span_find(name, '@') < name.len)
-		return "a mail address; name the host of its submission service";
-	if (name.len == 0 || name.len >= sizeof h->name)
-		return "no host name";
-	for (size_t i = 0; i < name.len; i++)
-		if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' && name.p[i] != '.' && name.p[i] != '_' && !(literal && name.p[i] == ':'))
-			return "no host name";
-	memcpy(h->name, name.p, name.len);
-	return take_port(text, h);
-}
-
-static int
-add_host(struct audit *a, const char *text)
-{
-	const char *wrong;
-
-	if (a->hosts == AUDIT_HOSTS_MAX)
-		return misused(text, "more than 1000 hosts at once");
-	wrong = parse_host(span_of(text), &a->host[a->hosts]);
-	if (wrong != NULL)
-		return misused(text, wrong);
-	a->hosts++;
-	return 0;
-}
-
-static int
-add_hosts(struct audit *a, const char *file)
-{
-	FILE *f = fopen(file, "re");
-	char line[400];
-	int status = 0;
-
-	if (f == NULL)
-		return misused(file, strerror(errno));
-	while (status == 0 && fgets(line, sizeof line, f) != NULL) {
-		struct span rest = span_of(line), word;
-
-		line[strcspn(line, "#\r\n")] = '\0';
-		rest = span_of(line);
-		word = span_take_word(&rest);
-		if (span_done(word))
-			continue;
-		line[word.p + word.len - (const uint8_t *)line] = '\0';
-		status = add_host(a, (const char *)word.p);
-	}
-	(void)fclose(f);
-	return status;
-}
-
-static bool
-take_number(const char *text, unsigned least, unsigned most, unsigned *n)
-{
-	struct span s = span_of(text);
-	uint64_t value;
-
-	if (!span_take_u64(&s, &value) || !span_done(s) || value < least || value > most)
-		return false;
-	*n = (unsigned)value;
-	return true;
-}
-
-static bool
-take_severity(const char *text, enum severity *severity)
-{
-	for (unsigned i = SEVERITY_LOW; i < SEVERITY_MAX; i++)
-		if (strcmp(text, severity_name((enum severity)i)) == 0) {
-			*severity = (enum severity)i;
-			return true;
-		}
-	return false;
-}
-
-/* An option with a value. 0 or a status; -1: it is none. */
-static int
-take_valued(struct audit *a, const char *option, const char *value)
-{
-	unsigned n;
-
-	if (strcmp(option, "--hosts") == 0)
-		return add_hosts(a, value);
-	if (strcmp(option, "--ca-file") == 0)
-		a->ca_file = value;
-	else if (strcmp(option, "--save") == 0)
-		a->save = value;
-	else if (strcmp(option, "--judge") == 0)
-		a->judge = value;
-	else if (strcmp(option, "--fail") == 0)
-		return take_severity(value, &a->report.fails) ? 0 : misused(value, "is none of low, medium, high, critical");
-	else if (strcmp(option, "--parallel") == 0)
-		return take_number(value, 1, AUDIT_PARALLEL_MAX, &a->parallel) ? 0 : misused(value, "is no number of 1 to 64");
-	else if (strcmp(option, "--timeout") == 0 && take_number(value, 1, 120, &n))
-		a->patience = n * 1000;
-	else
-		return strcmp(option, "--timeout") == 0 ? misused(value, "is no number of 1 to 120") : -1;
-	return 0;
-}
-
-static bool
-take_format(struct audit *a, const char *option)
-{
-	static const struct audit_format *const formats[] = { &audit_as_json, &audit_as_sarif, &audit_as_html };
-
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-		if (strcmp(option, formats[i]->option) == 0) {
-			a->report.format = formats[i];
-			return true;
-		}
-	return false;
-}
-
-static int
-take_arguments(struct audit *a, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		int status = 0;
-
-		if (take_format(a, argv[i]))
-			continue;
-		if (strcmp(argv[i], "--details") == 0)
-			a->report.details = true;
-		else if (argv[i][0] != '-')
-			status = add_host(a, argv[i]);
-		else if (i + 1 == argc)
-			status = misused(argv[i], "no such option, or its value is missing");
-		else if ((status = take_valued(a, argv[i], argv[i + 1])) == -1)
-			status = misused(argv[i], "no such option");
-		else
-			i++;
-		if (status != 0)
-			return status;
-	}
-	if ((a->hosts == 0) == (a->judge == NULL))
-		return misused("HOST", a->judge == NULL ? "is missing" : "cannot stand beside --judge");
-	return 0;
-}
+enum { USUAL = sizeof usual / sizeof usual[0] };
 
 /* ---- one host, in a process of its own ---- */
 
 static void
-put_head(const struct host *h, struct buf *out)
+put_head(const struct audit_host *h, struct buf *out)
 {
 	char text[40];
 	time_t now = time(NULL);
@@ -291,39 +58,53 @@ write_whole(int fd, struct buf *out)
 	out->len = 0;
 }
 
+/* The one port of a host at each of its addresses. */
 static void
-probe_address(const struct audit *a, const struct host *h, const char *address, struct buf *out, int fd)
+probe_place(const struct audit *a, struct audit_dns *dns, const struct audit_place *place, struct buf *out, int fd)
 {
 	static struct endpoint e;
+	char address[AUDIT_ADDRESSES_MAX][64];
+	size_t n = audit_addresses(dns, place->host, address, out);
 
-	for (size_t i = 0; i < (h->port != 0 ? 1 : USUAL); i++) {
-		e = (struct endpoint){ .host = h->name, .port = h->port != 0 ? h->port : usual[i].port,
-			.service = h->port != 0 ? h->service : usual[i].service, .patience = a->patience, .examiner = a->examiner, .out = out };
-		(void)snprintf(e.address, sizeof e.address, "%s", address);
+	for (size_t i = 0; i < n; i++) {
+		e = (struct endpoint){ .host = place->host, .port = place->port, .service = place->service, .patience = a->patience,
+			.examiner = a->examiner, .dns = dns, .login = a->login.name != NULL ? &a->login : NULL, .active = a->active, .out = out };
+		memcpy(e.address, address[i], sizeof e.address);
 		audit_probe(&e);
 		write_whole(fd, out);
 	}
 }
 
 static void
-probe_host(const struct audit *a, const struct host *h, struct buf *out, int fd)
+usual_places(const struct audit_host *h, struct audit_places *p)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
-	char address[INET6_ADDRSTRLEN];
-	int n = 0, error = getaddrinfo(h->name, NULL, &hints, &list);
+	p->count = h->port != 0 ? 1 : USUAL;
+	for (size_t i = 0; i < p->count; i++) {
+		p->place[i] = (struct audit_place){ .port = h->port != 0 ? h->port : usual[i].port,
+			.service = h->port != 0 ? h->service : usual[i].service };
+		memcpy(p->place[i].host, h->name, sizeof h->name);
+	}
+}
+
+static void
+probe_host(const struct audit *a, const struct audit_host *h, struct buf *out, int fd)
+{
+	static struct audit_places places;
+	const char *anchor = a->trust_anchor != NULL ? a->trust_anchor : access(AUDIT_TRUST_ANCHOR, R_OK) == 0 ? AUDIT_TRUST_ANCHOR : NULL;
+	struct audit_dns *dns = audit_dns_open(a->resolver, anchor, a->patience);
 
 	put_head(h, out);
-	if (error != 0)
-		(void)transcript_put(out, "unknown-host", span_of(gai_strerror(error)));
-	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next, n++)
-		if (getnameinfo(i->ai_addr, i->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) == 0)
-			probe_address(a, h, address, out, fd);
-	if (list != NULL)
-		freeaddrinfo(list);
+	if (h->domain)
+		audit_find(dns, h->name, &places, out);
+	else
+		usual_places(h, &places);
+	for (size_t i = 0; i < places.count; i++)
+		probe_place(a, dns, &places.place[i], out, fd);
+	audit_dns_close(dns);
 }
 
 static bool
-begin(struct audit *a, struct host *h)
+begin(struct audit *a, struct audit_host *h)
 {
 	int ends[2];
 
@@ -347,7 +128,7 @@ begin(struct audit *a, struct host *h)
 }
 
 static void
-finish(struct host *h)
+finish(struct audit_host *h)
 {
 	(void)close(h->fd);
 	h->fd = -1;
@@ -358,7 +139,7 @@ finish(struct host *h)
 /* ---- all of them ---- */
 
 static void
-receive(struct host *h)
+receive(struct audit_host *h)
 {
 	ssize_t n = read(h->fd, h->text + h->len, TRANSCRIPT_MAX - h->len);
 
@@ -369,7 +150,7 @@ receive(struct host *h)
 }
 
 static void
-give_up(struct host *h)
+give_up(struct audit_host *h)
 {
 	struct buf b = { h->text, h->len, TRANSCRIPT_MAX };
 
@@ -384,7 +165,7 @@ static void
 attend(struct audit *a)
 {
 	struct pollfd p[AUDIT_PARALLEL_MAX];
-	struct host *who[AUDIT_PARALLEL_MAX];
+	struct audit_host *who[AUDIT_PARALLEL_MAX];
 	nfds_t n = 0;
 
 	for (size_t i = 0; i < a->hosts && n < AUDIT_PARALLEL_MAX; i++)
@@ -402,7 +183,7 @@ attend(struct audit *a)
 }
 
 static void
-save(const struct audit *a, const struct host *h)
+save(const struct audit *a, const struct audit_host *h)
 {
 	FILE *f = a->save != NULL ? fopen(a->save, "ae") : NULL;
 
@@ -417,11 +198,11 @@ save(const struct audit *a, const struct host *h)
 static void
 judge(struct audit *a, struct span text)
 {
-	enum severity worst = audit_report(&a->report, text);
+	enum audit_outcome outcome = audit_report(&a->report, text);
 
-	if (worst == SEVERITY_MAX)
+	if (outcome == AUDIT_NOT_EXAMINED)
 		a->status = NOT_EXAMINED;
-	else if (worst >= a->report.fails && a->status == MET)
+	else if (outcome == AUDIT_NOT_MET && a->status == MET)
 		a->status = NOT_MET;
 }
 
@@ -429,9 +210,11 @@ static void
 report_done(struct audit *a, size_t *next)
 {
 	for (; *next < a->hosts && a->host[*next].done; (*next)++) {
-		struct host *h = &a->host[*next];
+		struct audit_host *h = &a->host[*next];
 
 		save(a, h);
+		if (a->watch_file != NULL)
+			audit_watch_take(&a->watch, (struct span){ h->text, h->len });
 		judge(a, (struct span){ h->text, h->len });
 		(void)fflush(stdout);
 		free(h->text);
@@ -468,7 +251,7 @@ judge_file(struct audit *a)
 	size_t n = f != NULL ? fread(text, 1, sizeof text, f) : 0, from = 0;
 
 	if (f == NULL)
-		return misused(a->judge, strerror(errno));
+		return audit_misused(a->judge, strerror(errno));
 	(void)fclose(f);
 	for (size_t at = 1; at <= n; at++) {
 		struct span here = { text + at, n - at };
@@ -481,33 +264,45 @@ judge_file(struct audit *a)
 	return a->status;
 }
 
+/* What goes beyond looking is said before it is done. */
+static void
+announce(const struct audit *a)
+{
+	if (a->judge == NULL && a->login.name != NULL)
+		(void)fprintf(stderr, "postern audit: logs in as %s wherever the certificate verifies, and asks for a foreign reverse-path\n", a->login.name);
+	if (a->judge == NULL && a->active)
+		(void)fputs("postern audit: begins messages to nobody@example.com at each endpoint and breaks them off\n", stderr);
+}
+
 int
 command_audit(int argc, char **argv)
 {
-	static struct audit a = { .parallel = 8, .patience = PATIENCE_SECONDS * 1000, .report = { .format = &audit_as_text, .fails = SEVERITY_HIGH } };
+	static struct audit a = { .parallel = 8, .patience = PATIENCE_MS, .report = { .format = &audit_as_text, .policy = { .from = SEVERITY_HIGH } } };
 	char text[400];
 	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
 	int status;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		(void)fputs(usage, stdout);
-		return MET;
-	}
-	status = take_arguments(&a, argc, argv);
+	status = audit_arguments(&a, argc, argv);
 	if (status != 0)
-		return status;
+		return status == AUDIT_HELPED ? MET : status;
 	a.examiner = tls_examiner_new(a.ca_file, &why);
 	if (a.examiner == NULL) {
 		(void)fprintf(stderr, "postern audit: %.*s\n", (int)why.len, text);
 		return NOT_EXAMINED;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (a.watch_file != NULL && !audit_watch_open(&a.watch, a.watch_file))
+		return audit_misused(a.watch_file, strerror(errno));
+	announce(&a);
 	a.report.format->begin();
 	if (a.judge != NULL)
 		a.status = judge_file(&a);
 	else
 		examine_all(&a);
 	a.report.format->end();
+	if (a.watch_file != NULL && !audit_watch_close(&a.watch))
+		a.status = audit_misused(a.watch_file, a.watch.full ? "has grown beyond 64 MiB" : strerror(errno));
 	tls_examiner_free(a.examiner);
+	wipe(a.login.password, sizeof a.login.password);
 	return a.status;
 }

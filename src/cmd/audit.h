@@ -7,7 +7,10 @@
 #ifndef POSTERN_CMD_AUDIT_H
 #define POSTERN_CMD_AUDIT_H
 
+#include <sys/types.h>
+
 #include "audit/judge.h"
+#include "audit/policy.h"
 #include "tls/examine.h"
 
 enum {
@@ -18,12 +21,14 @@ enum {
 	AUDIT_LINES_MAX = 100,          /* lines of one reply; more is hostile */
 	AUDIT_OCTETS_MAX = 256 * 1024,  /* of one connection; more is hostile */
 	AUDIT_TRIES = 3,                /* connections that look for STARTTLS */
+	AUDIT_PLACES_MAX = 16,          /* of one domain */
 };
 
 /* ---- one connection (audit_link.c) ---- */
 struct link {
 	int fd;                         /* -1: none */
 	struct tls_session *tls;        /* NULL: in clear */
+	bool old;                       /* TLS 1.2 at most */
 	uint64_t deadline;              /* ms of the monotonic clock: when the connection is given up, whatever comes */
 	unsigned patience;              /* ms for one step */
 	size_t octets;                  /* received so far */
@@ -45,6 +50,8 @@ const char *link_open(struct link *, const char *address, uint16_t port, unsigne
 void link_close(struct link *);
 /* TLS on this connection; false with words. */
 bool link_secure(struct link *, struct tls_examiner *, const char *name, char words[600]);
+/* Does it let us shake hands again? */
+bool link_secure_again(struct link *);
 bool link_send(struct link *, struct span);
 bool link_say(struct link *, const char *line);
 /* Wait for octets and put them behind in; false: none came within ms. */
@@ -55,6 +62,8 @@ void link_reply(struct link *, struct reply *);
 void link_ask(struct link *, const char *line, struct reply *);
 
 /* ---- one endpoint (audit_probe.c, audit_hello.c) ---- */
+struct audit_dns;
+
 enum audit_service { AUDIT_SUBMISSIONS, AUDIT_SUBMISSION, AUDIT_SMTP, AUDIT_IMAPS, AUDIT_POP3S };
 
 struct endpoint {
@@ -64,6 +73,9 @@ struct endpoint {
 	enum audit_service service;
 	unsigned patience;              /* ms for one step */
 	struct tls_examiner *examiner;
+	struct audit_dns *dns;          /* NULL: nothing is asked */
+	const struct audit_login *login;        /* NULL: none */
+	bool active;                    /* messages are begun, and broken off */
 	struct buf *out;                /* the transcript */
 	struct reply reply;
 };
@@ -74,6 +86,37 @@ void audit_probe(struct endpoint *);
 bool audit_reach(struct endpoint *, struct link *);
 /* Which versions and suites, in whose order. */
 void audit_hellos(struct endpoint *);
+
+/* ---- with a login, and with --active (audit_login.c) ---- */
+struct audit_login {
+	const char *name;
+	const char *sender;             /* a reverse-path that is the login's own */
+	char password[256];             /* wiped at the end */
+};
+
+void audit_inside(struct endpoint *);
+
+/* ---- what the DNS says (audit_find.c) ---- */
+struct audit_place {
+	char host[256];
+	uint16_t port;
+	enum audit_service service;
+};
+
+struct audit_places {
+	struct audit_place place[AUDIT_PLACES_MAX];
+	size_t count;
+};
+
+/* resolver "192.0.2.53" or "192.0.2.53@5353"; NULL: the system's. trust_anchor: a file; NULL: nothing is validated. NULL when memory is short. */
+struct audit_dns *audit_dns_open(const char *resolver, const char *trust_anchor, unsigned patience);
+void audit_dns_close(struct audit_dns *);
+/* Where the domain has its submission service: by SRV, else guessed from its MX. What was seen goes to out. */
+void audit_find(struct audit_dns *, const char *domain, struct audit_places *, struct buf *out);
+/* The host's addresses, as the resolver has them, or an address as it stands; how many. */
+size_t audit_addresses(struct audit_dns *, const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out);
+/* The TLSA records of an endpoint, and whether its chain is what they say. */
+void audit_tlsa(struct audit_dns *, const struct endpoint *, const struct tls_session *);
 
 /* ---- the report (audit_report.c); one file for each format ---- */
 struct audit_endpoint {
@@ -88,21 +131,78 @@ struct audit_format {
 	void (*begin)(void);
 	void (*target)(struct span name, struct span at);
 	void (*endpoint)(const struct audit_endpoint *);
-	void (*finding)(const struct audit_endpoint *, const struct finding *, bool details);
+	void (*finding)(const struct audit_endpoint *, const struct finding *, bool fails, bool details);
 	void (*endpoint_end)(void);
 	void (*target_end)(bool examined);
 	void (*end)(void);
 };
 
-extern const struct audit_format audit_as_text, audit_as_json, audit_as_sarif, audit_as_html;
+/* The last one prints nothing: for those who want to know whether anything fails. */
+extern const struct audit_format audit_as_text, audit_as_json, audit_as_sarif, audit_as_html, audit_as_nothing;
 
 struct audit_report {
 	const struct audit_format *format;
 	bool details;
-	enum severity fails;            /* from which on a finding fails */
+	struct audit_policy policy;
 };
 
-/* What is found is printed; the worst severity is returned, SEVERITY_MAX when nothing could be examined. */
-enum severity audit_report(const struct audit_report *, struct span transcript);
+enum audit_outcome { AUDIT_MET, AUDIT_NOT_MET, AUDIT_NOT_EXAMINED };
+
+/* What is found is printed. */
+enum audit_outcome audit_report(const struct audit_report *, struct span transcript);
+
+/* ---- only what has changed (audit_watch.c) ---- */
+enum { AUDIT_WATCH_MAX = 64 * 1024 * 1024 };
+
+struct audit_watch {
+	const char *file;
+	char *text;                     /* of the last time */
+	struct span before;
+	struct buf now;
+	bool full;                      /* there was no room for all of it */
+};
+
+/* Reads what was seen the last time, if there was one. False with errno. */
+bool audit_watch_open(struct audit_watch *, const char *file);
+/* Prints what is different at this target. */
+void audit_watch_take(struct audit_watch *, struct span transcript);
+/* Keeps what was seen, for the next time. False with errno: the file is as it was. */
+bool audit_watch_close(struct audit_watch *);
+
+/* ---- what is asked (audit_options.c) ---- */
+#define AUDIT_TRUST_ANCHOR "/usr/share/dns/root.key"   /* Debian's dns-root-data */
+
+struct audit_host {
+	char name[256];
+	bool domain;                    /* a mail domain: its service is to be found */
+	uint16_t port;                  /* 0: the usual ones */
+	enum audit_service service;
+	pid_t pid;
+	int fd;                         /* its transcript, being written; -1 */
+	uint64_t began;
+	uint8_t *text;                  /* TRANSCRIPT_MAX octets */
+	size_t len;
+	bool begun, done;
+};
+
+struct audit {
+	struct audit_report report;
+	struct audit_host host[AUDIT_HOSTS_MAX];
+	size_t hosts;
+	const char *ca_file, *save, *judge, *resolver, *trust_anchor, *watch_file;
+	struct audit_watch watch;
+	struct audit_login login;       /* name NULL: none */
+	bool active;
+	unsigned parallel, patience;    /* ms */
+	struct tls_examiner *examiner;
+	int status;
+};
+
+enum { AUDIT_HELPED = -1 };
+
+/* 0; else it has been answered: AUDIT_HELPED, or the exit status of a mistake. */
+int audit_arguments(struct audit *, int argc, char **argv);
+/* A mistake of the caller's, in words; the exit status for it. */
+int audit_misused(const char *what, const char *why);
 
 #endif

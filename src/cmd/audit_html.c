@@ -61,7 +61,8 @@ html_endpoint(const struct audit_endpoint *e)
 {
 	(void)fputs("<section>\n<h3>", stdout);
 	put(e->section->address);
-	(void)printf(" port %u, ", e->section->port);
+	if (!span_done(e->section->address))
+		(void)printf(" port %u, ", e->section->port);
 	put(e->section->service);
 	(void)fputs("</h3>\n<p>", stdout);
 	put_text(section_kind(e->section));
@@ -81,13 +82,14 @@ put_mending(const char *who, const char *line)
 }
 
 static void
-html_finding(const struct audit_endpoint *e, const struct finding *f, bool details)
+html_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
 {
 	const struct check *c = f->check;
 
 	(void)e;
 	(void)printf("<details class=\"%s\"%s><summary>%s: ", severity_name(c->severity), details ? " open" : "", severity_name(c->severity));
 	put_text(c->title);
+	put_text(fails ? " (fails)" : "");
 	(void)fputs("</summary>\n<dl><dt>seen</dt><dd><code>", stdout);
 	put(f->evidence);
 	(void)fputs("</code></dd>\n<dt>why</dt><dd>", stdout);

@@ -12,7 +12,7 @@ static json_t *all, *target, *endpoint;         /* target and endpoint: the ones
 static json_t *
 of_span(struct span s)
 {
-	return json_stringn((const char *)s.p, s.len);
+	return span_done(s) ? json_string("") : json_stringn((const char *)s.p, s.len);
 }
 
 static json_t *
@@ -51,12 +51,12 @@ json_endpoint(const struct audit_endpoint *e)
 }
 
 static void
-json_finding(const struct audit_endpoint *e, const struct finding *f, bool details)
+json_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
 {
 	const struct check *c = f->check;
 
 	(void)e, (void)details;
-	(void)append(json_object_get(endpoint, "findings"), json_pack("{ss, ss, ss, ss, ss, so, s{so, so, so, so}}", "id", c->id,
+	(void)append(json_object_get(endpoint, "findings"), json_pack("{ss, sb, ss, ss, ss, ss, so, s{so, so, so, so}}", "id", c->id, "fails", (int)fails,
 	    "severity", severity_name(c->severity), "title", c->title, "why", c->why, "reference", c->reference,
 	    "evidence", of_span(f->evidence), "mend", "postfix", of_text(c->mending.postfix), "exim", of_text(c->mending.exim),
 	    "opensmtpd", of_text(c->mending.opensmtpd), "postern", of_text(c->mending.postern)));
@@ -131,14 +131,17 @@ sarif_endpoint(const struct audit_endpoint *e)
 }
 
 static void
-sarif_finding(const struct audit_endpoint *e, const struct finding *f, bool details)
+sarif_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
 {
 	char place[400];
 
-	(void)details;
+	(void)fails, (void)details;
 	if (f->check->severity == SEVERITY_GOOD)
 		return;
-	(void)snprintf(place, sizeof place, "smtp://%s:%u", json_string_value(target), e->section->port);
+	if (span_done(e->section->address))
+		(void)snprintf(place, sizeof place, "dns:%s", json_string_value(target));
+	else
+		(void)snprintf(place, sizeof place, "smtp://%s:%u", json_string_value(target), e->section->port);
 	(void)append(results, json_pack("{ss, ss, s{ss++%}, s[{s{s{ss}}, s[{so, ss}]}]}", "ruleId", f->check->id,
 	    "level", level_of(f->check->severity), "message", "text", f->check->title, ": ", f->evidence.p, f->evidence.len,
 	    "locations", "physicalLocation", "artifactLocation", "uri", place, "logicalLocations", "name",

@@ -84,25 +84,43 @@ link_close(struct link *l)
 	l->fd = -1;
 }
 
+/* TLS_READ and TLS_WRITE: it does not come to an end. */
+static enum tls_step
+shake(struct link *l)
+{
+	enum tls_step step;
+
+	while ((step = tls_handshake(l->tls)) == TLS_READ || step == TLS_WRITE)
+		if (!await(l, step == TLS_READ ? POLLIN : POLLOUT, l->patience))
+			return step;
+	return step;
+}
+
 bool
 link_secure(struct link *l, struct tls_examiner *examiner, const char *name, char words[600])
 {
 	struct buf why = { (uint8_t *)words, 0, 600 };
-	enum tls_step step = TLS_FAILED;
+	enum tls_step step;
 
 	(void)buf_terminate(&why);
 	l->tls = tls_examine(examiner, l->fd, name);
 	l->in.len = 0;
-	while (l->tls != NULL && ((step = tls_handshake(l->tls)) == TLS_READ || step == TLS_WRITE))
-		if (!await(l, step == TLS_READ ? POLLIN : POLLOUT, l->patience)) {
-			(void)(buf_put_text(&why, "the handshake does not come to an end") && buf_terminate(&why));
-			return false;
-		}
-	if (step == TLS_DONE)
-		return true;
-	if (l->tls != NULL)
+	if (l->tls == NULL)
+		return false;
+	if (l->old)
+		tls_examine_old(l->tls);
+	step = shake(l);
+	if (step == TLS_READ || step == TLS_WRITE)
+		(void)(buf_put_text(&why, "the handshake does not come to an end") && buf_terminate(&why));
+	else if (step != TLS_DONE)
 		tls_why(l->tls, &why);
-	return false;
+	return step == TLS_DONE;
+}
+
+bool
+link_secure_again(struct link *l)
+{
+	return l->tls != NULL && tls_examine_again(l->tls) && shake(l) == TLS_DONE;
 }
 
 bool

@@ -244,6 +244,7 @@ examine_tls(struct endpoint *e)
 	if (up) {
 		put(e, "first", is_implicit(e) ? "tls" : "smtp");
 		tls_examined(l.tls, put_fact, e);
+		audit_tlsa(e->dns, e, l.tls);
 		if (speaks_smtp(e))
 			examine_smtp(e, &l);
 		examine_end(e, &l);
@@ -253,6 +254,22 @@ examine_tls(struct endpoint *e)
 	put_hostile(e, &l);
 	link_close(&l);
 	return up;
+}
+
+/* Work that a stranger may ask for again and again (RFC 9325 3.5). TLS 1.3 has none. */
+static void
+examine_renegotiation(struct endpoint *e)
+{
+	struct link l;
+	char words[600];
+
+	if (audit_reach(e, &l)) {
+		l.old = true;
+		/* A greeting under way would be taken for a part of the handshake. */
+		if (link_secure(&l, e->examiner, e->host, words) && (!is_implicit(e) || link_wait(&l, e->patience)))
+			put(e, "tls-renegotiates", link_secure_again(&l) ? "yes" : "no");
+	}
+	link_close(&l);
 }
 
 /* ---- what is it at all? ---- */
@@ -347,6 +364,7 @@ audit_probe(struct endpoint *e)
 
 	(void)snprintf(text, sizeof text, "%s %u %s", e->address, e->port, audit_service_name(e->service));
 	put(e, "endpoint", text);
+	put(e, "host", e->host);
 	if (speaks_first(e))
 		return;
 	if (!is_implicit(e)) {
@@ -355,8 +373,11 @@ audit_probe(struct endpoint *e)
 	}
 	if (!is_implicit(e))
 		examine_injection(e);
-	if (examine_tls(e))
+	if (examine_tls(e)) {
 		audit_hellos(e);
-	else if (is_implicit(e))
+		examine_renegotiation(e);
+		audit_inside(e);
+	} else if (is_implicit(e)) {
 		examine_other(e);
+	}
 }

@@ -9,6 +9,7 @@ struct telling {
 	const struct audit_report *report;
 	struct audit_endpoint endpoint;
 	enum severity worst;
+	bool failed;
 };
 
 /* ---- from a transcript ---- */
@@ -24,8 +25,11 @@ on_worst(void *arg, const struct finding *f)
 {
 	struct telling *t = arg;
 
-	if (is_of(t, f) && f->check->severity > t->worst)
+	if (!is_of(t, f))
+		return;
+	if (f->check->severity > t->worst)
 		t->worst = f->check->severity;
+	t->failed = t->failed || audit_policy_fails(&t->report->policy, f->check);
 }
 
 static void
@@ -34,14 +38,14 @@ on_finding(void *arg, const struct finding *f)
 	struct telling *t = arg;
 
 	if (is_of(t, f))
-		t->report->format->finding(&t->endpoint, f, t->report->details);
+		t->report->format->finding(&t->endpoint, f, audit_policy_fails(&t->report->policy, f->check), t->report->details);
 }
 
-/* Judged twice: the grade stands in front of what it was given for. */
-static enum severity
+/* Judged twice: the grade stands in front of what it was given for. True: something fails. */
+static bool
 report_endpoint(const struct audit_report *report, struct span text, const struct section *s)
 {
-	struct telling t = { report, { .section = s }, SEVERITY_GOOD };
+	struct telling t = { report, { .section = s }, SEVERITY_GOOD, false };
 
 	(void)audit_judge(text, on_worst, &t);
 	t.endpoint.grade = audit_grade(t.worst);
@@ -49,27 +53,27 @@ report_endpoint(const struct audit_report *report, struct span text, const struc
 	report->format->endpoint(&t.endpoint);
 	(void)audit_judge(text, on_finding, &t);
 	report->format->endpoint_end();
-	return t.worst;
+	return t.failed;
 }
 
-enum severity
+enum audit_outcome
 audit_report(const struct audit_report *report, struct span text)
 {
 	struct transcript transcript;
 	struct section s;
-	enum severity worst = SEVERITY_GOOD, here;
-	bool examined = false;
+	bool examined = false, failed = false;
 
 	if (!transcript_open(&transcript, text))
-		return SEVERITY_MAX;
+		return AUDIT_NOT_EXAMINED;
 	report->format->target(transcript.name, transcript.at);
+	if (section_count(&transcript.target, "domain") > 0)
+		failed = report_endpoint(report, text, &transcript.target);
 	while (transcript_next(&transcript, &s)) {
-		here = report_endpoint(report, text, &s);
-		worst = here > worst ? here : worst;
+		failed |= report_endpoint(report, text, &s);
 		examined = examined || section_has(&s, "connect", "ok");
 	}
 	report->format->target_end(examined);
-	return examined ? worst : SEVERITY_MAX;
+	return !examined ? AUDIT_NOT_EXAMINED : failed ? AUDIT_NOT_MET : AUDIT_MET;
 }
 
 /* ---- for people ---- */
@@ -111,10 +115,14 @@ static void
 text_endpoint(const struct audit_endpoint *e)
 {
 	(void)printf("  ");
-	print_span(e->section->address);
-	(void)printf(" port %u (", e->section->port);
-	print_span(e->section->service);
-	(void)printf("): %s", section_kind(e->section));
+	if (span_done(e->section->address)) {
+		(void)printf("%s", section_kind(e->section));
+	} else {
+		print_span(e->section->address);
+		(void)printf(" port %u (", e->section->port);
+		print_span(e->section->service);
+		(void)printf("): %s", section_kind(e->section));
+	}
 	if (e->graded)
 		(void)printf(", grade %c", e->grade);
 	(void)putchar('\n');
@@ -128,13 +136,13 @@ print_mending(const char *who, const char *line)
 }
 
 static void
-text_finding(const struct audit_endpoint *e, const struct finding *f, bool details)
+text_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
 {
 	const struct check *c = f->check;
 	const char *colour = colour_of(c->severity);
 
 	(void)e;
-	(void)printf("    %s%-9s%s%s  [%s]\n", colour, severity_name(c->severity), colour[0] != '\0' ? "\033[0m" : "", c->title, c->id);
+	(void)printf("  %c %s%-9s%s%s  [%s]\n", fails ? '*' : ' ', colour, severity_name(c->severity), colour[0] != '\0' ? "\033[0m" : "", c->title, c->id);
 	if (!span_done(f->evidence)) {
 		(void)printf("             seen  ");
 		print_span(f->evidence);
@@ -166,4 +174,34 @@ text_target_end(bool examined)
 
 const struct audit_format audit_as_text = {
 	"--text", text_begin, text_target, text_endpoint, text_finding, text_endpoint_end, text_target_end, text_endpoint_end,
+};
+
+/* ---- for nobody ---- */
+
+static void
+no_target(struct span name, struct span at)
+{
+	(void)name, (void)at;
+}
+
+static void
+no_endpoint(const struct audit_endpoint *e)
+{
+	(void)e;
+}
+
+static void
+no_finding(const struct audit_endpoint *e, const struct finding *f, bool fails, bool details)
+{
+	(void)e, (void)f, (void)fails, (void)details;
+}
+
+static void
+no_target_end(bool examined)
+{
+	(void)examined;
+}
+
+const struct audit_format audit_as_nothing = {
+	"--nothing", text_endpoint_end, no_target, no_endpoint, no_finding, text_endpoint_end, no_target_end, text_endpoint_end,
 };

@@ -8,36 +8,44 @@
 #include "cmd/commands.h"
 #include "cmd/queue.h"
 #include "cmd/settings.h"
+#include "cmd/when.h"
 #include "os/control.h"
 
-enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255 };
+enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500 };
 
 static const char usage[] =
-    "usage: postern queue [list [ADDRESS]] [--held] [--json]\n"
+    "usage: postern queue [list [ADDRESS]] [--held] [--most N] [--json]\n"
     "       postern queue show ID [--json]\n"
     "       postern queue retry ID|all\n"
     "       postern queue drop ID\n"
+    "       postern queue cancel ID\n"
+    "       postern queue reschedule ID WHEN\n"
     "       postern queue hold|release|purge ID | --principal LOGIN\n"
     "       all: [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "Shows and changes what waits in the spool of the running server. ADDRESS is a sender, a recipient or a recipient's domain.\n"
+    "`cancel` drops, and `reschedule` moves, what waits for its release (FUTURERELEASE), and nothing else. WHEN is a time like\n"
+    "2026-11-23T08:00:00Z, how long from now, like 90min, 2h, 3d, or now.\n"
     "What is held waits until it is released, or purged: dropped, and nobody is told. LOGIN alice has what alice/laptop sent, too.\n"
     "Exit status 0: done; 66: no such message; 69: the server is not running.\n";
 
-enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
+enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP, VERB_CANCEL, VERB_RESCHEDULE, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
 
 struct query {
 	struct settings settings;
 	enum verb verb;
 	const char *what;               /* ID, address, "all", or NULL */
 	const char *principal;          /* or NULL */
-	uint64_t id;
+	const char *when;               /* or NULL */
+	uint64_t id, release;
+	uint64_t most;                  /* rows of a list at most */
 	bool json, held;
 	/* The conversation. */
 	uv_loop_t loop;
 	struct channel *channel;
 	struct queue_answer answer;
-	bool ended, broken;
+	struct queue_total total;
+	bool ended, broken, unshown;
 };
 
 /* ---- the command line ---- */
@@ -51,6 +59,8 @@ static const struct verb_row {
 	[VERB_SHOW] = { "show", QUEUE_SHOW, false, NULL },
 	[VERB_RETRY] = { "retry", QUEUE_RETRY, false, "to be tried now" },
 	[VERB_DROP] = { "drop", QUEUE_DROP, false, "dropped" },
+	[VERB_CANCEL] = { "cancel", QUEUE_RESCHEDULE, false, "cancelled" },
+	[VERB_RESCHEDULE] = { "reschedule", QUEUE_RESCHEDULE, false, "rescheduled" },
 	[VERB_HOLD] = { "hold", QUEUE_HOLD, true, "held" },
 	[VERB_RELEASE] = { "release", QUEUE_RELEASE, true, "released, to be tried now" },
 	[VERB_PURGE] = { "purge", QUEUE_PURGE, true, "dropped for good" },
@@ -64,12 +74,27 @@ take_word(struct query *q, const char *word, unsigned *words)
 		q->what = word;
 		return true;
 	}
+	if (*words == 3 && q->verb == VERB_RESCHEDULE) {
+		q->when = word;
+		return true;
+	}
 	for (size_t i = 0; *words == 1 && i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(word, verbs[i].name) == 0) {
 			q->verb = (enum verb)i;
 			return true;
 		}
 	return false;
+}
+
+static bool
+check_when(struct query *q, struct buf *why)
+{
+	if (q->verb != VERB_RESCHEDULE)
+		return true;
+	if (q->when != NULL && when_parse(span_of(q->when), when_now(), &q->release) && q->release > 0)
+		return true;
+	return buf_put_text(why, q->when == NULL ? "until when? " : "not understood as a time: it is ") &&
+	    buf_put_text(why, WHEN_FORMS ", or now") && false;
 }
 
 static bool
@@ -82,14 +107,22 @@ check_words(struct query *q, struct buf *why)
 		    : "--principal goes with hold, release and purge") && false;
 	if (q->principal != NULL && (q->principal[0] == '\0' || strlen(q->principal) > LOGIN_MAX))
 		return buf_put_text(why, "that is not a login") && false;
-	if (q->held && q->verb != VERB_LIST)
-		return buf_put_text(why, "--held goes with list") && false;
+	if ((q->held || q->most > 0) && q->verb != VERB_LIST)
+		return buf_put_text(why, q->held ? "--held goes with list" : "--most goes with list") && false;
 	if (q->verb == VERB_LIST || q->principal != NULL || all)
 		return true;
 	if (q->what != NULL && queue_id_parse(span_of(q->what), &q->id))
-		return true;
+		return check_when(q, why);
 	return buf_put_text(why, q->what != NULL ? "that is not a queue id" : verbs[q->verb].principals
 	    ? "the queue id, or --principal LOGIN, is missing" : "the queue id is missing") && false;
+}
+
+static bool
+take_number(const char *text, uint64_t *number)
+{
+	struct span rest = span_of(text);
+
+	return span_take_u64(&rest, number) && span_done(rest) && *number > 0;
 }
 
 static bool
@@ -110,7 +143,10 @@ take_arguments(struct query *q, int argc, char **argv, struct buf *why)
 			q->json = true;
 		else if (strcmp(argv[i], "--held") == 0)
 			q->held = true;
-		else if (strcmp(argv[i], "--principal") == 0 && i + 1 < argc && q->principal == NULL)
+		else if (strcmp(argv[i], "--most") == 0 && i + 1 < argc) {
+			if (!take_number(argv[++i], &q->most))
+				return buf_put_text(why, "--most needs a number of messages, at least 1") && false;
+		} else if (strcmp(argv[i], "--principal") == 0 && i + 1 < argc && q->principal == NULL)
 			q->principal = argv[++i];
 		else if (argv[i][0] == '-' || !take_word(q, argv[i], &words))
 			return buf_put_text(why, "not understood: ") && buf_put_text(why, argv[i]) && false;
@@ -183,19 +219,39 @@ static void
 ask_once(struct query *q, uint64_t after)
 {
 	uint16_t question = verbs[q->verb].question;
-	struct queue_list list = { .after = after, .held = q->held, .address = span_of(q->what) };
+	uint64_t left = q->most == 0 ? 0 : q->most - q->total.rows;
+	struct queue_list list = { .after = after, .most = left < PAGE ? (uint32_t)left : PAGE, .held = q->held,
+		.address = span_of(q->what) };
 	struct queue_which which = { q->id };
 	struct queue_held held = { q->id, span_of(q->principal) };
+	struct queue_reschedule reschedule = { q->id, q->release };
 
 	q->ended = false;
 	if (q->verb == VERB_LIST)
 		(void)channel_send(q->channel, question, 1, queue_list_layout, &list);
+	else if (question == QUEUE_RESCHEDULE)
+		(void)channel_send(q->channel, question, 1, queue_reschedule_layout, &reschedule);
 	else if (verbs[q->verb].principals)
 		(void)channel_send(q->channel, question, 1, queue_held_layout, &held);
 	else
 		(void)channel_send(q->channel, question, 1, queue_which_layout, &which);
 	while (!q->ended)
 		(void)uv_run(&q->loop, UV_RUN_DEFAULT);
+}
+
+/* Shown as it comes: a queue may have millions. False: not to be had, or nobody reads it. */
+static bool
+show_page(struct query *q)
+{
+	bool shown = true;
+
+	if (q->json)
+		shown = queue_print_json_page(&q->answer, &q->total);
+	else
+		queue_print_page(&q->answer, &q->total);
+	queue_answer_empty(&q->answer);
+	q->unshown = !shown || fflush(stdout) != 0;
+	return !q->unshown;
 }
 
 /* A long list comes in several answers. */
@@ -207,7 +263,8 @@ ask(struct query *q)
 	do {
 		ask_once(q, after);
 		after = q->answer.end.next;
-	} while (!q->broken && q->verb == VERB_LIST && after != 0);
+	} while (!q->broken && q->verb == VERB_LIST && q->answer.end.fail == OK && show_page(q) && after != 0
+	    && (q->most == 0 || q->total.rows < q->most));
 	return !q->broken;
 }
 
@@ -225,7 +282,6 @@ static int
 report(struct query *q)
 {
 	struct queue_answer *a = &q->answer;
-	bool detail = q->verb == VERB_SHOW;
 
 	if (a->end.fail != OK) {
 		(void)fprintf(stderr, "postern queue: %s\n", a->words);
@@ -235,11 +291,13 @@ report(struct query *q)
 		(void)printf("%s: %u message%s\n", verbs[q->verb].done, a->end.count, a->end.count == 1 ? "" : "s");
 		return EXIT_FINE;
 	}
-	if (!q->json)
-		queue_print(a, detail);
-	else if (!queue_print_json(a, detail))
+	if (q->verb == VERB_LIST)
+		(q->json ? queue_print_json_total : queue_print_total)(&q->total);
+	else if (!q->json)
+		queue_print(a);
+	else if (!queue_print_json(a))
 		return EXIT_OS;
-	return fflush(stdout) == 0 ? EXIT_FINE : EXIT_OS;
+	return fflush(stdout) == 0 && !q->unshown ? EXIT_FINE : EXIT_OS;
 }
 
 static int

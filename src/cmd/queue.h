@@ -30,13 +30,25 @@ struct queue_answer {
 };
 
 void queue_answer_free(struct queue_answer *);
+/* The rows and persons so far are not wanted any more; their array is used again. */
+void queue_answer_empty(struct queue_answer *);
 bool queue_row_add(struct queue_answer *, const struct queue_entry *);
 bool queue_person_add(struct queue_answer *, const struct queue_recipient *);
 
-/* stdout; rows in the order of their ids. */
-void queue_print(struct queue_answer *, bool detail);
-/* The same as a JSON document; false when memory is short. */
-bool queue_print_json(struct queue_answer *, bool detail);
+/* What a list has printed so far. */
+struct queue_total {
+	size_t rows;
+	uint64_t octets;
+};
+
+/* One message with its recipients, on stdout; as JSON: false when memory is short. */
+void queue_print(struct queue_answer *);
+bool queue_print_json(struct queue_answer *);
+/* A list comes page by page, nearly in the order of arrival and within a page in that of the ids; then its end. */
+void queue_print_page(struct queue_answer *, struct queue_total *);
+void queue_print_total(const struct queue_total *);
+bool queue_print_json_page(struct queue_answer *, struct queue_total *);
+void queue_print_json_total(const struct queue_total *);
 /* "delivered", "deferred", "failed", "waiting" */
 const char *queue_class_name(uint32_t class);
 /* "2026-11-22T10:00:00Z" */

@@ -76,12 +76,19 @@ queue_person_add(struct queue_answer *a, const struct queue_recipient *recipient
 }
 
 void
-queue_answer_free(struct queue_answer *a)
+queue_answer_empty(struct queue_answer *a)
 {
 	for (size_t i = 0; i < a->rows; i++)
 		free(a->row[i].text);
 	for (size_t i = 0; i < a->persons; i++)
 		free(a->person[i].text);
+	a->rows = a->persons = 0;
+}
+
+void
+queue_answer_free(struct queue_answer *a)
+{
+	queue_answer_empty(a);
 	free(a->row);
 	free(a->person);
 }

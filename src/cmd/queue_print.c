@@ -7,6 +7,7 @@
 
 #include "base/queue_id.h"
 #include "cmd/queue.h"
+#include "queue/record.h"
 
 const char *
 queue_class_name(uint32_t class)
@@ -82,6 +83,28 @@ print_held(const struct queue_entry *e)
 	(void)printf("\n              (postern queue release %s lets it go, purge drops it)\n", id);
 }
 
+/* What its sender wants of the time. */
+static void
+print_terms(const struct queue_entry *e)
+{
+	char id[16], when[32];
+	int32_t priority = (int32_t)e->priority;
+
+	queue_id_text(e->id, id);
+	if (e->release != 0) {
+		queue_time(e->release, when);
+		(void)printf("              waits for its release at %s (postern queue cancel %s drops it, reschedule moves it)\n", when, id);
+	}
+	if (priority != 0)
+		(void)printf("              priority %d\n", priority);
+	if (e->deadline != 0) {
+		queue_time(e->deadline, when);
+		(void)printf("              to be delivered by %s, else %s%s\n", when,
+		    e->by & RECORD_BY_RETURN ? "it goes back to its sender" : "its sender is told",
+		    e->by & RECORD_BY_TRACE ? "; each relaying is reported" : "");
+	}
+}
+
 static void
 print_row(const struct queue_entry *e)
 {
@@ -96,6 +119,7 @@ print_row(const struct queue_entry *e)
 	(void)printf(">\n");
 	if (e->held != 0)
 		print_held(e);
+	print_terms(e);
 	if (e->last.len > 0) {
 		(void)printf("              try %u: ", e->attempts);
 		print_span(e->last);
@@ -121,26 +145,35 @@ print_person(const struct queue_recipient *r)
 }
 
 void
-queue_print(struct queue_answer *a, bool detail)
+queue_print(struct queue_answer *a)
 {
-	uint64_t octets = 0;
-
-	sort(a);
-	if (a->rows > 0 && !detail)
-		(void)printf("ID            ARRIVED (UTC)             SIZE  WAITING  NEXT TRY              FROM\n");
 	for (size_t i = 0; i < a->rows; i++) {
 		print_row(&a->row[i].entry);
-		octets += a->row[i].entry.size;
-		if (detail) {
-			print_field("login", a->row[i].entry.login);
-			print_field("peer ", a->row[i].entry.peer);
-			print_field("tls  ", a->row[i].entry.tls);
-		}
+		print_field("login", a->row[i].entry.login);
+		print_field("peer ", a->row[i].entry.peer);
+		print_field("tls  ", a->row[i].entry.tls);
 	}
 	for (size_t i = 0; i < a->persons; i++)
 		print_person(&a->person[i].recipient);
-	if (!detail)
-		(void)printf("%zu message%s, %llu octets\n", a->rows, a->rows == 1 ? "" : "s", (unsigned long long)octets);
+}
+
+void
+queue_print_page(struct queue_answer *a, struct queue_total *t)
+{
+	sort(a);
+	if (a->rows > 0 && t->rows == 0)
+		(void)printf("ID            ARRIVED (UTC)             SIZE  WAITING  NEXT TRY              FROM\n");
+	for (size_t i = 0; i < a->rows; i++) {
+		print_row(&a->row[i].entry);
+		t->octets += a->row[i].entry.size;
+	}
+	t->rows += a->rows;
+}
+
+void
+queue_print_total(const struct queue_total *t)
+{
+	(void)printf("%zu message%s, %llu octets\n", t->rows, t->rows == 1 ? "" : "s", (unsigned long long)t->octets);
 }
 
 /* ---- JSON ---- */
@@ -170,12 +203,15 @@ row_of(const struct queue_entry *e)
 	char id[16];
 
 	queue_id_text(e->id, id);
-	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id,
+	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b}", "id", id,
 	    "arrived", time_of(e->arrival), "size", (json_int_t)e->size, "next_try", time_of(e->next_try),
 	    "being_tried", e->next_try == 0 && e->held == 0, "recipients", (json_int_t)e->rcpts, "waiting", (json_int_t)e->waiting,
 	    "attempts", (json_int_t)e->attempts, "from", text_of(e->reverse_path), "login", text_of(e->login),
 	    "peer", text_of(e->peer), "tls", text_of(e->tls), "last", text_of(e->last),
-	    "held", time_of(e->held), "why_held", e->held == 0 ? json_null() : text_of(e->why));
+	    "held", time_of(e->held), "why_held", e->held == 0 ? json_null() : text_of(e->why),
+	    "release", time_of(e->release), "priority", (json_int_t)(int32_t)e->priority, "deliver_by", time_of(e->deadline),
+	    "else", e->deadline == 0 ? json_null() : json_string(e->by & RECORD_BY_RETURN ? "return" : "notify"),
+	    "trace", (e->by & RECORD_BY_TRACE) != 0);
 }
 
 static json_t *
@@ -199,28 +235,40 @@ persons_of(const struct queue_answer *a)
 	return list;
 }
 
-bool
-queue_print_json(struct queue_answer *a, bool detail)
+static bool
+dump(json_t *value)
 {
-	json_t *root = NULL;
-	bool good;
+	bool good = value != NULL && json_dumpf(value, stdout, JSON_INDENT(2)) == 0;
 
-	sort(a);
-	if (detail && a->rows == 1) {
-		root = row_of(&a->row[0].entry);
-		if (root != NULL && json_object_set_new(root, "to", persons_of(a)) != 0) {
-			json_decref(root);
-			root = NULL;
-		}
-	} else {
-		root = json_array();
-		for (size_t i = 0; root != NULL && i < a->rows; i++)
-			if (json_array_append_new(root, row_of(&a->row[i].entry)) != 0) {
-				json_decref(root);
-				root = NULL;
-			}
-	}
-	good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
-	json_decref(root);
+	json_decref(value);
 	return good;
+}
+
+bool
+queue_print_json(struct queue_answer *a)
+{
+	json_t *row = a->rows == 1 ? row_of(&a->row[0].entry) : json_array();
+
+	if (row != NULL && a->rows == 1 && json_object_set_new(row, "to", persons_of(a)) != 0) {
+		json_decref(row);
+		row = NULL;
+	}
+	return dump(row) && putchar('\n') != EOF;
+}
+
+bool
+queue_print_json_page(struct queue_answer *a, struct queue_total *t)
+{
+	sort(a);
+	for (size_t i = 0; i < a->rows; i++) {
+		if (fputs(t->rows++ == 0 ? "[\n" : ",\n", stdout) == EOF || !dump(row_of(&a->row[i].entry)))
+			return false;
+	}
+	return true;
+}
+
+void
+queue_print_json_total(const struct queue_total *t)
+{
+	(void)fputs(t->rows == 0 ? "[]\n" : "\n]\n", stdout);
 }

@@ -7,6 +7,7 @@
  *	send_account.c    ~/.config/postern/accounts
  *	send_rcpts.c      who it is for
  *	send_password.c   where the password comes from
+ *	send_terms.c      when, how soon and by when
  *	send_message.c    input to a message that may be submitted, kept in an unlinked file
  *	send_link.c       sockets and TLS, with deadlines
  *	send_session.c    the driver of smtp/client
@@ -48,6 +49,10 @@ struct send_options {
 	uint32_t notify;
 	enum smtp_ret ret;
 	uint32_t seconds;
+	char hold[40];                  /* "FOR=3600", "UNTIL=2026-11-22T10:00:00Z"; empty: at once */
+	uint64_t deliver_by;            /* ms since 1970; 0: whenever */
+	int8_t priority;
+	bool by_return, by_trace;
 	bool null_sender;               /* -f "" or -f "<>" */
 	bool read_recipients;           /* -t */
 	bool dot_ends;
@@ -107,6 +112,14 @@ bool send_options_parse(struct send *, int argc, char **argv);
 bool sendmail_options_parse(struct send *, int argc, char **argv);
 /* "success,failure,delay" or "never". */
 bool send_notify_parse(const char *text, uint32_t *notify);
+
+/* send_terms.c */
+bool send_take_hold_for(struct send *, const char *text);
+bool send_take_hold_until(struct send *, const char *text);
+bool send_take_priority(struct send *, const char *text);
+bool send_take_deliver_by(struct send *, const char *text);
+/* For MAIL; the seconds are those from now on. */
+struct smtp_client_terms send_terms(const struct send *);
 
 /* send_rcpts.c: what stands on a command line is kept as it is; once the account is known it is taken apart and completed. */
 bool send_add_rcpt(struct send *, const char *address);

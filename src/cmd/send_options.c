@@ -79,7 +79,8 @@ take_rcpts(struct send *s, int argc, char **argv)
 /* ---- postern send ---- */
 
 enum { OPT_TO = 256, OPT_FROM, OPT_SERVER, OPT_USER, OPT_FILE, OPT_CA, OPT_PASSWORD_COMMAND, OPT_ACCOUNT, OPT_ACCOUNTS, OPT_NAME,
-	OPT_HELO, OPT_NOTIFY, OPT_RET, OPT_ENVID, OPT_TIMEOUT, OPT_PASSWORD };
+	OPT_HELO, OPT_NOTIFY, OPT_RET, OPT_ENVID, OPT_TIMEOUT, OPT_PASSWORD, OPT_HOLD_FOR, OPT_HOLD_UNTIL, OPT_PRIORITY,
+	OPT_DELIVER_BY };
 
 static const struct option long_options[] = {
 	{ "to", required_argument, NULL, OPT_TO }, { "from", required_argument, NULL, OPT_FROM },
@@ -92,6 +93,8 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPT_NAME }, { "helo", required_argument, NULL, OPT_HELO },
 	{ "notify", required_argument, NULL, OPT_NOTIFY }, { "ret", required_argument, NULL, OPT_RET },
 	{ "envid", required_argument, NULL, OPT_ENVID }, { "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "hold-for", required_argument, NULL, OPT_HOLD_FOR }, { "hold-until", required_argument, NULL, OPT_HOLD_UNTIL },
+	{ "priority", required_argument, NULL, OPT_PRIORITY }, { "deliver-by", required_argument, NULL, OPT_DELIVER_BY },
 	{ "read-recipients", no_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' }, { "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
@@ -101,6 +104,7 @@ static const char usage[] =
 	"                    [--server submissions://HOST[:PORT] | submission://HOST[:PORT] | HOST]\n"
 	"                    [--user NAME] [--password-command COMMAND] [--ca FILE] [--account NAME] [--accounts FILE]\n"
 	"                    [--read-recipients] [--name NAME] [--notify WHEN] [--ret full|hdrs] [--envid ID]\n"
+	"                    [--hold-for TIME | --hold-until WHEN] [--priority -9..9] [--deliver-by WHEN[,return|notify][,trace]]\n"
 	"                    [--helo NAME] [--timeout SECONDS] [--verbose] [--quiet]\n"
 	"\n"
 	"Submits one message, from FILE or standard input. The password comes from --password-command, the account,\n"
@@ -141,6 +145,10 @@ take_long(struct send *s, int c)
 		return send_fail(s, EX_USAGE, "everybody on this machine can see a command line: use --password-command");
 	case OPT_NOTIFY: return take_notify(s, optarg);
 	case OPT_RET: return take_ret(s, optarg);
+	case OPT_HOLD_FOR: return send_take_hold_for(s, optarg);
+	case OPT_HOLD_UNTIL: return send_take_hold_until(s, optarg);
+	case OPT_PRIORITY: return send_take_priority(s, optarg);
+	case OPT_DELIVER_BY: return send_take_deliver_by(s, optarg);
 	case OPT_TIMEOUT: return take_seconds(s, optarg);
 	case 't': s->options.read_recipients = true; return true;
 	case 'v': s->options.verbose = true; return true;

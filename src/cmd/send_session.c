@@ -274,7 +274,8 @@ want_ready(struct session *s)
 {
 	struct send *send = s->send;
 	struct smtp_client_mail mail = { .reverse_path = span_of(reverse_path(send)), .size = send->message.size,
-		.eightbit = send->message.eightbit, .ret = send->options.ret, .envid = span_of(s->envid) };
+		.eightbit = send->message.eightbit, .ret = send->options.ret, .envid = span_of(s->envid),
+		.terms = send_terms(send) };
 
 	if (!server_is_proved(s))
 		return smtp_client_quit(&s->client);
@@ -486,7 +487,7 @@ send_submit(struct send *send)
 		name_ourselves(s);
 		s->conf = (struct smtp_client_conf){ .helo = span_of(s->host), .auth = send->server.user.p[0] != '\0',
 			.tls = send->plain ? SMTP_TLS_NONE : send->server.tls == CONF_RELAY_IMPLICIT ? SMTP_TLS_IMPLICIT :
-			    SMTP_TLS_REQUIRED };
+			    SMTP_TLS_REQUIRED, .hello_again = send->options.hold[0] != '\0' };
 		if (s->conf.tls != SMTP_TLS_IMPLICIT || secure(s)) {
 			converse(s);
 			settle(send);

@@ -15,6 +15,7 @@ static const char usage[] =
     "       postern user grant NAME --address ADDRESS [--address ADDRESS]...\n"
     "       postern user key NAME DEVICE [--from ADDRESS]... [--expires 90d|2027-01-31]\n"
     "       postern user set NAME[/DEVICE] [--recovery ADDRESS|none] [--limit RECIPIENTS-A-DAY|none]\n"
+    "                        [--priority -9..9|none]\n"
     "       postern user password NAME\n"
     "       postern user revoke NAME[/DEVICE]\n"
     "       postern user import PASSWD-FILE [--hostname HOST]\n"
@@ -83,12 +84,12 @@ set_recovery(const struct user_command *c, struct buf *why)
 static bool
 do_set(struct user_command *c, struct buf *why)
 {
-	struct users_settings s = { setting(c->recovery), setting(c->limit) };
+	struct users_settings s = { setting(c->recovery), setting(c->limit), setting(c->priority) };
 	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
 	char *slash;
 
-	if (c->recovery == NULL && c->limit == NULL)
-		return buf_put_text(why, "what? --recovery ADDRESS, or --limit RECIPIENTS-A-DAY") && buf_terminate(why) && false;
+	if (c->recovery == NULL && c->limit == NULL && c->priority == NULL)
+		return buf_put_text(why, "what? --recovery ADDRESS, --limit RECIPIENTS-A-DAY, or --priority -9..9") && buf_terminate(why) && false;
 	if (snprintf(name, sizeof name, "%s", c->word[0]) >= (int)sizeof name)
 		return buf_put_text(why, "the name is too long") && buf_terminate(why) && false;
 	slash = strchr(name, '/');
@@ -194,7 +195,7 @@ static const struct verb {
 	{ "grant", 1, 1, USER_ADDRESS, do_grant },
 	{ "key", 2, 2, USER_FROM | USER_EXPIRES, do_key },
 	{ "password", 1, 1, 0, do_password },
-	{ "set", 1, 1, USER_RECOVERY | USER_LIMIT, do_set },
+	{ "set", 1, 1, USER_RECOVERY | USER_LIMIT | USER_PRIORITY, do_set },
 	{ "revoke", 1, 1, 0, do_revoke },
 	{ "import", 1, 1, USER_HOSTNAME, do_import },
 	{ "list", 0, 0, USER_JSON, user_list },
@@ -207,7 +208,7 @@ static const struct verb {
 static const struct { const char *name; enum user_option option; } options[] = {
 	{ "--address", USER_ADDRESS }, { "--from", USER_FROM }, { "--expires", USER_EXPIRES }, { "--hostname", USER_HOSTNAME },
 	{ "--password", USER_PASSWORD }, { "--json", USER_JSON }, { "--recovery", USER_RECOVERY }, { "--limit", USER_LIMIT },
-	{ "--network", USER_NETWORK },
+	{ "--network", USER_NETWORK }, { "--priority", USER_PRIORITY },
 };
 
 /* ---- the command line ---- */
@@ -261,6 +262,8 @@ take_value(struct user_command *c, const char *name, const char *value, struct b
 		c->recovery = value;
 	else if (strcmp(name, "--network") == 0)
 		c->network = value;
+	else if (strcmp(name, "--priority") == 0)
+		c->priority = value;
 	else if (strcmp(name, "--limit") == 0)
 		c->limit = value;
 	else if (strcmp(name, "--hostname") == 0)

@@ -21,6 +21,7 @@ enum user_option {
 	USER_RECOVERY = 64,
 	USER_LIMIT = 128,
 	USER_NETWORK = 256,
+	USER_PRIORITY = 512,
 };
 
 struct user_command {
@@ -32,7 +33,7 @@ struct user_command {
 	size_t addresses;
 	const char *from[USER_ADDRESSES_MAX];           /* --from */
 	size_t froms;
-	const char *expires, *hostname, *recovery, *limit, *network;
+	const char *expires, *hostname, *recovery, *limit, *priority, *network;
 	unsigned given;                 /* enum user_option */
 	bool password, json;
 	int status;                     /* when it fails for another reason than 65's */

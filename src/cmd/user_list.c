@@ -81,6 +81,8 @@ print_key(const struct user *u, const struct user_key *k, const struct used *use
 	print_use(last_use(used, u->name, k->device));
 	if (k->limit > 0)
 		(void)printf(", limit %" PRIu64 " a day", k->limit);
+	if (k->ranked)
+		(void)printf(", priority up to %d", k->priority);
 	if (k->from.len > 0)
 		(void)printf(", only as %.*s", (int)k->from.len, (const char *)k->from.p);
 	(void)printf("\n");
@@ -99,6 +101,8 @@ print_all(const struct users *users, const struct used *used)
 			(void)printf("    recovery: %.*s\n", (int)u->recovery.len, (const char *)u->recovery.p);
 		if (u->limit > 0)
 			(void)printf("    limit: %" PRIu64 " recipients a day\n", u->limit);
+		if (u->ranked)
+			(void)printf("    priority: %d at most\n", u->priority);
 		if (kind != NULL) {
 			(void)printf("    password: %s", kind);
 			print_use(last_use(used, u->name, (struct span){ NULL, 0 }));
@@ -136,6 +140,12 @@ json_limit(uint64_t limit)
 }
 
 static json_t *
+json_priority(bool ranked, int8_t priority)
+{
+	return ranked ? json_integer(priority) : json_null();
+}
+
+static json_t *
 json_words(struct span list)
 {
 	json_t *array = json_array();
@@ -151,10 +161,11 @@ json_key(const struct user *u, const struct user_key *k, const struct used *used
 {
 	const struct used_entry *e = last_use(used, u->name, k->device);
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "device", json_text(k->device), "state", key_state(u, k),
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "device", json_text(k->device), "state", key_state(u, k),
 	    "from", json_words(k->from), "created", json_when(k->created), "expires", json_when(k->expires),
 	    "revoked", json_when(k->revoked), "last_used", json_when(e != NULL ? e->when : 0),
-	    "last_peer", e != NULL ? json_string(e->peer) : json_null(), "limit", json_limit(k->limit));
+	    "last_peer", e != NULL ? json_string(e->peer) : json_null(), "limit", json_limit(k->limit),
+	    "priority", json_priority(k->ranked, k->priority));
 }
 
 static json_t *
@@ -166,10 +177,11 @@ json_user(const struct users *users, const struct user *u, const struct used *us
 
 	for (const struct user_key *k = users_first_key(users, u); k != NULL; k = users_next_key(users, k))
 		(void)json_array_append_new(keys, json_key(u, k, used));
-	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(u->name), "addresses", json_words(u->grants),
+	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(u->name), "addresses", json_words(u->grants),
 	    "imported", u->imported, "created", json_when(u->created), "revoked", json_when(u->revoked),
 	    "password", kind != NULL ? json_string(kind) : json_null(), "password_last_used", json_when(e != NULL ? e->when : 0),
-	    "keys", keys, "recovery", u->recovery.len > 0 ? json_text(u->recovery) : json_null(), "limit", json_limit(u->limit));
+	    "keys", keys, "recovery", u->recovery.len > 0 ? json_text(u->recovery) : json_null(), "limit", json_limit(u->limit),
+	    "priority", json_priority(u->ranked, u->priority));
 }
 
 static bool

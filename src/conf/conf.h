@@ -109,11 +109,20 @@ struct conf {
 	uint32_t delay_notice;                  /* seconds; 0: none (default) */
 	uint64_t segment_size;                  /* octets of a spool segment; default 64 MiB */
 	uint64_t spool_free_min;                /* octets that stay free on the disk; default 128 MiB */
+	uint32_t duplicate_window;              /* seconds in which a submission that comes twice is queued once; 0: never; default 10 min */
 	bool mta_sts;                           /* ask for the receivers' MTA-STS policies; default true */
 	uint32_t mta_sts_port;                  /* of policy hosts; default 443, another one in tests */
 	uint32_t relay_port;                    /* for MX delivery; default 25, another one in tests */
 	enum conf_conversion down_conversion;   /* default CONF_CONVERT_UNSIGNED */
 	bool never_without_sender;              /* NOTIFY=NEVER goes to hops without DSN with MAIL FROM:<>; default false */
+	uint32_t hold_max;                      /* seconds until a release (RFC 4865) at most; 0: not offered; default 30 d */
+	uint32_t hold_messages;                 /* of one principal that wait for their release; default 1000 */
+	bool mt_priority;                       /* offer MT-PRIORITY (RFC 6710); default true */
+	int32_t priority_most;                  /* of a principal of whom nothing else is said; default 0 */
+	int32_t priority_least;                 /* less is refused for now; default -9 */
+	uint64_t priority_size_max;             /* octets of a message with a priority above 0; 0: as any (default) */
+	bool deliver_by;                        /* offer DELIVERBY (RFC 2852); default true */
+	uint32_t deliver_by_least;              /* seconds that BY=n;R must leave; default 0: any */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */

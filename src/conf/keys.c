@@ -103,6 +103,29 @@ get_boolean(const struct conf *conf, const struct conf_row *row, size_t item, st
 	return buf_put_text(out, *MEMBER_CONST(bool, conf, row) ? "yes" : "no");
 }
 
+/* -9 to 9 (RFC 6710 3). */
+static bool
+set_priority(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	bool minus = span_take_byte(&text, '-');
+
+	if (text.len != 1 || !ascii_is_digit(text.p[0])) {
+		buf_put_text(why, "is no priority, -9 to 9");
+		return false;
+	}
+	*MEMBER(int32_t, conf, row) = minus ? '0' - text.p[0] : text.p[0] - '0';
+	return true;
+}
+
+static bool
+get_priority(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	int32_t value = *MEMBER_CONST(int32_t, conf, row);
+
+	(void)item;
+	return (value >= 0 || buf_put_byte(out, '-')) && buf_put_u64(out, (uint64_t)(value < 0 ? -value : value));
+}
+
 /* ---- texts ---- */
 
 static bool
@@ -437,6 +460,9 @@ const struct conf_row conf_rows[] = {
 	    set_size, get_size, AT(segment_size), 64 * KIB, 2 * GIB, "64 MiB" },
 	{ { "spool-free-min", "What stays free on the spool's disk; below it mail is refused with 452.", "128 MiB", false },
 	    set_size, get_size, AT(spool_free_min), 0, 1024 * GIB, "128 MiB" },
+	{ { "duplicate-window", "How long the same message from the same login (sender, recipients, Message-ID and content) is taken for the same "
+	      "submission, answered with the first one's queue id and not queued again; 0 for never.", "1 h", false },
+	    set_duration, get_duration, AT(duplicate_window), 0, 7 * DAYS, "10 min" },
 	{ { "fronts", "Processes that talk to clients; 0 for one on each core.", "0", false },
 	    set_count, get_count, AT(fronts), 0, 64, "0" },
 	{ { "sessions-max", "Sessions of one front at most.", "10000", false },
@@ -455,6 +481,22 @@ const struct conf_row conf_rows[] = {
 	{ { "content-rate-min", "Octets of a message that must come a minute, looked at each command-timeout; 0 for any number; else 421.",
 	      "16 KiB", false },
 	    set_size, get_size, AT(content_rate_min), 0, 1 * MIB, "16 KiB" },
+	{ { "future-release", "For how long a message may be held for later (FUTURERELEASE, RFC 4865); 0 does not offer it.", "30 d", false },
+	    set_duration, get_duration, AT(hold_max), 0, 365 * DAYS, "30 d" },
+	{ { "future-release-messages", "Messages of one login that wait for their release at most.", "1000", false },
+	    set_count, get_count, AT(hold_messages), 1, 1000000, "1000" },
+	{ { "mt-priority", "Offer MT-PRIORITY (RFC 6710): what is more urgent is handed on first.", "yes", false },
+	    set_boolean, get_boolean, AT(mt_priority), 0, 0, "yes" },
+	{ { "mt-priority-max", "The highest priority, -9 to 9, of a login for which `postern user set --priority` says nothing else.", "0", false },
+	    set_priority, get_priority, AT(priority_most), 0, 0, "0" },
+	{ { "mt-priority-min", "A message with a lower priority is refused with 450.", "-9", false },
+	    set_priority, get_priority, AT(priority_least), 0, 0, "-9" },
+	{ { "mt-priority-size-max", "Octets of a message with a priority above 0; 0 for as many as any other.", "1 MiB", false },
+	    set_size, get_size, AT(priority_size_max), 0, 1024 * GIB, "0" },
+	{ { "deliver-by", "Offer DELIVERBY (RFC 2852): what is not delivered in time comes back, or its sender is told.", "yes", false },
+	    set_boolean, get_boolean, AT(deliver_by), 0, 0, "yes" },
+	{ { "deliver-by-min", "The least time that BY=n;R must leave us.", "30 s", false },
+	    set_duration, get_duration, AT(deliver_by_least), 0, 7 * DAYS, "0" },
 	{ { "habit-watch", "Slow, hold and lock logins that send as they never did: their passwords may be stolen.", "yes", false },
 	    set_boolean, get_boolean, AT(habit_watch), 0, 0, "yes" },
 	{ { "country-database", "File in MaxMind's format with the country of each network, for habit-watch; without it none is known.",

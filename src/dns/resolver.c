@@ -72,8 +72,8 @@ set_limits(struct ub_ctx *ctx)
 	return ub_ctx_debugout(ctx, NULL);
 }
 
-static int
-configure(struct ub_ctx *ctx, const struct resolver_conf *conf)
+int
+resolver_configure(struct ub_ctx *ctx, const struct resolver_conf *conf)
 {
 	int err = set_limits(ctx);
 
@@ -116,7 +116,7 @@ resolver_open(uv_loop_t *loop, const struct resolver_conf *conf, struct buf *why
 
 	if (r == NULL || (r->ctx = ub_ctx_create()) == NULL)
 		goto fail;
-	err = configure(r->ctx, conf);
+	err = resolver_configure(r->ctx, conf);
 	if (err == 0 && resolver_begin(r, loop, ub_fd(r->ctx)))
 		return r;
 fail:

@@ -85,6 +85,8 @@ bool txt_lookup_tick(struct txt_lookup *, uint64_t now);
 struct txt_lookup *txt_lookup_next(struct txt_lookup *);
 
 /* ---- resolver.c ---- */
+/* Where to ask, whom DNSSEC trusts, and how much may be kept; answers come from a thread. 0 or an error of libunbound's. */
+int resolver_configure(struct ub_ctx *, const struct resolver_conf *);
 /* Have look-ups ticked every second from now on, or also as soon as the loop turns. */
 void resolver_clock(struct resolver *, bool at_once);
 

@@ -262,6 +262,9 @@ dsn_between(struct dsn *d, struct buf *out)
 		xtext_field(&fields, "Original-Envelope-Id: ", d->facts.envid);
 	field(&fields, "Reporting-MTA: ", "dns; ", d->facts.host);
 	date_field(&fields, "Arrival-Date: ", d->facts.arrival);
+	if (!span_done(d->facts.hold))
+		field(&fields, "Future-Release-Request: ", "", d->facts.hold);  /* 4865-6 */
+	date_field(&fields, "Deliver-By-Date: ", d->facts.deadline);
 	fields_end(d, &fields, &pen);
 	return pen_end(&pen);
 }

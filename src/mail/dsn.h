@@ -56,6 +56,8 @@ struct dsn_facts {
 	uint64_t random;                        /* unguessable: Message-ID, boundary */
 	uint64_t now;
 	uint64_t arrival;                       /* when we took the message */
+	struct span hold;                       /* "for;3600", "until;..." as it was asked for (RFC 4865 5.1.2); empty: it was not */
+	uint64_t deadline;                      /* BY (RFC 2852 5); 0: none */
 	struct span envid;                      /* ENVID as received (xtext); empty when not given */
 	uint64_t size;                          /* octets of the message */
 	bool full;                              /* RET=FULL was asked for and this is a failure (3461-12) */

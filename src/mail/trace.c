@@ -144,12 +144,21 @@ put_tls(struct folder *f, const struct trace *t, const char *last)
 	}
 }
 
+/* RFC 6710 9: a clause of its own behind the others. */
+static void
+put_priority(struct folder *f, int priority, const char *last)
+{
+	const uint8_t digit = (uint8_t)('0' + (priority < 0 ? -priority : priority));
+
+	put_word(f, priority < 0 ? "PRIORITY -" : "PRIORITY ", (struct span){ &digit, 1 }, last);
+}
+
 bool
 received_format(const struct trace *t, struct buf *out)
 {
 	struct folder f = { out, 0, true };
 	size_t before = out->len;
-	bool with_tls = !span_done(t->cipher), with_rcpt = !span_done(t->recipient);
+	bool with_tls = !span_done(t->cipher), with_rcpt = !span_done(t->recipient), ranked = t->priority != 0;
 
 	f.good = buf_put_text(out, "Received: from");
 	f.column = sizeof "Received: from" - 1;
@@ -158,13 +167,15 @@ received_format(const struct trace *t, struct buf *out)
 	fold(&f);
 	put_word(&f, "by ", t->host, "");
 	put_word(&f, "with ", span_of(protocol_name(t)), "");
-	put_word(&f, "id ", t->id, with_tls || with_rcpt ? "" : ";");
-	if (with_tls || with_rcpt)
+	put_word(&f, "id ", t->id, with_tls || with_rcpt || ranked ? "" : ";");
+	if (with_tls || with_rcpt || ranked)
 		fold(&f);
 	if (with_rcpt)
-		put_word(&f, "for <", t->recipient, with_tls ? ">" : ">;");
+		put_word(&f, "for <", t->recipient, with_tls || ranked ? ">" : ">;");
 	if (with_tls)
-		put_tls(&f, t, ";");
+		put_tls(&f, t, ranked ? "" : ";");
+	if (ranked)
+		put_priority(&f, t->priority, ";");
 	fold(&f);
 	f.good = f.good && put_date(t->now, out) && buf_put_text(out, "\r\n");
 	return all_or_nothing(f.good, before, out);

@@ -18,6 +18,7 @@ struct trace {
 	struct span group;      /* x25519; empty when unknown */
 	struct span recipient;  /* for clause; empty with several recipients (5321-37) */
 	uint64_t now;           /* ms since 1970 */
+	int priority;           /* MT-PRIORITY (RFC 6710 3); 0 is not written */
 	bool esmtp, tls, auth, utf8;
 };
 

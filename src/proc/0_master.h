@@ -101,6 +101,8 @@ struct alarms {
 
 enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_DRAINING, MASTER_ENDED };
 
+struct proof;
+
 struct master {
 	const struct master_setup *setup;
 	struct conf conf;
@@ -126,7 +128,7 @@ struct master {
 	bool reload_wanted;             /* SIGHUP came while starting, or while something was being proved */
 	int64_t signer;                 /* pid of the 2_signer that has the keys of certificates and of before; 0: none */
 	bool untold;                    /* 2_signer takes what is new; then it is everybody else's turn */
-	bool proving;                   /* a worker thread is looking at what we serve */
+	struct proof *proving;          /* a worker thread is looking at what we serve; an older one may be, too, and counts no more */
 	atomic_bool hurry;              /* it should come to an end */
 };
 

@@ -49,7 +49,11 @@ on_proof_done(uv_work_t *work, int status)
 	struct master *m = p->master;
 	struct log_line l;
 
-	m->proving = false;
+	if (m->proving != p) {
+		free(p);        /* 2_signer has begun anew since, with what was on the disk then */
+		return;
+	}
+	m->proving = NULL;
 	if (m->phase < MASTER_DRAINING && p->answered == p->questions) {
 		log_begin(&l, LOG_NOTE, "certificate-proved");
 		log_u64(&l, "connections", p->questions);
@@ -98,5 +102,5 @@ master_prove(struct master *m)
 	}
 	/* Fails only without a callback, which is ours to give. */
 	(void)uv_queue_work(&m->loop, &p->work, on_proof_work, on_proof_done);
-	m->proving = true;
+	m->proving = p;
 }

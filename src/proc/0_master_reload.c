@@ -374,7 +374,7 @@ master_reload(struct master *m)
 	int status;
 
 	/* One after the other: 2_signer keeps the keys of one change only. */
-	m->reload_wanted = m->proving || m->untold;
+	m->reload_wanted = m->proving != NULL || m->untold;
 	if (m->reload_wanted)
 		return;
 	if (!m->setup->reread(m->setup->arg, &next, &why) || !read_fresh(&next, seen, &fresh, &why)) {
@@ -410,7 +410,7 @@ master_watch(struct master *m)
 	bool again = m->look_again != 0 && uv_now(&m->loop) >= m->look_again;
 
 	/* What could not be used is said once, and tried again when it changes again. */
-	if (m->proving || m->untold || (!again && !certificates_changed(&m->conf, m->seen)))
+	if (m->proving != NULL || m->untold || (!again && !certificates_changed(&m->conf, m->seen)))
 		return;
 	m->look_again = 0;
 	if (!read_fresh(&m->conf, m->seen, &fresh, &why)) {

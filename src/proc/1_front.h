@@ -38,7 +38,7 @@ enum front_phase {
 };
 
 /* What a session waits for; an answer to anything else is stale. */
-enum front_waiting { WAIT_NOTHING, WAIT_PROOF, WAIT_SENDER, WAIT_AUTHOR, WAIT_TURN, WAIT_SPENT, WAIT_COMMIT };
+enum front_waiting { WAIT_NOTHING, WAIT_PROOF, WAIT_SENDER, WAIT_ADMITTED, WAIT_AUTHOR, WAIT_TURN, WAIT_SPENT, WAIT_COMMIT };
 
 /* Settings that sessions look at as long as they live; a reload makes a new one. */
 struct front_conf {
@@ -89,6 +89,7 @@ struct front_session {
 	enum front_queue queue;
 	uint8_t events;                         /* that libuv watches for */
 	uint8_t mechanism;
+	int8_t priority_most;                   /* that its login may ask for, as far as 3_auth has said */
 	bool implicit;                          /* TLS from the first octet on */
 	bool peer_is_proxy;                     /* it did not say for whom it comes */
 	bool stalled;                           /* 4_spool is behind: not reading */
@@ -123,6 +124,8 @@ struct front {
 	uint64_t whole;                         /* uv_now() when both were last there, or one came */
 	enum fail spool_fail;
 	uint64_t spool_room;
+	bool spool_compares;                    /* it wants to know what it has had already */
+	uint8_t spool_key[SIPHASH_KEY];
 	struct queue_id_maker ids;
 	struct front_session *slot[FRONT_SLOTS];
 	struct front_session *free_sessions;
@@ -219,7 +222,7 @@ void auth_lost(void);
 extern const struct channel_handler front_spool_handler;
 /* Is there a point in asking who may send: OK, or why nothing can be taken now. */
 enum fail spool_admits(uint64_t declared);
-enum fail spool_open_draft(struct front_session *);
+bool spool_open_draft(struct front_session *, struct smtp_answer *);    /* false: the answer comes later */
 /* Does the 4_spool of today have this session's draft? */
 bool spool_has_draft(const struct front_session *);
 enum fail spool_add_recipient(struct front_session *);

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "proc/1_front_crowd.h"
 #include "proc/1_front_spend.h"
+#include "proc/1_front_terms.h"
 
 enum { RESPONSE_MAX = SMTP_AUTH_LINE_MAX / 4 * 3 };
 
@@ -129,10 +130,8 @@ auth_ask_sender(struct front_session *s, struct smtp_answer *a)
 		memcpy(s->draft->envid, s->smtp.ask.envid.p, s->draft->envid_len);
 	if (s->draft->auth_len > 0)
 		memcpy(s->draft->auth, s->smtp.ask.auth.p, s->draft->auth_len);
-	if (was_allowed(s)) {
-		a->verdict.fail = spool_open_draft(s);
-		return true;
-	}
+	if (was_allowed(s))
+		return spool_open_draft(s, a);
 	(void)channel_send_octets(front.auth, AUTH_SENDER, s->id, s->smtp.ask.path.whole);
 	s->waiting = WAIT_SENDER;
 	return false;
@@ -215,14 +214,18 @@ on_verdict(struct front_session *s, struct span body)
 	struct auth_verdict v;
 	struct smtp_answer a = { .verdict = { OK, { NULL, 0 } } };
 
-	if (!fields_parse(auth_verdict_layout, body, &v) || v.fail >= FAIL_MAX)
+	if (!fields_parse(auth_verdict_layout, body, &v) || v.fail >= FAIL_MAX || !terms_priority_valid(v.priority))
 		return false;
 	if (s->waiting != WAIT_SENDER && s->waiting != WAIT_AUTHOR)
 		return true;
 	a.verdict = (struct verdict){ (enum fail)v.fail, v.words };
 	if (a.verdict.fail == OK && s->waiting == WAIT_SENDER) {
 		remember_allowed(s);
-		a.verdict.fail = spool_open_draft(s);
+		terms_learn(s, v.priority);
+		/* Not yet an answer: this is where it would be forgotten that we wait for somebody else now. */
+		s->waiting = WAIT_NOTHING;
+		if (!spool_open_draft(s, &a))
+			return true;
 	} else if (a.verdict.fail == OK && !auth_ask_author(s, &a)) {
 		return true;            /* the next one has been asked about */
 	}

@@ -48,6 +48,13 @@ conf_new(const struct conf *from)
 		.size_max = from->size_max,
 		.rcpt_max = from->rcpt_max,
 		.mechanisms = SMTP_AUTH_PLAIN | SMTP_AUTH_SCRAM_SHA_256 | (from->auth_login ? SMTP_AUTH_LOGIN : 0u),
+		.binarymime = true,
+		.mt_priority = from->mt_priority,
+		.priority_least = (int8_t)from->priority_least,
+		.priority_size_max = from->priority_size_max,
+		.deliver_by = from->deliver_by,
+		.by_least = from->deliver_by_least,
+		.hold_max = from->hold_max,
 		.env = { now_ms, random_octets, NULL },
 	};
 	c->binding = c->plain;

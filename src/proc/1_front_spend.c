@@ -23,6 +23,7 @@ spend_ask(struct front_session *s, struct smtp_answer *a)
 {
 	a->verdict.fail = spool_has_draft(s) ? OK : FAIL_LOCAL;
 	a->queue_id = s->draft->queue_id;
+	a->digest_key = front.spool_compares ? front.spool_key : NULL;
 	if (a->verdict.fail != OK)
 		return true;
 	if (s->unwatched) {

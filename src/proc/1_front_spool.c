@@ -1,4 +1,6 @@
-#include "proc/1_front.h"
+#include <string.h>
+
+#include "proc/1_front_terms.h"
 
 bool
 spool_has_draft(const struct front_session *s)
@@ -34,12 +36,12 @@ tls_text(const struct front_session *s, struct buf *out)
 static uint32_t
 flags_of(const struct smtp_mail *m)
 {
-	return (m->eightbit || m->body == SMTP_BODY_8BITMIME ? MAIL_8BIT : 0u) | (m->utf8 ? MAIL_UTF8 : 0u) |
+	return (m->eightbit || m->body != SMTP_BODY_7BIT ? MAIL_8BIT : 0u) | (m->body == SMTP_BODY_BINARYMIME ? MAIL_BINARY : 0u) | (m->utf8 ? MAIL_UTF8 : 0u) |
 	    (m->requiretls ? MAIL_REQUIRETLS : 0u) | (header_tls_optional(&m->header) ? MAIL_TLS_OPTIONAL : 0u);
 }
 
-enum fail
-spool_open_draft(struct front_session *s)
+bool
+spool_open_draft(struct front_session *s, struct smtp_answer *a)
 {
 	const struct env *env = &s->conf->plain.env;
 	struct front_draft *d = s->draft;
@@ -57,17 +59,23 @@ spool_open_draft(struct front_session *s)
 		.auth = { d->auth, d->auth_len },
 		.size = d->declared,
 	};
-	enum fail f = spool_admits(d->declared);
 
-	if (f != OK)
-		return f;
+	a->verdict.fail = spool_admits(d->declared);
+	if (a->verdict.fail != OK)
+		return true;
 	m.queue_id = d->queue_id = queue_id_next(&front.ids, m.arrival);
 	m.tls = tls_text(s, &tls);
 	d->sent = 0;
+	terms_put(s, &m);
+	/* Who wants it held waits for an answer, so it does not wait for company. */
+	channel_lazy(front.spool, m.release == 0);
 	if (!channel_send(front.spool, SPOOL_MAIL, s->id, spool_mail_layout, &m))
-		return FAIL_LOCAL;
+		a->verdict.fail = FAIL_LOCAL;
+	channel_lazy(front.spool, true);
+	if (a->verdict.fail != OK)
+		return true;
 	s->draft_epoch = front.spool_epoch;
-	return OK;
+	return terms_admitted(s, a);
 }
 
 enum fail
@@ -122,6 +130,7 @@ bool
 spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 {
 	const struct smtp_mail *mail = &s->draft->mail;
+	uint8_t digest[SIPHASH_WIDE];
 	bool sent;
 	struct spool_commit m = {
 		.size = s->draft->sent,
@@ -132,6 +141,8 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	a->verdict.fail = FAIL_LOCAL;
 	if (!spool_has_draft(s))
 		return true;
+	if (smtp_server_digest(&s->smtp, digest))
+		m.digest = (struct span){ digest, sizeof digest };
 	/* Everything of a draft but this waits for the next commit of anybody, or until it is much: see replace_spool(). */
 	channel_lazy(front.spool, false);
 	sent = channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m);
@@ -166,6 +177,7 @@ on_committed(struct front_session *s, struct span body)
 	if (s == NULL || s->waiting != WAIT_COMMIT)
 		return true;
 	a.verdict.fail = (enum fail)c.fail;
+	a.queue_id = c.first;
 	if (c.fail == OK)
 		s->accepted++;
 	talk_answer(s, &a);
@@ -177,8 +189,11 @@ on_state(struct span body)
 {
 	struct spool_state st;
 
-	if (!fields_parse(spool_state_layout, body, &st) || st.fail >= FAIL_MAX)
+	if (!fields_parse(spool_state_layout, body, &st) || st.fail >= FAIL_MAX || (st.key.len != 0 && st.key.len != SIPHASH_KEY))
 		return false;
+	front.spool_compares = st.key.len > 0;
+	if (front.spool_compares)
+		memcpy(front.spool_key, st.key.p, SIPHASH_KEY);
 	front.spool_fail = (enum fail)st.fail;
 	front.spool_room = st.room;
 	return true;
@@ -196,6 +211,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	}
 	if (f->fd == -1 && f->type == SPOOL_STATE)
 		good = on_state(f->body);
+	if (f->fd == -1 && f->type == SPOOL_ADMITTED)
+		good = terms_on_admitted(session_find(f->session), f->body);
 	if (good)
 		return;
 	log_say(LOG_FAULT, "peer-broken", "spool said what it may not say");
@@ -208,6 +225,8 @@ without_spool(struct front_session *s)
 {
 	if (s->waiting == WAIT_COMMIT)
 		talk_answer(s, &(struct smtp_answer){ .verdict = { FAIL_LOCAL, { NULL, 0 } } });
+	else if (s->waiting == WAIT_ADMITTED)
+		talk_answer(s, &(struct smtp_answer){ .verdict = { FAIL_BUSY, { NULL, 0 } } });
 	else if (s->stalled)
 		talk_go_on(s);
 }

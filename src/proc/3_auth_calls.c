@@ -195,6 +195,19 @@ check_address(struct front *f, const struct session *s, struct span address, enu
 	return fail == OK ? sender_check(user->grants, address, use, words) : fail;
 }
 
+/* That of the sender key goes before its principal's. */
+static uint32_t
+priority_of(struct front *f, const struct session *s)
+{
+	const struct user *user;
+	const struct user_key *key;
+
+	(void)accounts_standing(&f->auth->accounts, span_of(s->login), &user, &key);
+	if (key != NULL && key->ranked)
+		return (uint32_t)(int32_t)key->priority;
+	return user != NULL && user->ranked ? (uint32_t)(int32_t)user->priority : AUTH_PRIORITY_UNSAID;
+}
+
 static void
 say_denied(const struct front *f, const struct session *s, struct span address, enum sender_use use)
 {
@@ -213,9 +226,11 @@ answer_address(struct front *f, struct session *s, struct span address, enum sen
 {
 	uint8_t room[SENDER_WORDS_MAX];
 	struct buf words = BUF_OVER(room);
-	struct auth_verdict v = { (uint32_t)check_address(f, s, address, use, &words), { NULL, 0 } };
+	struct auth_verdict v = { (uint32_t)check_address(f, s, address, use, &words), { NULL, 0 }, AUTH_PRIORITY_UNSAID };
 
 	v.words = buf_span(&words);
+	if (v.fail == OK && use == SENDER_REVERSE_PATH)
+		v.priority = priority_of(f, s);
 	if (v.fail != OK)
 		say_denied(f, s, address, use);
 	return channel_send(f->channel, AUTH_VERDICT, s->id, auth_verdict_layout, &v);

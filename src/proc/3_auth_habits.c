@@ -2,7 +2,7 @@
  * What each principal does (policy/habit.h), by login, and on disk: STATE/auth/habits. The file is written whole, with its SHA-256 behind it,
  * by a worker: to habits.new, synced, and moved over the old one. A crash loses the last HABITS_MS.
  *
- *	"postern habits 1\n"  u32 count  { u32 length, login, u32 length, habit_format() } ...  SHA-256 of all that
+ *	"postern habits 2\n"  u32 count  { u32 length, login, u32 untold, u32 length, habit_format() } ...  SHA-256 of all that
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,11 +14,17 @@
 #include "os/log.h"
 #include "os/replace.h"
 #include "proc/3_auth.h"
-#include "sasl/users_store.h"
 
-enum { DIGEST = 32, FIRST_SLOTS = 64 };
+#define MAGIC "postern habits 2\n"
 
-static const struct span magic = SPAN_INIT("postern habits 1\n");
+enum {
+	DIGEST = 32, FIRST_SLOTS = 64,
+	ENTRY = 12,                     /* octets of an entry beside its login and its habit */
+	/* What can be written can be read. */
+	FILE_MAX = sizeof MAGIC - 1 + 4 + HABITS_MAX * (ENTRY + SASL_LOGIN_MAX + HABIT_SAVED_MAX) + DIGEST,
+};
+
+static const struct span magic = SPAN_INIT(MAGIC);
 
 /* ---- the table ---- */
 
@@ -103,7 +109,7 @@ put_entry(struct buf *b, const struct habit_entry *e)
 	struct span login = span_of(e->login);
 	size_t at;
 
-	if (!put_u32(b, (uint32_t)login.len) || !buf_put(b, login) || !put_u32(b, 0))
+	if (!put_u32(b, (uint32_t)login.len) || !buf_put(b, login) || !put_u32(b, e->untold) || !put_u32(b, 0))
 		return false;
 	at = b->len;
 	if (!habit_format(&e->habit, b))
@@ -127,7 +133,7 @@ format(const struct habits *t, struct buf *b)
 	*b = (struct buf){ NULL, 0, magic.len + 4 + DIGEST };
 	for (size_t i = 0; i < t->slots; i++)
 		if (t->slot[i] != NULL)
-			b->max += 8 + strlen(t->slot[i]->login) + HABIT_SAVED_MAX;
+			b->max += ENTRY + strlen(t->slot[i]->login) + HABIT_SAVED_MAX;
 	b->p = malloc(b->max);
 	if (b->p == NULL || !buf_put(b, magic) || !put_u32(b, (uint32_t)t->count))
 		return false;
@@ -166,11 +172,15 @@ take_entry(struct habits *t, struct span *s)
 {
 	struct span login, octets;
 	struct habit_entry *e;
+	uint32_t untold;
 
-	if (!take_piece(s, &login) || !take_piece(s, &octets) || login.len == 0 || memchr(login.p, 0, login.len) != NULL)
+	if (!take_piece(s, &login) || !take_u32(s, &untold) || !take_piece(s, &octets) || login.len == 0 || memchr(login.p, 0, login.len) != NULL)
 		return false;
 	e = habits_make(t, login);
-	return e != NULL && habit_parse(octets, &e->habit);
+	if (e == NULL || untold > 1)
+		return false;
+	e->untold = untold == 1;
+	return habit_parse(octets, &e->habit);
 }
 
 static bool
@@ -308,7 +318,7 @@ static void
 load(struct habits *t)
 {
 	size_t len;
-	char *text = users_read_file(t->file, &len);
+	char *text = file_read(t->file, FILE_MAX, &len);
 
 	if (text == NULL && errno == ENOENT)
 		return;

@@ -4,12 +4,9 @@
  * AUTH_LEDGER_MS, never the rest.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/secret.h"
 #include "os/log.h"
@@ -107,23 +104,6 @@ ledger_write_now(struct auth *a)
 
 /* ---- in ---- */
 
-static bool
-read_all(int fd, struct buf *text)
-{
-	struct stat st;
-	ssize_t n = 1;
-
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-		return false;
-	*text = (struct buf){ malloc((size_t)st.st_size + 1), 0, (size_t)st.st_size };
-	while (text->p != NULL && buf_room(text) > 0 && n > 0) {
-		n = read(fd, text->p + text->len, buf_room(text));
-		if (n > 0)
-			text->len += (size_t)n;
-	}
-	return text->p != NULL && n >= 0;
-}
-
 /* Kept for whoever wants to know what became of it; there is only one. */
 static void
 set_aside(const struct ledger *l)
@@ -140,16 +120,14 @@ set_aside(const struct ledger *l)
 static void
 load(struct ledger *l)
 {
-	struct buf text = { NULL, 0, 0 };
-	int fd = open(l->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	size_t len;
+	char *text = file_read(l->file, FILE_MAX, &len);
 
-	if (fd == -1 && errno == ENOENT)
+	if (text == NULL && errno == ENOENT)
 		return;
-	if (fd == -1 || !read_all(fd, &text) || !guess_parse(l->guess, buf_span(&text), ledger_now()))
+	if (text == NULL || !guess_parse(l->guess, (struct span){ (const uint8_t *)text, len }, ledger_now()))
 		set_aside(l);
-	if (fd != -1)
-		close(fd);
-	free(text.p);
+	free(text);
 }
 
 bool

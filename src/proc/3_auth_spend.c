@@ -305,10 +305,12 @@ habits_tell(struct auth *a)
 	for (size_t i = 0; i < a->habits.slots; i++) {
 		struct habit_entry *e = a->habits.slot[i];
 
-		if (e != NULL && e->untold)
+		if (e != NULL && e->untold) {
 			tell_spool(a, e);
-		else if (e != NULL && e->told != 0 && uv_now(a->loop) - e->told < HABITS_DOUBT_MS)
+			habits_touch(a);
+		} else if (e != NULL && e->told != 0 && uv_now(a->loop) - e->told < HABITS_DOUBT_MS) {
 			send_hold(a, e);
+		}
 	}
 }
 
@@ -375,6 +377,7 @@ ledger_unlock(struct auth *a, struct channel *c, const struct frame *f)
 		ledger_end(c, f->session, FAIL_LOCAL, 0, SPAN("out of memory"));
 	} else {
 		habit_unlock(&e->habit, origin_network(address), now_ms());
+		e->untold = false;
 		habits_touch(a);
 		say_unlocked(which.login, which.network);
 		ledger_end(c, f->session, OK, 1, SPAN(""));

@@ -50,6 +50,7 @@ look_at_clock(struct keeper *k)
 		return;
 	k->clock = clock;
 	schedule_shift(&k->spool.schedule, step);
+	release_clock(&k->spool, step);
 	spool_no_later(&k->spool, keeper_now());
 	log_begin(&l, LOG_NOTE, "clock-set");
 	log_text(&l, "direction", step < 0 ? "back" : "forward");
@@ -128,6 +129,7 @@ leave(struct keeper *k)
 	control_close(k);
 	guard_close(k);
 	(void)uv_check_stop(&k->turn);
+	(void)uv_idle_stop(&k->walk_on);
 	(void)uv_timer_stop(&k->tick);
 	(void)uv_timer_stop(&k->lazy);
 	(void)uv_timer_stop(&k->due);
@@ -160,15 +162,33 @@ on_due(uv_timer_t *timer)
 }
 
 static void
+on_idle(uv_idle_t *idle)
+{
+	(void)idle;
+}
+
+/* A timer of 0 ms would be run again before any socket is read; an idle handle makes the loop turn, and each turn reads them. */
+static void
+walk_on(struct keeper *k)
+{
+	if (hold_waits(k)) {
+		(void)uv_idle_stop(&k->walk_on);
+		(void)uv_timer_start(&k->due, on_due, KEEPER_LAZY_MS, 0);
+	} else
+		(void)uv_idle_start(&k->walk_on, on_idle);
+}
+
+static void
 arm_due(struct keeper *k)
 {
 	uint64_t when = schedule_when(&k->spool.schedule), now;
 
 	(void)uv_timer_stop(&k->due);
 	if (k->walking > 0) {
-		(void)uv_timer_start(&k->due, on_due, journal_crowded(&k->spool.journal) ? KEEPER_LAZY_MS : 0, 0);
+		walk_on(k);
 		return;
 	}
+	(void)uv_idle_stop(&k->walk_on);
 	if (k->relay == NULL || k->draining || when == UINT64_MAX || channel_congested(k->relay))
 		return;
 	now = keeper_now();
@@ -239,6 +259,7 @@ on_tick(uv_timer_t *timer)
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
 	gather_flush(k, false);
+	once_expire(&k->spool.once, keeper_now());
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
@@ -293,7 +314,8 @@ on_go(void *arg)
 	struct keeper *k = arg;
 	const struct conf *c = &k->child.conf;
 	struct spool_conf sc = { .directory = c->spool_dir.p, .disk = &disk_linux, .segment_size = c->segment_size,
-		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX };
+		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX,
+		.duplicate_window = c->duplicate_window * UINT64_C(1000) };
 
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, keeper_now()))
 		exit(74);
@@ -301,6 +323,7 @@ on_go(void *arg)
 	k->clock = clock_of_boot();
 	k->told = spool_state(&k->spool);
 	(void)uv_check_init(&k->child.loop, &k->turn);
+	(void)uv_idle_init(&k->child.loop, &k->walk_on);
 	(void)uv_timer_init(&k->child.loop, &k->tick);
 	(void)uv_timer_init(&k->child.loop, &k->lazy);
 	(void)uv_timer_init(&k->child.loop, &k->due);
@@ -320,7 +343,8 @@ on_reload(void *arg)
 
 	/* Directory, segment size and the kind of relay stay as they were until the next start. */
 	k->spool.conf.free_min = k->child.conf.spool_free_min;
-	spool_configure(&k->spool, &s);
+	spool_configure(&k->spool, &s, k->child.conf.duplicate_window * UINT64_C(1000));
+	front_tell_anew(k);
 	keeper_turn(k);
 }
 

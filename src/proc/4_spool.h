@@ -3,10 +3,12 @@
  *
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
+ *	4_spool_repeat.c    what was submitted twice is kept once
  *	4_spool_relay.c     messages go to 5_relay as tries
  *	4_spool_result.c    what happened to them
  *	4_spool_gather.c    recipients of several destinations that are told of together
  *	4_spool_notice.c    notifications to senders
+ *	4_spool_terms.c     what senders want of the time: later releases, urgencies, deadlines
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held
  *	4_spool_hold.c      what waits for the operator: hold, release, purge
  *	4_spool_control.c   `postern queue`
@@ -30,7 +32,8 @@ enum {
 	KEEPER_CONTROLS = 16,           /* connections of `postern queue` at once */
 	KEEPER_TRY_KEPT = 4096,         /* octets of a finished try that are kept for the next one */
 	KEEPER_LIST_MOST = 500,         /* entries of one answer */
-	KEEPER_LIST_LOOK = 4000,        /* messages looked at for one answer */
+	KEEPER_LOOK_NS = 10 * 1000 * 1000,      /* that one answer or one step of a walk may take: the disk may be slow */
+	KEEPER_LOOK = 16,               /* messages between two looks at the clock */
 	KEEPER_QUICK_NS = 1000000,      /* a disk that writes a batch in less is waited for in the loop */
 	KEEPER_QUICK_OCTETS = 512 * 1024,
 	KEEPER_BATCHES = 4,             /* of these in one turn of the loop */
@@ -47,7 +50,6 @@ enum {
 	KEEPER_ID_SLOT = 255,           /* of the ids we make; fronts count from 0 */
 };
 
-struct front_session;
 struct keeper;
 
 struct front {
@@ -57,6 +59,7 @@ struct front {
 	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
 };
 
+struct front_session;
 /* A recipient of a running try. Offsets are into try.text; 0: none yet. */
 struct try_rcpt {
 	uint32_t number;
@@ -76,10 +79,12 @@ struct try {
 	uint8_t state;                  /* enum try_phase */
 	uint64_t until;                 /* OVER: it waits no longer for others */
 	bool alone;                     /* its message asks for another way than others do (RFC 8689) */
+	bool untried;                   /* it ends without having been handed to the relay */
 	bool dropped;                   /* the operator dropped the message meanwhile */
 	struct try_rcpt *rcpt;
 	struct buf text;
 	uint32_t login_at, login_len;   /* in text */
+	uint64_t due;                   /* untried: when its job was due, and will be */
 	uint64_t segment;               /* that the relay reads, or 0: many, in hold. They stay until it is done */
 	struct hold *hold;
 	uint32_t holds;
@@ -128,6 +133,8 @@ struct keeper {
 	struct front *front[KEEPER_FRONTS];
 	struct front_session *spare;
 	uint32_t commits;               /* waiting for their answer */
+	struct front_session *waiting;  /* those of them that wait for another's */
+	uint64_t repeats;               /* submissions that had been taken already, since the start */
 	struct channel *relay, *guard;  /* guard: 3_auth */
 	struct outcome_sum outcome[KEEPER_OUTCOMES];
 	size_t outcomes;
@@ -146,6 +153,7 @@ struct keeper {
 	int control_fd;
 	uv_poll_t control_poll;
 	uv_check_t turn;
+	uv_idle_t walk_on;              /* active while a walk has more to do */
 	uv_timer_t tick, lazy, due, drain_limit;
 	uv_work_t work;
 	struct batch *batch;            /* being written by the worker */
@@ -171,6 +179,8 @@ void front_go_all(struct keeper *);
 void front_tell_all(struct keeper *);
 /* Answer everybody who waits for this commit. */
 void front_committed(struct keeper *, void *session, uint64_t id, uint32_t slot, enum fail);
+/* Tell the state, changed or not. */
+void front_tell_anew(struct keeper *);
 /* Send what is gathered for them now. */
 void front_flush_all(struct keeper *);
 /* Let fronts go on, or hold them back while too much is gathered. */
@@ -202,19 +212,6 @@ bool try_overdue(const struct keeper *, uint32_t job, uint64_t now);
 void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
 bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);
 
-/* 4_spool_notice.c */
-/* What a notice says of one recipient of a try. */
-struct notice_row {
-	struct spool_rcpt rcpt;
-	struct relay_result result;
-	enum dsn_action action;
-	struct span status;             /* empty: as in result */
-	uint64_t retry_until;
-};
-/* Write a notice about rows (1 to DSN_RECIPIENTS_MAX of one action) of the message in slot to its sender; when it has none, to the
- * postmaster, if he wants that and is not the one who cannot be reached. False: it could not be. */
-bool notice_write(struct keeper *, uint32_t slot, const struct notice_row *, size_t rows);
-
 /* 4_spool_guard.c */
 void guard_open(struct keeper *, int fd);
 void guard_close(struct keeper *);
@@ -229,6 +226,10 @@ void guard_flush(struct keeper *);
 bool hold_room(struct keeper *, bool guard);
 /* Begin; the answer goes to order->channel when everything is synced. False: no room. */
 bool hold_begin(struct keeper *, const struct hold_order *);
+/* Enough is gathered: it is written before more comes. */
+bool hold_waits(const struct keeper *);
+/* When what is written so far is synced, tell this one that its one message is done; there must be room. */
+void hold_await_sync(struct keeper *, struct channel *, uint32_t session);
 /* Go on with what is under way; while k->walking > 0 nothing is tried. */
 void hold_step(struct keeper *);
 /* After a batch: answer what is durable. */

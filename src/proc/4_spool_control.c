@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_terms.h"
 
 /* ---- describing a message ---- */
 /* When its next job is due; 0 while one of them runs. */
@@ -55,12 +55,14 @@ send_entry(struct keeper *k, struct channel *c, uint32_t session, uint32_t slot,
 	uint8_t text[OUTCOME_TEXT];
 	struct queue_entry out = { .id = m->id, .arrival = m->arrival, .size = m->size, .next_try = next_try(&k->spool, e),
 		.rcpts = e->rcpts, .waiting = e->waiting, .attempts = e->attempts, .reverse_path = m->reverse_path,
-		.login = m->login, .peer = m->peer, .tls = m->tls };
+		.login = m->login, .peer = m->peer, .tls = m->tls, .deadline = m->deadline, .by = m->by, .priority = m->priority };
 	struct held_record held;
 	uint8_t why[HELD_TEXT];
 
 	newest(&k->spool, slot, m, text, &o);
 	out.last = o.text;
+	if (spool_unreleased(&k->spool, slot, keeper_now()))
+		out.release = e->release;
 	if (spool_is_held(&k->spool, slot)) {
 		spool_held_why(&k->spool, slot, m, why, &held);
 		out.held = held.when > 0 ? held.when : 1;
@@ -122,17 +124,18 @@ on_list(struct keeper *k, struct channel *c, const struct frame *f)
 	struct queue_list q;
 	struct message_record m;
 	uint64_t content_at;
-	uint32_t sent = 0, looked = 0, slot;
+	uint64_t end = uv_hrtime() + KEEPER_LOOK_NS;
+	uint32_t sent = 0, slot;
 
 	if (!fields_parse(queue_list_layout, f->body, &q))
 		return false;
 	if (q.most == 0 || q.most > KEEPER_LIST_MOST)
 		q.most = KEEPER_LIST_MOST;
+	/* Whoever waits for his 250 waits for this too; the asker goes on where it ends. */
 	for (slot = q.after < x->used ? (uint32_t)q.after : x->used; slot < x->used && sent < q.most
-	    && looked < KEEPER_LIST_LOOK; slot++) {
+	    && (slot % KEEPER_LOOK != 0 || uv_hrtime() < end); slot++) {
 		if (!spool_ready(&k->spool, slot) || (q.held != 0 && !spool_is_held(&k->spool, slot)))
 			continue;
-		looked++;
 		if (!spool_envelope(&k->spool, slot, &m, &content_at) || !mentions(&m, q.address))
 			continue;
 		send_entry(k, c, f->session, slot, &m);
@@ -194,6 +197,11 @@ on_retry(struct keeper *k, struct channel *c, const struct frame *f)
 			send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
 			return true;
 		}
+		if (spool_unreleased(&k->spool, slot, keeper_now())) {
+			send_end(c, f->session, FAIL_ARGUMENT, 0, 0,
+			    SPAN("that message waits for its release; `postern queue reschedule` gives it another time"));
+			return true;
+		}
 		spool_hurry(&k->spool, slot, keeper_now());
 	}
 	send_end(c, f->session, OK, count, 0, (struct span){ NULL, 0 });
@@ -222,6 +230,30 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 	log_id(&l, "id", q.id);
 	log_end(&l);
 	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
+	return true;
+}
+
+static bool
+on_reschedule(struct keeper *k, struct channel *c, const struct frame *f)
+{
+	struct queue_reschedule q;
+	const char *why;
+	uint32_t slot;
+
+	if (!fields_parse(queue_reschedule_layout, f->body, &q))
+		return false;
+	slot = find(k, c, f->session, q.id);
+	if (slot == INDEX_NONE)
+		return true;
+	if (k->spool.journal.state == FAIL_DOUBT) {
+		send_end(c, f->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
+		return true;
+	}
+	why = hold_room(k, false) ? terms_reschedule(k, slot, q.release) : "too much is under way; ask again";
+	if (why != NULL)
+		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, span_of(why));
+	else
+		hold_await_sync(k, c, f->session);
 	return true;
 }
 
@@ -269,6 +301,7 @@ static const struct control_call {
 	{ QUEUE_HOLD, on_held },
 	{ QUEUE_RELEASE, on_held },
 	{ QUEUE_PURGE, on_held },
+	{ QUEUE_RESCHEDULE, on_reschedule },
 };
 
 /* ---- connections ---- */

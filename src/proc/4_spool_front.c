@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_session.h"
+#include "proc/4_spool_terms.h"
 
 /*
  * FREE        the session has no draft
@@ -16,16 +17,6 @@
  * A draft that could not be had (draft NULL, fail says why) goes through the same phases and hears of it at COMMIT.
  */
 enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_RCPT, SESSION_BODY, SESSION_COMMITTING };
-
-struct front_session {
-	struct front *front;            /* NULL: nobody wants the answer any more */
-	struct front_session *next;     /* in the bucket, or spare */
-	struct draft *draft;
-	uint32_t number;
-	enum fail fail;
-	uint8_t state;                  /* enum session_phase */
-	bool held;                      /* 3_auth has had this principal's mail held since */
-};
 
 #define BIT(phase) (1u << (phase))
 
@@ -110,6 +101,15 @@ session_leave(struct keeper *k, struct front_session *s)
 		session_give(k, s);
 }
 
+/* Who wants his message held is told at MAIL already whether it will be (4865-5). */
+static void
+admit(const struct front_session *s)
+{
+	struct spool_admitted m = { (uint32_t)s->fail };
+
+	(void)channel_send(s->front->channel, SPOOL_ADMITTED, s->number, spool_admitted_layout, &m);
+}
+
 /* ---- what fronts say; false: it is broken ---- */
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
@@ -120,18 +120,21 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 
 	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & MAIL_DSN))
 		return false;
-	s = session_take(k, f, frame->session);
-	if (s == NULL)
-		return false;
 	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .flags = m.flags,
 		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
 		.envid = m.envid, .auth = m.auth };
+	if (!terms_take(&m, &r) || (s = session_take(k, f, frame->session)) == NULL)
+		return false;
 	s->fail = spool_state(&k->spool);
 	if (s->fail == OK && m.size > k->spool.room)
 		s->fail = FAIL_DISK_FULL;
 	if (s->fail == OK)
+		s->fail = terms_admit(k, &r);
+	if (s->fail == OK)
 		s->fail = draft_begin(&k->spool, &r, false, &s->draft);
 	session_enter(s, SESSION_MAIL);
+	if (r.release > 0)
+		admit(s);
 	return true;
 }
 
@@ -160,9 +163,9 @@ on_body(struct keeper *k, struct front *f, struct front_session *s, const struct
 }
 
 static void
-answer(struct front_session *s, enum fail f)
+answer(struct front_session *s, enum fail f, uint64_t first)
 {
-	struct spool_committed m = { (uint32_t)f };
+	struct spool_committed m = { (uint32_t)f, first };
 
 	if (s->front != NULL)
 		(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
@@ -178,17 +181,24 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	(void)f;
 	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_DSN))
 		return false;
+	if (m.digest.len != 0 && m.digest.len != SIPHASH_WIDE)
+		return false;
 	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts))
 		return false;
-	s->draft = NULL;
 	session_enter(s, SESSION_COMMITTING);
-	if (d != NULL)
+	if (d != NULL && m.digest.len > 0 && repeat_take(k, s, m.digest.p))
+		return true;
+	s->draft = NULL;
+	/* Others of the same principal may have come in between. */
+	if (d != NULL && (fail = terms_admit(k, draft_envelope(d))) != OK)
+		draft_abort(&k->spool, d);
+	else if (d != NULL)
 		fail = draft_commit(&k->spool, d, m.flags | (s->held ? MAIL_HOLD : 0), s);
 	if (fail == OK) {
 		k->commits++;
 		return true;
 	}
-	answer(s, fail);
+	answer(s, fail, 0);
 	session_give(k, s);
 	return true;
 }
@@ -280,7 +290,10 @@ on_closed(void *arg, struct channel *c)
 static void
 front_tell(struct keeper *k, struct front *f)
 {
-	struct spool_state m = { (uint32_t)spool_state(&k->spool), k->spool.room };
+	struct spool_state m = { .fail = (uint32_t)spool_state(&k->spool), .room = k->spool.room };
+
+	if (k->spool.once.window > 0)
+		m.key = (struct span){ k->spool.once.key, SIPHASH_KEY };
 
 	(void)channel_send(f->channel, SPOOL_STATE, 0, spool_state_layout, &m);
 }
@@ -337,6 +350,12 @@ front_tell_all(struct keeper *k)
 	log_u64(&l, "room", k->spool.room);
 	log_end(&l);
 	k->told = now;
+	front_tell_anew(k);
+}
+
+void
+front_tell_anew(struct keeper *k)
+{
 	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
 		if (k->front[i] != NULL)
 			front_tell(k, k->front[i]);
@@ -406,6 +425,7 @@ log_accepted(struct keeper *k, uint32_t slot)
 	log_u64(&l, "size", m.size);
 	if (spool_is_held(&k->spool, slot))
 		log_text(&l, "held", "yes");
+	terms_log(&l, &m);
 	log_span(&l, "tls", m.tls);
 	if (m.flags & MAIL_REQUIRETLS)
 		log_text(&l, "asks", "REQUIRETLS");
@@ -420,13 +440,19 @@ front_committed(struct keeper *k, void *who, uint64_t id, uint32_t slot, enum fa
 {
 	struct front_session *s = who;
 
-	(void)id;
 	if (f == OK)
 		log_accepted(k, slot);
 	/* A notice of our own has no session. */
 	if (s == NULL)
 		return;
+	front_settle(k, s, f, 0);
+	repeat_settled(k, id, f);
+}
+
+void
+front_settle(struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
+{
 	k->commits--;
-	answer(s, f);
+	answer(s, f, first);
 	session_give(k, s);
 }

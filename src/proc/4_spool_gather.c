@@ -4,6 +4,7 @@
  * at once, so that a crash meanwhile delivers only what he asked to be told of a second time.
  */
 #include "proc/4_spool_gather.h"
+#include "proc/4_spool_terms.h"
 
 /* How many jobs of the message, but this one, are running or about to be ended. */
 static uint32_t
@@ -13,7 +14,8 @@ jobs_under_way(const struct keeper *k, const struct try *t, uint64_t now)
 	uint32_t count = 0;
 
 	for (uint32_t job = k->spool.index.entry[t->slot].job; job != SCHEDULE_NONE; job = s->job[job].sibling)
-		if (job != t->job && (s->job[job].state == JOB_RUNNING || (schedule_held(s, job, now) && try_overdue(k, job, now))))
+		if (job != t->job && (s->job[job].state == JOB_RUNNING || terms_overdue(k, job, now)
+		    || (schedule_held(s, job, now) && try_overdue(k, job, now))))
 			count++;
 	return count;
 }

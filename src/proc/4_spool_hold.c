@@ -163,9 +163,12 @@ static void
 walk_on(struct keeper *k, struct hold_walk *w)
 {
 	const struct index *x = &k->spool.index;
+	uint64_t end = uv_hrtime() + KEEPER_LOOK_NS;
 	uint32_t looked = 0, done = 0;
 
 	for (; w->cursor < x->used && looked < HOLD_LOOK && done < HOLD_STEP; looked++, w->cursor++) {
+		if (done % KEEPER_LOOK == KEEPER_LOOK - 1 && uv_hrtime() > end)
+			break;
 		if (!concerned(k, w, w->cursor))
 			continue;
 		done++;
@@ -176,6 +179,12 @@ walk_on(struct keeper *k, struct hold_walk *w)
 	}
 	if (w->cursor >= x->used)
 		walked(k, w);
+}
+
+bool
+hold_waits(const struct keeper *k)
+{
+	return k->spool.journal.gather->mem.len >= JOURNAL_KEPT;
 }
 
 void
@@ -190,7 +199,7 @@ hold_step(struct keeper *k)
 		w++;
 	if (k->spool.journal.state == FAIL_DOUBT)
 		answer_refused(k, w);
-	else if (!journal_crowded(&k->spool.journal))
+	else if (!hold_waits(k))
 		walk_on(k, w);
 }
 
@@ -236,6 +245,18 @@ hold_begin(struct keeper *k, const struct hold_order *o)
 	else
 		walked(k, w);
 	return true;
+}
+
+void
+hold_await_sync(struct keeper *k, struct channel *c, uint32_t session)
+{
+	struct hold_walk *w = walk_take(k, false);
+
+	*w = (struct hold_walk){ .verb = QUEUE_RESCHEDULE, .channel = c, .session = session, .count = 1 };
+	w->sequence = k->spool.journal.sequence - 1;
+	walk_enter(k, w, WALK_SYNCING);
+	journal_want_sync(&k->spool.journal);
+	hold_settled(k);
 }
 
 void

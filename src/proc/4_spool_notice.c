@@ -4,7 +4,7 @@
 
 #include "mail/downgrade.h"
 #include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_gather.h"
 
 enum { PIECE = 64 * 1024, HOUR_MS = 3600 * 1000 };
 
@@ -39,7 +39,7 @@ static struct dsn_recipient
 row_of(const struct notice_row *r)
 {
 	return (struct dsn_recipient){ .action = r->action, .path = r->rcpt.path, .orcpt = r->rcpt.orcpt,
-		.status = r->result.enhanced, .host = r->result.host, .code = r->result.code, .text = r->result.text,
+		.status = r->status.len > 0 ? r->status : r->result.enhanced, .host = r->result.host, .code = r->result.code, .text = r->result.text,
 		.when = r->result.when, .retry_until = r->action == DSN_DELAYED ? r->retry_until : 0 };
 }
 
@@ -220,7 +220,7 @@ fill_facts(struct notice *n, struct dsn_facts *f, const struct message_record *m
 
 	*f = (struct dsn_facts){ .action = action, .host = span_of(conf->hostname.p),
 		.postmaster = span_of(conf->postmaster.p), .to = m->reverse_path, .now = keeper_now(),
-		.arrival = m->arrival, .envid = m->envid, .size = m->size,
+		.arrival = m->arrival, .hold = m->hold, .deadline = m->deadline, .envid = m->envid, .size = m->size,
 		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0,
 		.eightbit = m->flags & (MAIL_8BIT | MAIL_BINARY),
 		.utf8 = m->flags & MAIL_UTF8, .orphan = m->reverse_path.len == 0 };

@@ -18,9 +18,12 @@ static const struct limit keeping[] = {
 	    "clients are not read" },
 	{ "the same, from which a message is refused", NULL, JOURNAL_REFUSE, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "the same, from which everything is", NULL, JOURNAL_MOST, LIMIT_OCTETS, "server", "452 4.3.1" },
+	{ "submissions that are known when they come again", NULL, ONCE_MOST, LIMIT_COUNT, "server", "the oldest is forgotten" },
 	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },
+	{ "messages that wait for their release (RFC 4865)", "future-release-messages", 0, LIMIT_COUNT, "principal", "552 5.2.2" },
+	{ "time until then", "future-release", 0, LIMIT_MS, "message", "501 5.5.4" },
 	{ "a notification of non-delivery", NULL, SPOOL_NOTICE_MAX, LIMIT_OCTETS, "message", "the original is cut" },
 	{ "tries that wait to be told of together", NULL, KEEPER_GATHER_MOST, LIMIT_COUNT, "server", "told of by themselves" },
 	{ "words to the postmaster about mail without a sender", NULL, KEEPER_ORPHANS_HOUR, LIMIT_COUNT, "hour", "only the log has it" },
@@ -36,6 +39,7 @@ spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "the program and its libraries, as measured", SPOOL_PROGRAM, 1);
 	memory_add(m, "drafts", SPOOL_DRAFT_STRUCT, SPOOL_DRAFTS_MAX);
 	memory_add(m, "what is held for them", SPOOL_DRAFTS_OCTETS, SPOOL_OVERSHOOT);
+	memory_add(m, "submissions that are known", sizeof(struct once_entry) + sizeof(uint32_t), ONCE_MOST);
 	memory_add(m, "what is gathered, and what is being written", JOURNAL_MOST, 2);
 	memory_add(m, "messages handed to 5_relay", sizeof(struct try), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, SPOOL_OVERSHOOT);

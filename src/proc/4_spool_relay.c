@@ -4,8 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "os/log.h"
-#include "proc/4_spool.h"
+#include "proc/4_spool_terms.h"
 
 /* ---- the table of tries; a session number is its place and its generation ---- */
 enum { TRY_INDEX_BITS = 16 };
@@ -65,7 +64,7 @@ try_begin(struct keeper *k)
 		return NULL;
 	t->generation++;
 	t->rcpts = t->cursor = 0;
-	t->dropped = false;
+	t->dropped = t->untried = false;
 	try_enter(t, TRY_OUT);
 	/* Offset 0 means "none yet". */
 	t->text.len = buf_grow(&t->text, 1, KEEPER_TRY_KEPT) ? 1 : 0;
@@ -219,7 +218,8 @@ send_try(struct keeper *k, struct try *t)
 		return SENT_NOT;
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
 		.flags = m.flags & ~(uint32_t)MAIL_HOLD, .ret = m.ret, .destination = k->spool.schedule.destination[j->destination].name,
-		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents };
+		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents, .deadline = m.deadline,
+		.by = m.by, .priority = m.priority };
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;
 	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;
@@ -229,14 +229,27 @@ send_try(struct keeper *k, struct try *t)
 	return SENT;
 }
 
+static void end_untried(struct keeper *, uint32_t job, uint64_t now);
+
 /* What cannot be tried for a reason of our own comes back later, without counting. */
 static void
 try_job(struct keeper *k, uint32_t job, uint64_t now)
 {
 	uint32_t slot = k->spool.schedule.job[job].message;
-	struct try *t = try_begin(k);
+	struct try *t;
 	enum sent sent = SENT_NOT;
 
+	/* 4865-4: whatever brought it here, the clock among them. */
+	if (spool_unreleased(&k->spool, slot, now)) {
+		spool_job_again(&k->spool, job, k->spool.index.entry[slot].release, TRY_VOID, now);
+		return;
+	}
+	release_over(&k->spool, slot);
+	if (terms_returned(&k->spool.index.entry[slot], now)) {
+		end_untried(k, job, now);
+		return;
+	}
+	t = try_begin(k);
 	if (t != NULL) {
 		t->job = job;
 		t->slot = slot;
@@ -288,6 +301,9 @@ say_unreached(struct keeper *k, struct try *t, uint32_t i, const struct recipien
 		m.host = o.host;
 		m.tls = o.tls;
 		m.text = o.text;
+	} else if (t->untried) {
+		m.enhanced = SPAN("4.4.7");
+		m.text = SPAN("no attempt has been made yet");
 	}
 	try_result(k, t, &t->rcpt[i], &m);
 }
@@ -310,14 +326,19 @@ say_all_unreached(struct keeper *k, struct try *t, uint64_t now)
 	return true;
 }
 
+/* The job is RUNNING. */
 static void
-end_unreached(struct keeper *k, uint32_t job, uint64_t now)
+end_untried(struct keeper *k, uint32_t job, uint64_t now)
 {
 	struct try *t = try_begin(k);
 
-	if (t == NULL)
+	if (t == NULL) {
+		spool_job_again(&k->spool, job, now + k->spool.conf.schedule.retry_first, TRY_VOID, now);
 		return;
-	schedule_take(&k->spool.schedule, job);
+	}
+	/* Nobody who is down has kept it, so it is no news of its destination. */
+	t->untried = terms_returned(&k->spool.index.entry[k->spool.schedule.job[job].message], now) || terms_late(k, job, now);
+	t->due = k->spool.schedule.job[job].due;
 	t->job = job;
 	t->slot = k->spool.schedule.job[job].message;
 	t->id = k->spool.index.entry[t->slot].id;
@@ -335,7 +356,8 @@ job_overdue(const struct keeper *k, uint32_t slot, uint64_t now)
 {
 	uint32_t job = spool_ready(&k->spool, slot) ? k->spool.index.entry[slot].job : SCHEDULE_NONE;
 
-	while (job != SCHEDULE_NONE && !(schedule_held(&k->spool.schedule, job, now) && try_overdue(k, job, now)))
+	while (job != SCHEDULE_NONE && !terms_overdue(k, job, now)
+	    && !(schedule_held(&k->spool.schedule, job, now) && try_overdue(k, job, now)))
 		job = k->spool.schedule.job[job].sibling;
 	return job;
 }
@@ -353,7 +375,8 @@ relay_overdue(struct keeper *k)
 
 		/* All of them now, so that they are told of together. */
 		while (ended < KEEPER_OVERDUE_MOST && (job = job_overdue(k, slot, now)) != SCHEDULE_NONE) {
-			end_unreached(k, job, now);
+			schedule_take(&k->spool.schedule, job);
+			end_untried(k, job, now);
 			ended++;
 		}
 	}

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/log.h"
 #include "proc/4_spool_gather.h"
+#include "proc/4_spool_terms.h"
 
 enum { EXPIRED_TEXT = 480 };
 
@@ -62,10 +62,12 @@ outcome_of(const struct keeper *k, const struct try *t, const struct relay_resul
 	struct outcome o = { .class = m->class, .code = m->code, .when = m->when, .enhanced = m->enhanced, .host = m->host,
 		.tls = m->tls, .text = m->text };
 
-	o.attempt = k->spool.schedule.job[t->job].attempts + 1;
+	o.attempt = k->spool.schedule.job[t->job].attempts + !t->untried;
 	o.flags = m->dsn ? OUTCOME_DSN : 0;
 	if (k->spool.schedule.job[t->job].told)
 		o.flags |= OUTCOME_TOLD;
+	if (k->spool.schedule.job[t->job].late)
+		o.flags |= OUTCOME_LATE;
 	return o;
 }
 
@@ -89,7 +91,8 @@ try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct rel
 		return;
 	try_rcpt_read(t, r, &rcpt);
 	/* One of many that is served and of whom nobody needs to hear: a crash should not serve him again. */
-	if (m->class == SMTP_CLASS_DELIVERED && t->rcpts > 1 && !(rcpt.notify & SMTP_NOTIFY_SUCCESS)) {
+	if (m->class == SMTP_CLASS_DELIVERED && t->rcpts > 1 && !(rcpt.notify & SMTP_NOTIFY_SUCCESS)
+	    && k->spool.index.entry[t->slot].deadline == 0) {
 		record(k, t, r, m);
 		guard_outcome(k, login_of(t), true);
 		r->result_at = 1;
@@ -127,6 +130,8 @@ end_of(const struct try *t)
 {
 	struct relay_result m;
 
+	if (t->untried)
+		return TRY_VOID;
 	for (uint32_t i = 0; i < t->rcpts; i++) {
 		if (t->rcpt[i].recorded)
 			return TRY_ANSWERED;
@@ -137,36 +142,31 @@ end_of(const struct try *t)
 	return t->alone ? TRY_ALONE : TRY_FAILED;
 }
 
-/* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */
-static void
-make_expired(struct relay_result *m, uint8_t text[EXPIRED_TEXT])
-{
-	struct buf b = { text, 0, EXPIRED_TEXT };
-
-	(void)buf_put_text(&b, "given up after many tries; the last one: ");
-	(void)buf_put(&b, span_head(m->text, buf_room(&b)));
-	m->class = SMTP_CLASS_NEVER;
-	m->code = 0;
-	m->enhanced = SPAN("5.4.7");
-	m->text = buf_span(&b);
-}
-
 /* Tries of one message that end together. */
 struct ending {
 	struct keeper *keeper;
 	uint32_t first;
 	struct try *try;        /* the one that is looked at */
 	uint64_t now, expiry;
-	bool expired;           /* its time is over */
-	bool delayed;           /* a delay notice is due for the one that is looked at */
+	bool expired;           /* its time is over: ours, or */
+	bool returned;          /* its sender's (RFC 2852 4.1.4.1) */
+	bool delayed;           /* a delay notice is due for the one that is looked at, ours, or */
+	bool late;              /* for its sender's deadline (RFC 2852 4.1.4.2) */
 	bool held;
 	bool noticed;           /* it is no notice itself: of one the postmaster may hear that it failed, and nobody else anything */
 };
 
+/* Its time begins with its release (4865-4). */
+static uint64_t
+begin_of(const struct entry *entry)
+{
+	return entry->arrival > entry->release ? entry->arrival : entry->release;
+}
+
 static uint64_t
 expiry_of(const struct keeper *k, const struct entry *entry)
 {
-	return entry->arrival + k->child.conf.expire * UINT64_C(1000);
+	return begin_of(entry) + k->child.conf.expire * UINT64_C(1000);
 }
 
 static bool
@@ -174,7 +174,7 @@ delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint6
 {
 	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
 
-	return delay > 0 && !k->spool.schedule.job[job].told && now >= entry->arrival + delay;
+	return delay > 0 && !k->spool.schedule.job[job].told && now >= begin_of(entry) + delay;
 }
 
 static void
@@ -185,6 +185,7 @@ ending_look(struct ending *e, uint32_t try)
 	e->try = &e->keeper->try[try];
 	e->delayed = e->noticed && !e->held && !e->expired &&
 	    delay_due(k, &k->spool.index.entry[e->try->slot], e->try->job, e->now);
+	e->late = e->noticed && !e->held && !e->expired && terms_late(k, e->try->job, e->now);
 }
 
 static void
@@ -195,9 +196,25 @@ ending_begin(struct ending *e, struct keeper *k, uint32_t first)
 	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
 	/* It was held while it was being tried: then time stands still. */
 	e->held = spool_is_held(&k->spool, k->try[first].slot);
-	e->expired = !e->held && e->now >= e->expiry;
+	e->returned = !e->held && terms_returned(entry, e->now);
+	e->expired = !e->held && (e->returned || e->now >= e->expiry);
 	e->noticed = !(entry->flags & ENTRY_NOTICE);
 	ending_look(e, first);
+}
+
+/* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */
+static void
+make_expired(const struct ending *e, struct relay_result *m, uint8_t text[EXPIRED_TEXT])
+{
+	struct buf b = { text, 0, EXPIRED_TEXT };
+
+	(void)buf_put_text(&b, e->returned ? "not delivered by the time that its sender set; the last word: "
+	    : "given up after many tries; the last one: ");
+	(void)buf_put(&b, span_head(m->text, buf_room(&b)));
+	m->class = SMTP_CLASS_NEVER;
+	m->code = 0;
+	m->enhanced = SPAN("5.4.7");
+	m->text = buf_span(&b);
 }
 
 /* Does the sender want to hear this of this recipient (RFC 3461 5.2)? */
@@ -207,13 +224,15 @@ notice_wanted(const struct ending *e, const struct spool_rcpt *rcpt, const struc
 	switch (m->class) {
 	case SMTP_CLASS_DELIVERED:
 		*action = e->keeper->child.conf.relay.kind == CONF_RELAY_MAILDIR ? DSN_DELIVERED : DSN_RELAYED;
+		if (*action == DSN_RELAYED && terms_relayed_wanted(&e->keeper->spool.index.entry[e->try->slot], rcpt, m))
+			return true;
 		return (rcpt->notify & SMTP_NOTIFY_SUCCESS) && (*action == DSN_DELIVERED || !m->dsn);
 	case SMTP_CLASS_NEVER:
 		*action = DSN_FAILED;
 		return rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_FAILURE);
 	default:
 		*action = DSN_DELAYED;
-		return e->delayed && (rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_DELAY));
+		return (e->delayed || e->late) && (rcpt->notify == 0 || (rcpt->notify & SMTP_NOTIFY_DELAY));
 	}
 }
 
@@ -246,10 +265,11 @@ gather_rows(struct ending *e, enum dsn_action action, struct gathered_rows *g)
 		try_rcpt_read(t, &t->rcpt[i], &row->rcpt);
 		result_or_later(t, &t->rcpt[i], &row->result);
 		if (e->expired && row->result.class == SMTP_CLASS_LATER)
-			make_expired(&row->result, g->text[g->count]);
+			make_expired(e, &row->result, g->text[g->count]);
 		if (!notice_wanted(e, &row->rcpt, &row->result, &row->action) || row->action != action)
 			continue;
 		row->retry_until = e->expiry;
+		row->status = e->late && row->action == DSN_DELAYED ? SPAN("4.4.7") : (struct span){ NULL, 0 };
 		if (++g->count == DSN_RECIPIENTS_MAX && !flush_rows(e, g))
 			return false;
 	}
@@ -283,6 +303,8 @@ write_all_notices(struct ending *e)
 		ending_look(e, i);
 		if (e->delayed)
 			e->keeper->spool.schedule.job[e->try->job].told = true;
+		if (e->late)
+			e->keeper->spool.schedule.job[e->try->job].late = true;
 	}
 	return true;
 }
@@ -318,7 +340,7 @@ left_after(const struct ending *e)
 	return left;
 }
 
-/* 3_auth wants to know which share of a principal's mail comes back. */
+/* 3_auth wants to know which share of a principal's mail comes back; what comes back may be sent again. */
 static void
 count_outcomes(const struct ending *e)
 {
@@ -331,6 +353,8 @@ count_outcomes(const struct ending *e)
 		result_or_later(t, &t->rcpt[i], &m);
 		if (m.class != SMTP_CLASS_LATER || e->expired)
 			guard_outcome(e->keeper, login_of(t), m.class == SMTP_CLASS_DELIVERED);
+		if (m.class == SMTP_CLASS_NEVER || (m.class == SMTP_CLASS_LATER && e->expired))
+			spool_failed(&e->keeper->spool, t->slot);
 	}
 }
 
@@ -349,11 +373,20 @@ record_results(struct ending *e)
 			continue;
 		result_or_later(e->try, r, &m);
 		if (e->expired && m.class == SMTP_CLASS_LATER)
-			make_expired(&m, text);
+			make_expired(e, &m, text);
 		later += m.class == SMTP_CLASS_LATER;
 		record(e->keeper, e->try, r, &m);
 	}
 	return later;
+}
+
+/* When its last try, or its return without one, comes at the latest. */
+static uint64_t
+last_of(const struct ending *e)
+{
+	const struct entry *entry = &e->keeper->spool.index.entry[e->try->slot];
+
+	return (entry->by & RECORD_BY_RETURN) && entry->deadline < e->expiry ? entry->deadline : e->expiry;
 }
 
 static void
@@ -362,6 +395,7 @@ settle(struct ending *e)
 	struct spool *s = &e->keeper->spool;
 	struct try *t = e->try;
 	enum try_end end = end_of(t);
+	uint32_t later;
 
 	count_outcomes(e);
 	/* When it is all over DONE says everything that a restart must know. */
@@ -370,8 +404,11 @@ settle(struct ending *e)
 		spool_finish(s, t->slot);
 		return;
 	}
-	if (record_results(e) > 0)
-		(void)spool_job_later(s, t->job, end, e->expiry, e->now);
+	later = record_results(e);
+	if (later > 0 && t->untried)
+		spool_job_again(s, t->job, t->due, TRY_VOID, e->now);
+	else if (later > 0)
+		(void)spool_job_later(s, t->job, end, last_of(e), e->now);
 	else
 		spool_job_done(s, t->job, end, e->now);
 }
@@ -417,7 +454,7 @@ try_record_quiet(struct keeper *k, struct try *t)
 		if (t->rcpt[i].recorded || !try_result_read(t, &t->rcpt[i], &m) || m.class != SMTP_CLASS_DELIVERED)
 			continue;
 		try_rcpt_read(t, &t->rcpt[i], &rcpt);
-		if (rcpt.notify & SMTP_NOTIFY_SUCCESS)
+		if ((rcpt.notify & SMTP_NOTIFY_SUCCESS) || k->spool.index.entry[t->slot].deadline != 0)
 			continue;
 		record(k, t, &t->rcpt[i], &m);
 		guard_outcome(k, login_of(t), true);

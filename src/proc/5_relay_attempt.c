@@ -155,11 +155,12 @@ relay_wall_clock(void)
 }
 
 void
-relay_attempt_report(struct relay_attempt *a, uint32_t place, const struct relay_reason *reason, struct span text, bool dsn)
+relay_attempt_report(struct relay_attempt *a, uint32_t place, const struct relay_reason *reason, struct span text,
+    unsigned taken)
 {
 	struct relay_result m = {
 		.number = a->rcpt[place].number, .class = reason->class, .code = reason->code,
-		.stage = reason->stage, .dsn = dsn, .when = relay_wall_clock(),
+		.stage = reason->stage, .dsn = (taken & RELAY_TOOK_DSN) != 0, .by = (taken & RELAY_TOOK_BY) != 0, .when = relay_wall_clock(),
 		.enhanced = span_of(reason->enhanced), .host = span_of(reason->host), .tls = span_of(reason->tls),
 		.text = span_head(text, sizeof reason->text - 1),
 	};
@@ -184,6 +185,6 @@ void
 relay_attempt_fail(struct relay_attempt *a, const struct relay_reason *reason)
 {
 	for (uint32_t i = 0; i < a->facts.rcpts; i++)
-		relay_attempt_report(a, i, reason, span_of(reason->text), false);
+		relay_attempt_report(a, i, reason, span_of(reason->text), RELAY_TOOK_NOTHING);
 	relay_attempt_finish(a);
 }

@@ -83,8 +83,10 @@ struct span relay_attempt_path(const struct relay_attempt *, uint32_t place);
 struct span relay_attempt_orcpt(const struct relay_attempt *, uint32_t place);
 uint64_t relay_wall_clock(void);                        /* ms since 1970 */
 void relay_reason_set(struct relay_reason *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
-/* text replaces the reason's. */
-void relay_attempt_report(struct relay_attempt *, uint32_t place, const struct relay_reason *, struct span text, bool dsn);
+/* What the next hop has taken over from us. */
+enum relay_taken { RELAY_TOOK_NOTHING, RELAY_TOOK_DSN = 1 /* the notifications */, RELAY_TOOK_BY = 2 /* the deadline */ };
+/* text replaces the reason's; taken: enum relay_taken. */
+void relay_attempt_report(struct relay_attempt *, uint32_t place, const struct relay_reason *, struct span text, unsigned taken);
 /* Report the reason for everybody not yet reported, and finish. */
 void relay_attempt_fail(struct relay_attempt *, const struct relay_reason *);
 void relay_attempt_finish(struct relay_attempt *);      /* RELAY_DONE, and free */

@@ -83,12 +83,19 @@ destination_free(struct relay_destination *d)
 
 /* ---- the waiting ones ---- */
 
+/* Behind those that are as urgent (RFC 6710 4.2); 4_spool gives us no more than a window of them. */
 static void
 enqueue(struct relay_destination *d, struct relay_attempt *a)
 {
-	a->next = NULL;
-	*d->last = a;
-	d->last = &a->next;
+	struct relay_attempt **at = d->last;
+
+	if (a->facts.priority != 0)
+		for (at = &d->first; *at != NULL && (int32_t)(*at)->facts.priority >= (int32_t)a->facts.priority;)
+			at = &(*at)->next;
+	a->next = *at;
+	*at = a;
+	if (a->next == NULL)
+		d->last = &a->next;
 	d->waiting++;
 }
 

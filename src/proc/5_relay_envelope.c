@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "proc/5_relay.h"
+#include "queue/record.h"
 
 /* Who wants to hear nothing is not told by a hop that knows no DSN either, if the sender is not said to it (RFC 3461 5.2.2). */
 static bool
@@ -27,6 +28,19 @@ window_set(struct relay_connection *k)
 	k->left_before = a->left;
 }
 
+/* Urgency and what is left of the time (2852-3); releases are over when we see them. */
+static struct smtp_client_terms
+terms_of(const struct relay_try *m)
+{
+	uint64_t now = relay_wall_clock();
+	bool over = m->deadline < now;
+	int64_t left = (int64_t)((over ? now - m->deadline : m->deadline - now) / 1000);
+
+	return (struct smtp_client_terms){ .priority = (int8_t)(int32_t)m->priority, .by = m->deadline != 0,
+		.by_seconds = over ? -left : left, .by_return = (m->by & RECORD_BY_RETURN) != 0,
+		.by_trace = (m->by & RECORD_BY_TRACE) != 0 };
+}
+
 enum smtp_client_want
 relay_envelope_begin(struct relay_connection *k)
 {
@@ -39,6 +53,8 @@ relay_envelope_begin(struct relay_connection *k)
 		.ret = (enum smtp_ret)m->ret, .envid = m->envid, .requiretls = (m->flags & MAIL_REQUIRETLS) != 0,
 	};
 
+	if (m->deadline != 0 || m->priority != 0)
+		mail.terms = terms_of(m);
 	window_set(k);
 	mail.rcpts = a->window;
 	if (is_unasked(k, a->map[0])) {

@@ -422,7 +422,8 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 		relay_reason_set(&k->reason, o->class, o->code, o->enhanced, "");
 		k->reason.stage = o->stage;
 		k->delivered |= o->class == SMTP_CLASS_DELIVERED;
-		relay_attempt_report(k->attempt, k->attempt->map[o->recipient], &k->reason, o->text, o->dsn);
+		relay_attempt_report(k->attempt, k->attempt->map[o->recipient], &k->reason, o->text,
+		    (o->dsn ? RELAY_TOOK_DSN : 0u) | (o->by ? RELAY_TOOK_BY : 0u));
 	}
 	*want = smtp_client_go_on(&k->smtp);
 	return true;

@@ -87,6 +87,7 @@ const struct layout auth_result_layout = LAYOUT(auth_result_fields);
 static const struct field auth_verdict_fields[] = {
 	FIELD_OF_U32(struct auth_verdict, fail),
 	FIELD_OF_SPAN(struct auth_verdict, words, 400),
+	FIELD_OF_U32(struct auth_verdict, priority),
 };
 const struct layout auth_verdict_layout = LAYOUT(auth_verdict_fields);
 
@@ -103,6 +104,11 @@ static const struct field spool_mail_fields[] = {
 	FIELD_OF_SPAN(struct spool_mail, envid, 100),
 	FIELD_OF_SPAN(struct spool_mail, auth, 500),
 	FIELD_OF_U64(struct spool_mail, size),
+	FIELD_OF_U64(struct spool_mail, release),
+	FIELD_OF_SPAN(struct spool_mail, hold, 48),
+	FIELD_OF_U64(struct spool_mail, deadline),
+	FIELD_OF_U32(struct spool_mail, by),
+	FIELD_OF_U32(struct spool_mail, priority),
 };
 const struct layout spool_mail_layout = LAYOUT(spool_mail_fields);
 
@@ -118,17 +124,25 @@ static const struct field spool_commit_fields[] = {
 	FIELD_OF_U64(struct spool_commit, size),
 	FIELD_OF_U32(struct spool_commit, rcpts),
 	FIELD_OF_U32(struct spool_commit, flags),
+	FIELD_OF_SPAN(struct spool_commit, digest, 16),
 };
 const struct layout spool_commit_layout = LAYOUT(spool_commit_fields);
 
 static const struct field spool_committed_fields[] = {
 	FIELD_OF_U32(struct spool_committed, fail),
+	FIELD_OF_U64(struct spool_committed, first),
 };
 const struct layout spool_committed_layout = LAYOUT(spool_committed_fields);
+
+static const struct field spool_admitted_fields[] = {
+	FIELD_OF_U32(struct spool_admitted, fail),
+};
+const struct layout spool_admitted_layout = LAYOUT(spool_admitted_fields);
 
 static const struct field spool_state_fields[] = {
 	FIELD_OF_U32(struct spool_state, fail),
 	FIELD_OF_U64(struct spool_state, room),
+	FIELD_OF_SPAN(struct spool_state, key, 16),
 };
 const struct layout spool_state_layout = LAYOUT(spool_state_fields);
 
@@ -149,6 +163,9 @@ static const struct field relay_try_fields[] = {
 	FIELD_OF_SPAN(struct relay_try, envid, 100),
 	FIELD_OF_U64(struct relay_try, size),
 	FIELD_OF_SPAN(struct relay_try, extents, 256 * 1024),
+	FIELD_OF_U64(struct relay_try, deadline),
+	FIELD_OF_U32(struct relay_try, by),
+	FIELD_OF_U32(struct relay_try, priority),
 };
 const struct layout relay_try_layout = LAYOUT(relay_try_fields);
 
@@ -163,6 +180,7 @@ static const struct field relay_result_fields[] = {
 	FIELD_OF_SPAN(struct relay_result, host, 400),
 	FIELD_OF_SPAN(struct relay_result, tls, 400),
 	FIELD_OF_SPAN(struct relay_result, text, 480),
+	FIELD_OF_U32(struct relay_result, by),
 };
 const struct layout relay_result_layout = LAYOUT(relay_result_fields);
 
@@ -194,6 +212,10 @@ static const struct field queue_entry_fields[] = {
 	FIELD_OF_SPAN(struct queue_entry, last, 480),
 	FIELD_OF_U64(struct queue_entry, held),
 	FIELD_OF_SPAN(struct queue_entry, why, 400),
+	FIELD_OF_U64(struct queue_entry, release),
+	FIELD_OF_U64(struct queue_entry, deadline),
+	FIELD_OF_U32(struct queue_entry, by),
+	FIELD_OF_U32(struct queue_entry, priority),
 };
 const struct layout queue_entry_layout = LAYOUT(queue_entry_fields);
 
@@ -216,6 +238,12 @@ static const struct field queue_end_fields[] = {
 	FIELD_OF_SPAN(struct queue_end, words, 400),
 };
 const struct layout queue_end_layout = LAYOUT(queue_end_fields);
+
+static const struct field queue_reschedule_fields[] = {
+	FIELD_OF_U64(struct queue_reschedule, id),
+	FIELD_OF_U64(struct queue_reschedule, release),
+};
+const struct layout queue_reschedule_layout = LAYOUT(queue_reschedule_fields);
 
 static const struct field child_alarm_fields[] = {
 	FIELD_OF_SPAN(struct child_alarm, event, 32),

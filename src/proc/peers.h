@@ -74,6 +74,7 @@ enum message {
 	/* 4_spool to 1_front. */
 	SPOOL_COMMITTED = 70,   /* struct spool_committed */
 	SPOOL_STATE,            /* struct spool_state: at start and when it changes */
+	SPOOL_ADMITTED,         /* struct spool_admitted, to a MAIL with a release time: may this principal have one more of those */
 
 	/* 4_spool to 5_relay; session is the try. */
 	RELAY_SEGMENT = 80,     /* struct relay_segment with a read-only descriptor */
@@ -99,6 +100,7 @@ enum message {
 	QUEUE_HOLD,             /* struct queue_held; QUEUE_END with how many messages it was */
 	QUEUE_RELEASE,          /* struct queue_held; QUEUE_END with how many */
 	QUEUE_PURGE,            /* struct queue_held: those that are held are dropped, no notification; QUEUE_END with how many */
+	QUEUE_RESCHEDULE,       /* struct queue_reschedule: of what is not released yet only; QUEUE_END when it is synced */
 	QUEUE_ENTRY = 110,      /* struct queue_entry */
 	QUEUE_RECIPIENT,        /* struct queue_recipient */
 	QUEUE_END,              /* struct queue_end */

@@ -24,7 +24,12 @@ struct auth_result {
 	struct span words;              /* extra words, mostly empty */
 	struct span login;              /* what logs and queue call this principal: "alice", "alice/laptop" for a sender key */
 };
-struct auth_verdict { uint32_t fail; struct span words; };
+struct auth_verdict {
+	uint32_t fail;
+	struct span words;
+	uint32_t priority;              /* the highest MT-PRIORITY of this login, an int32_t; AUTH_PRIORITY_UNSAID: as configured for all */
+};
+enum { AUTH_PRIORITY_UNSAID = 100 };
 struct auth_spend { uint32_t rcpts; uint64_t size; };   /* size: declared, 0 when nobody said */
 struct auth_spent {
 	uint32_t fail;                  /* OK, FAIL_SLOW_DOWN, FAIL_LOCKED */

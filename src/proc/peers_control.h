@@ -16,12 +16,15 @@ struct queue_list {
 };
 struct queue_which { uint64_t id; };
 struct queue_held { uint64_t id; struct span login; };  /* id 0: all of the principal's; "alice" means "alice/laptop" too */
+struct queue_reschedule { uint64_t id, release; };      /* ms since 1970; 0: never, it is dropped */
 struct queue_entry {
 	uint64_t id, arrival, size, next_try;   /* next_try 0: being tried now, or held */
 	uint32_t rcpts, waiting, attempts;
 	struct span reverse_path, login, peer, tls, last;       /* last: newest reason in words */
 	uint64_t held;                          /* since when; 0: not */
 	struct span why;                        /* it is held */
+	uint64_t release, deadline;             /* of spool_mail; release 0: it may be tried */
+	uint32_t by, priority;
 };
 struct queue_recipient {
 	uint32_t number, class, code;           /* class: enum smtp_class, or 99: not tried yet */
@@ -42,7 +45,7 @@ struct ledger_attempt {
 };
 struct ledger_lock { struct span login, words; uint32_t step; uint64_t since; };        /* step: 1 slowed, 2 held, 3 locked */
 
-extern const struct layout queue_list_layout, queue_which_layout, queue_held_layout, queue_entry_layout;
+extern const struct layout queue_list_layout, queue_which_layout, queue_held_layout, queue_entry_layout, queue_reschedule_layout;
 extern const struct layout queue_recipient_layout, queue_end_layout, ledger_which_layout, ledger_attempt_layout;
 extern const struct layout ledger_lock_layout;
 

@@ -21,6 +21,11 @@ struct spool_mail {
 	struct span envid;
 	struct span auth;               /* AUTH= */
 	uint64_t size;                  /* declared */
+	uint64_t release;               /* ms since 1970: not tried before (RFC 4865); 0: at once. Then SPOOL_ADMITTED answers */
+	struct span hold;               /* "for;3600", "until;..." as it was asked for */
+	uint64_t deadline;              /* ms since 1970 (RFC 2852); 0: none */
+	uint32_t by;                    /* enum record_by */
+	uint32_t priority;              /* an int32_t, -9 to 9 (RFC 6710) */
 };
 enum mail_flag {
 	MAIL_8BIT = 1, MAIL_UTF8 = 2,
@@ -28,12 +33,25 @@ enum mail_flag {
 	MAIL_HOLD = 8,                  /* accepted, not delivered until the operator says so */
 	MAIL_REQUIRETLS = 16,           /* RFC 8689 2: only over verified TLS, only to who passes that on */
 	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
-	MAIL_BINARY = 64,               /* RFC 3030 3: came with BODY=BINARYMIME, need not be lines */
+	MAIL_BINARY = 64,               /* BODY=BINARYMIME (RFC 3030 3): content may have any octets, without line ends */
 };
 struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
-struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };        /* enum mail_flag, MAIL_HOLD among them */
-struct spool_committed { uint32_t fail; };
-struct spool_state { uint32_t fail; uint64_t room; };   /* OK, FAIL_DISK_FULL, FAIL_DOUBT; octets that a message may take */
+struct spool_commit {
+	uint64_t size;
+	uint32_t rcpts;
+	uint32_t flags;                 /* enum mail_flag, MAIL_HOLD among them */
+	struct span digest;             /* smtp_server_digest(), or empty: not to be compared with others */
+};
+struct spool_committed {
+	uint32_t fail;
+	uint64_t first;                 /* OK: id of the message that this one repeats and that is durable; 0: it is itself */
+};
+struct spool_state {
+	uint32_t fail;                  /* OK, FAIL_DISK_FULL, FAIL_DOUBT */
+	uint64_t room;                  /* octets that a message may take */
+	struct span key;                /* for digests; empty: none are wanted */
+};
+struct spool_admitted { uint32_t fail; };       /* OK, FAIL_HELD_MANY, or why there is no draft */
 
 struct relay_segment { uint64_t number; };
 struct relay_try {
@@ -47,6 +65,8 @@ struct relay_try {
 	struct span envid;
 	uint64_t size;                  /* octets of content */
 	struct span extents;            /* of content in order: u64 segment, u64 offset, u32 octets, each 20 octets */
+	uint64_t deadline;              /* as in spool_mail */
+	uint32_t by, priority;
 };
 enum { RELAY_EXTENT = 20 };
 struct relay_result {
@@ -60,9 +80,10 @@ struct relay_result {
 	struct span host;               /* "mx1.example.net [192.0.2.25]:25", "maildir /path" */
 	struct span tls;                /* "TLSv1.3 TLS_AES_128_GCM_SHA256 dane 3 1 1 verified", "none" */
 	struct span text;               /* reply or our words */
+	uint32_t by;                    /* next hop took over the deadline (RFC 2852 4.1.4) */
 };
 
-extern const struct layout spool_mail_layout, spool_rcpt_layout, spool_commit_layout, spool_committed_layout;
+extern const struct layout spool_mail_layout, spool_rcpt_layout, spool_commit_layout, spool_committed_layout, spool_admitted_layout;
 extern const struct layout spool_state_layout, relay_segment_layout, relay_try_layout, relay_result_layout;
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "queue/record.h"
 
-enum { AT_LENGTH = 4, AT_SUM = 8, AT_SALT = 16, AT_SEQUENCE = 24, AT_KIND = 32, AT_RESERVED = 36, SUMMED_FROM = 16 };
+enum { AT_LENGTH = 4, AT_SUM = 8, AT_SALT = 16, AT_SEQUENCE = 24, AT_KIND = 32, AT_RESERVED = 36, SUMMED_FROM = 16, ONCE_KEY = 16 };
 
 /* "PSTL" as it lies in the file. */
 static const uint32_t magic = 0x4c545350;
@@ -87,6 +87,36 @@ static const struct field held_record_fields[] = {
 };
 const struct layout held_record_layout = LAYOUT(held_record_fields);
 
+static const struct field once_record_fields[] = {
+	FIELD_OF_U32(struct once_record, fresh),
+	FIELD_OF_SPAN(struct once_record, key, ONCE_KEY),
+	FIELD_OF_SPAN(struct once_record, prints, RECORD_PAYLOAD_MAX),
+};
+const struct layout once_record_layout = LAYOUT(once_record_fields);
+
+bool
+once_parse(struct span payload, struct once_record *r)
+{
+	return fields_parse(once_record_layout, payload, r) && r->fresh <= 1 && r->key.len == ONCE_KEY && r->prints.len > 0
+	    && r->prints.len % RECORD_PRINT_OCTETS == 0 && (r->fresh == 0 || r->prints.len == RECORD_PRINT_OCTETS);
+}
+
+bool
+once_print_take(struct span *rest, struct once_print *p)
+{
+	if (rest->len < RECORD_PRINT_OCTETS)
+		return false;
+	*p = (struct once_print){ .print = { rest->p, 16 }, .id = u64_get(rest->p + 16), .when = u64_get(rest->p + 24) };
+	span_skip(rest, RECORD_PRINT_OCTETS);
+	return true;
+}
+
+static const struct field release_record_fields[] = {
+	FIELD_OF_U64(struct release_record, id),
+	FIELD_OF_U64(struct release_record, release),
+};
+const struct layout release_record_layout = LAYOUT(release_record_fields);
+
 #define FIELDS_OF_OUTCOME(type) \
 	FIELD_OF_U32(type, last.class), \
 	FIELD_OF_U32(type, last.code), \
@@ -113,34 +143,95 @@ static const struct field recipient_fields[] = {
 };
 const struct layout recipient_layout = LAYOUT(recipient_fields);
 
-static const struct field message_record_fields[] = {
-	FIELD_OF_U64(struct message_record, id),
-	FIELD_OF_U64(struct message_record, arrival),
-	FIELD_OF_U64(struct message_record, size),
-	FIELD_OF_U32(struct message_record, flags),
-	FIELD_OF_U32(struct message_record, ret),
-	FIELD_OF_U32(struct message_record, rcpts),
-	FIELD_OF_SPAN(struct message_record, reverse_path, 320),
-	FIELD_OF_SPAN(struct message_record, login, 255),
-	FIELD_OF_SPAN(struct message_record, peer, 64),
-	FIELD_OF_SPAN(struct message_record, helo, 255),
-	FIELD_OF_SPAN(struct message_record, tls, 128),
-	FIELD_OF_SPAN(struct message_record, envid, 100),
-	FIELD_OF_SPAN(struct message_record, auth, 500),
-	FIELD_OF_SPAN(struct message_record, recipients, RECORD_PAYLOAD_MAX),
-	FIELD_OF_SPAN(struct message_record, extents, RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS),
-	FIELD_OF_SPAN(struct message_record, content, RECORD_PAYLOAD_MAX),
-};
+#define FIELDS_BEFORE_TERMS \
+	FIELD_OF_U64(struct message_record, id), \
+	FIELD_OF_U64(struct message_record, arrival), \
+	FIELD_OF_U64(struct message_record, size), \
+	FIELD_OF_U32(struct message_record, flags), \
+	FIELD_OF_U32(struct message_record, ret), \
+	FIELD_OF_U32(struct message_record, rcpts), \
+	FIELD_OF_SPAN(struct message_record, reverse_path, 320), \
+	FIELD_OF_SPAN(struct message_record, login, 255), \
+	FIELD_OF_SPAN(struct message_record, peer, 64), \
+	FIELD_OF_SPAN(struct message_record, helo, 255), \
+	FIELD_OF_SPAN(struct message_record, tls, 128), \
+	FIELD_OF_SPAN(struct message_record, envid, 100), \
+	FIELD_OF_SPAN(struct message_record, auth, 500)
+
+#define FIELDS_BEHIND_TERMS \
+	FIELD_OF_SPAN(struct message_record, recipients, RECORD_PAYLOAD_MAX), \
+	FIELD_OF_SPAN(struct message_record, extents, RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS), \
+	FIELD_OF_SPAN(struct message_record, content, RECORD_PAYLOAD_MAX)
+
+static const struct field message_record_fields[] = { FIELDS_BEFORE_TERMS, FIELDS_BEHIND_TERMS };
 const struct layout message_record_layout = LAYOUT(message_record_fields);
-/* Everything but the content. */
-static const struct layout message_head_layout = { message_record_fields,
-	sizeof message_record_fields / sizeof message_record_fields[0] - 1 };
+
+static const struct field message_terms_fields[] = {
+	FIELDS_BEFORE_TERMS,
+	FIELD_OF_U64(struct message_record, release),
+	FIELD_OF_U64(struct message_record, deadline),
+	FIELD_OF_U32(struct message_record, by),
+	FIELD_OF_U32(struct message_record, priority),
+	FIELD_OF_SPAN(struct message_record, hold, RECORD_HOLD_MAX),
+	FIELDS_BEHIND_TERMS,
+};
+enum { FLAGS_AT = 3 * 8 };
+
+static bool
+has_terms(const struct message_record *m)
+{
+	return m->release != 0 || m->deadline != 0 || m->by != 0 || m->priority != 0 || m->hold.len > 0;
+}
+
+static struct layout
+layout_of(bool terms)
+{
+	if (terms)
+		return (struct layout)LAYOUT(message_terms_fields);
+	return message_record_layout;
+}
 
 size_t
 message_octets(const struct message_record *m)
 {
-	return 8 * 3 + 4 * 3 + 4 * 10 + m->reverse_path.len + m->login.len + m->peer.len + m->helo.len + m->tls.len
-	    + m->envid.len + m->auth.len + m->recipients.len + m->extents.len + m->content.len;
+	return fields_size(layout_of(has_terms(m)), m);
+}
+
+bool
+message_format(const struct message_record *m, struct buf *out)
+{
+	bool terms = has_terms(m);
+	size_t at = out->len;
+
+	if (!fields_format(layout_of(terms), m, out))
+		return false;
+	if (terms)
+		u32_put(out->p + at + FLAGS_AT, m->flags | RECORD_FLAG_TERMS);
+	return true;
+}
+
+static bool
+terms_valid(const struct message_record *m)
+{
+	int32_t priority = (int32_t)m->priority;
+
+	return priority >= -9 && priority <= 9 && (m->by & ~(uint32_t)(RECORD_BY_RETURN | RECORD_BY_TRACE)) == 0;
+}
+
+/* Everything but the content, or with it; what is left stays in rest. */
+static bool
+take_fields(struct span *rest, struct message_record *m, bool content)
+{
+	bool terms = rest->len >= FLAGS_AT + 4 && (u32_get(rest->p + FLAGS_AT) & RECORD_FLAG_TERMS) != 0;
+	struct layout l = layout_of(terms);
+
+	*m = (struct message_record){ 0 };
+	l.count -= !content;
+	if (!fields_take(l, rest, m) || !terms_valid(m))
+		return false;
+	m->flags &= ~(uint32_t)RECORD_FLAG_TERMS;
+	/* One form for one meaning: terms that say nothing are not written. */
+	return terms == has_terms(m);
 }
 
 static bool
@@ -168,7 +259,7 @@ inside_valid(const struct message_record *m)
 bool
 message_parse(struct span payload, struct message_record *m)
 {
-	return fields_parse(message_record_layout, payload, m) && inside_valid(m)
+	return take_fields(&payload, m, true) && span_done(payload) && inside_valid(m)
 	    && m->content.len == (m->extents.len == 0 ? m->size : 0);
 }
 
@@ -177,7 +268,7 @@ message_head_parse(struct span payload, struct message_record *m, size_t *conten
 {
 	struct span rest = payload;
 
-	if (!fields_take(message_head_layout, &rest, m) || !inside_valid(m) || rest.len < 4)
+	if (!take_fields(&rest, m, false) || !inside_valid(m) || rest.len < 4)
 		return false;
 	m->content = (struct span){ NULL, 0 };
 	*content_at = payload.len - rest.len + 4;

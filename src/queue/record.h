@@ -17,16 +17,19 @@ enum record_kind {
 	RECORD_DONE,
 	RECORD_VOID,
 	RECORD_HELD,
-	RECORD_KINDS = RECORD_HELD,
+	RECORD_ONCE,
+	RECORD_RELEASE,
+	RECORD_KINDS = RECORD_RELEASE,
 };
 
 enum {
 	RECORD_HEADER = 40,
 	RECORD_ALIGN = 8,
 	RECORD_PAYLOAD_MAX = 32 * 1024 * 1024,
-	RECORD_VERSION = 2,             /* 2: HELD; a program that does not know it would deliver what is held */
+	RECORD_VERSION = 3,             /* 2: HELD; 3: ONCE, RELEASE, a MESSAGE with terms: a program without them would deliver too early */
 	RECORD_VERSION_LEAST = 1,       /* what we still read */
 	RECORD_DONE_OCTETS = 8,
+	RECORD_PRINT_OCTETS = 32,
 	RECORD_EXTENT_OCTETS = 20,      /* the same as RELAY_EXTENT: extents go to 5_relay as they lie in the record */
 	RECORD_EXTENTS_MAX = 256 * 1024 / RECORD_EXTENT_OCTETS,
 };
@@ -60,9 +63,27 @@ struct held_record {
 };
 enum { HELD_WORDS_MAX = 400 };
 
+/* What was submitted lately, by prints under this key. Fresh: one, of the MESSAGE that follows, and nothing without it. */
+struct once_record {
+	uint32_t fresh;
+	struct span key;        /* 16 octets */
+	struct span prints;     /* walk with once_print_take() */
+};
+struct once_print {
+	struct span print;      /* 16 octets */
+	uint64_t id, when;      /* ms since 1970; id 0: it counts no more */
+};
+
+/* The message is released then, whatever its MESSAGE and RELEASEs before it said. */
+struct release_record { uint64_t id, release; };
+
 /* What happened to a recipient; the numbers are those of enum smtp_class. */
 enum outcome_class { OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_NEVER, OUTCOME_NONE = 99 };
-enum outcome_flag { OUTCOME_TOLD = 1 /* the sender has had a delay notice */, OUTCOME_DSN = 2 /* next hop took over DSN duties */ };
+enum outcome_flag {
+	OUTCOME_TOLD = 1,       /* the sender has had a delay notice */
+	OUTCOME_DSN = 2,        /* next hop took over DSN duties */
+	OUTCOME_LATE = 4,       /* the sender has been told that the deadline is over (RFC 2852 4.1.4.2) */
+};
 
 struct outcome {
 	uint32_t class;
@@ -89,25 +110,44 @@ struct message_record {
 	uint32_t ret;           /* enum smtp_ret */
 	uint32_t rcpts;
 	struct span reverse_path, login, peer, helo, tls, envid, auth;
+	/* Its terms: not in the record when all of them are 0. */
+	uint64_t release;       /* ms since 1970: not tried before (RFC 4865); 0: at once */
+	uint64_t deadline;      /* ms since 1970: deliver by (RFC 2852); 0: none */
+	uint32_t by;            /* enum record_by */
+	uint32_t priority;      /* an int32_t, -9 to 9 (RFC 6710) */
+	struct span hold;       /* "for;3600", "until;..." as it was asked for */
 	struct span recipients; /* rcpts of them; walk with recipient_take() */
 	struct span extents;    /* of a big message; walk with extent_take() */
 	struct span content;    /* of a small one; always the end of the payload */
 };
 
-/* Of message_record.flags: it is a DSN; it is held from the beginning. The others are of no concern here. */
-enum { RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8 };
+/* Of message_record.flags: SMTPUTF8; it is a DSN; it is held from the beginning; REQUIRETLS. The others are of no concern here. TERMS is in
+ * the record alone: message_format() sets it, parsing takes it away. */
+enum { RECORD_FLAG_UTF8 = 2, RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8, RECORD_FLAG_REQUIRETLS = 16, RECORD_FLAG_TERMS = 1 << 30 };
+
+enum record_by {
+	RECORD_BY_RETURN = 1,   /* what is not delivered by then comes back; else its sender is told */
+	RECORD_BY_TRACE = 2,    /* each relaying is told */
+};
+enum { RECORD_HOLD_MAX = 48 };
 
 struct extent { uint64_t segment, offset; uint32_t octets; };
 
 extern const struct layout segment_record_layout, chunk_record_layout, done_record_layout, result_record_layout,
-    held_record_layout, message_record_layout, recipient_layout;
+    held_record_layout, once_record_layout, release_record_layout, message_record_layout, recipient_layout;
 
 /* The whole payload of a MESSAGE, checked inside too: recipients and extents are as many and as long as they should be. */
 bool message_parse(struct span payload, struct message_record *);
 /* The same for a payload whose content may be cut off; content is empty, content_at is where it begins. */
 bool message_head_parse(struct span payload, struct message_record *, size_t *content_at);
-/* Octets that message_record_layout makes of it. */
+/* Octets that message_format() makes of it. */
 size_t message_octets(const struct message_record *);
+/* False: no room, or a text longer than its field may be. */
+bool message_format(const struct message_record *, struct buf *out);
+
+/* A whole ONCE: at least one print, exactly one when fresh, and nothing left over. */
+bool once_parse(struct span payload, struct once_record *);
+bool once_print_take(struct span *rest, struct once_print *);
 
 bool recipient_take(struct span *rest, struct recipient *);
 bool extent_take(struct span *rest, struct extent *);

@@ -20,6 +20,15 @@ job_before(const struct schedule *s, uint32_t a, uint32_t b)
 	return s->job[a].message < s->job[b].message;
 }
 
+/* Of those that are due: the most urgent first, then the one that has waited longest. */
+static bool
+job_before_ripe(const struct schedule *s, uint32_t a, uint32_t b)
+{
+	if (s->job[a].priority != s->job[b].priority)
+		return s->job[a].priority > s->job[b].priority;
+	return job_before(s, a, b);
+}
+
 static struct heap_link *
 destination_at(const struct schedule *s, uint32_t index)
 {
@@ -32,7 +41,11 @@ destination_before(const struct schedule *s, uint32_t a, uint32_t b)
 	return s->destination[a].ready < s->destination[b].ready;
 }
 
+/* Jobs that become ripe for one that is taken: a million that are due at once must not stop the loop. */
+enum { RIPEN_MOST = 256 };
+
 static const struct heap jobs_heap = { job_at, job_before };
+static const struct heap ripe_heap = { job_at, job_before_ripe };
 static const struct heap destinations_heap = { destination_at, destination_before };
 
 void
@@ -69,10 +82,10 @@ replace(struct schedule *s, uint32_t index)
 
 	if (d->queued)
 		s->root = heap_remove(&destinations_heap, s, s->root, index);
-	d->queued = d->root != SCHEDULE_NONE && d->running < d->window;
+	d->queued = d->waiting > 0 && d->running < d->window;
 	if (!d->queued)
 		return;
-	d->ready = s->job[d->root].due;
+	d->ready = s->job[d->ripe != SCHEDULE_NONE ? d->ripe : d->root].due;
 	if (d->ready < d->held)
 		d->ready = d->held;
 	s->root = heap_add(&destinations_heap, s, s->root, index);
@@ -125,7 +138,7 @@ schedule_destination(struct schedule *s, struct span name)
 		i = s->destinations_used++;
 	else
 		return SCHEDULE_NONE;
-	s->destination[i] = (struct destination){ .name = name, .hash_next = *bucket, .root = SCHEDULE_NONE,
+	s->destination[i] = (struct destination){ .name = name, .hash_next = *bucket, .root = SCHEDULE_NONE, .ripe = SCHEDULE_NONE,
 		.window = s->conf.window, .used = true };
 	*bucket = i;
 	return i;
@@ -148,6 +161,31 @@ schedule_retire(struct schedule *s, uint32_t index, uint64_t now)
 }
 
 static void
+job_leave_heap(struct schedule *s, uint32_t index)
+{
+	const struct job *j = &s->job[index];
+	struct destination *d = &s->destination[j->destination];
+
+	if (j->ripe)
+		d->ripe = heap_remove(&ripe_heap, s, d->ripe, index);
+	else
+		d->root = heap_remove(&jobs_heap, s, d->root, index);
+}
+
+static void
+job_join_heap(struct schedule *s, uint32_t index)
+{
+	struct job *j = &s->job[index];
+	struct destination *d = &s->destination[j->destination];
+
+	j->ripe = j->due <= s->now;
+	if (j->ripe)
+		d->ripe = heap_add(&ripe_heap, s, d->ripe, index);
+	else
+		d->root = heap_add(&jobs_heap, s, d->root, index);
+}
+
+static void
 job_enter(struct schedule *s, uint32_t index, enum job_phase next)
 {
 	struct job *j = &s->job[index];
@@ -155,7 +193,7 @@ job_enter(struct schedule *s, uint32_t index, enum job_phase next)
 
 	assert(j->state != next);
 	if (j->state == JOB_WAITING) {
-		d->root = heap_remove(&jobs_heap, s, d->root, index);
+		job_leave_heap(s, index);
 		d->waiting--;
 		s->waiting--;
 	} else if (j->state == JOB_RUNNING) {
@@ -164,7 +202,7 @@ job_enter(struct schedule *s, uint32_t index, enum job_phase next)
 	}
 	j->state = (uint8_t)next;
 	if (next == JOB_WAITING) {
-		d->root = heap_add(&jobs_heap, s, d->root, index);
+		job_join_heap(s, index);
 		d->waiting++;
 		s->waiting++;
 	} else if (next == JOB_RUNNING) {
@@ -177,6 +215,13 @@ job_enter(struct schedule *s, uint32_t index, enum job_phase next)
 uint32_t
 schedule_add(struct schedule *s, uint32_t destination, uint32_t message, uint64_t due, uint32_t attempts)
 {
+	return schedule_add_ranked(s, destination, message, due, attempts, 0);
+}
+
+uint32_t
+schedule_add_ranked(struct schedule *s, uint32_t destination, uint32_t message, uint64_t due, uint32_t attempts,
+    int8_t priority)
+{
 	uint32_t i = s->jobs_free;
 
 	if (i != SCHEDULE_NONE)
@@ -186,7 +231,7 @@ schedule_add(struct schedule *s, uint32_t destination, uint32_t message, uint64_
 	else
 		return SCHEDULE_NONE;
 	s->job[i] = (struct job){ .due = due, .message = message, .sibling = SCHEDULE_NONE, .destination = destination,
-		.attempts = attempts };
+		.attempts = attempts, .priority = priority };
 	job_enter(s, i, JOB_WAITING);
 	return i;
 }
@@ -202,11 +247,19 @@ schedule_remove(struct schedule *s, uint32_t job)
 uint32_t
 schedule_next(struct schedule *s, uint64_t now)
 {
+	struct destination *d;
 	uint32_t job;
 
+	s->now = now;
 	if (schedule_when(s) > now)
 		return SCHEDULE_NONE;
-	job = s->destination[s->root].root;
+	d = &s->destination[s->root];
+	for (unsigned i = 0; i < RIPEN_MOST && d->root != SCHEDULE_NONE && s->job[d->root].due <= now; i++) {
+		job = d->root;
+		job_leave_heap(s, job);
+		job_join_heap(s, job);
+	}
+	job = d->ripe;
 	job_enter(s, job, JOB_RUNNING);
 	return job;
 }
@@ -280,18 +333,25 @@ schedule_finish(struct schedule *s, uint32_t job, enum try_end end, uint64_t now
 }
 
 void
-schedule_hurry(struct schedule *s, uint32_t job, uint64_t now)
+schedule_move(struct schedule *s, uint32_t job, uint64_t due)
 {
 	struct job *j = &s->job[job];
-	struct destination *d = &s->destination[j->destination];
 
 	if (j->state != JOB_WAITING)
 		return;
-	d->root = heap_remove(&jobs_heap, s, d->root, job);
-	j->due = now;
-	d->root = heap_add(&jobs_heap, s, d->root, job);
-	d->held = 0;
+	job_leave_heap(s, job);
+	j->due = due;
+	job_join_heap(s, job);
 	replace(s, j->destination);
+}
+
+void
+schedule_hurry(struct schedule *s, uint32_t job, uint64_t now)
+{
+	if (s->job[job].state != JOB_WAITING)
+		return;
+	s->destination[s->job[job].destination].held = 0;
+	schedule_move(s, job, now);
 }
 
 static uint64_t
@@ -306,6 +366,7 @@ shifted(uint64_t when, int64_t ms)
 void
 schedule_shift(struct schedule *s, int64_t ms)
 {
+	s->now = shifted(s->now, ms);
 	for (uint32_t i = 0; i < s->jobs_used; i++)
 		if (s->job[i].state != JOB_FREE)
 			s->job[i].due = shifted(s->job[i].due, ms);
@@ -340,7 +401,7 @@ schedule_check(const struct schedule *s)
 
 		waiting += d->waiting;
 		running += d->running;
-		assert((d->waiting == 0) == (!d->used || d->root == SCHEDULE_NONE));
+		assert((d->waiting == 0) == (!d->used || (d->root == SCHEDULE_NONE && d->ripe == SCHEDULE_NONE)));
 		assert(d->queued == (d->used && d->waiting > 0 && d->running < d->window));
 		assert(!d->used || schedule_find(s, d->name) == i);
 	}
@@ -350,7 +411,8 @@ schedule_check(const struct schedule *s)
 
 		waiting -= j->state == JOB_WAITING;
 		running -= j->state == JOB_RUNNING;
-		assert(j->state != JOB_WAITING || s->job[s->destination[j->destination].root].due <= j->due);
+		assert(j->state != JOB_WAITING || j->ripe || s->job[s->destination[j->destination].root].due <= j->due);
+		assert(j->state != JOB_WAITING || !j->ripe || s->job[s->destination[j->destination].ripe].priority >= j->priority);
 		assert(j->state == JOB_FREE || s->destination[j->destination].used);
 	}
 	assert(waiting == 0 && running == 0);

@@ -31,6 +31,9 @@ struct job {
 	uint32_t attempts;              /* tries that have ended */
 	struct heap_link link;
 	uint8_t state;                  /* enum job_phase */
+	int8_t priority;                /* of those that are due the highest goes first (RFC 6710 4.2) */
+	bool ripe;                      /* WAITING, in the destination's other heap */
+	bool late;                      /* the caller's: the sender has been told that the deadline is over */
 	bool told;                      /* the caller's: the sender has had a delay notice about it */
 };
 
@@ -39,7 +42,7 @@ struct destination {
 	uint64_t held;                  /* not before this */
 	struct span name;               /* lower case; the caller's memory, until schedule_retire() gives it back */
 	uint32_t hash_next;
-	uint32_t root;                  /* heap of waiting jobs */
+	uint32_t root, ripe;            /* heaps of waiting jobs: by due time, and of those that are due by priority */
 	uint32_t waiting, running;
 	uint32_t window, failures;      /* in a row, of whole tries */
 	struct heap_link link;
@@ -63,6 +66,7 @@ struct schedule {
 	uint32_t buckets;
 	uint32_t root;                  /* heap of destinations */
 	uint32_t waiting, running;
+	uint64_t now;                   /* as of the newest schedule_next() */
 };
 
 /* bucket is overwritten. */
@@ -82,6 +86,9 @@ bool schedule_retire(struct schedule *, uint32_t destination, uint64_t now);
 
 /* A new waiting job; SCHEDULE_NONE when the array is full. */
 uint32_t schedule_add(struct schedule *, uint32_t destination, uint32_t message, uint64_t due, uint32_t attempts);
+/* The same with a priority other than 0. */
+uint32_t schedule_add_ranked(struct schedule *, uint32_t destination, uint32_t message, uint64_t due, uint32_t attempts,
+    int8_t priority);
 /* Take a job out in whatever phase it is. */
 void schedule_remove(struct schedule *, uint32_t job);
 
@@ -105,6 +112,8 @@ enum try_end {
 void schedule_again(struct schedule *, uint32_t job, uint64_t due, enum try_end, uint64_t now);
 /* A RUNNING job is finished and gone. */
 void schedule_finish(struct schedule *, uint32_t job, enum try_end, uint64_t now);
+/* A WAITING job is due then, whenever it was before. */
+void schedule_move(struct schedule *, uint32_t job, uint64_t due);
 /* A WAITING job is due at once, and its destination is not held. */
 void schedule_hurry(struct schedule *, uint32_t job, uint64_t now);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/replace.h"
 #include "sasl/users_store.h"
 
 enum { LINE_MAX_OCTETS = 360 };
@@ -112,7 +113,7 @@ used_load(const char *path)
 		free(u);
 		return NULL;
 	}
-	text = users_read_file(path, &len);
+	text = file_read(path, USERS_FILE_MAX, &len);
 	if (text != NULL)
 		take_lines(u, (struct span){ (const uint8_t *)text, len });
 	free(text);

@@ -24,6 +24,8 @@ struct user_key {
 	uint64_t created, expires, revoked;     /* seconds since 1970; 0: never */
 	uint64_t limit;                 /* recipients a day; 0: the principal's */
 	int32_t next;                   /* index of the principal's next key, or USERS_NONE */
+	int8_t priority;                /* the highest it may ask for (RFC 6710), when ranked; else the principal's */
+	bool ranked;
 };
 
 struct user {
@@ -35,6 +37,8 @@ struct user {
 	uint64_t created, changed, revoked;
 	uint64_t limit;                 /* recipients a day; 0: none of its own */
 	int32_t first_key;
+	int8_t priority;                /* the highest it may ask for (RFC 6710), when ranked */
+	bool ranked;
 	bool imported;                  /* from the passwd-file */
 };
 

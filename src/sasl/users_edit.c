@@ -379,6 +379,7 @@ static const char *
 take_settings(struct users_line *line, const struct users_settings *s)
 {
 	struct span digits = span_of(s->limit);
+	int8_t priority;
 
 	if (s->recovery != NULL && line->kind != USERS_PRINCIPAL)
 		return "a recovery address belongs to a principal, not to one of its keys";
@@ -387,6 +388,10 @@ take_settings(struct users_line *line, const struct users_settings *s)
 	if (s->limit != NULL && !span_done(digits)
 	    && (!span_take_u64(&digits, &line->limit) || !span_done(digits) || line->limit == 0 || line->limit > USERS_LIMIT_MAX))
 		return "the limit is recipients a day, 1 to 100000000";
+	if (s->priority != NULL && s->priority[0] != 0 && !users_priority_parse(span_of(s->priority), &priority))
+		return "the highest priority is -9 to 9 (RFC 6710)";
+	if (s->priority != NULL)
+		line->priority = span_of(s->priority);
 	if (s->limit != NULL && s->limit[0] == 0)
 		line->limit = 0;
 	if (s->recovery != NULL)

@@ -35,6 +35,7 @@ bool users_add_key(const char *file, const char *name, const char *device, const
 struct users_settings {
 	const char *recovery;           /* NULL: as it was; empty: none. Of principals only */
 	const char *limit;              /* the same; digits */
+	const char *priority;           /* the same; -9 to 9 */
 };
 bool users_set(const char *file, const char *name, const char *device, const struct users_settings *, struct buf *why);
 /* Revoke one key, or with device NULL the principal with all it has. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/replace.h"
 #include "sasl/users_store.h"
 
 enum { LOCK_TRIES = 100, LOCK_PAUSE_MS = 100, FILE_PATH_MAX = 4096 };
@@ -117,7 +118,7 @@ users_file_begin(struct users_file *f, const char *path, struct buf *why)
 	*f = (struct users_file){ .path = path, .lock = -1 };
 	if (!lock(f, why))
 		goto failed;
-	f->text = users_read_file(path, &f->len);
+	f->text = file_read(path, USERS_FILE_MAX, &f->len);
 	if (f->text == NULL && errno != ENOENT) {
 		say_errno(why, "read", path);
 		goto failed;

@@ -4,6 +4,7 @@
 #include "sasl/passwd.h"
 #include "sasl/users_edit.h"
 #include "sasl/users_file.h"
+#include "os/replace.h"
 #include "sasl/users_store.h"
 
 /* Two lines for one entry: who it is, and what proves it. False: they do not fit. */
@@ -89,7 +90,7 @@ users_import(const char *file, struct users_import *i, struct buf *why)
 	struct users *known = calloc(1, sizeof *known);
 	struct users_file f;
 	size_t len = 0;
-	char *entries = users_read_file(i->passwd_file, &len);
+	char *entries = file_read(i->passwd_file, USERS_FILE_MAX, &len);
 	bool done = false;
 
 	i->taken = i->known = i->skipped = 0;

@@ -50,6 +50,17 @@ users_recovery_valid(struct span address)
 	return address.len <= USERS_RECOVERY_MAX && users_grant_valid(address) && mailbox_parse(address, &m) == PATH_OK;
 }
 
+bool
+users_priority_parse(struct span text, int8_t *priority)
+{
+	bool minus = span_take_byte(&text, '-');
+
+	if (text.len != 1 || !ascii_is_digit(text.p[0]))
+		return false;
+	*priority = (int8_t)(minus ? '0' - text.p[0] : text.p[0] - '0');
+	return true;
+}
+
 static bool
 grants_valid(struct span list)
 {
@@ -73,7 +84,7 @@ take_number(struct span value, uint64_t *number)
 }
 
 /* The words that may stand behind the names, and in which kinds of line. */
-enum word { WORD_GRANTS, WORD_FROM, WORD_RECOVERY, WORD_LIMIT, WORD_ID, WORD_VERIFIER, WORD_CRYPT, WORD_CREATED, WORD_EXPIRES, WORD_REVOKED, WORDS };
+enum word { WORD_GRANTS, WORD_FROM, WORD_RECOVERY, WORD_LIMIT, WORD_PRIORITY, WORD_ID, WORD_VERIFIER, WORD_CRYPT, WORD_CREATED, WORD_EXPIRES, WORD_REVOKED, WORDS };
 #define IN(kind) (1U << (kind))
 static const struct {
 	struct span name;
@@ -83,6 +94,7 @@ static const struct {
 	[WORD_FROM] = { SPAN_INIT("from="), IN(USERS_KEY) },
 	[WORD_RECOVERY] = { SPAN_INIT("recovery="), IN(USERS_PRINCIPAL) },
 	[WORD_LIMIT] = { SPAN_INIT("limit="), IN(USERS_PRINCIPAL) | IN(USERS_KEY) },
+	[WORD_PRIORITY] = { SPAN_INIT("priority="), IN(USERS_PRINCIPAL) | IN(USERS_KEY) },
 	[WORD_ID] = { SPAN_INIT("id="), IN(USERS_KEY) },
 	[WORD_VERIFIER] = { SPAN_INIT("verifier="), IN(USERS_PASSWORD) | IN(USERS_KEY) },
 	[WORD_CRYPT] = { SPAN_INIT("crypt="), IN(USERS_PASSWORD) },
@@ -95,6 +107,7 @@ static bool
 take_value(enum word word, struct span value, struct users_line *l)
 {
 	const char *why;
+	int8_t priority;
 
 	switch (word) {
 	case WORD_GRANTS:
@@ -106,6 +119,9 @@ take_value(enum word word, struct span value, struct users_line *l)
 		return users_recovery_valid(value);
 	case WORD_LIMIT:
 		return take_number(value, &l->limit) && l->limit <= USERS_LIMIT_MAX;
+	case WORD_PRIORITY:
+		l->priority = value;
+		return users_priority_parse(value, &priority);
 	case WORD_ID:
 		l->id = value;
 		return sender_key_id_valid(value);
@@ -250,7 +266,7 @@ users_line_format(const struct users_line *l, struct buf *out)
 	if (buf_put(out, kinds[l->kind]) && buf_put_byte(out, ' ') && buf_put(out, l->name)
 	    && (l->kind != USERS_KEY || (buf_put_byte(out, ' ') && buf_put(out, l->device)))
 	    && put_word(out, l->kind == USERS_KEY ? WORD_FROM : WORD_GRANTS, l->grants) && put_word(out, WORD_RECOVERY, l->recovery)
-	    && put_number(out, WORD_LIMIT, l->limit) && put_word(out, WORD_ID, l->id)
+	    && put_number(out, WORD_LIMIT, l->limit) && put_word(out, WORD_PRIORITY, l->priority) && put_word(out, WORD_ID, l->id)
 	    && put_verifier(out, l) && put_number(out, WORD_CREATED, l->created) && put_number(out, WORD_EXPIRES, l->expires)
 	    && put_number(out, WORD_REVOKED, l->revoked) && buf_put_byte(out, '\n'))
 		return true;

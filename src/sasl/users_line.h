@@ -1,11 +1,12 @@
 /*
  * sasl/users_line.h - one line of the users file. Inverse of each other: parse and format.
  *
- *	principal NAME addresses=A,B [recovery=R] [limit=N] created=T [revoked=T]
+ *	principal NAME addresses=A,B [recovery=R] [limit=N] [priority=P] created=T [revoked=T]
  *	password NAME verifier=SCRAM-SHA-256$... | crypt=$6$...  created=T
- *	key NAME DEVICE id=7k2m verifier=SCRAM-SHA-256$... created=T [from=A,B] [limit=N] [expires=T] [revoked=T]
+ *	key NAME DEVICE id=7k2m verifier=SCRAM-SHA-256$... created=T [from=A,B] [limit=N] [priority=P] [expires=T] [revoked=T]
  *
- * R is where the owner is told that his mail was held; N is recipients a day (policy/habit.h). Words are parted by one space; T is seconds since 1970. A word that is not known makes the line damaged: it might be a limit
+ * R is where the owner is told that his mail was held; N is recipients a day (policy/habit.h); P is the highest
+ * MT-PRIORITY it may ask for (RFC 6710). Words are parted by one space; T is seconds since 1970. A word that is not known makes the line damaged: it might be a limit
  * that a newer version sets, and a limit that is not understood must not be dropped.
  *
  * Owner     spans point into the line. Blocks: never.
@@ -32,6 +33,7 @@ struct users_line {
 	struct span grants;             /* addresses= or from=, parted by commas */
 	struct span crypt;              /* empty: the verifier is what counts */
 	struct span recovery;           /* empty: none */
+	struct span priority;           /* "-9" to "9"; empty: none said */
 	struct verifier verifier;
 	uint64_t limit;                 /* 0: none */
 	uint64_t created, expires, revoked;     /* 0: never */
@@ -49,6 +51,9 @@ bool users_name_valid(struct span name);
 bool users_device_valid(struct span device);
 /* A pattern of policy/sender.h without quotes, commas and spaces. */
 bool users_grant_valid(struct span grant);
+
+/* -9 to 9. */
+bool users_priority_parse(struct span text, int8_t *priority);
 
 /* One mailbox, which a word may hold. */
 bool users_recovery_valid(struct span address);

@@ -1,10 +1,8 @@
-#include <sys/stat.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "os/replace.h"
 #include "sasl/users_store.h"
 
 struct loading {
@@ -14,54 +12,6 @@ struct loading {
 	uint32_t line;
 	bool memory_short;
 };
-
-static bool
-read_all(int fd, char *text, size_t len)
-{
-	ssize_t n;
-
-	for (size_t done = 0; done < len; done += (size_t)n) {
-		n = read(fd, text + done, len - done);
-		if (n == -1 && errno == EINTR)
-			n = 0;
-		else if (n <= 0) {
-			errno = n == 0 ? EAGAIN : errno;        /* it got shorter while we read */
-			return false;
-		}
-	}
-	return true;
-}
-
-char *
-users_read_file(const char *path, size_t *len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), error;
-	struct stat st;
-	char *text = NULL, *out = NULL;
-
-	if (fd == -1)
-		return NULL;
-	if (fstat(fd, &st) == -1)
-		goto done;
-	errno = EFBIG;
-	if (st.st_size > USERS_FILE_MAX)
-		goto done;
-	errno = EINVAL;
-	if (!S_ISREG(st.st_mode))
-		goto done;
-	*len = (size_t)st.st_size;
-	text = malloc(*len + 1);
-	if (text == NULL || !read_all(fd, text, *len))
-		goto done;
-	text[*len] = 0;
-	out = text, text = NULL;
-done:
-	error = errno;
-	free(text);
-	close(fd);
-	errno = error;
-	return out;
-}
 
 static void
 tell(const struct loading *l, const char *why)
@@ -96,6 +46,7 @@ take_principal(struct loading *l, const struct users_line *line)
 	user->grants = line->grants;
 	user->recovery = line->recovery;
 	user->limit = line->limit;
+	user->ranked = users_priority_parse(line->priority, &user->priority);
 	user->created = line->created;
 	user->revoked = line->revoked;
 	commas_to_spaces(user->grants);
@@ -117,9 +68,10 @@ static void
 take_key(struct loading *l, struct user *user, const struct users_line *line)
 {
 	struct user_key key = { line->device, line->id, line->grants, line->verifier, line->created, line->expires, line->revoked, line->limit,
-		0 };
+		.next = 0 };
 	unsigned keys = 0;
 
+	key.ranked = users_priority_parse(line->priority, &key.priority);
 	for (const struct user_key *k = users_first_key(l->users, user); k != NULL; k = users_next_key(l->users, k), keys++)
 		if (span_same(k->device, key.device) || span_eq(k->id, key.id)) {
 			tell(l, "a second key of this device, or with this id");
@@ -204,7 +156,7 @@ load_users(struct users *u, const struct users_source *from, const struct users_
 	struct loading l = { u, trouble, from->users_file, 0, false };
 	size_t len;
 
-	u->text[0] = users_read_file(from->users_file, &len);
+	u->text[0] = file_read(from->users_file, USERS_FILE_MAX, &len);
 	if (u->text[0] == NULL)
 		return errno == ENOENT;
 	take_lines(&l, (struct span){ (const uint8_t *)u->text[0], len }, true);
@@ -221,7 +173,7 @@ load_passwd(struct users *u, const struct users_source *from, const struct users
 
 	if (from->passwd_file == NULL || from->passwd_file[0] == 0)
 		return true;
-	u->text[1] = users_read_file(from->passwd_file, &len);
+	u->text[1] = file_read(from->passwd_file, USERS_FILE_MAX, &len);
 	if (u->text[1] == NULL)
 		return false;
 	if (users_take_passwd(u, from, (struct span){ (const uint8_t *)u->text[1], len }, trouble))

@@ -30,8 +30,6 @@ int32_t users_look_up(const struct users *, struct span text);
 /* Once, after the last principal. False: memory is short. */
 bool users_index_addresses(struct users *);
 
-/* The whole file with a NUL behind it; NULL with errno. */
-char *users_read_file(const char *path, size_t *len);
 /* Entries of a passwd-file as Dovecot writes it; those whose name is known already are left out. False: memory is short. */
 bool users_take_passwd(struct users *, const struct users_source *, struct span text, const struct users_trouble *);
 

@@ -13,7 +13,7 @@ static const uint32_t edges[CLIENT_STATE_MAX] = {
 	[CLIENT_STARTTLS]  = BIT(CLIENT_SECURING) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_READY) | LOSING,
 	[CLIENT_SECURING]  = BIT(CLIENT_EHLO) | LOSING,
 	[CLIENT_CHOOSING]  = BIT(CLIENT_PROVING) | LOSING,
-	[CLIENT_PROVING]   = BIT(CLIENT_ANSWERING) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_READY) | LOSING,
+	[CLIENT_PROVING]   = BIT(CLIENT_ANSWERING) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_EHLO) | BIT(CLIENT_READY) | LOSING,
 	[CLIENT_ANSWERING] = BIT(CLIENT_PROVING) | LOSING,
 	[CLIENT_READY]     = BIT(CLIENT_ENVELOPE) | BIT(CLIENT_QUIT) | LOSING,
 	[CLIENT_ENVELOPE]  = BIT(CLIENT_CONTENT) | BIT(CLIENT_VOID) | BIT(CLIENT_READY) | LOSING,
@@ -162,11 +162,22 @@ ehlo_reply(struct smtp_client *c)
 	if (!is_positive(c))
 		return client_session_refused(c);
 	c->caps.esmtp = true;
+	if (c->proved)
+		return client_ready(c);
 	if (wants_tls && c->caps.starttls)
 		return say_and_enter(c, "STARTTLS", SPAN(""), CLIENT_STARTTLS);
 	if (wants_tls && c->conf->tls == SMTP_TLS_REQUIRED)
 		return client_refuse_session(c, &no_starttls);
 	return after_tls(c);
+}
+
+enum smtp_client_want
+client_proved(struct smtp_client *c)
+{
+	c->proved = true;
+	if (!c->conf->hello_again)
+		return client_ready(c);
+	return say_and_enter(c, "EHLO ", c->conf->helo, CLIENT_EHLO);
 }
 
 static enum smtp_client_want

@@ -1,5 +1,6 @@
 /*
- * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3030, 3461, 6152, 6531, 8689, 9422.
+ * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3030, 3461, 6152, 6531, 8689,
+ * 9422, 4865, 6710, 2852.
  * `postern send`, 5_relay and (later) the auditor are drivers of this engine.
  *
  *	want = smtp_client_begin(c, ...);
@@ -60,15 +61,27 @@ struct smtp_client_conf {
 	enum smtp_client_tls tls;
 	bool auth;                      /* we have credentials: authenticate or fail */
 	bool relays;                    /* the mail is others': AUTH=<> to a peer that we have proved ourselves to (4954-27) */
+	bool hello_again;               /* EHLO once more behind AUTH: some offers are only for who has proved himself (4865-1) */
 	bool helo_fallback;             /* HELO when EHLO is not known (relay only, 5321-8) */
 };
 
 struct smtp_client_caps {               /* of the newest EHLO; all forgotten at STARTTLS (3207-8) */
 	bool esmtp, starttls, auth, pipelining, size, eightbit, utf8, dsn, chunking, binary, enhanced;
 	bool requiretls;                /* counts behind TLS only (RFC 8689 2) */
+	bool future_release, mt_priority, deliver_by;
+	uint64_t by_least;              /* seconds that BY=n;R must have; 0: any */
 	uint64_t size_max;              /* 0: no limit said */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
 	uint32_t rcpt_max, mail_max;    /* LIMITS; 0: none said */
+};
+
+/* When, how soon and by when. What the peer does not offer is left out, but for what would break a promise. */
+struct smtp_client_terms {
+	struct span hold;               /* "FOR=3600", "UNTIL=2026-11-22T10:00:00Z"; empty: none */
+	int64_t by_seconds;             /* that are left when by */
+	bool by, by_return, by_trace;   /* R: only to who promises it (RFC 2852 4.1.3) */
+	bool needed;                    /* leave nothing out: refuse it */
+	int8_t priority;
 };
 
 struct smtp_client_mail {
@@ -81,6 +94,7 @@ struct smtp_client_mail {
 	bool requiretls;                /* said to who offers it; to others only <> may go (RFC 8689 4.2.1, 5) */
 	enum smtp_ret ret;
 	struct span envid;              /* xtext, as received */
+	struct smtp_client_terms terms;
 };
 
 struct smtp_client_rcpt {
@@ -135,6 +149,7 @@ struct smtp_outcome {
 	struct span text;               /* the reply as received without code, lines joined by " / "; points into struct smtp_client;
 	                                   control octets replaced by '?'. Our own words when code is 0 */
 	bool dsn;                       /* the peer took over DSN duties (3461-6) */
+	bool by;                        /* and the deadline (2852-3) */
 };
 
 struct smtp_client {
@@ -155,6 +170,7 @@ struct smtp_client {
 	uint8_t rounds;                 /* challenges so far */
 	uint8_t mechanism;              /* the one being tried */
 	bool secured;                   /* STARTTLS has been done */
+	bool proved;                    /* AUTH has */
 	bool polite;                    /* the conversation is in step, so QUIT is worth saying */
 	bool rset_due;                  /* the last transaction was left open */
 	bool rset_awaited, mail_awaited, data_awaited;

@@ -107,7 +107,7 @@ client_auth_reply(struct smtp_client *c)
 	if (c->reply_code / 100 == 3)
 		return challenged(c);
 	if (c->reply_code / 100 == 2)
-		return client_ready(c);
+		return client_proved(c);
 	if (!another_may_do(c))
 		return client_session_refused(c);
 	c->caps.mechanisms &= ~(uint32_t)c->mechanism;

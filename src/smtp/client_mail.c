@@ -65,7 +65,7 @@ obstacle(const struct smtp_client *c)
 		return &no_requiretls;
 	if (!sayable(mail->reverse_path, PATH_MAX_OCTETS, ' ') || !sayable(mail->envid, ENVID_MAX, '!'))
 		return &bad_sender;
-	return NULL;
+	return client_terms_obstacle(c);
 }
 
 /* ---- commands; envelope_step() has made sure of SMTP_CLIENT_OUT_ROOM ---- */
@@ -95,6 +95,7 @@ put_mail(struct smtp_client *c)
 		(void)buf_put_text(out, " ENVID=");
 		(void)buf_put(out, mail->envid);
 	}
+	client_terms_put(c);
 	if (c->conf->auth && c->conf->relays && c->caps.auth)
 		(void)buf_put_text(out, " AUTH=<>");
 	(void)buf_put_text(out, "\r\n");

@@ -66,6 +66,7 @@ set_outcome(struct smtp_client *c, const struct client_verdict *why)
 
 	c->outcome = (struct smtp_outcome){ .recipient = SMTP_WHOLE_SESSION, .stage = why->stage, .class = why->class,
 		.code = why->code, .text = why->text };
+	c->outcome.by = why->class == SMTP_CLASS_DELIVERED && c->caps.deliver_by;
 	c->outcome.dsn = why->class == SMTP_CLASS_DELIVERED && c->caps.dsn;
 	(void)buf_put_text(&enhanced, why->enhanced);
 	assert(enhanced.len > 0);

@@ -5,6 +5,7 @@
  *	client_auth.c   AUTH (RFC 4954)
  *	client_mail.c   one transaction: envelope and content
  *	client_outcome.c  who is told what
+ *	client_terms.c  releases, urgencies, deadlines
  *	client_reply.c  reply lines, their text, the EHLO list
  */
 #ifndef POSTERN_SMTP_CLIENT_PARTS_H
@@ -60,6 +61,8 @@ bool client_bit(const uint8_t bits[], uint32_t i);
 /* The peer broke the protocol: nothing more is said to it. */
 enum smtp_client_want client_broken(struct smtp_client *, const char *words);
 enum smtp_client_want client_ready(struct smtp_client *);
+/* The peer knows who we are. */
+enum smtp_client_want client_proved(struct smtp_client *);
 /* The session ends by our own verdict, or by the peer's. */
 enum smtp_client_want client_refuse_session(struct smtp_client *, const struct client_verdict *);
 enum smtp_client_want client_session_refused(struct smtp_client *);
@@ -73,6 +76,13 @@ enum smtp_class client_reply_class(const struct smtp_client *);
 void client_reply_enhanced(const struct smtp_client *, enum smtp_class, char enhanced[12]);
 /* The octets of words become the reply's text. */
 struct span client_reply_keep(struct smtp_client *, struct span words);
+
+/* client_terms.c: NULL, or what the peer cannot be trusted with; into MAIL, as far as it is offered */
+const struct client_verdict *client_terms_obstacle(const struct smtp_client *);
+void client_terms_put(struct smtp_client *);
+void client_offer_future_release(struct smtp_client_caps *, struct span args);
+void client_offer_mt_priority(struct smtp_client_caps *, struct span args);
+void client_offer_deliver_by(struct smtp_client_caps *, struct span args);
 
 /* client_auth.c */
 enum smtp_client_want client_auth_reply(struct smtp_client *);

@@ -127,6 +127,9 @@ static const struct offer {
 	{ SPAN_INIT("ENHANCEDSTATUSCODES"), offer_enhanced },
 	{ SPAN_INIT("REQUIRETLS"), offer_requiretls },
 	{ SPAN_INIT("LIMITS"), offer_limits },
+	{ SPAN_INIT("FUTURERELEASE"), client_offer_future_release },
+	{ SPAN_INIT("MT-PRIORITY"), client_offer_mt_priority },
+	{ SPAN_INIT("DELIVERBY"), client_offer_deliver_by },
 };
 
 static void

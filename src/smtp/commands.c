@@ -138,6 +138,7 @@ mail_begin(struct smtp_server *s)
 	m->body = s->ask.body;
 	m->utf8 = s->ask.utf8;
 	m->requiretls = s->ask.requiretls;
+	m->terms = s->ask.terms;
 	m->eightbit = m->in_body = false;
 	m->size = m->queue_id = m->chunk_left = 0;
 	m->rcpts = m->rcpt_commands = m->overshoot = 0;
@@ -162,7 +163,12 @@ sender_answered(struct smtp_server *s, const struct smtp_answer *a)
 	s->drafting = true;
 	s->nothings = 0;
 	server_enter(s, SMTP_MAIL);
-	reply_say(s, 250, "2.1.0", SPAN("sender ok"));
+	if (a->lowered)
+		s->mail->terms.priority = a->priority;
+	if (a->lowered)
+		reply_priority(s, a->priority);
+	else
+		reply_say(s, 250, "2.1.0", SPAN("sender ok"));
 }
 
 static struct verdict
@@ -211,6 +217,8 @@ cmd_data(struct smtp_server *s, struct span args)
 {
 	if (!span_done(args))
 		return because(FAIL_ARGUMENT, NULL);
+	if (s->mail->body == SMTP_BODY_BINARYMIME)
+		return because(FAIL_ORDER, "BODY=BINARYMIME comes with BDAT, not with DATA");  /* 3030-4 */
 	s->dot_data = true;
 	server_ask(s, SMTP_ASK_DATA);
 	return because(OK, NULL);
@@ -227,6 +235,9 @@ data_answered(struct smtp_server *s, const struct smtp_answer *a)
 		return;
 	}
 	s->mail->queue_id = a->queue_id;
+	s->mail->digesting = a->digest_key != NULL;
+	if (s->mail->digesting)
+		siphash_init(&s->mail->digest, a->digest_key);
 	server_enter(s, SMTP_BODY);
 	content_begin(s);
 	if (s->dot_data)
@@ -258,6 +269,9 @@ commit_answered(struct smtp_server *s, const struct smtp_answer *a)
 	}
 	s->errors = s->nothings = s->tries = 0;
 	s->discarded = 0;
+	/* It is queued already: what the client would have heard the first time. */
+	if (a->queue_id != 0)
+		s->mail->queue_id = a->queue_id;
 	reply_queued(s);
 }
 

@@ -134,6 +134,14 @@ content_refuse(struct smtp_server *s)
 
 /* ---- what is kept ---- */
 
+/* What the client sent, kept or not. */
+static void
+digest(struct smtp_mail *m, struct span octets)
+{
+	if (m->digesting && m->fail == OK)
+		siphash_feed(&m->digest, octets);
+}
+
 static void
 keep(struct smtp_server *s, struct span octets)
 {
@@ -141,6 +149,17 @@ keep(struct smtp_server *s, struct span octets)
 
 	assert(fits);
 	(void)fits;
+}
+
+bool
+smtp_server_digest(const struct smtp_server *s, uint8_t hash[SIPHASH_WIDE])
+{
+	const struct smtp_mail *m = s->mail;
+
+	if (m == NULL || !m->digesting || header_lacks_message_id(&m->header))
+		return false;
+	siphash_drain(&m->digest, hash);
+	return true;
 }
 
 static struct span
@@ -167,6 +186,7 @@ content_begin(struct smtp_server *s)
 		.cipher = s->facts.cipher,
 		.group = s->facts.group,
 		.now = env->now(env->arg),
+		.priority = m->terms.priority,
 		.esmtp = s->esmtp,
 		.tls = s->facts.tls,
 		.auth = s->authenticated && !s->facts.local,
@@ -240,6 +260,8 @@ header_take_line(struct smtp_server *s, struct span line)
 	header_note(m);
 	if (span_done(line))
 		header_close(s);
+	digest(m, line);
+	digest(m, SPAN("\r\n"));
 	if (kept) {
 		keep(s, line);
 		keep(s, SPAN("\r\n"));
@@ -280,6 +302,13 @@ take_text(struct smtp_server *s, struct span in)
 	return n + 1;
 }
 
+static void
+keep_body(struct smtp_server *s, struct span octets)
+{
+	digest(s->mail, octets);
+	keep(s, octets);
+}
+
 /* Body lines, and all lines once something was wrong. Copied in runs between stuffed dots. */
 static size_t
 body_take(struct smtp_server *s, struct span in, bool *ended)
@@ -299,7 +328,7 @@ body_take(struct smtp_server *s, struct span in, bool *ended)
 		if (span_done(rest) || (dot = dot_at(s, rest)) >= DOT_END)
 			break;
 		if (dot == DOT_STUFFED) {
-			keep(s, (struct span){ view.p + run, at - run });
+			keep_body(s, (struct span){ view.p + run, at - run });
 			run = ++at;
 			span_skip(&rest, 1);
 		}
@@ -307,7 +336,7 @@ body_take(struct smtp_server *s, struct span in, bool *ended)
 		at += n;
 	} while (n > 0);
 	if (keeping)
-		keep(s, (struct span){ view.p + run, at - run });
+		keep_body(s, (struct span){ view.p + run, at - run });
 	*ended = dot == DOT_END;
 	return at + (*ended ? 3 : 0);
 }
@@ -343,15 +372,39 @@ header_take(struct smtp_server *s, struct span in, bool *ended)
 	return n + 2 + (dot == DOT_STUFFED);
 }
 
+/* 3030-5: what comes behind the header section of a binary message has no lines, only a size. */
+static size_t
+binary_take(struct smtp_server *s, struct span in)
+{
+	struct smtp_mail *m = s->mail;
+	size_t room = m->fail == OK ? buf_room(&s->io->content) : in.len;
+	struct span head = span_head(in, room);
+
+	if (room == 0) {
+		s->want = SMTP_WANT_STORE;
+		return 0;
+	}
+	m->eightbit = true;
+	if (head.len > (m->size < s->conf->size_max ? s->conf->size_max - m->size : 0))
+		content_fail(m, FAIL_TOO_BIG, 0, NULL);
+	m->size += head.len;
+	keep(s, head);
+	return head.len;
+}
+
 static size_t
 take_lines(struct smtp_server *s, struct span in, bool *ended)
 {
+	bool binary = s->mail->body == SMTP_BODY_BINARYMIME;
 	size_t used = 0, n;
 
 	do {
 		bool header = !s->mail->in_body && s->mail->fail == OK;
 
-		n = header ? header_take(s, in, ended) : body_take(s, in, ended);
+		if (header)
+			n = header_take(s, in, ended);
+		else
+			n = binary ? binary_take(s, in) : body_take(s, in, ended);
 		span_skip(&in, n);
 		used += n;
 	} while (n > 0 && !*ended && s->want == SMTP_WANT_INPUT && !span_done(in));
@@ -467,6 +520,8 @@ content_end(struct smtp_server *s)
 
 	if (!m->in_body && m->fail == OK)
 		header_close(s);
+	if (m->terms.priority > 0 && s->conf->priority_size_max > 0 && m->size > s->conf->priority_size_max)
+		content_fail(m, FAIL_PRIORITY_SIZE, 0, NULL);
 	if (m->fail != OK) {
 		server_forget_mail(s);
 		content_refuse(s);

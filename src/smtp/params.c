@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "mail/timestamp.h"
 #include "mail/utf8.h"
 #include "smtp/server_room.h"
 
@@ -7,6 +8,7 @@ enum {
 	ENVID_MAX = 100,                /* RFC 3461 5.4 */
 	ORCPT_MAX = 500,
 	AUTH_MAX = 500,                 /* RFC 4954 5 */
+	SECONDS_DIGITS_MAX = 9,         /* RFC 4865 3, RFC 2852 4 */
 };
 
 /* One ESMTP parameter (RFC 5321 4.1.2): takes its value; has_value tells "X=" from "X". */
@@ -14,6 +16,7 @@ struct param {
 	struct span keyword;
 	enum fail (*take)(struct smtp_server *, struct span value);
 	bool has_value;
+	enum fail bad;                  /* what a bad or repeated one is called; OK: FAIL_PARAM_BAD */
 };
 
 /* ---- xtext (RFC 3461 4) ---- */
@@ -71,6 +74,8 @@ take_body(struct smtp_server *s, struct span value)
 {
 	if (span_same(value, SPAN("8BITMIME")))
 		s->ask.body = SMTP_BODY_8BITMIME;
+	else if (span_same(value, SPAN("BINARYMIME")) && s->conf->binarymime)
+		s->ask.body = SMTP_BODY_BINARYMIME;
 	else if (!span_same(value, SPAN("7BIT")))
 		return FAIL_PARAM_BAD;
 	return OK;
@@ -135,14 +140,142 @@ take_requiretls(struct smtp_server *s, struct span value)
 	return OK;
 }
 
+/* ---- when, how soon and by when ---- */
+
+static uint64_t
+now_of(const struct smtp_server *s)
+{
+	return s->conf->env.now(s->conf->env.arg);
+}
+
+/* 1*9DIGIT, in ms. */
+static bool
+take_seconds(struct span *value, uint64_t *ms)
+{
+	size_t before = value->len;
+
+	if (!span_take_u64(value, ms) || before - value->len > SECONDS_DIGITS_MAX)
+		return false;
+	*ms *= 1000;
+	return true;
+}
+
+/* Both ways to say it, for the notification that may come of it; a second one is one too many (4865-3). */
+static enum fail
+take_hold(struct smtp_server *s, const char *how, struct span value, uint64_t release)
+{
+	struct buf text = BUF_OVER(s->ask.terms.hold);
+
+	if (s->ask.terms.release != 0 || !buf_put_text(&text, how) || !buf_put(&text, value))
+		return FAIL_PARAM_BAD;
+	s->ask.terms.hold_len = (uint8_t)text.len;
+	s->ask.terms.release = release;
+	return OK;
+}
+
+static enum fail
+take_holdfor(struct smtp_server *s, struct span value)
+{
+	struct span digits = value;
+	uint64_t ms;
+
+	if (s->conf->hold_max == 0)
+		return FAIL_PARAM_UNKNOWN;
+	if (span_done(value) || value.p[0] == '0' || !take_seconds(&digits, &ms) || !span_done(digits))
+		return FAIL_PARAM_BAD;
+	return take_hold(s, "for;", value, now_of(s) + ms);
+}
+
+static enum fail
+take_holduntil(struct smtp_server *s, struct span value)
+{
+	uint64_t when;
+
+	if (s->conf->hold_max == 0)
+		return FAIL_PARAM_UNKNOWN;
+	if (!timestamp_parse(value, &when) || when == 0)
+		return FAIL_PARAM_BAD;
+	return take_hold(s, "until;", value, when);
+}
+
+/* "0", or one other digit with or without a minus (RFC 6710 3). */
+static enum fail
+take_mt_priority(struct smtp_server *s, struct span value)
+{
+	bool minus = span_take_byte(&value, '-');
+
+	if (!s->conf->mt_priority)
+		return FAIL_PARAM_UNKNOWN;
+	if (value.len != 1 || !ascii_is_digit(value.p[0]) || (minus && value.p[0] == '0'))
+		return FAIL_PARAM_SYNTAX;
+	s->ask.terms.priority = (int8_t)(minus ? '0' - value.p[0] : value.p[0] - '0');
+	return OK;
+}
+
+/* "3600;R", "-5;NT" (RFC 2852 4). */
+static enum fail
+take_by(struct smtp_server *s, struct span value)
+{
+	struct smtp_terms *t = &s->ask.terms;
+	bool minus = span_take_byte(&value, '-');
+	uint64_t ms, now = now_of(s);
+
+	if (!s->conf->deliver_by)
+		return FAIL_PARAM_UNKNOWN;
+	if (!minus)
+		(void)span_take_byte(&value, '+');
+	if (!take_seconds(&value, &ms) || !span_take_byte(&value, ';'))
+		return FAIL_PARAM_BAD;
+	t->by_return = span_take(&value, SPAN("R"));
+	if (!t->by_return && !span_take(&value, SPAN("N")))
+		return FAIL_PARAM_BAD;
+	t->by_trace = span_take(&value, SPAN("T"));
+	if (!span_done(value) || (t->by_return && (minus || ms == 0)))
+		return FAIL_PARAM_BAD;
+	if (t->by_return && ms < s->conf->by_least * UINT64_C(1000))
+		return FAIL_BY_SHORT;
+	/* A clock of long ago must not make "none" of it. */
+	t->deadline = !minus ? now + ms : now > ms ? now - ms : 1;
+	return OK;
+}
+
+/* What no parameter can know by itself. */
+static struct verdict
+terms_check(const struct smtp_server *s)
+{
+	const struct smtp_terms *t = &s->ask.terms;
+	uint64_t now;
+
+	if (t->priority < s->conf->priority_least)
+		return because(FAIL_PRIORITY_LOW, NULL);
+	if (t->priority > 0 && s->conf->priority_size_max > 0 && s->ask.size > s->conf->priority_size_max)
+		return because(FAIL_PRIORITY_SIZE, NULL);
+	if (t->release == 0)
+		return because(OK, NULL);
+	now = now_of(s);
+	if (span_done(s->ask.path.whole))
+		return because(FAIL_PARAM_BAD, "a notification is not held for later");         /* 4865-7 */
+	if (t->release <= now)
+		return because(FAIL_PARAM_BAD, "the time of HOLDUNTIL is over");
+	if (t->release - now > s->conf->hold_max * UINT64_C(1000))
+		return because(FAIL_PARAM_BAD, "held for longer than FUTURERELEASE allows");
+	if (t->deadline != 0 && t->release > t->deadline)
+		return because(FAIL_PARAM_BAD, "released only after BY says that it must be delivered");
+	return because(OK, NULL);
+}
+
 static const struct param mail_table[] = {
-	{ SPAN_INIT("SIZE"), take_size, true },
-	{ SPAN_INIT("BODY"), take_body, true },
-	{ SPAN_INIT("SMTPUTF8"), take_smtputf8, false },
-	{ SPAN_INIT("AUTH"), take_auth, true },
-	{ SPAN_INIT("RET"), take_ret, true },
-	{ SPAN_INIT("ENVID"), take_envid, true },
-	{ SPAN_INIT("REQUIRETLS"), take_requiretls, false },
+	{ SPAN_INIT("SIZE"), take_size, true, OK },
+	{ SPAN_INIT("BODY"), take_body, true, OK },
+	{ SPAN_INIT("SMTPUTF8"), take_smtputf8, false, OK },
+	{ SPAN_INIT("AUTH"), take_auth, true, OK },
+	{ SPAN_INIT("RET"), take_ret, true, OK },
+	{ SPAN_INIT("ENVID"), take_envid, true, OK },
+	{ SPAN_INIT("REQUIRETLS"), take_requiretls, false, OK },
+	{ SPAN_INIT("HOLDFOR"), take_holdfor, true, OK },
+	{ SPAN_INIT("HOLDUNTIL"), take_holduntil, true, OK },
+	{ SPAN_INIT("MT-PRIORITY"), take_mt_priority, true, FAIL_PARAM_SYNTAX },
+	{ SPAN_INIT("BY"), take_by, true, OK },
 };
 
 /* ---- RCPT ---- */
@@ -219,8 +352,8 @@ take_orcpt(struct smtp_server *s, struct span value)
 }
 
 static const struct param rcpt_table[] = {
-	{ SPAN_INIT("NOTIFY"), take_notify, true },
-	{ SPAN_INIT("ORCPT"), take_orcpt, true },
+	{ SPAN_INIT("NOTIFY"), take_notify, true, OK },
+	{ SPAN_INIT("ORCPT"), take_orcpt, true, OK },
 };
 
 /* ---- the list ---- */
@@ -235,7 +368,7 @@ take_param(struct smtp_server *s, const struct param *table, size_t rows, struct
 		if (!span_same(keyword, table[i].keyword))
 			continue;
 		if (has_value != table[i].has_value || (*seen & BIT(i)) != 0)
-			return FAIL_PARAM_BAD;
+			return table[i].bad != OK ? table[i].bad : FAIL_PARAM_BAD;
 		*seen |= BIT(i);
 		return table[i].take(s, text);
 	}
@@ -265,7 +398,9 @@ take_params(struct smtp_server *s, const struct param *table, size_t rows, struc
 struct verdict
 mail_params(struct smtp_server *s, struct span text)
 {
-	return take_params(s, mail_table, sizeof mail_table / sizeof mail_table[0], text);
+	struct verdict v = take_params(s, mail_table, sizeof mail_table / sizeof mail_table[0], text);
+
+	return v.fail == OK ? terms_check(s) : v;
 }
 
 struct verdict

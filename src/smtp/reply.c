@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "base/queue_id.h"
+#include "mail/timestamp.h"
 #include "smtp/server_room.h"
 
 enum {
@@ -90,6 +91,20 @@ reply_queued(struct smtp_server *s)
 	put_line(s, 250, "2.0.0", buf_span(&id));
 }
 
+/* X.3.6 wants the priority in front of the words (RFC 6710 9). */
+void
+reply_priority(struct smtp_server *s, int priority)
+{
+	uint8_t text[64];
+	struct buf words = BUF_OVER(text);
+
+	if (priority < 0)
+		(void)buf_put_byte(&words, '-');
+	(void)buf_put_u64(&words, (uint64_t)(priority < 0 ? -priority : priority));
+	(void)buf_put_text(&words, " is the priority it gets; sender ok");
+	reply_say(s, 250, "2.3.6", buf_span(&words));
+}
+
 /* ---- the list behind EHLO (requirements F4) ---- */
 
 static bool
@@ -116,6 +131,36 @@ put_auth(const struct smtp_server *s, struct buf *out)
 	return buf_put_text(out, "\r\n");
 }
 
+/* 4865-1: for those who may submit, so only when somebody has proved who they are. */
+static bool
+put_future_release(const struct smtp_server *s, struct buf *out)
+{
+	const struct env *env = &s->conf->env;
+	uint64_t last;
+
+	if (s->conf->hold_max == 0 || !s->authenticated)
+		return true;
+	last = env->now(env->arg) + s->conf->hold_max * UINT64_C(1000);
+	return buf_put_text(out, "250-FUTURERELEASE ") && buf_put_u64(out, s->conf->hold_max) && buf_put_byte(out, ' ') &&
+	    timestamp_format(last, out) && buf_put_text(out, "\r\n");
+}
+
+static bool
+put_terms(const struct smtp_server *s, struct buf *out)
+{
+	bool fits = put_future_release(s, out);
+
+	if (s->conf->binarymime)
+		fits = fits && put_keyword(out, "BINARYMIME");
+	if (s->conf->mt_priority)
+		fits = fits && put_keyword(out, "MT-PRIORITY");
+	if (s->conf->deliver_by && s->conf->by_least > 0)
+		fits = fits && put_number(out, "DELIVERBY ", s->conf->by_least);
+	else if (s->conf->deliver_by)
+		fits = fits && put_keyword(out, "DELIVERBY");
+	return fits;
+}
+
 void
 reply_ehlo(struct smtp_server *s)
 {
@@ -133,7 +178,7 @@ reply_ehlo(struct smtp_server *s)
 		fits = fits && put_keyword(out, "STARTTLS");
 	if (s->facts.tls)
 		fits = fits && put_keyword(out, "REQUIRETLS");          /* 8689-1, 8689-6 */
-	fits = fits && put_auth(s, out) && put_number(out, "LIMITS RCPTMAX=", rcpts) &&
+	fits = fits && put_auth(s, out) && put_terms(s, out) && put_number(out, "LIMITS RCPTMAX=", rcpts) &&
 	    buf_put_text(out, "250 HELP\r\n");
 	assert(fits);
 	(void)fits;

@@ -1,6 +1,6 @@
 /*
  * smtp/server.h - the server's half of one conversation. Pure: RFC 5321, 6409, 4954, 3207, 2920, 1870, 3030, 6152, 6531,
- * 2034, 3461, 9422.
+ * 2034, 3461, 9422, 4865, 6710, 2852.
  *
  * The driver gives bytes and takes wants, one outstanding at a time:
  *
@@ -40,9 +40,11 @@
 #include "base/buf.h"
 #include "base/env.h"
 #include "base/fail.h"
+#include "base/siphash.h"
 #include "mail/header.h"
 #include "mail/path.h"
 #include "smtp/ceilings.h"
+#include "smtp/terms.h"
 
 enum smtp_mechanism {                   /* bits of smtp_server_conf.mechanisms */
 	SMTP_AUTH_PLAIN = 1,
@@ -61,6 +63,13 @@ struct smtp_server_conf {               /* shared by all sessions of a listener 
 	uint64_t size_max;              /* octets of a message, as RFC 1870 counts; never 0 */
 	uint32_t rcpt_max;              /* at least 100 */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
+	bool binarymime;                /* BODY=BINARYMIME (RFC 3030 3) */
+	bool mt_priority;               /* MT-PRIORITY (RFC 6710) */
+	bool deliver_by;                /* DELIVERBY (RFC 2852) */
+	int8_t priority_least;          /* MAIL with less is refused */
+	uint32_t by_least;              /* seconds that BY=n;R must give us; 0: any */
+	uint32_t hold_max;              /* seconds until a release at most (RFC 4865); 0: no FUTURERELEASE */
+	uint64_t priority_size_max;     /* octets of a message with a priority above 0; 0: as any */
 	struct env env;
 };
 
@@ -103,7 +112,7 @@ enum smtp_ask_kind {
 /* How an AUTH exchange stands after START or NEXT. */
 enum smtp_auth_state { SMTP_AUTH_FAILED, SMTP_AUTH_CHALLENGE, SMTP_AUTH_DONE };
 
-enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
+enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
 enum smtp_ret { SMTP_RET_NONE, SMTP_RET_FULL, SMTP_RET_HDRS };
 enum smtp_notify {                      /* bits; 0: the parameter was not given */
 	SMTP_NOTIFY_NEVER = 1,
@@ -127,6 +136,7 @@ struct smtp_ask {
 	bool requiretls;                /* REQUIRETLS (RFC 8689 2) */
 	struct span envid;              /* xtext as received, at most 100 */
 	struct span auth;               /* AUTH= as received (RFC 4954 5), at most 500 */
+	struct smtp_terms terms;
 	/* RCPT */
 	uint32_t notify;
 	struct span orcpt;              /* "type;xtext" as received, at most 500 */
@@ -136,7 +146,10 @@ struct smtp_answer {
 	struct verdict verdict;         /* OK or why not; words replace the row's text */
 	enum smtp_auth_state auth;      /* AUTH_START, AUTH_NEXT */
 	struct span challenge;          /* raw octets of a challenge, encoded by the engine; at most SMTP_CHALLENGE_MAX */
-	uint64_t queue_id;              /* DATA */
+	uint64_t queue_id;              /* DATA; COMMIT: of the message that this one repeats, 0: it is no such */
+	const uint8_t *digest_key;      /* DATA: of SIPHASH_KEY octets, when the driver wants smtp_server_digest(); else NULL */
+	bool lowered;                   /* SENDER: it gets another priority than it asked for (RFC 6710 4.1): */
+	int8_t priority;
 };
 
 /* Lent for one transaction, given back when smtp_server_reclaim() says so. */
@@ -157,11 +170,14 @@ struct smtp_mail {
 	uint32_t rcpt_commands;         /* all of them, for LIMITS RCPTMAX (RFC 9422 4.1) */
 	uint32_t overshoot;             /* and those beyond it */
 	enum smtp_body body;
+	struct smtp_terms terms;
 	enum fail fail;                 /* first thing wrong with the content */
 	uint32_t fail_line;
 	const char *fail_words;
 	bool utf8, requiretls;
 	bool eightbit;                  /* content has octets above 127 */
+	bool digesting;
+	struct siphash digest;          /* of the content as the client sent it */
 	/* Private to smtp/content.c. */
 	bool in_body;                   /* the header section is behind us */
 	uint16_t partial_len;
@@ -220,6 +236,12 @@ enum smtp_want smtp_server_secured(struct smtp_server *, struct smtp_session_fac
 /* End the session from outside: FAIL_TIMEOUT, FAIL_SHUTDOWN, FAIL_CROWDED and the like, with a 421 in io->out. Gives SMTP_WANT_CLOSE; an open
  * draft is the driver's to abort. */
 enum smtp_want smtp_server_end(struct smtp_server *, enum fail why);
+
+/*
+ * At COMMIT: a hash of the content as the client sent it, without what we add and with what we take out (Bcc), however it was cut
+ * into chunks. False: nobody wanted it, or the message had no Message-ID of its own, by which two can be told to be the same one.
+ */
+bool smtp_server_digest(const struct smtp_server *, uint8_t digest[SIPHASH_WIDE]);
 
 /* The lent memory when the transaction is over, else NULL; call after each step while s->mail is lent. The engine forgets it. */
 struct smtp_mail *smtp_server_reclaim(struct smtp_server *);

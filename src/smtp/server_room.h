@@ -107,5 +107,7 @@ void reply_ehlo(struct smtp_server *);
 /* False when it does not fit. */
 bool reply_challenge(struct smtp_server *, struct span octets);
 void reply_queued(struct smtp_server *);
+/* MAIL is taken, with this priority instead of the one it asked for. */
+void reply_priority(struct smtp_server *, int priority);
 
 #endif

@@ -70,13 +70,14 @@ append_copy(struct spool *s, uint32_t slot, struct span extents)
 	inline_octets = m.extents.len == 0 ? (size_t)m.size : 0;
 	m.recipients = buf_span(&s->copy.rcpts);
 	m.flags = (m.flags & ~(uint32_t)RECORD_FLAG_HELD) | (spool_is_held(s, slot) ? RECORD_FLAG_HELD : 0);
+	m.release = release_of_record(&s->index.entry[slot], &m);
 	if (extents.len > 0)
 		m.extents = extents;
 	octets = message_octets(&m) + inline_octets;
 	if (!journal_reserve(&s->journal, octets, false, &payload))
 		return false;
 	/* Envelope first, with an empty content whose length is then made right and whose octets follow. */
-	if (!fields_format(message_record_layout, &m, &payload))
+	if (!message_format(&m, &payload))
 		return false;
 	u32_put(payload.p + payload.len - 4, (uint32_t)inline_octets);
 	if (inline_octets > 0 && !spool_content(s, &m, content_at, 0, payload.p + payload.len, inline_octets))
@@ -164,8 +165,9 @@ copy_step(struct spool *s)
 			return;
 		copy_stop(s);
 		c->segment = s->journal.segment[0]->number;
+		good = once_carry(&s->once, c->segment);
 	}
-	if (c->slot != INDEX_NONE)
+	if (good && c->slot != INDEX_NONE)
 		good = copy_big(s);
 	for (uint32_t looked = 0; good && c->slot == INDEX_NONE && c->cursor < s->index.used && looked < SPOOL_LOOK_STEP
 	    && s->journal.gather->mem.len < before + SPOOL_COPY_STEP; looked++) {

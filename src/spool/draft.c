@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1700, BUFFER_KEPT = 16 * 1024 };
+enum { TEXT_MAX = 1750, BUFFER_KEPT = 16 * 1024 };
+/* Of the message's flags, what the client asked for in the envelope: RFC 6531, RFC 8689. */
+enum { DRAFT_ASKED = RECORD_FLAG_UTF8 | RECORD_FLAG_REQUIRETLS };
 
 struct draft {
 	struct message_record mail;     /* spans point into text */
@@ -15,7 +17,9 @@ struct draft {
 	uint32_t holds;
 	uint32_t count;                 /* recipients */
 	uint32_t refusals;              /* spool's count when the first chunk was written */
-	bool kept;
+	bool kept, printed;             /* printed: print and when mean something */
+	uint8_t print[ONCE_PRINT];
+	uint64_t when;
 	enum fail fail;
 	uint8_t text[TEXT_MAX];
 };
@@ -148,12 +152,13 @@ draft_begin(struct spool *s, const struct message_record *mail, bool kept, struc
 	if (d == NULL)
 		return FAIL_BUSY;
 	d->kept = kept;
+	d->printed = false;
 	m = &d->mail;
 	*m = *mail;
 	m->recipients = m->extents = m->content = (struct span){ NULL, 0 };
 	if (!keep_text(d, &used, &m->reverse_path) || !keep_text(d, &used, &m->login) || !keep_text(d, &used, &m->peer)
 	    || !keep_text(d, &used, &m->helo) || !keep_text(d, &used, &m->tls) || !keep_text(d, &used, &m->envid)
-	    || !keep_text(d, &used, &m->auth)) {
+	    || !keep_text(d, &used, &m->auth) || !keep_text(d, &used, &m->hold)) {
 		draft_give(s, d);
 		return FAIL_LOCAL;
 	}
@@ -264,6 +269,56 @@ draft_envelope(const struct draft *d)
 	return &d->mail;
 }
 
+/* The sum of their hashes does not depend on their order. */
+static void
+feed_recipients(struct siphash *h, const uint8_t key[SIPHASH_KEY], struct span rest)
+{
+	uint64_t sum[2] = { 0, 0 };
+	uint8_t hash[SIPHASH_WIDE];
+	struct recipient r;
+
+	while (recipient_take(&rest, &r)) {
+		struct siphash one;
+
+		siphash_init(&one, key);
+		siphash_feed_u64(&one, r.notify);
+		siphash_feed_text(&one, r.path);
+		siphash_feed_text(&one, r.orcpt);
+		siphash_drain(&one, hash);
+		sum[0] += u64_get(hash);
+		sum[1] += u64_get(hash + 8);
+	}
+	siphash_feed_u64(h, sum[0]);
+	siphash_feed_u64(h, sum[1]);
+}
+
+bool
+draft_repeats(struct spool *s, struct draft *d, const uint8_t content[SIPHASH_WIDE], uint64_t now, uint64_t *id)
+{
+	const struct message_record *m = &d->mail;
+	struct siphash h;
+
+	if (s->once.window == 0 || d->fail != OK)
+		return false;
+	siphash_init(&h, s->once.key);
+	/* Nobody learns by it what another has sent. */
+	siphash_feed_text(&h, m->login);
+	siphash_feed_text(&h, m->reverse_path);
+	siphash_feed_text(&h, m->envid);
+	siphash_feed_text(&h, m->auth);
+	siphash_feed_u64(&h, m->ret);
+	siphash_feed_u64(&h, m->flags & DRAFT_ASKED);
+	/* A deadline is a time from now, and another one each time it is asked for. */
+	siphash_feed_text(&h, m->hold);
+	siphash_feed_u64(&h, m->priority);
+	feed_recipients(&h, s->once.key, buf_span(&d->rcpts));
+	siphash_feed(&h, (struct span){ content, SIPHASH_WIDE });
+	siphash_drain(&h, d->print);
+	d->when = now;
+	d->printed = true;
+	return once_find(&s->once, d->print, now, id);
+}
+
 static enum fail
 append(struct spool *s, struct draft *d, void *who)
 {
@@ -272,12 +327,15 @@ append(struct spool *s, struct draft *d, void *who)
 	size_t octets = message_octets(m);
 	struct buf payload;
 	struct entry *e;
-	uint64_t place;
+	uint64_t place, print = 0;
 
 	ticket.index = index_add(&s->index, m->id, m->rcpts);
 	if (ticket.index == INDEX_NONE)
 		return FAIL_BUSY;
-	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !fields_format(message_record_layout, m, &payload)) {
+	/* In front, so that no torn end has the message without it; what it says counts only when the message follows. */
+	if (d->printed)
+		print = once_append(&s->once, d->print, m->id, d->when);
+	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !message_format(m, &payload)) {
 		index_remove(&s->index, ticket.index);
 		return refusal(s);
 	}
@@ -291,6 +349,11 @@ append(struct spool *s, struct draft *d, void *who)
 	e->flags = (uint8_t)(ENTRY_PENDING | (m->extents.len > 0 ? ENTRY_EXTENTS : 0)
 	    | (m->flags & RECORD_FLAG_NOTICE ? ENTRY_NOTICE : 0) | (m->flags & RECORD_FLAG_HELD ? ENTRY_HELD : 0));
 	e->account = account_hash(m->login);
+	if (print != 0)
+		e->once = once_add(&s->once, d->print, m->id, d->when, print);
+	terms_note(e, m);
+	if (e->release > 0)
+		release_count(s, ticket.index);
 	e->hold = d->hold;
 	e->holds = d->holds;
 	d->hold = NULL;

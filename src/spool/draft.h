@@ -26,6 +26,12 @@ uint32_t draft_rcpts(const struct draft *);
 /* The envelope so far; for log lines. */
 const struct message_record *draft_envelope(const struct draft *);
 /*
+ * Was the same submitted lately, and taken or about to be (spool_ready())? The queue id it has. content: a hash of what the client
+ * sent, under the spool's key. Compared are login, reverse-path, parameters of MAIL, and recipients with theirs in any order.
+ * Call it before draft_commit(), which remembers the answer for those that come after.
+ */
+bool draft_repeats(struct spool *, struct draft *, const uint8_t content[SIPHASH_WIDE], uint64_t now, uint64_t *id);
+/*
  * OK: handler.committed() will say whether it became durable. Else it is refused now, and nobody will say more.
  * flags are added. A queue id that is known already is refused with FAIL_LOCAL.
  */

@@ -114,7 +114,7 @@ index_add(struct index *x, uint64_t id, uint32_t rcpts)
 	}
 	at = bucket_of(x, id);
 	x->entry[slot] = (struct entry){ .id = id, .rcpts = rcpts, .waiting = rcpts, .job = INDEX_NONE, .next = *at,
-		.used = true };
+		.once = UINT32_MAX, .used = true };
 	if (rcpts > 1)
 		x->entry[slot].last.many = many;
 	*at = slot;

@@ -21,6 +21,8 @@ enum entry_flag {
 	ENTRY_EXTENTS = 8,      /* content lies in chunks */
 	ENTRY_MOVING = 16,      /* being copied forward */
 	ENTRY_HELD = 32,        /* waits for the operator: no jobs but those whose try runs */
+	ENTRY_HOLD_FOR = 64,    /* its release was asked for as an interval, not as a point in time */
+	ENTRY_COUNTED = 128,    /* among those of its principal that wait for their release */
 };
 
 /* Octets in a segment that a message needs beside its own record. */
@@ -29,8 +31,8 @@ struct hold {
 };
 
 /* Of each recipient: place of its newest RESULT, or 0; records begin at multiples of 8, so the low bits are free. TOLD: the sender
- * has had a delay notice about it. */
-enum { LAST_FINAL = 1, LAST_TOLD = 2, LAST_FLAGS = 7 };
+ * has had a delay notice about it. LATE: he knows that its deadline is over. */
+enum { LAST_FINAL = 1, LAST_TOLD = 2, LAST_LATE = 4, LAST_FLAGS = 7 };
 
 struct entry {
 	uint64_t id;
@@ -39,6 +41,8 @@ struct entry {
 	uint64_t place;         /* of its MESSAGE record */
 	uint64_t tried;         /* when it was last tried, ms; 0: never */
 	uint64_t word;          /* place of its newest HELD record, or 0 */
+	uint64_t release;       /* ms: not tried before, its time begins then (RFC 4865); 0: at once */
+	uint64_t deadline;      /* ms (RFC 2852); 0: none */
 	union {
 		uint64_t one;
 		uint64_t *many;
@@ -51,8 +55,11 @@ struct entry {
 	uint32_t account;       /* hash of whose it is, see quarantine.c; finds all of an account's without reading them */
 	uint32_t job;           /* first of the schedule's, linked by sibling */
 	uint32_t next;          /* of the same bucket, or of the free ones */
+	uint32_t once;          /* its number there, or ONCE_NONE */
 	uint8_t flags;
 	bool used;
+	int8_t priority;        /* RFC 6710 */
+	uint8_t by;             /* enum record_by, of the deadline */
 };
 
 struct index {

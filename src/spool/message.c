@@ -114,13 +114,20 @@ spool_outcome(struct spool *s, uint32_t slot, uint32_t number, const struct reci
 	}
 }
 
+/* What its sender has been told. */
+static uint64_t
+told_of(const struct outcome *o)
+{
+	return (o->flags & OUTCOME_TOLD ? LAST_TOLD : 0u) | (o->flags & OUTCOME_LATE ? LAST_LATE : 0u);
+}
+
 void
 spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outcome *o)
 {
 	struct entry *e = &s->index.entry[slot];
 	struct result_record r = { .id = e->id, .number = number, .last = *o };
 	bool final = o->class == OUTCOME_DELIVERED || o->class == OUTCOME_NEVER;
-	uint64_t *last = entry_last(e, number), place, told = o->flags & OUTCOME_TOLD ? LAST_TOLD : 0;
+	uint64_t *last = entry_last(e, number), place, told = told_of(o);
 	struct buf payload;
 
 	e->tried = o->when > e->tried ? o->when : e->tried;
@@ -135,6 +142,14 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	}
 	place = journal_commit(&s->journal, RECORD_RESULT, payload, false, NULL);
 	*last = place | (final ? LAST_FINAL : 0) | told;
+}
+
+void
+spool_failed(struct spool *s, uint32_t slot)
+{
+	const struct entry *e = &s->index.entry[slot];
+
+	once_revoke(&s->once, e->once, e->id);
 }
 
 static void
@@ -165,6 +180,7 @@ spool_forget(struct spool *s, uint32_t slot)
 {
 	struct entry *e = &s->index.entry[slot];
 
+	release_over(s, slot);
 	segment_release(&s->journal, PLACE_SEGMENT(e->place), record_octets(e->length));
 	holds_give(s, e->hold, e->holds);
 	e->hold = NULL;

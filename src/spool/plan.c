@@ -107,14 +107,14 @@ static uint32_t
 add_job(struct spool *s, uint32_t slot, uint32_t destination, uint64_t due)
 {
 	struct entry *e = &s->index.entry[slot];
-	uint32_t job = schedule_add(&s->schedule, destination, slot, due, e->attempts);
+	uint32_t job = schedule_add_ranked(&s->schedule, destination, slot, due, e->attempts, e->priority);
 
 	if (job == SCHEDULE_NONE && lend_jobs(s))
-		job = schedule_add(&s->schedule, destination, slot, due, e->attempts);
+		job = schedule_add_ranked(&s->schedule, destination, slot, due, e->attempts, e->priority);
 	if (job == SCHEDULE_NONE)
 		return SCHEDULE_NONE;
 	s->schedule.job[job].sibling = e->job;
-	s->schedule.job[job].told = true;
+	s->schedule.job[job].told = s->schedule.job[job].late = true;
 	e->job = job;
 	return job;
 }
@@ -130,6 +130,8 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 	/* Never later than after a try of just now: the clock may have been wrong when it was tried. */
 	if (e->attempts > 0)
 		due = schedule_backoff(&s->conf.schedule, e->tried < now ? e->tried : now, e->attempts, chance(s));
+	if (due < e->release)
+		due = e->release;               /* 4865-4 */
 	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
 		uint32_t destination, job;
 
@@ -145,6 +147,7 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 			return false;
 		/* Who is tried together is told of together. */
 		s->schedule.job[job].told = s->schedule.job[job].told && (*entry_last(e, i) & LAST_TOLD);
+		s->schedule.job[job].late = s->schedule.job[job].late && (*entry_last(e, i) & LAST_LATE);
 	}
 	return true;
 }
@@ -247,6 +250,8 @@ spool_concerns(struct spool *s, uint32_t job, uint32_t number, struct span path)
 void
 spool_hurry(struct spool *s, uint32_t slot, uint64_t now)
 {
+	if (spool_unreleased(s, slot, now))
+		return;
 	for (uint32_t j = s->index.entry[slot].job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling)
 		schedule_hurry(&s->schedule, j, now);
 }
@@ -257,7 +262,7 @@ spool_hurry_all(struct spool *s, uint64_t now)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < s->index.used; i++)
-		if (s->index.entry[i].used && !spool_is_held(s, i)) {
+		if (s->index.entry[i].used && !spool_is_held(s, i) && !spool_unreleased(s, i, now)) {
 			spool_hurry(s, i, now);
 			count++;
 		}
@@ -270,4 +275,5 @@ spool_no_later(struct spool *s, uint64_t now)
 	for (uint32_t i = 0; i < s->index.used; i++)
 		if (s->index.entry[i].arrival > now)
 			s->index.entry[i].arrival = now;
+	once_no_later(&s->once, now);
 }

@@ -5,12 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <dirent.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/log.h"
 #include "spool/aside.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
+
+enum { PROGRESS_S = 5, PROGRESS_LOOK = 16384 };
 
 struct range {
 	uint64_t segment, from, to;
@@ -28,6 +31,8 @@ struct recovery {
 	int fd;
 	uint64_t size;
 	uint64_t records, now;
+	time_t said;                    /* when something was last said of how far we are */
+	struct once_entry fresh;        /* of the message that comes next; id 0: none */
 };
 
 /* ---- which segments there are ---- */
@@ -127,11 +132,14 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		e->arrival = before.arrival;
 		e->word = before.word;
 	}
+	if (r->fresh.id == m.id)
+		(void)once_add(&r->spool->once, r->fresh.print, m.id, r->fresh.when, PLACE(r->fresh.segment, 0));
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
 	e->flags = (uint8_t)((m.extents.len > 0 ? ENTRY_EXTENTS : 0) | (m.flags & RECORD_FLAG_HELD ? ENTRY_HELD : 0));
 	e->account = account_hash(m.login);
+	terms_note(e, &m);
 	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
 		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
 			*entry_last(e, i) = LAST_FINAL;
@@ -139,6 +147,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		}
 		if (one.last.flags & OUTCOME_TOLD)
 			*entry_last(e, i) |= LAST_TOLD;
+		if (one.last.flags & OUTCOME_LATE)
+			*entry_last(e, i) |= LAST_LATE;
 		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
 		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
 	}
@@ -164,7 +174,8 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 		final = true;
 		e->waiting--;
 	}
-	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0);
+	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0)
+	    | (result.last.flags & OUTCOME_LATE ? LAST_LATE : 0);
 	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
 	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
 }
@@ -202,6 +213,21 @@ take_held(struct recovery *r, uint64_t place, struct span payload)
 }
 
 static void
+take_release(struct recovery *r, struct span payload)
+{
+	struct release_record release;
+	uint32_t slot;
+
+	if (!fields_parse(release_record_layout, payload, &release))
+		return;
+	slot = index_find(&r->spool->index, release.id);
+	if (slot == INDEX_NONE)
+		return;
+	r->spool->index.entry[slot].release = release.release;
+	r->spool->index.entry[slot].flags &= (uint8_t)~ENTRY_HOLD_FOR;
+}
+
+static void
 missing(struct recovery *r, uint64_t from, uint64_t to)
 {
 	struct log_line l;
@@ -226,6 +252,10 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 	switch (h->kind) {
 	case RECORD_MESSAGE:
 		take_message(r, PLACE(r->segment, offset), payload);
+		r->fresh.id = 0;
+		break;
+	case RECORD_ONCE:
+		once_recover(&r->spool->once, payload, PLACE(r->segment, offset), r->now, &r->fresh);
 		break;
 	case RECORD_RESULT:
 		take_result(r, PLACE(r->segment, offset), payload);
@@ -235,6 +265,9 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 		break;
 	case RECORD_HELD:
 		take_held(r, PLACE(r->segment, offset), payload);
+		break;
+	case RECORD_RELEASE:
+		take_release(r, payload);
 		break;
 	default:
 		break;
@@ -322,6 +355,27 @@ read_segment(struct recovery *r)
 	return true;
 }
 
+/* A long start says how far it is, so that nobody takes it for one that hangs. */
+static void
+say_progress(struct recovery *r, const char *what, uint64_t done, uint64_t of)
+{
+	struct timespec now;
+	struct log_line l;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (r->said == 0)
+		r->said = now.tv_sec;
+	if (now.tv_sec - r->said < PROGRESS_S)
+		return;
+	r->said = now.tv_sec;
+	log_begin(&l, LOG_NOTE, "spool-start");
+	log_text(&l, "doing", what);
+	log_u64(&l, "done", done);
+	log_u64(&l, "of", of);
+	log_u64(&l, "messages", r->spool->index.count);
+	log_end(&l);
+}
+
 static bool
 read_segments(struct recovery *r)
 {
@@ -330,6 +384,7 @@ read_segments(struct recovery *r)
 	for (size_t i = 0; i < r->numbers; i++) {
 		r->segment = r->number[i];
 		r->last = i + 1 == r->numbers;
+		say_progress(r, "reading segments", i, r->numbers);
 		segment_name(r->segment, name);
 		r->fd = openat(r->spool->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (r->fd == -1 || !read_segment(r)) {
@@ -380,6 +435,8 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 		return false;
 	if (m.flags & RECORD_FLAG_NOTICE)
 		e->flags |= ENTRY_NOTICE;
+	if (e->release > now)
+		release_count(s, slot);
 	if (lost || e->waiting == 0)
 		spool_finish(s, slot);
 	else if (!(e->flags & ENTRY_HELD))
@@ -390,10 +447,28 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 static bool
 take_up_all(struct recovery *r, uint64_t now)
 {
-	for (uint32_t i = 0; i < r->spool->index.used; i++)
+	for (uint32_t i = 0; i < r->spool->index.used; i++) {
+		if (i % PROGRESS_LOOK == 0)
+			say_progress(r, "planning messages", i, r->spool->index.used);
 		if (r->spool->index.entry[i].used && !take_up(r, i, now))
 			return false;
+	}
 	return true;
+}
+
+static void
+take_up_prints(struct spool *s, uint64_t now)
+{
+	const struct once *o = &s->once;
+
+	once_recovered(&s->once, now);
+	for (uint32_t n = o->first; n != o->end; n++) {
+		uint64_t id = once_id(o, n);
+		uint32_t slot = id == 0 ? INDEX_NONE : index_find(&s->index, id);
+
+		if (slot != INDEX_NONE)
+			s->index.entry[slot].once = n;
+	}
 }
 
 static void
@@ -418,6 +493,8 @@ recover(struct spool *s, uint64_t now)
 	good = find_segments(&r) && read_segments(&r);
 	/* All of it is on the disk: it was synced before it was read. */
 	s->journal.written = s->journal.durable = s->journal.sequence - 1;
+	if (good)
+		take_up_prints(s, now);
 	good = good && take_up_all(&r, now);
 	if (good)
 		tell(&r);

@@ -22,8 +22,10 @@ message_settled(struct spool *s, const struct ticket *t, enum fail fail)
 		if (!spool_is_held(s, t->index) && (!spool_envelope(s, t->index, &m, &content_at)
 		    || !plan_message(s, t->index, &m, s->index.entry[t->index].arrival)))
 			log_say(LOG_FAULT, "spool", "a message could not be planned; it waits for the next start");
-	} else
+	} else {
+		once_forget(&s->once, s->index.entry[t->index].once, t->id);
 		spool_forget(s, t->index);
+	}
 	s->handler->committed(s->arg, t->arg, t->id, t->index, fail);
 }
 
@@ -71,7 +73,7 @@ spool_open(struct spool *s, const struct spool_conf *conf, const struct spool_ha
 		return false;
 	}
 	journal_init(&s->journal, conf->disk, s->dirfd, conf->segment_size, &journal_handler, s);
-	if (!index_init(&s->index) || !plan_init(s) || !recover(s, now)) {
+	if (!once_init(&s->once, &s->journal, conf->duplicate_window) || !index_init(&s->index) || !plan_init(s) || !recover(s, now)) {
 		spool_close(s);
 		return false;
 	}
@@ -85,7 +87,9 @@ spool_close(struct spool *s)
 {
 	draft_spares_free(s);
 	plan_fini(s);
+	release_fini(s);
 	index_fini(&s->index);
+	once_fini(&s->once);
 	journal_fini(&s->journal);
 	free(s->scratch.p);
 	free(s->copy.extents.p);
@@ -94,8 +98,9 @@ spool_close(struct spool *s)
 }
 
 void
-spool_configure(struct spool *s, const struct schedule_conf *conf)
+spool_configure(struct spool *s, const struct schedule_conf *conf, uint64_t duplicate_window)
 {
+	once_configure(&s->once, duplicate_window);
 	s->conf.schedule = *conf;
 	schedule_configure(&s->schedule, conf);
 }

@@ -18,12 +18,13 @@
 #include "queue/schedule.h"
 #include "spool/index.h"
 #include "spool/journal.h"
+#include "spool/once.h"
 
 enum {
 	SPOOL_INLINE_MAX = 64 * 1024,           /* content that lies in the MESSAGE record; what a draft buffers */
 	SPOOL_NOTICE_MAX = 4 * 1024 * 1024,     /* of a DSN, all in its record */
 	SPOOL_DRAFTS_MAX = 65536,               /* open at once */
-	SPOOL_DRAFT_STRUCT = 2048,              /* octets of a draft beside its buffers, at most */
+	SPOOL_DRAFT_STRUCT = 2304,              /* octets of a draft beside its buffers, at most */
 	SPOOL_DRAFT_RCPTS_MAX = 16 * 1024 * 1024,       /* octets of one draft's recipients */
 	SPOOL_DRAFTS_OCTETS = 256 * 1024 * 1024,        /* buffered by all drafts together */
 	SPOOL_DRAFTS_KEPT = 256,                /* closed drafts whose memory is kept for the next */
@@ -39,6 +40,7 @@ struct spool_conf {
 	struct schedule_conf schedule;
 	bool single;                            /* one next hop for everything: smart host, Maildir */
 	uint32_t slot;                          /* of our queue ids, for DSNs */
+	uint64_t duplicate_window;              /* ms; 0: what comes twice is queued twice */
 };
 
 struct spool_handler {
@@ -61,6 +63,10 @@ struct copy {
 	uint64_t rested;                /* segment of the last round: not again before the next spool_look() */
 };
 
+/* Messages of one principal that wait for their release. */
+struct release_count { uint32_t account, count; };
+struct releases { struct release_count *table; uint32_t size, used; };
+
 struct spool {
 	struct spool_conf conf;
 	const struct spool_handler *handler;
@@ -69,7 +75,9 @@ struct spool {
 	struct journal journal;
 	struct index index;
 	struct schedule schedule;
+	struct releases releases;
 	struct copy copy;
+	struct once once;
 	struct draft *spare;            /* closed ones, for their memory */
 	uint32_t drafts, spares;        /* open ones, spare ones */
 	uint64_t drafts_octets;
@@ -85,8 +93,8 @@ struct spool {
 bool spool_open(struct spool *, const struct spool_conf *, const struct spool_handler *, void *arg, uint64_t now);
 /* Nothing may be running; drafts must have been aborted. */
 void spool_close(struct spool *);
-/* New retry and concurrency settings. */
-void spool_configure(struct spool *, const struct schedule_conf *);
+/* New retry and concurrency settings, and the window of duplicates. */
+void spool_configure(struct spool *, const struct schedule_conf *, uint64_t duplicate_window);
 
 /* Look at the disk's free octets; true when spool_state() may have changed. */
 bool spool_look(struct spool *);
@@ -112,6 +120,8 @@ void spool_outcome(struct spool *, uint32_t slot, uint32_t number, const struct 
 bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span path);
 /* Record what happened to a recipient. */
 void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
+/* A recipient will never have it, and the sender hears of that: when he submits the same again he means it. */
+void spool_failed(struct spool *, uint32_t slot);
 /* Nothing is left to do: record it, forget the message and its jobs. */
 void spool_finish(struct spool *, uint32_t slot);
 /* The slot is a message that may be tried, shown and dropped. */
@@ -130,6 +140,16 @@ void spool_held_why(struct spool *, uint32_t slot, const struct message_record *
 uint32_t account_hash(struct span login);
 /* Does a message of this login belong to whose? "alice" has what "alice/laptop" sent. */
 bool login_belongs(struct span login, struct span whose);
+
+/* ---- mail for later (RFC 4865): not tried before its release ---- */
+bool spool_unreleased(const struct spool *, uint32_t slot, uint64_t now);
+/* Of a message that waits for its release: another time for it, durable with the next sync. False: it cannot be written. */
+bool spool_reschedule(struct spool *, uint32_t slot, uint64_t release);
+/* How many of this account's (account_hash()) wait; it is not one of them any more. */
+uint32_t release_waiting(const struct spool *, uint32_t account);
+void release_over(struct spool *, uint32_t slot);
+/* The clock was set by so many ms; after schedule_shift(). */
+void release_clock(struct spool *, int64_t ms);
 
 /* ---- jobs ---- */
 /* Take the job off its message's list and out of the schedule; see schedule_finish() for the rest. */
@@ -153,6 +173,11 @@ bool plan_message(struct spool *, uint32_t slot, const struct message_record *, 
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);
+/* The terms of the record, into the entry, whose arrival is known; and its release back. */
+void terms_note(struct entry *, const struct message_record *);
+uint64_t release_of_record(const struct entry *, const struct message_record *);
+void release_count(struct spool *, uint32_t slot);
+void release_fini(struct spool *);
 /* Append its newest HELD record anew, behind a copy of the message. */
 void held_copy(struct spool *, uint32_t slot);
 /* Retire a few destinations that have nothing to do any more. */

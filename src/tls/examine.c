@@ -104,6 +104,18 @@ tls_examine(struct tls_examiner *x, int fd, const char *name)
 	return t;
 }
 
+void
+tls_examine_old(struct tls_session *t)
+{
+	(void)SSL_set_max_proto_version(t->ssl, TLS1_2_VERSION);
+}
+
+bool
+tls_examine_again(struct tls_session *t)
+{
+	return SSL_version(t->ssl) < TLS1_3_VERSION && SSL_renegotiate(t->ssl) == 1;
+}
+
 /* ---- facts ---- */
 
 struct teller {
@@ -179,14 +191,20 @@ tell_key(const struct teller *w, X509 *leaf)
 	tell(w, "cert-signature", span_of(OBJ_nid2sn(X509_get_signature_nid(leaf))));
 }
 
+static bool
+covers(X509 *leaf, const char *name)
+{
+	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+
+	return is_address(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
+}
+
 static void
 tell_match(const struct teller *w, X509 *leaf, const char *name)
 {
-	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
-	bool match = is_address(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
 	char text[TLS_NAME_MAX + 8];
 
-	(void)snprintf(text, sizeof text, "%s %s", match ? "yes" : "no", name);
+	(void)snprintf(text, sizeof text, "%s %s", covers(leaf, name) ? "yes" : "no", name);
 	tell(w, "cert-match", span_of(text));
 }
 
@@ -255,4 +273,44 @@ tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key
 	}
 	if (leaf != NULL)
 		tell_certificate(&w, t, leaf);
+}
+
+bool
+tls_examined_trusted(const struct tls_session *t)
+{
+	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
+
+	return leaf != NULL && t->verify_error == X509_V_OK && covers(leaf, t->name);
+}
+
+/* What a record of this selector and matching type would hold for this certificate. */
+static bool
+fits(X509 *cert, unsigned selector, unsigned matching, struct span data)
+{
+	unsigned char *octets = NULL;
+	int len = selector == 0 ? i2d_X509(cert, &octets) : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &octets);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	bool same = false;
+
+	if (len > 0 && matching == 0)
+		same = span_eq((struct span){ octets, (size_t)len }, data);
+	else if (len > 0 && EVP_Digest(octets, (size_t)len, digest, &size, matching == 1 ? EVP_sha256() : EVP_sha512(), NULL) == 1)
+		same = span_eq((struct span){ digest, size }, data);
+	OPENSSL_free(octets);
+	return same;
+}
+
+bool
+tls_examined_matches(const struct tls_session *t, unsigned usage, unsigned selector, unsigned matching, struct span data)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
+	bool leaf = usage == 1 || usage == 3;
+
+	if (selector > 1 || matching > 2)
+		return false;
+	for (int i = leaf ? 0 : 1; i < sk_X509_num(chain) && i < (leaf ? 1 : CHAIN_DEPTH); i++)
+		if (fits(sk_X509_value(chain, i), selector, matching, data))
+			return true;
+	return false;
 }

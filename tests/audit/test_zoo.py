@@ -48,6 +48,7 @@ ANIMALS = {
     "no encryption": ({}, {"fakes": ((0x303, 0xc010, 0),)}, {"cipher-null"}),
     "compression": ({}, {"fakes": ((0x303, 0xc02f, 1),)}, {"compression"}),
     "asks for a certificate": ({}, {"asks_certificate": True}, {"asks-certificate"}),
+    "renegotiates": ({}, {"renegotiates": True}, {"renegotiation"}),
     "no close_notify": ({}, {"goodbye": False}, {"no-close-notify"}),
     "clear text on 465": ({}, {"says_in_clear": b"220 localhost ESMTP\r\n"}, {"clear-smtp-on-465"}),
     "HTTP": ({}, {"answers_in_clear": b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n"}, {"http", "tls-fails"}),
@@ -111,6 +112,23 @@ def test_exit_codes(papers):
     assert examine(papers, gone)[0] == 2
 
 
+def test_a_policy_says_what_fails(papers, tmp_path):
+    chain, key = papers.issue("policy", issuer=False)
+    policy = tmp_path / "policy"
+    with Animal(Habits(chain=chain, key=key)) as animal:
+        policy.write_text("allow cert-self-signed\n")
+        status, endpoints = examine(papers, animal.target, "--policy", policy)
+        assert status == 0 and not any(f["fails"] for e in endpoints for f in e["findings"])
+        policy.write_text("allow cert-self-signed\nfail no-size\n")
+        assert examine(papers, animal.target, "--policy", policy)[0] == 0
+        policy.write_text("allow cert-self-signed\nfail tls-modern\n")
+        status, endpoints = examine(papers, animal.target, "--policy", policy)
+        assert status == 1 and {f["id"] for e in endpoints for f in e["findings"] if f["fails"]} == {"tls-modern"}
+    policy.write_text("\nfail no-such-check\n")
+    done = postern("audit", "--policy", policy, "localhost")
+    assert done.returncode == 64 and f"{policy}:2: no check has this id" in done.stderr
+
+
 def test_postern_gets_the_best_grade(make_server):
     server = make_server().start()
     for target in (f"localhost:{server.submissions}/submissions", f"localhost:{server.submission}/submission"):
@@ -171,7 +189,7 @@ def test_formats(papers, tmp_path):
 
 
 def test_bad_arguments(tmp_path):
-    for bad in (["someone@example.org"], ["host:0"], ["host:99999"], ["host:2526"], ["host:465/ftp"], ["[::1"], ["h o"], [""], [],
+    for bad in (["someone@example.org:465"], ["host:0"], ["host:99999"], ["host:2526"], ["host:465/ftp"], ["[::1"], ["h o"], [""], [],
                 ["--timeout", "0", "host"], ["--parallel", "65", "host"], ["--fail", "no", "host"], ["--nonsense", "x"], ["--hosts", tmp_path / "none"]):
         done = postern("audit", *bad)
         assert done.returncode == 64 and done.stderr.startswith("postern audit:"), (bad, done)

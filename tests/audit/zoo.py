@@ -1,4 +1,5 @@
 """A zoo of submission servers, each wrong in one way; loopback only, bounded, ends with its `with` block."""
+import base64
 import dataclasses
 import os
 import pathlib
@@ -64,6 +65,7 @@ class Habits:
     suites: str = "ECDHE+AESGCM:ECDHE+CHACHA20"
     server_order: bool = True
     asks_certificate: bool = False
+    renegotiates: bool = False
     greeting: str = f"220 {HOST} ESMTP zoo"
     ehlo: tuple = (HOST, "PIPELINING", "SIZE 1000000")
     auth: str = "AUTH PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
@@ -82,6 +84,8 @@ class Habits:
     says_in_clear: bytes = b""          # instead of everything: said at once
     answers_in_clear: bytes = b""       # said to whatever comes, instead of TLS
     silent: bool = False
+    secrets: tuple = ()                 # logins that are let in, whatever their password
+    ending: bytes = None                # what ends content beside CRLF . CRLF
     fakes: tuple = ()                   # (version, suite, compression): a crafted ServerHello where the client offers exactly that version
 
 
@@ -92,9 +96,9 @@ class Cut(Exception):
 class Talk:
     """One connection."""
 
-    def __init__(self, habits, context, sock, number):
-        self.habits, self.context, self.sock, self.number = habits, context, sock, number
-        self.tls, self.left = False, b""
+    def __init__(self, habits, context, sock, number, responses):
+        self.habits, self.context, self.sock, self.number, self.responses = habits, context, sock, number, responses
+        self.tls, self.left, self.inside = False, b"", False
 
     def line(self):
         while b"\n" not in self.left:
@@ -125,6 +129,23 @@ class Talk:
         words = self.keywords()
         self.say(*[f"250-{w}" for w in words[:-1]], f"250 {words[-1]}")
 
+    def let_in(self, response):
+        self.responses.append(response)
+        self.inside = base64.b64decode(response).split(b"\0")[1].decode() in self.habits.secrets
+        self.say("235 2.7.0 welcome" if self.inside else "535 5.7.8 no")
+
+    def content(self):
+        """Up to what ends it here; the rest is thrown away."""
+        self.say("354 go on")
+        endings = [e for e in (b"\r\n.\r\n", self.habits.ending) if e]
+        while not any(e in self.left for e in endings):
+            more = self.sock.recv(4096)
+            if not more:
+                raise Cut
+            self.left += more
+        self.left = b""
+        self.say("250 2.0.0 taken")
+
     def authenticate(self, mechanism):
         if self.tls or mechanism not in self.habits.taken_in_clear:
             self.say("504 5.5.4 no" if self.tls else "538 5.7.11 encryption needed")
@@ -144,6 +165,12 @@ class Talk:
             self.say(h.starttls_reply)
             if h.starttls_reply.startswith("220"):
                 self.secure()
+        elif verb == "AUTH" and self.tls and h.secrets and line.count(" ") == 2:
+            self.let_in(line.split(" ")[2])
+        elif self.inside and verb in ("MAIL", "RCPT"):
+            self.say("250 2.1.0 ok")
+        elif self.inside and verb == "DATA":
+            self.content()
         elif verb == "AUTH":
             self.authenticate(line.upper().split(" ")[1])
         elif verb == "QUIT":
@@ -201,7 +228,7 @@ class Animal:
     """A server with these habits, on a port of its own."""
 
     def __init__(self, habits):
-        self.habits, self.count, self.ended = habits, 0, False
+        self.habits, self.count, self.ended, self.responses = habits, 0, False, []
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if habits.chain:
             self.context.set_ciphers(f"{habits.suites}:@SECLEVEL=0")
@@ -211,7 +238,11 @@ class Animal:
             self.context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
         else:
             self.context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-        self.context.options |= ssl.OP_NO_RENEGOTIATION
+        if habits.renegotiates:
+            self.context.options &= ~ssl.OP_NO_RENEGOTIATION
+            self.context.options |= 0x100   # OpenSSL 3: a client may ask for it
+        else:
+            self.context.options |= ssl.OP_NO_RENEGOTIATION
         if habits.asks_certificate:
             self.context.verify_mode = ssl.CERT_OPTIONAL
             self.context.load_verify_locations(habits.chain.parent / "ca.pem")
@@ -243,7 +274,7 @@ class Animal:
             self.count += 1
 
     def attend(self, sock, number):
-        talk = Talk(self.habits, self.context, sock, number)
+        talk = Talk(self.habits, self.context, sock, number, self.responses)
         try:
             talk.run()
         except (OSError, Cut, ValueError):

@@ -87,7 +87,7 @@ bool
 rig_open(struct rig *r)
 {
 	struct spool_conf conf = { .directory = r->directory, .disk = &disk_faulty, .segment_size = r->segment_size,
-		.free_min = 1024 * 1024,
+		.free_min = 1024 * 1024, .duplicate_window = r->window,
 		.schedule = { .retry_first = 60000, .retry_max = 3600000, .hold_max = 300000, .window = 100, .running = 1000 } };
 
 	return spool_open(&r->spool, &conf, &handler, r, 1);
@@ -115,24 +115,43 @@ fill(uint8_t *p, uint32_t id, size_t from, size_t n)
 	}
 }
 
-void
-rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
+static struct draft *
+envelope(struct rig *r, uint32_t id, uint32_t rcpts)
 {
-	static uint8_t piece[20000];
-	struct rig_message *m = &r->message[id - 1];
 	struct message_record mail = { .id = id, .arrival = id, .reverse_path = SPAN_INIT("alice@example.org"),
 		.login = SPAN_INIT("alice"), .peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
 	struct draft *d;
-	enum fail f = draft_begin(&r->spool, &mail, false, &d);
 
-	assert_int_equal(f, OK);
-	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size, .held = r->hold_next };
+	assert_int_equal(draft_begin(&r->spool, &mail, false, &d), OK);
 	for (uint32_t i = 0; i < rcpts; i++) {
 		char path[64];
 		int n = snprintf(path, sizeof path, "r%u@d%u.example", i, i % 7);
 
 		draft_rcpt(&r->spool, d, (struct span){ (uint8_t *)path, (size_t)n }, 0, (struct span){ NULL, 0 });
 	}
+	return d;
+}
+
+/* The content's digest is all that tells one message of the rig from another with as many recipients. */
+static bool
+repeats(struct rig *r, struct draft *d, uint32_t id, uint64_t *first)
+{
+	uint8_t digest[SIPHASH_WIDE] = { 0 };
+
+	u32_put(digest, id);
+	return draft_repeats(&r->spool, d, digest, 1, first);
+}
+
+void
+rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
+{
+	static uint8_t piece[20000];
+	struct rig_message *m = &r->message[id - 1];
+	struct draft *d = envelope(r, id, rcpts);
+	uint64_t first;
+	enum fail f;
+
+	*m = (struct rig_message){ .sent = true, .rcpts = rcpts, .size = size, .held = r->hold_next };
 	for (size_t at = 0; at < size; at += sizeof piece) {
 		size_t n = size - at < sizeof piece ? size - at : sizeof piece;
 
@@ -141,6 +160,7 @@ rig_submit(struct rig *r, uint32_t id, size_t size, uint32_t rcpts)
 		if (r->eager ? journal_pressing(&r->spool.journal) : r->spool.journal.gather->mem.len >= JOURNAL_KEPT)
 			(void)rig_batch(r);
 	}
+	assert_false(repeats(r, d, id, &first));
 	f = draft_commit(&r->spool, d, r->hold_next ? RECORD_FLAG_HELD : 0, m);
 	if (f != OK) {
 		m->answered = true;
@@ -241,6 +261,22 @@ verify_held(struct rig *r, uint32_t id)
 	assert_true(why.held == 1 && span_eq(why.words, span_of(words)));
 }
 
+/* Who hears the first one's 250 again must not be told so of a message that is lost. */
+static void
+verify_repeat(struct rig *r, uint32_t id, bool has)
+{
+	const struct rig_message *known = &r->message[id - 1];
+	struct draft *d = envelope(r, id, known->rcpts);
+	uint64_t first = 0;
+	bool repeated = repeats(r, d, id, &first);
+
+	draft_abort(&r->spool, d);
+	if (repeated && (first != id || !(has || known->done)))
+		fail_msg("message %u is said to be here already, as %llu", id, (unsigned long long)first);
+	if (!repeated && known->answered && known->answer == OK)
+		fail_msg("message %u was acknowledged, and would be taken again", id);
+}
+
 bool
 rig_has(struct rig *r, uint32_t id)
 {
@@ -275,6 +311,8 @@ rig_verify(struct rig *r)
 		there += has;
 		if (has)
 			verify_held(r, id);
+		if (m->sent && r->window > 0)
+			verify_repeat(r, id, has);
 		if (m->answered && m->answer == OK && !m->done && !has)
 			fail_msg("message %u was acknowledged and is missing", id);
 	}

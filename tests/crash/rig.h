@@ -25,6 +25,7 @@ struct rig {
 	uint32_t committed, gone;
 	uint64_t segment_size;
 	uint64_t durable;       /* of the journal, when it crashed */
+	uint64_t window;        /* ms in which what comes twice is known; 0: not at all */
 	bool hold_next;         /* what is submitted is held from the beginning */
 	bool eager;             /* a batch as soon as somebody waits, also between two pieces of a big message */
 	char directory[64];
@@ -50,7 +51,7 @@ void rig_release(struct rig *, uint32_t id);
 /* Is the message there, whole? Fails the test when it is there and not whole. */
 bool rig_has(struct rig *, uint32_t id);
 /* Nothing is there that was never sent; what was answered with OK and not done is there, and held or not as was last said, if
- * that was synced. */
+ * that was synced. What was answered with OK, done or not, is known when it comes again; what is known so was not lost. */
 void rig_verify(struct rig *);
 /* Size of a segment's file, -1 when there is none. */
 long rig_segment(const struct rig *, uint64_t number);

@@ -53,13 +53,20 @@ live(struct rig *r)
 	}
 }
 
+static void
+begin(struct rig *r)
+{
+	rig_begin(r);
+	r->window = 3600000;
+}
+
 static unsigned
 count_calls(void)
 {
 	static struct rig r;
 	unsigned calls;
 
-	rig_begin(&r);
+	begin(&r);
 	assert_true(rig_open(&r));
 	live(&r);
 	calls = disk_fault.calls;
@@ -83,7 +90,7 @@ stop_at(enum fault_kind kind, unsigned at, unsigned percent)
 {
 	static struct rig r;
 
-	rig_begin(&r);
+	begin(&r);
 	disk_fault.kind = kind;
 	disk_fault.at = at;
 	if (rig_open(&r)) {
@@ -162,7 +169,7 @@ stop_within_the_start(void **state)
 
 	(void)state;
 	for (unsigned at = 1; at < 30; at++) {
-		rig_begin(&r);
+		begin(&r);
 		assert_true(rig_open(&r));
 		live(&r);
 		rig_crash(&r);

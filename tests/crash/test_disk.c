@@ -15,6 +15,7 @@ failed_fdatasync_is_doubt(void **state)
 
 	(void)state;
 	rig_begin(&r);
+	r.window = 3600000;
 	assert_true(rig_open(&r));
 	rig_submit(&r, 1, 4000, 1);
 	rig_sync(&r);
@@ -46,6 +47,7 @@ every_error_of_a_commit(enum fault_call call, int error, enum fail want)
 	static struct rig r;
 
 	rig_begin(&r);
+	r.window = 3600000;
 	assert_true(rig_open(&r));
 	disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = call, .at = 1, .error = error };
 	rig_submit(&r, 1, 4000, 1);
@@ -85,6 +87,7 @@ full_disk(void **state)
 
 	(void)state;
 	rig_begin(&r);
+	r.window = 3600000;
 	assert_true(rig_open(&r));
 	rig_submit(&r, 1, 4000, 1);
 	rig_submit(&r, 2, 4000, 2);
@@ -133,6 +136,7 @@ full_disk_under_a_draft(void **state)
 
 	(void)state;
 	rig_begin(&r);
+	r.window = 3600000;
 	assert_true(rig_open(&r));
 	assert_int_equal(draft_begin(&r.spool, &mail, false, &d), OK);
 	draft_rcpt(&r.spool, d, SPAN("b@example.org"), 0, (struct span){ NULL, 0 });
@@ -156,6 +160,7 @@ full_disk_and_killed(void **state)
 	(void)state;
 	for (int partial = 0; partial < 2; partial++) {
 		rig_begin(&r);
+	r.window = 3600000;
 		assert_true(rig_open(&r));
 		rig_submit(&r, 1, 4000, 1);
 		rig_sync(&r);
@@ -185,6 +190,7 @@ held_on_a_full_disk(void **state)
 
 	(void)state;
 	rig_begin(&r);
+	r.window = 3600000;
 	assert_true(rig_open(&r));
 	rig_submit(&r, 1, 4000, 1);
 	r.hold_next = true;
@@ -218,6 +224,7 @@ low_disk_is_seen_before(void **state)
 
 	(void)state;
 	rig_begin(&r);
+	r.window = 3600000;
 	assert_true(rig_open(&r));
 	disk_fault.room = 1000;
 	assert_true(spool_look(&r.spool));
@@ -244,6 +251,7 @@ full_at_every_write(void **state)
 	(void)state;
 	for (unsigned at = 1; at < 25; at++) {
 		rig_begin(&r);
+	r.window = 3600000;
 		assert_true(rig_open(&r));
 		disk_fault = (struct disk_fault){ .kind = FAULT_ERROR, .only = CALL_PWRITE, .at = at, .error = ENOSPC, .once = true };
 		for (uint32_t id = 1; id < 40; id++) {
@@ -278,6 +286,7 @@ full_between_two_segments(void **state)
 	(void)state;
 	for (unsigned at = 1; at < 4; at++) {
 		rig_begin(&r);
+	r.window = 3600000;
 		assert_true(rig_open(&r));
 		for (uint32_t id = 1; id < 60; id++)
 			rig_submit(&r, id, 4000, 1);

@@ -49,7 +49,7 @@ static const struct { const char *name; enum fail fail; } fail_names[] = {
 	{ "DISK_FULL", FAIL_DISK_FULL }, { "DOUBT", FAIL_DOUBT }, { "BUSY", FAIL_BUSY }, { "LOCAL", FAIL_LOCAL },
 	{ "AUTH_BACKEND", FAIL_AUTH_BACKEND }, { "GUESSING", FAIL_GUESSING }, { "DISABLED", FAIL_DISABLED }, { "MECHANISM_WEAK", FAIL_MECHANISM_WEAK },
 	{ "SENDER_DENIED", FAIL_SENDER_DENIED }, { "AUTHOR_DENIED", FAIL_AUTHOR_DENIED },
-	{ "CREDENTIALS", FAIL_CREDENTIALS }, { "TOO_BIG", FAIL_TOO_BIG },
+	{ "CREDENTIALS", FAIL_CREDENTIALS }, { "TOO_BIG", FAIL_TOO_BIG }, { "HELD_MANY", FAIL_HELD_MANY },
 };
 static const struct { const char *name; enum smtp_mechanism bit; } mechanism_names[] = {
 	{ "PLAIN", SMTP_AUTH_PLAIN }, { "LOGIN", SMTP_AUTH_LOGIN }, { "SCRAM-SHA-256", SMTP_AUTH_SCRAM_SHA_256 },
@@ -526,6 +526,18 @@ setting(struct play *p, const char *text)
 		p->setup.rcpt_max = (uint32_t)strtoul(rest, NULL, 10);
 	else if (after(text, "mechanisms", &rest))
 		set_mechanisms(p, rest);
+	else if (after(text, "hold", &rest))
+		p->setup.hold_max = (uint32_t)strtoul(rest, NULL, 10);
+	else if (after(text, "by-least", &rest))
+		p->setup.by_least = (uint32_t)strtoul(rest, NULL, 10);
+	else if (after(text, "priority-least", &rest))
+		p->setup.priority_least = (int8_t)strtol(rest, NULL, 10);
+	else if (after(text, "priority-most", &rest))
+		p->setup.priority_most = (int8_t)strtol(rest, NULL, 10);
+	else if (after(text, "priority-size", &rest))
+		p->setup.priority_size_max = strtoull(rest, NULL, 10);
+	else if (after(text, "no-terms", &rest))
+		p->setup.terms = false;
 	else if (after(text, "deny-sender", &rest))
 		deny(p, SMTP_ASK_SENDER, FAIL_SENDER_DENIED, rest);
 	else if (after(text, "deny-rcpt", &rest))
@@ -588,6 +600,7 @@ play(struct play *p, const char *path, const char *text, unsigned way)
 	p->seed = way;
 	p->setup = (struct talk_setup){
 		.size_max = 1 << 20, .rcpt_max = 100, .mechanisms = SMTP_AUTH_PLAIN | SMTP_AUTH_SCRAM_SHA_256, .tls = true,
+		.terms = true, .hold_max = 30 * 86400, .priority_least = -9,
 	};
 	for (; *text != 0 && !p->bad; text = end + (*end == '\n')) {
 		static char line[PATTERN_MAX];

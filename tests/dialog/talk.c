@@ -1,4 +1,5 @@
 #include "talk.h"
+#include "base/fields.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -180,6 +181,27 @@ static const char *const kind_names[] = {
 };
 
 static void
+record_terms(struct stream *q, const struct smtp_terms *t)
+{
+	static const struct smtp_terms none;
+
+	if (memcmp(t, &none, sizeof none) == 0)
+		return;
+	if (t->release != 0)
+		stream_number(q, "release", t->release);
+	stream_span(q, "hold", (struct span){ t->hold, t->hold_len });
+	if (t->priority < 0)
+		stream_number(q, "below", (uint64_t)-t->priority);
+	if (t->priority > 0)
+		stream_number(q, "priority", (uint64_t)t->priority);
+	if (t->deadline == 0)
+		return;
+	stream_number(q, "deadline", t->deadline);
+	stream_text(q, t->by_return ? " return" : " notify");
+	stream_text(q, t->by_trace ? " trace" : "");
+}
+
+static void
 record_question(struct talk *t)
 {
 	const struct smtp_ask *ask = &t->server.ask;
@@ -201,6 +223,7 @@ record_question(struct talk *t)
 		stream_span(q, "auth", ask->auth);
 		if (ask->requiretls)
 			stream_number(q, "requiretls", 1);
+		record_terms(q, &ask->terms);
 	}
 	if (ask->kind == SMTP_ASK_RCPT) {
 		stream_number(q, "notify", ask->notify);
@@ -238,18 +261,33 @@ is_refused(struct talk *t, struct smtp_answer *a)
 	return false;
 }
 
+/* Of what the client sent, whatever we added: any split gives the same. */
+static void
+put_digest(struct talk *t)
+{
+	uint8_t digest[SIPHASH_WIDE];
+
+	if (!smtp_server_digest(&t->server, digest))
+		return;
+	stream_number(&t->stored, "digest", u64_get(digest));
+	stream_number(&t->stored, "", u64_get(digest + 8));
+}
+
 static void
 commit(struct talk *t)
 {
 	stream_put(&t->stored, (struct span){ t->envelope.p, t->envelope.len });
 	stream_number(&t->stored, "eightbit", t->mail.eightbit);
 	stream_number(&t->stored, "size", t->mail.size);
+	put_digest(t);
 	stream_text(&t->stored, "\n");
 	stream_put(&t->stored, (struct span){ t->draft.p, t->draft.len });
 	stream_take(&t->last_content, &t->draft);
 	stream_take(&t->last_envelope, &t->envelope);
 	t->messages++;
 }
+
+static const uint8_t digest_key[SIPHASH_KEY] = "any will do";
 
 static void
 act(struct talk *t, struct smtp_answer *a)
@@ -264,6 +302,8 @@ act(struct talk *t, struct smtp_answer *a)
 	case SMTP_ASK_SENDER:
 		t->draft.len = t->envelope.len = 0;
 		stream_put(&t->envelope, ask->path.whole);
+		a->lowered = ask->terms.priority > t->priority_most;
+		a->priority = t->priority_most;
 		break;
 	case SMTP_ASK_RCPT:
 		stream_text(&t->envelope, " ");
@@ -271,6 +311,7 @@ act(struct talk *t, struct smtp_answer *a)
 		break;
 	case SMTP_ASK_DATA:
 		a->queue_id = t->next_id++;
+		a->digest_key = digest_key;
 		break;
 	case SMTP_ASK_COMMIT:
 		commit(t);
@@ -419,8 +460,12 @@ talk_begin(struct talk *t, const struct talk_setup *setup, const struct talk_rul
 		.size_max = setup->size_max,
 		.rcpt_max = setup->rcpt_max,
 		.mechanisms = setup->mechanisms,
+		.binarymime = setup->terms, .mt_priority = setup->terms, .deliver_by = setup->terms,
+		.priority_least = setup->priority_least, .priority_size_max = setup->priority_size_max,
+		.by_least = setup->by_least, .hold_max = setup->hold_max,
 		.env = { fixed_now, fixed_random, NULL },
 	};
+	t->priority_most = setup->priority_most;
 	if (setup->tls) {
 		facts.cipher = SPAN("TLS_AES_128_GCM_SHA256");
 		facts.group = SPAN("x25519");

@@ -51,6 +51,7 @@ struct talk {
 	enum smtp_mechanism mechanism;
 	unsigned round;                 /* of the AUTH exchange */
 	bool login_is_alice;
+	int8_t priority_most;
 	uint64_t next_id;
 	struct stream replies, questions, stored;
 	struct stream draft, envelope;  /* of the transaction */
@@ -61,6 +62,10 @@ struct talk {
 struct talk_setup {
 	uint64_t size_max;
 	uint32_t rcpt_max, mechanisms;
+	uint32_t hold_max, by_least;    /* as in struct smtp_server_conf */
+	uint64_t priority_size_max;
+	int8_t priority_least, priority_most;   /* most: that the login may have */
+	bool terms;                     /* MT-PRIORITY, DELIVERBY and BINARYMIME are offered */
 	bool tls, starttls, local;
 };
 

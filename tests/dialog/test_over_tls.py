@@ -19,7 +19,8 @@ import pytest
 FOLDER = pathlib.Path(__file__).resolve().parent
 LISTENERS = {"submissions": "POSTERN_TEST_SUBMISSIONS", "submission": "POSTERN_TEST_SUBMISSION"}
 NEEDS_FAKE = {"only pure", "listener clear", "listener local"}
-NEEDS_FAKE_WORDS = {"size", "rcpts", "mechanisms", "deny-rcpt", "deny-author", "answer", "no-memory"}
+NEEDS_FAKE_WORDS = {"size", "rcpts", "mechanisms", "deny-rcpt", "deny-author", "answer", "no-memory", "hold", "by-least",
+                    "priority-least", "priority-most", "priority-size", "no-terms"}
 ESCAPES = {"r": b"\r", "n": b"\n", "0": b"\0", "t": b"\t", "\\": b"\\", "*": b"*", "/": b"/"}
 TOKEN = re.compile(r"\\\*(\d+)\{(.*?)\}|\\x([0-9a-fA-F]{2})|\\(.)|([^\\]+)", re.S)
 PATIENCE = 20

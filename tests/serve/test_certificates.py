@@ -156,6 +156,24 @@ def test_what_goes_back_survives_the_signer(make_server, tmp_path):
     assert one.stop() == 0
 
 
+def test_a_proof_that_was_overtaken_says_nothing(make_server, tmp_path):
+    """Regress 0138: the signer ends while a certificate is proved, and a newer one is on the disk: only that one is judged."""
+    pair = make_certificate(tmp_path, HOST, "live")
+    one = make_server(config=f"fronts = 1\nsessions-max = 1\n{lines_for(pair)}").start()
+    with the_only_session(one, pair[0]):
+        replace(pair, make_certificate(tmp_path, HOST, "next"))
+        one.await_event("certificate-taken")
+        replace(pair, make_certificate(tmp_path, HOST, "third"))
+        os.kill(one.children()["signer:0"], 9)
+        one.await_event("certificate-taken", count=2)
+    one.await_event("certificate-proved")
+    time.sleep(6)
+    assert one.served_leaf() == ssl.PEM_cert_to_DER_cert(pair[0].read_text())
+    assert not one.events("certificate-not-served") and not one.events("certificate-refused")
+    assert len(one.events("certificate-proved")) == 1
+    assert one.stop() == 0
+
+
 def test_an_old_one_that_has_ended_is_not_gone_back_to(make_server, tmp_path, ca):
     end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 8))
     pair = ca.leaf(stem="short", end=end)

@@ -42,11 +42,72 @@ another_key_gives_another_hash(void **state)
 	assert_true(siphash(one, SPAN("secret")) != siphash(one, SPAN("secret2")));
 }
 
+/* The same key and input, 128 bits: from the same authors' table; in one piece, and in every two. */
+static void
+wide_vectors(void **state)
+{
+	static const struct { size_t len; uint8_t out[SIPHASH_WIDE]; } vectors[] = {
+		{ 0, { 0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6, 0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02, 0x93 } },
+		{ 1, { 0xda, 0x87, 0xc1, 0xd8, 0x6b, 0x99, 0xaf, 0x44, 0x34, 0x76, 0x59, 0x11, 0x9b, 0x22, 0xfc, 0x45 } },
+		{ 7, { 0xa1, 0xf1, 0xeb, 0xbe, 0xd8, 0xdb, 0xc1, 0x53, 0xc0, 0xb8, 0x4a, 0xa6, 0x1f, 0xf0, 0x82, 0x39 } },
+		{ 8, { 0x3b, 0x62, 0xa9, 0xba, 0x62, 0x58, 0xf5, 0x61, 0x0f, 0x83, 0xe2, 0x64, 0xf3, 0x14, 0x97, 0xb4 } },
+	};
+	uint8_t key[SIPHASH_KEY], in[64], hash[SIPHASH_WIDE];
+
+	(void)state;
+	for (uint8_t i = 0; i < sizeof key; i++)
+		key[i] = i;
+	for (uint8_t i = 0; i < sizeof in; i++)
+		in[i] = i;
+	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+		for (size_t cut = 0; cut <= vectors[i].len; cut++) {
+			struct siphash s;
+
+			siphash_init(&s, key);
+			siphash_feed(&s, (struct span){ in, cut });
+			siphash_feed(&s, (struct span){ in + cut, vectors[i].len - cut });
+			siphash_drain(&s, hash);
+			assert_memory_equal(hash, vectors[i].out, SIPHASH_WIDE);
+		}
+}
+
+/* Any split is the same; asking does not disturb; lists of texts are told apart by where one ends. */
+static void
+pieces(void **state)
+{
+	uint8_t key[SIPHASH_KEY] = { 7 }, in[64] = { 1, 2, 3 }, whole[SIPHASH_WIDE], hash[SIPHASH_WIDE];
+	struct siphash s;
+
+	(void)state;
+	siphash_init(&s, key);
+	siphash_feed(&s, (struct span){ in, sizeof in });
+	siphash_drain(&s, whole);
+	for (size_t piece = 1; piece < sizeof in; piece++) {
+		siphash_init(&s, key);
+		for (size_t at = 0; at < sizeof in; at += piece) {
+			siphash_feed(&s, span_head((struct span){ in + at, sizeof in - at }, piece));
+			siphash_drain(&s, hash);
+		}
+		assert_memory_equal(hash, whole, SIPHASH_WIDE);
+	}
+	siphash_init(&s, key);
+	siphash_feed_text(&s, SPAN("ab"));
+	siphash_feed_text(&s, SPAN("c"));
+	siphash_drain(&s, whole);
+	siphash_init(&s, key);
+	siphash_feed_text(&s, SPAN("a"));
+	siphash_feed_text(&s, SPAN("bc"));
+	siphash_drain(&s, hash);
+	assert_memory_not_equal(hash, whole, SIPHASH_WIDE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reference_vectors),
+		cmocka_unit_test(wide_vectors),
+		cmocka_unit_test(pieces),
 		cmocka_unit_test(another_key_gives_another_hash),
 	};
 

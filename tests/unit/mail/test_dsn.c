@@ -165,6 +165,24 @@ what_was_given_comes_back(void **state)
 }
 
 /* 3464-2: a delay names the end of the attempts; nothing else does. */
+/* 4865-6, RFC 2852 5 */
+static void
+releases_and_deadlines_are_named(void **state)
+{
+	struct dsn_facts f = facts;
+
+	(void)state;
+	says_not(made(&f, &bob, 1, original, 100), "Future-Release-Request");
+	says_not(report, "Deliver-By-Date");
+	f.hold = SPAN("until;2026-11-22T10:00:00Z");
+	f.deadline = UINT64_C(1000) * NOW_S;
+	says(made(&f, &bob, 1, original, 100), "\r\nArrival-Date: Sun, 22 Nov 2026 09:58:20 +0000\r\n"
+	    "Future-Release-Request: until;2026-11-22T10:00:00Z\r\nDeliver-By-Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n");
+	/* A taken-over front's words stay in their line. */
+	f.hold = SPAN("for;60\r\nSubject: x");
+	says_not(made(&f, &bob, 1, original, 100), "\nSubject: x");
+}
+
 static void
 only_a_delay_promises_more(void **state)
 {
@@ -434,7 +452,7 @@ main(void)
 		cmocka_unit_test(a_failure_is_reported_whole),
 		cmocka_unit_test(the_split_does_not_matter),
 		cmocka_unit_test(what_was_given_comes_back),
-		cmocka_unit_test(only_a_delay_promises_more),
+		cmocka_unit_test(releases_and_deadlines_are_named), cmocka_unit_test(only_a_delay_promises_more),
 		cmocka_unit_test(actions_and_statuses_fit),
 		cmocka_unit_test(without_a_reply_nobody_is_quoted),
 		cmocka_unit_test(replies_are_made_safe),

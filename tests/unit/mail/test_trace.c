@@ -61,6 +61,23 @@ clauses_may_be_missing(void **state)
 	assert_non_null(strstr(formatted(&t), "\r\n\tfor <bob@example.com>;\r\n\tSun"));
 }
 
+/* 6710-1: behind all others, and in one piece. */
+static void
+a_priority_is_written_down(void **state)
+{
+	struct trace t = plain;
+
+	(void)state;
+	assert_null(strstr(formatted(&t), "PRIORITY"));
+	t.priority = -4;
+	assert_non_null(strstr(formatted(&t), "group x25519\r\n\tPRIORITY -4;\r\n\tSun"));
+	t.group = t.cipher = SPAN("");
+	t.priority = 9;
+	assert_non_null(strstr(formatted(&t), "\tfor <bob@example.com> PRIORITY 9;\r\n\tSun"));
+	t.recipient = SPAN("");
+	assert_non_null(strstr(formatted(&t), "0123456789ab\r\n\tPRIORITY 9;\r\n\tSun"));
+}
+
 /* 3848-1, 6531-8 */
 static void
 protocols_have_registered_names(void **state)
@@ -209,7 +226,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(received_says_who_how_and_when),
 		cmocka_unit_test(clauses_may_be_missing),
-		cmocka_unit_test(protocols_have_registered_names),
+		cmocka_unit_test(a_priority_is_written_down), cmocka_unit_test(protocols_have_registered_names),
 		cmocka_unit_test(long_names_are_folded),
 		cmocka_unit_test(a_literal_may_say_helo),
 		cmocka_unit_test(too_little_room_changes_nothing),

@@ -93,7 +93,7 @@ auth_verdict(struct channel *c, const struct frame *f)
 	if (span_eq(local, SPAN("nobody-answers")))
 		return;
 	if (f->type == AUTH_SENDER && span_eq(local, SPAN("denied")))
-		v = (struct auth_verdict){ FAIL_SENDER_DENIED, SPAN("you may send as user@example.org only") };
+		v = (struct auth_verdict){ FAIL_SENDER_DENIED, SPAN("you may send as user@example.org only"), AUTH_PRIORITY_UNSAID };
 	if (f->type == AUTH_AUTHOR && span_eq(local, SPAN("evil")))
 		v.fail = FAIL_AUTHOR_DENIED;
 	channel_send(c, AUTH_VERDICT, f->session, auth_verdict_layout, &v);
@@ -190,7 +190,7 @@ draft_commit(struct channel *c, const struct frame *f)
 {
 	struct draft *d = draft_of(f->session);
 	struct spool_commit m;
-	struct spool_committed answer = { OK };
+	struct spool_committed answer = { .fail = OK };
 	char head[32];
 
 	assert_true(fields_parse(spool_commit_layout, f->body, &m));
@@ -267,7 +267,7 @@ peer_run(int fd, bool is_spool)
 	uv_loop_init(&loop);
 	c = channel_open(&loop, fd, is_spool ? &spool : &auth, NULL);
 	if (is_spool) {
-		struct spool_state st = { OK, 100 * 1024 * 1024 };
+		struct spool_state st = { .fail = OK, .room = 100 * 1024 * 1024 };
 
 		channel_send(c, SPOOL_STATE, 0, spool_state_layout, &st);
 	}

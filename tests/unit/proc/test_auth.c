@@ -785,7 +785,7 @@ spend(struct fixture *x, uint32_t session, uint32_t rcpts)
 static void
 watch(struct fixture *x)
 {
-	const struct users_settings s = { "owner@example.net", NULL };
+	const struct users_settings s = { .recovery = "owner@example.net" };
 
 	memset(&told, 0, sizeof told);
 	assert_true(users_set(x->conf.users_file.p, "alice", NULL, &s, &why));
@@ -912,6 +912,54 @@ habits_outlive_a_restart(void **state)
 	assert_int_equal(spend(x, 1, 1).hold, 0);
 	(void)snprintf(path, sizeof path, "%s/auth/habits.damaged", x->dir);
 	assert_int_equal(access(path, F_OK), 0);
+}
+
+/* Regress 0137: neither the operator's hold nor the owner's notice is lost when both end before they have spoken. */
+static void
+a_hold_that_was_not_told_outlives_a_restart(void **state)
+{
+	struct fixture *x = *state;
+	struct channel *spool;
+
+	watch(x);
+	assert_int_equal(spend(x, 1, 101).hold, 1);
+	reopen(x);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	assert_int_equal(told.notices, 1);
+	channel_close(spool);
+	spin(x, 20);
+	/* Once is enough. */
+	reopen(x);
+	spool = connect_spool(x);
+	spin(x, 20);
+	assert_int_equal(told.holds, 1);
+	channel_close(spool);
+	spin(x, 20);
+}
+
+/* Regress 0136: what could be written could not be read. */
+static void
+as_many_habits_as_there_may_be_outlive_a_restart(void **state)
+{
+	struct fixture *x = *state;
+	struct habits *t = &x->auth->habits;
+	char login[16];
+
+	for (unsigned i = 0; i < HABITS_MAX; i++) {
+		struct habit_entry *e;
+
+		(void)snprintf(login, sizeof login, "login%u", i);
+		e = habits_make(t, span_of(login));
+		assert_non_null(e);
+		e->habit.step = HABIT_LOCKED;
+	}
+	t->changed = true;
+	reopen(x);
+	t = &x->auth->habits;
+	assert_int_equal(t->count, HABITS_MAX);
+	assert_int_equal(habits_find(t, SPAN("login65535"))->habit.step, HABIT_LOCKED);
 }
 
 /* From the machine itself nobody is watched, and the front is told that it need not ask. */
@@ -1059,6 +1107,8 @@ main(void)
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
 		TEST(habits_outlive_a_restart),
+		TEST(a_hold_that_was_not_told_outlives_a_restart),
+		TEST(as_many_habits_as_there_may_be_outlive_a_restart),
 		TEST(nobody_is_watched_at_home), TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
 		TEST(a_late_answer_does_not_hold_up_the_end),
 		TEST(a_broken_front_is_no_reason_to_stay),

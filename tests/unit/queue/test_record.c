@@ -86,6 +86,66 @@ a_message_that_lies_is_refused(void **state)
 }
 
 static void
+terms_come_back(void **state)
+{
+	uint8_t text[1024], octets[1024], plain_octets[1024];
+	struct buf rcpts = BUF_OVER(text), out = BUF_OVER(octets), plain = BUF_OVER(plain_octets);
+	struct message_record m = sample(&rcpts), back;
+	size_t content_at;
+
+	(void)state;
+	/* Without terms it is what it always was. */
+	assert_true(message_format(&m, &out) && fields_format(message_record_layout, &m, &plain));
+	assert_true(span_eq(buf_span(&out), buf_span(&plain)));
+	assert_true(message_parse(buf_span(&out), &back) && back.release == 0 && back.deadline == 0 && back.hold.len == 0);
+	m.release = 5000;
+	m.deadline = 6000;
+	m.by = RECORD_BY_RETURN | RECORD_BY_TRACE;
+	m.priority = (uint32_t)-9;
+	m.hold = SPAN("for;60");
+	out.len = 0;
+	assert_true(message_format(&m, &out));
+	assert_int_equal(out.len, message_octets(&m));
+	assert_true(message_parse(buf_span(&out), &back));
+	assert_true(back.release == 5000 && back.deadline == 6000 && back.by == 3 && (int32_t)back.priority == -9 && back.flags == 1
+	    && span_eq(back.hold, SPAN("for;60")) && span_eq(back.content, SPAN("hello")));
+	assert_true(message_head_parse(span_head(buf_span(&out), out.len - 5), &back, &content_at));
+	assert_int_equal(content_at, out.len - 5);
+	for (size_t n = 0; n < out.len; n++)
+		assert_false(message_parse(span_head(buf_span(&out), n), &back));
+	/* A program that does not know them would take them for recipients; the version keeps it away. */
+	assert_false(fields_parse(message_record_layout, buf_span(&out), &back));
+}
+
+static void
+terms_that_lie_are_refused(void **state)
+{
+	uint8_t text[1024], octets[1024];
+	struct buf rcpts = BUF_OVER(text);
+	struct message_record m = sample(&rcpts), back;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct buf out = BUF_OVER(octets);
+
+		m.release = 5000;
+		m.priority = i == 1 ? 10 : i == 2 ? (uint32_t)-10 : 9;
+		m.by = i == 3 ? 4 : 0;
+		assert_true(message_format(&m, &out));
+		assert_int_equal(message_parse(buf_span(&out), &back), i == 0);
+	}
+	/* Terms that say nothing have no place in a record. */
+	m.release = m.by = m.priority = 0;
+	for (unsigned flags = 0; flags < 2; flags++) {
+		struct buf out = BUF_OVER(octets);
+
+		assert_true(message_format(&m, &out));
+		u32_put(out.p + 24, m.flags | (flags ? RECORD_FLAG_TERMS : 0));
+		assert_int_equal(message_parse(buf_span(&out), &back), flags == 0);
+	}
+}
+
+static void
 what_is_held_comes_back(void **state)
 {
 	struct held_record r = { .id = 7, .held = 1, .when = 8, .words = SPAN_INIT("because") }, back;
@@ -171,6 +231,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_comes_back),
 		cmocka_unit_test(a_message_that_lies_is_refused),
+		cmocka_unit_test(terms_come_back), cmocka_unit_test(terms_that_lie_are_refused),
 		cmocka_unit_test(what_is_held_comes_back),
 		cmocka_unit_test(a_record_proves_itself),
 		cmocka_unit_test(a_length_that_is_too_long_is_no_header),

@@ -165,6 +165,54 @@ back_off(void **state)
 	assert_int_equal(last, usual.retry_max);
 }
 
+/* Of what is due the most urgent first, then the oldest; what is not due is not looked at however urgent it is (6710-4). */
+static void
+the_most_urgent_first(void **state)
+{
+	struct schedule s;
+	struct schedule_conf wide = usual;
+	uint32_t job, left = 3000;
+	uint64_t now = 0;
+
+	(void)state;
+	wide.window = wide.running = 100;
+	fresh(&s, &wide);
+	srand(3);
+	for (uint32_t i = 0; i < left; i++)
+		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 3), i, (uint64_t)(rand() % 5000), 0,
+		    (int8_t)(rand() % 19 - 9)), SCHEDULE_NONE);
+	while (left > 0) {
+		now += (uint64_t)(rand() % 50);
+		job = schedule_next(&s, now);
+		if (job == SCHEDULE_NONE)
+			continue;
+		assert_true(s.job[job].due <= now);
+		for (uint32_t i = 0; i < s.jobs_used; i++)
+			if (s.job[i].state == JOB_WAITING && s.job[i].destination == s.job[job].destination && s.job[i].due <= now)
+				assert_true(s.job[i].priority < s.job[job].priority
+				    || (s.job[i].priority == s.job[job].priority && s.job[i].due >= s.job[job].due));
+		/* Some come again, some are moved, the clock is set once. */
+		if (rand() % 4 == 0)
+			schedule_again(&s, job, now + (uint64_t)(rand() % 500), TRY_ANSWERED, now);
+		else {
+			schedule_finish(&s, job, TRY_ANSWERED, now);
+			left--;
+		}
+		if (left % 100 == 0) {
+			for (job = 0; s.job[job].state != JOB_WAITING && left > 0;)
+				job++;
+			if (left > 0)
+				schedule_move(&s, job, now + 700);
+			schedule_check(&s);
+		}
+		if (left == 1500 && now < 1000000) {
+			schedule_shift(&s, 1000000);
+			now += 1000000;
+		}
+	}
+	schedule_check(&s);
+}
+
 static void
 a_void_try_does_not_count(void **state)
 {
@@ -321,7 +369,7 @@ main(void)
 		cmocka_unit_test(a_dead_destination_is_held_off),
 		cmocka_unit_test(limits_in_all),
 		cmocka_unit_test(back_off),
-		cmocka_unit_test(a_void_try_does_not_count),
+		cmocka_unit_test(the_most_urgent_first), cmocka_unit_test(a_void_try_does_not_count),
 		cmocka_unit_test(the_clock_is_set),
 		cmocka_unit_test(held_ones_are_taken),
 		cmocka_unit_test(destinations_retire),

@@ -201,6 +201,32 @@ damaged_lines_grant_nothing(void **state)
 	users_free(u);
 }
 
+/* 6710-2: said of a principal, of one of its keys, taken back; a priority that is none makes the line damaged. */
+static void
+priorities_are_kept(void **state)
+{
+	struct users_settings six = { .priority = "6" }, low = { .priority = "-4" }, ten = { .priority = "10" }, none = { .priority = "" };
+	struct users *u;
+	const struct user *a;
+
+	(void)state;
+	put(file, "principal alice addresses=alice@example.org created=1\nkey alice good id=7k2m verifier=" V " created=1\n"
+	    "principal eve addresses=eve@example.org priority=10 created=1\n");
+	assert_true(users_set(file, "alice", NULL, &six, &why));
+	assert_true(users_set(file, "alice", "good", &low, &why));
+	assert_false(users_set(file, "alice", NULL, &ten, &why));
+	u = load(NULL);
+	a = users_named(u, SPAN("alice"));
+	assert_true(a->ranked && a->priority == 6);
+	assert_true(users_first_key(u, a)->ranked && users_first_key(u, a)->priority == -4);
+	assert_int_equal(damages, 1);
+	users_free(u);
+	assert_true(users_set(file, "alice", NULL, &none, &why));
+	u = load(NULL);
+	assert_false(users_named(u, SPAN("alice"))->ranked);
+	users_free(u);
+}
+
 static void
 a_change_keeps_the_other_lines(void **state)
 {
@@ -392,7 +418,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(round_trip), TEST(refusals_change_nothing), TEST(damaged_lines_grant_nothing), TEST(a_change_keeps_the_other_lines),
+		TEST(round_trip), TEST(refusals_change_nothing), TEST(damaged_lines_grant_nothing), TEST(priorities_are_kept), TEST(a_change_keeps_the_other_lines),
 		TEST(shared_addresses_name_nobody), TEST(passwd_files), TEST(import_writes_the_same), TEST(changes_at_once_all_stay),
 		TEST(many_principals), TEST(last_uses),
 	};

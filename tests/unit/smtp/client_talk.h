@@ -57,8 +57,8 @@ talk_tell(struct client_talk *t)
 	const struct smtp_outcome *o = &t->c.outcome;
 	char line[SMTP_REPLY_KEPT + 100];
 
-	(void)snprintf(line, sizeof line, "%d %s %s %u %s%s %.*s\n", (int)o->recipient, stages[o->stage], classes[o->class],
-	    o->code, o->enhanced, o->dsn ? " dsn" : "", (int)o->text.len, (const char *)o->text.p);
+	(void)snprintf(line, sizeof line, "%d %s %s %u %s%s%s %.*s\n", (int)o->recipient, stages[o->stage], classes[o->class],
+	    o->code, o->enhanced, o->dsn ? " dsn" : "", o->by ? " by" : "", (int)o->text.len, (const char *)o->text.p);
 	(void)buf_put_text(&t->told, line);
 }
 

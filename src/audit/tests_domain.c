@@ -1,0 +1,186 @@
+/* What a domain's DNS says of its submission service (RFC 6186, 8314 4.5), and of certificates (RFC 7672). */
+#include "audit/tests.h"
+
+/* The records of a service under _SERVICE._tcp: the least priority of those that lead somewhere. */
+struct srv_seen {
+	bool asked;                     /* there was an answer */
+	bool leads;
+	bool insecure;                  /* some of it is not signed */
+	int64_t priority;
+};
+
+static void
+see_record(struct span value, struct srv_seen *seen)
+{
+	struct span words = value, target, secure;
+	int64_t priority;
+
+	if (!number_in(value, 1, &priority))
+		return;         /* "none" */
+	for (int i = 0; i < 4; i++)
+		(void)span_take_word(&words);
+	target = span_take_word(&words);
+	secure = span_take_word(&words);
+	if (span_eq(target, SPAN(".")))
+		return;
+	seen->priority = !seen->leads || priority < seen->priority ? priority : seen->priority;
+	seen->leads = true;
+	seen->insecure = seen->insecure || !span_eq(secure, SPAN("secure"));
+}
+
+static struct srv_seen
+see(const struct section *s, const char *service)
+{
+	struct srv_seen seen = { .priority = 0 };
+	struct span lines = s->lines;
+	struct fact f;
+
+	while (fact_take(&lines, &f)) {
+		struct span value = f.value;
+
+		if (!span_eq(f.key, SPAN("srv")) || !span_eq(span_take_word(&value), span_of(service)))
+			continue;
+		seen.asked = true;
+		see_record(f.value, &seen);
+	}
+	return seen;
+}
+
+/* The first fact of this key whose value holds the word. */
+static bool
+find_with(const struct section *s, const char *key, struct span word, struct span *found)
+{
+	struct span lines = s->lines;
+	struct fact f;
+
+	while (fact_take(&lines, &f)) {
+		struct span value = f.value;
+
+		*found = f.value;
+		while (span_eq(f.key, span_of(key)) && !span_done(value))
+			if (span_eq(span_take_word(&value), word))
+				return true;
+	}
+	return false;
+}
+
+static bool
+has_with(const struct section *s, const char *key, struct span word)
+{
+	struct span value;
+
+	return find_with(s, key, word, &value);
+}
+
+static bool
+quote_with(const struct section *s, const char *key, struct span word, struct buf *e)
+{
+	struct span value;
+
+	if (!find_with(s, key, word, &value))
+		return false;
+	(void)(buf_put_text(e, key) && buf_put_text(e, ": ") && buf_put(e, span_head(value, buf_room(e))));
+	return true;
+}
+
+bool
+srv_missing(const struct section *s, struct buf *e)
+{
+	struct srv_seen implicit = see(s, "submissions"), negotiated = see(s, "submission");
+
+	return implicit.asked && negotiated.asked && !implicit.leads && !negotiated.leads && quote(s, "srv", e);
+}
+
+bool
+srv_no_implicit(const struct section *s, struct buf *e)
+{
+	struct srv_seen implicit = see(s, "submissions"), negotiated = see(s, "submission");
+
+	return implicit.asked && !implicit.leads && negotiated.leads && quote_with(s, "srv", SPAN("submission"), e);
+}
+
+bool
+srv_clear_first(const struct section *s, struct buf *e)
+{
+	struct srv_seen implicit = see(s, "submissions"), negotiated = see(s, "submission");
+
+	return implicit.leads && negotiated.leads && negotiated.priority <= implicit.priority && quote_with(s, "srv", SPAN("submission"), e);
+}
+
+bool
+good_srv(const struct section *s, struct buf *e)
+{
+	struct srv_seen implicit = see(s, "submissions"), negotiated = see(s, "submission");
+
+	return implicit.leads && (!negotiated.leads || implicit.priority < negotiated.priority) && quote_with(s, "srv", SPAN("submissions"), e);
+}
+
+bool
+srv_unsigned(const struct section *s, struct buf *e)
+{
+	struct srv_seen implicit = see(s, "submissions"), negotiated = see(s, "submission");
+
+	return (implicit.insecure || negotiated.insecure) && quote_with(s, "srv", SPAN("insecure"), e);
+}
+
+bool
+guessed(const struct section *s, struct buf *e)
+{
+	return !has_with(s, "found", SPAN("srv")) && quote_with(s, "found", SPAN("mx"), e);
+}
+
+bool
+nowhere(const struct section *s, struct buf *e)
+{
+	return section_count(s, "domain") > 0 && section_count(s, "found") == 0 && section_count(s, "dns-failed") == 0 && quote(s, "mx", e);
+}
+
+bool
+dns_failed(const struct section *s, struct buf *e)
+{
+	return section_count(s, "dns-failed") > 0 && quote(s, "dns-failed", e);
+}
+
+/* Only who takes mail needs a policy for it. */
+static bool
+takes_mail(const struct section *s)
+{
+	return section_count(s, "mx") > 0 && !section_has(s, "mx", "none");
+}
+
+bool
+no_mta_sts(const struct section *s, struct buf *e)
+{
+	return takes_mail(s) && section_has(s, "mta-sts", "none") && quote(s, "mx", e);
+}
+
+bool
+no_tlsrpt(const struct section *s, struct buf *e)
+{
+	return takes_mail(s) && section_has(s, "tlsrpt", "none") && quote(s, "mx", e);
+}
+
+/* ---- TLSA ---- */
+bool
+tlsa_differs(const struct section *s, struct buf *e)
+{
+	return !has_with(s, "tlsa", SPAN("fits")) && quote_with(s, "tlsa", SPAN("differs"), e);
+}
+
+bool
+tlsa_unsigned(const struct section *s, struct buf *e)
+{
+	return quote_with(s, "tlsa", SPAN("insecure"), e);
+}
+
+bool
+tlsa_unusable(const struct section *s, struct buf *e)
+{
+	return quote_with(s, "tlsa", SPAN("unusable"), e);
+}
+
+bool
+good_tlsa(const struct section *s, struct buf *e)
+{
+	return !has_with(s, "tlsa", SPAN("insecure")) && quote_with(s, "tlsa", SPAN("fits"), e);
+}

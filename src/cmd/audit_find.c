@@ -1,0 +1,281 @@
+/* Where a domain has its submission service, and what else its DNS says of mail (RFC 6186, 8314 5.1, 8461 3.1, 8460 3). */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cmd/audit.h"
+#include "dns/ask.h"
+#include "dns/srv.h"
+#include "dns/text.h"
+#include "dns/tlsa.h"
+
+struct audit_dns {
+	struct dns_asker *asker;
+	unsigned patience;              /* ms for one question */
+	bool own;                       /* a resolver was named: it is asked for addresses too */
+	bool away;                      /* a question had no answer: the others would wait as long */
+};
+
+struct audit_dns *
+audit_dns_open(const char *resolver, const char *trust_anchor, unsigned patience)
+{
+	struct audit_dns *d = calloc(1, sizeof *d);
+	char words[200];
+	struct buf why = BUF_OVER(words);
+
+	if (d == NULL)
+		return NULL;
+	d->patience = patience;
+	d->own = resolver != NULL;
+	d->asker = dns_asker_open(&(struct resolver_conf){ resolver, trust_anchor }, &why);
+	d->away = d->asker == NULL;
+	return d;
+}
+
+void
+audit_dns_close(struct audit_dns *d)
+{
+	if (d == NULL)
+		return;
+	dns_asker_close(d->asker);
+	free(d);
+}
+
+static void
+put(struct buf *out, const char *key, const char *value)
+{
+	(void)transcript_put(out, key, span_of(value));
+}
+
+/* False: it is not known, and that is in the transcript. */
+static bool
+ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, struct dns_answer *a)
+{
+	if (d->away)
+		return false;
+	dns_ask(d->asker, name, type, d->patience, a);
+	if (a->verdict != DNS_FAILED)
+		return true;
+	put(out, "dns-failed", a->words);
+	d->away = true;
+	return false;
+}
+
+static const char *
+signed_word(const struct dns_answer *a)
+{
+	return a->secure ? "secure" : "insecure";
+}
+
+/* ---- places ---- */
+static void
+add(struct audit_places *p, const char *host, uint16_t port, enum audit_service service, const char *by, struct buf *out)
+{
+	char text[320];
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->place[i].port == port && span_same(span_of(p->place[i].host), span_of(host)))
+			return;
+	if (p->count == AUDIT_PLACES_MAX)
+		return;
+	p->place[p->count] = (struct audit_place){ .port = port, .service = service };
+	(void)snprintf(p->place[p->count].host, sizeof p->place[0].host, "%s", host);
+	p->count++;
+	(void)snprintf(text, sizeof text, "%s %u %s %s", host, port, audit_service_name(service), by);
+	put(out, "found", text);
+}
+
+/* ---- SRV ---- */
+static void
+put_srv(struct buf *out, const struct dns_answer *a, enum audit_service service, struct audit_places *p)
+{
+	struct srv_record r;
+	char text[400];
+
+	for (uint32_t i = 0; i < a->records; i++) {
+		if (!srv_record_parse(a->record[i], &r))
+			continue;
+		(void)snprintf(text, sizeof text, "%s %u %u %u %s %s", audit_service_name(service), r.priority, r.weight, r.port,
+		    r.target[0] != '\0' ? r.target : ".", signed_word(a));
+		put(out, "srv", text);
+		if (r.target[0] != '\0' && r.port != 0)
+			add(p, r.target, r.port, service, "srv", out);
+	}
+}
+
+static void
+find_srv(struct audit_dns *d, const char *domain, enum audit_service service, struct audit_places *p, struct buf *out)
+{
+	struct dns_answer a;
+	char name[MX_NAME_MAX + 32], text[64];
+
+	(void)snprintf(name, sizeof name, "_%s._tcp.%s", audit_service_name(service), domain);
+	if (!ask(d, out, name, DNS_SRV, &a))
+		return;
+	put_srv(out, &a, service, p);
+	if (a.verdict == DNS_DATA)
+		return;
+	(void)snprintf(text, sizeof text, "%s none", audit_service_name(service));
+	put(out, "srv", text);
+}
+
+/* ---- MX ---- */
+static void
+find_mx(struct audit_dns *d, const char *domain, bool guess, struct audit_places *p, struct buf *out)
+{
+	struct mx_record best = { .preference = UINT16_MAX }, r;
+	struct dns_answer a;
+	char text[320];
+
+	if (!ask(d, out, domain, DNS_MX, &a))
+		return;
+	for (uint32_t i = 0; i < a.records; i++) {
+		if (!mx_record_parse(a.record[i], &r))
+			continue;
+		(void)snprintf(text, sizeof text, "%u %s %s", r.preference, r.name[0] != '\0' ? r.name : ".", signed_word(&a));
+		put(out, "mx", text);
+		if (r.name[0] != '\0' && (best.name[0] == '\0' || r.preference < best.preference))
+			best = r;
+	}
+	if (a.verdict != DNS_DATA)
+		put(out, "mx", "none");
+	if (best.name[0] == '\0')
+		return;
+	if (guess) {
+		add(p, best.name, 465, AUDIT_SUBMISSIONS, "mx", out);
+		add(p, best.name, 587, AUDIT_SUBMISSION, "mx", out);
+	}
+	add(p, best.name, 25, AUDIT_SMTP, "mx", out);
+}
+
+/* ---- TXT ---- */
+static void
+find_text(struct audit_dns *d, const char *label, const char *domain, const char *version, const char *key, struct buf *out)
+{
+	struct dns_answer a;
+	char name[MX_NAME_MAX + 32];
+	size_t found = 0;
+
+	(void)snprintf(name, sizeof name, "%s.%s", label, domain);
+	if (!ask(d, out, name, DNS_TXT, &a))
+		return;
+	for (uint32_t i = 0; i < a.records; i++) {
+		uint8_t octets[TXT_OCTETS_MAX];
+		struct buf text = BUF_OVER(octets);
+		struct span s;
+
+		if (!txt_record_parse(a.record[i], &text))
+			continue;
+		s = buf_span(&text);
+		if (!span_eq(span_head(s, strlen(version)), span_of(version)))
+			continue;
+		(void)transcript_put(out, key, s);
+		found++;
+	}
+	if (found == 0)
+		put(out, key, "none");
+}
+
+void
+audit_find(struct audit_dns *d, const char *domain, struct audit_places *p, struct buf *out)
+{
+	char name[MX_NAME_MAX];
+
+	p->count = 0;
+	put(out, "domain", domain);
+	if (d == NULL || d->asker == NULL || !dns_ascii(span_of(domain), name)) {
+		put(out, "dns-failed", d == NULL || d->asker == NULL ? "no resolver" : "that is no domain name");
+		return;
+	}
+	find_srv(d, name, AUDIT_SUBMISSIONS, p, out);
+	find_srv(d, name, AUDIT_SUBMISSION, p, out);
+	find_mx(d, name, p->count == 0, p, out);
+	find_text(d, "_mta-sts", name, "v=STSv1", "mta-sts", out);
+	find_text(d, "_smtp._tls", name, "v=TLSRPTv1", "tlsrpt", out);
+}
+
+/* ---- addresses ---- */
+static bool
+is_address(const char *host)
+{
+	uint8_t octets[16];
+
+	return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
+}
+
+static size_t
+addresses_of_system(const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+	int error = getaddrinfo(host, NULL, &hints, &list);
+	size_t n = 0;
+
+	if (error != 0)
+		put(out, "unknown-host", gai_strerror(error));
+	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next)
+		n += getnameinfo(i->ai_addr, i->ai_addrlen, address[n], sizeof address[n], NULL, 0, NI_NUMERICHOST) == 0;
+	if (list != NULL)
+		freeaddrinfo(list);
+	return n;
+}
+
+static size_t
+addresses_of_kind(struct audit_dns *d, const char *host, bool v6, char address[AUDIT_ADDRESSES_MAX][64], size_t n, struct buf *out)
+{
+	struct dns_answer a;
+
+	if (!ask(d, out, host, v6 ? DNS_AAAA : DNS_A, &a))
+		return n;
+	for (uint32_t i = 0; i < a.records && n < AUDIT_ADDRESSES_MAX; i++)
+		if (a.record[i].len == (v6 ? 16u : 4u))
+			n += inet_ntop(v6 ? AF_INET6 : AF_INET, a.record[i].p, address[n], sizeof address[n]) != NULL;
+	return n;
+}
+
+size_t
+audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out)
+{
+	char name[MX_NAME_MAX];
+	size_t n;
+
+	if (is_address(host) || d == NULL || !d->own || !dns_ascii(span_of(host), name))
+		return addresses_of_system(host, address, out);
+	n = addresses_of_kind(d, name, true, address, 0, out);
+	n = addresses_of_kind(d, name, false, address, n, out);
+	if (n == 0)
+		put(out, "unknown-host", "it has no address");
+	return n;
+}
+
+/* ---- TLSA ---- */
+/* Single labels are names of this network, about which the DNS knows nothing. */
+static bool
+is_name(const char *host)
+{
+	return strchr(host, '.') != NULL && !is_address(host);
+}
+
+void
+audit_tlsa(struct audit_dns *d, const struct endpoint *e, const struct tls_session *session)
+{
+	struct dns_answer a;
+	char name[MX_NAME_MAX + 32], host[MX_NAME_MAX], text[128];
+
+	if (d == NULL || d->away || !is_name(e->host) || !dns_ascii(span_of(e->host), host))
+		return;
+	(void)snprintf(name, sizeof name, "_%u._tcp.%s", e->port, host);
+	if (!ask(d, e->out, name, DNS_TLSA, &a))
+		return;
+	for (uint32_t i = 0; i < a.records; i++) {
+		struct tlsa_record r;
+
+		if (!tlsa_record_parse(a.record[i], &r))
+			continue;
+		(void)snprintf(text, sizeof text, "%u %u %u %s %s", r.usage, r.selector, r.matching, signed_word(&a),
+		    !tlsa_record_usable(&r) ? "unusable" : tls_examined_matches(session, r.usage, r.selector, r.matching, r.data) ? "fits" : "differs");
+		put(e->out, "tlsa", text);
+	}
+}

@@ -1,0 +1,315 @@
+/* What is asked of postern audit. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/audit.h"
+
+enum { USAGE = 64 };
+
+static const char usage[] =
+    "usage: postern audit [OPTIONS] HOST[:PORT[/SERVICE]]... | [USER]@DOMAIN...\n"
+    "       postern audit [OPTIONS] --judge FILE\n"
+    "\n"
+    "Examines ports 465, 587 and (only a look) 25 of each host, or the port that is named; nothing is sent that could harm,\n"
+    "no credentials and no mail. With [USER]@DOMAIN the service is found first: by the domain's SRV records, else guessed from its\n"
+    "MX, and said so. SERVICE is submissions, submission, smtp, imaps or pop3s, where the port does not say it.\n"
+    "\n"
+    "    --details         why each finding matters, and how to mend it\n"
+    "    --json            for programs\n"
+    "    --sarif           for those that collect findings (SARIF 2.1.0)\n"
+    "    --html            one page\n"
+    "    --hosts FILE      hosts to examine, one a line\n"
+    "    --parallel N      so many hosts at a time (1 to 64; 8)\n"
+    "    --timeout S       seconds to wait for one answer (1 to 120; 5)\n"
+    "    --resolver ADDRESS[@PORT]  whom to ask for DNS, instead of the system's\n"
+    "    --trust-anchor FILE        the root of DNSSEC (" AUDIT_TRUST_ANCHOR ", when it is there)\n"
+    "    --ca-file FILE    the CAs that are trusted, instead of the system's\n"
+    "    --fail SEVERITY   the findings that fail: low, medium, high or critical (high)\n"
+    "    --policy FILE     which findings fail: lines of fail-from SEVERITY, fail ID, allow ID\n"
+    "    --login NAME      prove oneself too, with PLAIN, where the certificate verifies; needs --password-file FILE (- for stdin)\n"
+    "    --sender ADDRESS  a reverse-path that the login may use, where its name is none\n"
+    "    --active          begin messages to nobody@example.com that end in five wrong ways, and break them off: a server that takes\n"
+    "                      one of them for whole can be smuggled through, and will try to deliver it; with --login where it asks for one\n"
+    "    --save FILE       keep the transcript, to be judged again\n"
+    "    --watch FILE      only what has changed since FILE was written, and certificates that end; FILE is kept up to date\n"
+    "    --judge FILE      judge a transcript that was kept; nothing is examined\n"
+    "\n"
+    "Exit status: 0 nothing failed, 1 something did, 2 a host could not be examined.\n";
+
+static const struct { uint16_t port; enum audit_service service; } known[] = {
+	{ 465, AUDIT_SUBMISSIONS }, { 587, AUDIT_SUBMISSION }, { 25, AUDIT_SMTP }, { 993, AUDIT_IMAPS }, { 995, AUDIT_POP3S },
+};
+enum { KNOWN = sizeof known / sizeof known[0] };
+
+int
+audit_misused(const char *what, const char *why)
+{
+	(void)fprintf(stderr, "postern audit: %s: %s\n%s", what, why, usage);
+	return USAGE;
+}
+
+static bool
+service_named(struct span name, enum audit_service *service)
+{
+	for (unsigned i = 0; i < KNOWN; i++)
+		if (span_same(name, span_of(audit_service_name(known[i].service)))) {
+			*service = known[i].service;
+			return true;
+		}
+	return false;
+}
+
+static const char *
+take_port(struct span rest, struct audit_host *h)
+{
+	uint64_t port;
+	bool said = false;
+
+	if (span_done(rest))
+		return NULL;
+	if (!span_take_byte(&rest, ':') || !span_take_u64(&rest, &port) || port == 0 || port > UINT16_MAX)
+		return "what stands behind the host is no port";
+	h->port = (uint16_t)port;
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].port == h->port) {
+			h->service = known[i].service;
+			said = true;
+		}
+	if (span_take_byte(&rest, '/'))
+		return service_named(rest, &h->service) ? NULL : "the service is none of submissions, submission, smtp, imaps, pop3s";
+	if (!span_done(rest))
+		return "what stands behind the host is no port";
+	return said ? NULL : "the port does not say the service: write HOST:PORT/submissions, or /submission, /smtp, /imaps, /pop3s";
+}
+
+/* NULL, or what is wrong with it. */
+static const char *
+parse_host(struct span text, struct audit_host *h)
+{
+	struct span name;
+	bool literal = span_take_byte(&text, '[');
+
+	*h = (struct audit_host){ .fd = -1 };
+	name = span_take_until(&text, literal ? ']' : ':');
+	if (literal && !span_take_byte(&text, ']'))
+		return "the bracket is not closed";
+	h->domain = span_find(name, '@') < name.len;
+	if (h->domain && !span_done(text))
+		return "a domain's service is found by itself; name its host to choose a port";
+	if (h->domain)
+		span_skip(&name, span_find(name, '@') + 1);
+	if (name.len == 0 || name.len >= sizeof h->name)
+		return "no host name";
+	for (size_t i = 0; i < name.len; i++)
+		if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' && name.p[i] != '.' && name.p[i] != '_' && !(literal && name.p[i] == ':'))
+			return "no host name";
+	memcpy(h->name, name.p, name.len);
+	return take_port(text, h);
+}
+
+static int
+add_host(struct audit *a, const char *text)
+{
+	const char *wrong;
+
+	if (a->hosts == AUDIT_HOSTS_MAX)
+		return audit_misused(text, "more than 1000 hosts at once");
+	wrong = parse_host(span_of(text), &a->host[a->hosts]);
+	if (wrong != NULL)
+		return audit_misused(text, wrong);
+	a->hosts++;
+	return 0;
+}
+
+static int
+add_hosts(struct audit *a, const char *file)
+{
+	FILE *f = fopen(file, "re");
+	char line[400];
+	int status = 0;
+
+	if (f == NULL)
+		return audit_misused(file, strerror(errno));
+	while (status == 0 && fgets(line, sizeof line, f) != NULL) {
+		struct span rest = span_of(line), word;
+
+		line[strcspn(line, "#\r\n")] = '\0';
+		rest = span_of(line);
+		word = span_take_word(&rest);
+		if (span_done(word))
+			continue;
+		line[word.p + word.len - (const uint8_t *)line] = '\0';
+		status = add_host(a, (const char *)word.p);
+	}
+	(void)fclose(f);
+	return status;
+}
+
+static bool
+take_number(const char *text, unsigned least, unsigned most, unsigned *n)
+{
+	struct span s = span_of(text);
+	uint64_t value;
+
+	if (!span_take_u64(&s, &value) || !span_done(s) || value < least || value > most)
+		return false;
+	*n = (unsigned)value;
+	return true;
+}
+
+static int
+take_policy(struct audit *a, const char *file)
+{
+	FILE *f = fopen(file, "re");
+	static char text[AUDIT_POLICY_MAX + 1];
+	char where[400];
+	const char *wrong = NULL;
+	uint32_t line;
+	size_t n = f != NULL ? fread(text, 1, sizeof text, f) : 0;
+
+	if (f == NULL)
+		return audit_misused(file, strerror(errno));
+	(void)fclose(f);
+	if (n > AUDIT_POLICY_MAX)
+		return audit_misused(file, "is longer than 64 KiB");
+	if (audit_policy_parse((struct span){ (const uint8_t *)text, n }, &a->report.policy, &line, &wrong))
+		return 0;
+	(void)snprintf(where, sizeof where, "%s:%u", file, line);
+	return audit_misused(where, wrong);
+}
+
+/* The first line of the file, which is wiped wherever else it was. */
+static int
+take_password(struct audit *a, const char *file)
+{
+	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	size_t n;
+
+	if (f == NULL)
+		return audit_misused(file, strerror(errno));
+	(void)setvbuf(f, NULL, _IONBF, 0);      /* no copy in a buffer that nobody wipes */
+	if (fgets(a->login.password, sizeof a->login.password, f) == NULL)
+		a->login.password[0] = '\0';
+	if (f != stdin)
+		(void)fclose(f);
+	n = strcspn(a->login.password, "\r\n");
+	if (n == 0 || n == sizeof a->login.password - 1)
+		return audit_misused(file, "holds no password in its first line, or one of more than 254 octets");
+	a->login.password[n] = '\0';
+	return 0;
+}
+
+/* Options whose value is kept as it is; where. */
+static const char **
+text_option(struct audit *a, const char *option)
+{
+	const struct { const char *name; const char **value; } options[] = {
+		{ "--ca-file", &a->ca_file }, { "--save", &a->save }, { "--judge", &a->judge }, { "--resolver", &a->resolver },
+		{ "--trust-anchor", &a->trust_anchor }, { "--watch", &a->watch_file }, { "--login", &a->login.name }, { "--sender", &a->login.sender },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		if (strcmp(option, options[i].name) == 0)
+			return options[i].value;
+	return NULL;
+}
+
+/* An option with a value. 0 or a status; -1: it is none. */
+static int
+take_valued(struct audit *a, const char *option, const char *value)
+{
+	const char **text = text_option(a, option);
+	unsigned n;
+
+	if (text != NULL) {
+		*text = value;
+		return 0;
+	}
+	if (strcmp(option, "--hosts") == 0)
+		return add_hosts(a, value);
+	if (strcmp(option, "--policy") == 0)
+		return take_policy(a, value);
+	if (strcmp(option, "--password-file") == 0)
+		return take_password(a, value);
+	if (strcmp(option, "--fail") == 0)
+		return severity_parse(span_of(value), &a->report.policy.from) ? 0 : audit_misused(value, "is none of low, medium, high, critical");
+	if (strcmp(option, "--parallel") == 0)
+		return take_number(value, 1, AUDIT_PARALLEL_MAX, &a->parallel) ? 0 : audit_misused(value, "is no number of 1 to 64");
+	if (strcmp(option, "--timeout") != 0)
+		return -1;
+	if (!take_number(value, 1, 120, &n))
+		return audit_misused(value, "is no number of 1 to 120");
+	a->patience = n * 1000;
+	return 0;
+}
+
+static bool
+take_flag(struct audit *a, const char *option)
+{
+	if (strcmp(option, "--details") == 0)
+		a->report.details = true;
+	else if (strcmp(option, "--active") == 0)
+		a->active = true;
+	else
+		return false;
+	return true;
+}
+
+static bool
+take_format(struct audit *a, const char *option)
+{
+	static const struct audit_format *const formats[] = { &audit_as_json, &audit_as_sarif, &audit_as_html };
+
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		if (strcmp(option, formats[i]->option) == 0) {
+			a->report.format = formats[i];
+			return true;
+		}
+	return false;
+}
+
+/* What belongs together. */
+static int
+complete(struct audit *a)
+{
+	if ((a->hosts == 0) == (a->judge == NULL))
+		return audit_misused("HOST", a->judge == NULL ? "is missing" : "cannot stand beside --judge");
+	if (a->watch_file != NULL && (a->judge != NULL || a->report.format != &audit_as_text))
+		return audit_misused("--watch", "prints changes as text, of hosts that are examined now");
+	if (a->watch_file != NULL)
+		a->report.format = &audit_as_nothing;
+	if ((a->login.name == NULL) != (a->login.password[0] == '\0'))
+		return audit_misused("--login", "needs --password-file, and the other way round");
+	if (a->login.sender == NULL)
+		a->login.sender = a->login.name != NULL && strchr(a->login.name, '@') != NULL ? a->login.name : "";
+	if (strpbrk(a->login.sender, "<>\r\n ") != NULL || strlen(a->login.sender) > 254)
+		return audit_misused(a->login.sender, "is no mail address");
+	return 0;
+}
+
+int
+audit_arguments(struct audit *a, int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		(void)fputs(usage, stdout);
+		return AUDIT_HELPED;
+	}
+	for (int i = 1; i < argc; i++) {
+		int status = 0;
+
+		if (take_format(a, argv[i]) || take_flag(a, argv[i]))
+			continue;
+		if (argv[i][0] != '-')
+			status = add_host(a, argv[i]);
+		else if (i + 1 == argc)
+			status = audit_misused(argv[i], "no such option, or its value is missing");
+		else if ((status = take_valued(a, argv[i], argv[i + 1])) == -1)
+			status = audit_misused(argv[i], "no such option");
+		else
+			i++;
+		if (status != 0)
+			return status;
+	}
+	return complete(a);
+}

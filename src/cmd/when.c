@@ -1,0 +1,35 @@
+#include "cmd/when.h"
+
+#include <time.h>
+
+#include "conf/value.h"
+#include "mail/timestamp.h"
+
+uint64_t
+when_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+bool
+when_parse(struct span text, uint64_t now, uint64_t *when)
+{
+	uint8_t words[200];
+	struct buf why = BUF_OVER(words);
+	uint32_t seconds;
+
+	if (span_same(text, SPAN("now"))) {
+		*when = now;
+		return true;
+	}
+	if (timestamp_parse(text, when))
+		return true;
+	(void)span_take_byte(&text, '+');
+	if (!duration_parse(text, &seconds, &why) || seconds == 0)
+		return false;
+	*when = now + seconds * UINT64_C(1000);
+	return true;
+}

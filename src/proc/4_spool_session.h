@@ -1,0 +1,34 @@
+/*
+ * proc/4_spool_session.h - a draft on its way from a front, for those of 4_spool*.c that answer it.
+ *
+ * Owner     4_spool_front.c, from MAIL until its commit is answered; while it waits for another's it is on 4_spool_repeat.c's list
+ *           too. Blocks never.
+ */
+#ifndef POSTERN_PROC_4_SPOOL_SESSION_H
+#define POSTERN_PROC_4_SPOOL_SESSION_H
+
+#include "proc/4_spool.h"
+
+struct front_session {
+	struct front *front;            /* NULL: nobody wants the answer any more */
+	struct front_session *next;     /* in the bucket, or spare */
+	struct front_session *waiting;  /* the next that waits for another's commit: 4_spool_repeat.c */
+	struct draft *draft;
+	uint64_t first;                 /* it waits for this one's */
+	uint32_t number;
+	enum fail fail;
+	uint8_t state;                  /* enum session_phase, private to 4_spool_front.c */
+	bool held;                      /* 3_auth has had this principal's mail held since */
+};
+
+/* 4_spool_front.c */
+/* Answer one whose commit is over. first: 0, or what it repeats. */
+void front_settle(struct keeper *, struct front_session *, enum fail, uint64_t first);
+
+/* 4_spool_repeat.c */
+/* Was the session's draft taken before? Then it is answered now, or when the first one is durable; true. */
+bool repeat_take(struct keeper *, struct front_session *, const uint8_t digest[SIPHASH_WIDE]);
+/* After a commit: answer those who waited for it. */
+void repeat_settled(struct keeper *, uint64_t id, enum fail);
+
+#endif
