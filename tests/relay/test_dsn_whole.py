@@ -214,3 +214,24 @@ def test_a_postmaster_who_cannot_be_reached_ends_it(world):
     eventually(lambda: len(server.events("failed")) == 3, "message, report, and the word to the postmaster")
     await_empty(server)
     assert len(server.events("dsn")) == 2 and not boss.mails and not sink.mails
+
+
+# ---- BINARYMIME from end to end (RFC 3030 3) ----
+
+def test_binary_in_and_lines_out(world):                                # 3030-7
+    one, two, sink, server = roads(world, {}, {})
+    two.offers += ["CHUNKING", "BINARYMIME"]
+    body = bytes(range(256)) * 3 + b"\r\n.\r\n\n\r\0"
+    content = (b"From: alice@sender.example\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
+               b"Content-Transfer-Encoding: binary\r\n\r\n" + body)
+    with client(server) as smtp:
+        assert smtp.mail(SENDER, ["BODY=BINARYMIME"])[0] == 250
+        assert smtp.rcpt("b@one.example")[0] == 250 and smtp.rcpt("b@two.example")[0] == 250
+        smtp.send(b"BDAT %d LAST\r\n" % len(content) + content)
+        assert smtp.getreply()[0] == 250
+    await_empty(server)
+    (_, _, lines), = one.mails
+    (envelope, _, binary), = two.mails
+    assert email.message_from_bytes(lines, policy=email.policy.SMTP).get_payload(decode=True) == body
+    assert b"\0" not in lines and b"Content-Transfer-Encoding: base64" in lines
+    assert "BODY=BINARYMIME" in envelope and binary.endswith(b"\r\n\r\n" + body) and not sink.mails
