@@ -258,8 +258,8 @@ on_tick(uv_timer_t *timer)
 	(void)spool_look(&k->spool);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
-	once_expire(&k->spool.once, keeper_now());
 	gather_flush(k, false);
+	once_expire(&k->spool.once, keeper_now());
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
