@@ -23,6 +23,7 @@ enum promise_calls {
 	PROMISE_CONNECT = 4,            /* Internet sockets of its own */
 	PROMISE_THREADS = 8,            /* workers */
 	PROMISE_PASS = 16,              /* duplicate descriptors, to hand one on */
+	PROMISE_LOCAL = 64,             /* sockets of its own to other processes of this machine, by path */
 	PROMISE_LOCK = 32,              /* holds secrets: no page of it goes to swap */
 };
 
@@ -32,7 +33,7 @@ enum promise_rights {
 	PROMISE_MOVE = 4,               /* link and rename from one directory below into another */
 };
 
-enum { PROMISE_ROOTS_MAX = 20 };
+enum { PROMISE_ROOTS_MAX = 20, PROMISE_PORTS_MAX = 8 };
 
 /* A file or a directory with everything below it. One that is not there is left out: nothing can be opened there then. */
 struct promise_root {
@@ -52,6 +53,8 @@ struct promise {
 	struct identity identity;
 	struct promise_root root[PROMISE_ROOTS_MAX];
 	size_t roots;
+	uint16_t port[PROMISE_PORTS_MAX];       /* with PROMISE_CONNECT: TCP to these and no other; none: to all */
+	size_t ports;
 };
 
 /* The parts that a kernel or a start without root may leave open. */

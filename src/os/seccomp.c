@@ -61,6 +61,7 @@ static const int deadly[] = {
 
 /* Deadly, too, for whom they were not promised. */
 static const int sockets[] = { SYS(socket), SYS(socketpair), SYS(connect), SYS(bind) };
+static const int local_never[] = { SYS(socketpair), SYS(bind) };
 static const int files[] = { SYS(open), SYS(openat), SYS(openat2), SYS(creat) };
 
 #define ADD_ALL(filter, action, list) add_all(filter, action, list, sizeof(list) / sizeof((list)[0]))
@@ -156,8 +157,13 @@ add_network(scmp_filter_ctx filter, unsigned calls)
 	/* Not of the listening socket that all fronts share. */
 	if (calls & (PROMISE_ACCEPT | PROMISE_CONNECT))
 		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), ARG(0, SCMP_CMP_GT, highest_descriptor()));
-	if ((calls & PROMISE_CONNECT) == 0)
+	if (calls & PROMISE_LOCAL)
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(socket), ARG(0, SCMP_CMP_EQ, AF_UNIX));
+	if ((calls & (PROMISE_CONNECT | PROMISE_LOCAL)) == 0)
 		return added && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, sockets);
+	if ((calls & PROMISE_CONNECT) == 0)
+		return added && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS(connect), 0) == 0 &&
+		    ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, local_never);
 	return added && ADD_ALL(filter, SCMP_ACT_ALLOW, with_connect) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), ARG(0, SCMP_CMP_EQ, AF_INET)) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), ARG(0, SCMP_CMP_EQ, AF_INET6));

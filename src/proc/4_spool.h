@@ -3,6 +3,7 @@
  *
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
+ *	4_spool_filter.c    6_milter is asked about drafts before they are committed
  *	4_spool_relay.c     messages go to 5_relay as tries
  *	4_spool_result.c    what happened to them
  *	4_spool_notice.c    notifications to senders
@@ -18,6 +19,7 @@
 #include "base/queue_id.h"
 #include "mail/dsn.h"
 #include "mail/path.h"
+#include "proc/4_spool_filter.h"
 #include "proc/4_spool_limits.h"
 #include "proc/child.h"
 #include "smtp/client.h"
@@ -126,6 +128,7 @@ struct keeper {
 	struct front_session *spare;
 	uint32_t commits;               /* waiting for their answer */
 	struct channel *relay, *guard;  /* guard: 3_auth */
+	struct filters filters;
 	struct outcome_sum outcome[KEEPER_OUTCOMES];
 	size_t outcomes;
 	uint32_t notices;               /* to owners, since notices_since */
@@ -172,6 +175,9 @@ void front_pause_all(struct keeper *, bool paused);
 void front_close_all(struct keeper *);
 /* What fronts are bringing just now for this login will be held. */
 void front_hold(struct keeper *, struct span login);
+
+/* The milters have said all about this session's draft. */
+void front_filtered(struct keeper *, struct front_session *, const struct filter_result *);
 
 /* 4_spool_relay.c */
 void relay_open(struct keeper *, int fd);

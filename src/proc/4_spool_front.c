@@ -1,6 +1,7 @@
 /* Fronts bring drafts. What a session may ask next is a column of the table below; a front that asks anything else is ended. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "os/log.h"
@@ -11,11 +12,12 @@
  * MAIL        a draft without recipients
  * RCPT        at least one recipient, no content
  * BODY        content has begun
+ * FILTERING   content is whole; milters look at it; the answer is owed
  * COMMITTING  the journal has it; the answer is owed
  *
  * A draft that could not be had (draft NULL, fail says why) goes through the same phases and hears of it at COMMIT.
  */
-enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_RCPT, SESSION_BODY, SESSION_COMMITTING };
+enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_RCPT, SESSION_BODY, SESSION_FILTERING, SESSION_COMMITTING };
 
 struct front_session {
 	struct front *front;            /* NULL: nobody wants the answer any more */
@@ -23,6 +25,9 @@ struct front_session {
 	struct draft *draft;
 	uint32_t number;
 	enum fail fail;
+	struct filter *filter;          /* FILTERING only */
+	uint32_t flags;                 /* then: what COMMIT said */
+	char *why;                      /* what the message is held for, in words; NULL: nothing */
 	uint8_t state;                  /* enum session_phase */
 	bool held;                      /* 3_auth has had this principal's mail held since */
 };
@@ -52,8 +57,9 @@ session_enter(struct front_session *s, enum session_phase next)
 	static const unsigned edges[] = {
 		[SESSION_FREE] = BIT(SESSION_MAIL),
 		[SESSION_MAIL] = BIT(SESSION_RCPT) | BIT(SESSION_FREE),
-		[SESSION_RCPT] = BIT(SESSION_RCPT) | BIT(SESSION_BODY) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
-		[SESSION_BODY] = BIT(SESSION_BODY) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_RCPT] = BIT(SESSION_RCPT) | BIT(SESSION_BODY) | BIT(SESSION_FILTERING) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_BODY] = BIT(SESSION_BODY) | BIT(SESSION_FILTERING) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_FILTERING] = BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
 		[SESSION_COMMITTING] = BIT(SESSION_FREE),
 	};
 
@@ -92,6 +98,13 @@ session_give(struct keeper *k, struct front_session *s)
 {
 	if (s->front != NULL)
 		session_detach(s);
+	if (s->filter != NULL) {
+		filter_cancel(k, s->filter);
+		k->commits--;
+	}
+	s->filter = NULL;
+	free(s->why);
+	s->why = NULL;
 	if (s->draft != NULL)
 		draft_abort(&k->spool, s->draft);
 	s->draft = NULL;
@@ -168,28 +181,55 @@ answer(struct front_session *s, enum fail f)
 		(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
 }
 
+static void
+commit(struct keeper *k, struct front_session *s, uint32_t flags)
+{
+	struct draft *d = s->draft;
+	enum fail fail = s->fail;
+
+	s->draft = NULL;
+	session_enter(s, SESSION_COMMITTING);
+	if (d != NULL)
+		fail = draft_commit(&k->spool, d, flags | (s->held ? MAIL_HOLD : 0), s);
+	if (fail == OK) {
+		k->commits++;
+		return;
+	}
+	answer(s, fail);
+	session_give(k, s);
+}
+
+/* False: there is no memory for it. */
+static bool
+ask_milters(struct keeper *k, struct front_session *s, const struct spool_commit *m)
+{
+	s->filter = filter_begin(k, s, s->draft, m->flags);
+	if (s->filter == NULL)
+		return false;
+	s->flags = m->flags & MAIL_FLAGS;
+	k->commits++;
+	session_enter(s, SESSION_FILTERING);
+	filter_pump(k);
+	return true;
+}
+
 static bool
 on_commit(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
 	struct spool_commit m;
 	struct draft *d = s->draft;
-	enum fail fail = s->fail;
 
 	(void)f;
 	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_DSN))
 		return false;
 	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts))
 		return false;
-	s->draft = NULL;
-	session_enter(s, SESSION_COMMITTING);
-	if (d != NULL)
-		fail = draft_commit(&k->spool, d, m.flags | (s->held ? MAIL_HOLD : 0), s);
-	if (fail == OK) {
-		k->commits++;
-		return true;
+	if (d == NULL || !filter_wanted(k)) {
+		commit(k, s, m.flags & MAIL_FLAGS);
+	} else if (!ask_milters(k, s, &m)) {
+		answer(s, FAIL_BUSY);
+		session_give(k, s);
 	}
-	answer(s, fail);
-	session_give(k, s);
 	return true;
 }
 
@@ -426,7 +466,39 @@ front_committed(struct keeper *k, void *who, uint64_t id, uint32_t slot, enum fa
 	/* A notice of our own has no session. */
 	if (s == NULL)
 		return;
+	if (f == OK && s->why != NULL)
+		(void)spool_withhold(&k->spool, slot, span_of(s->why), keeper_now());
 	k->commits--;
 	answer(s, f);
+	session_give(k, s);
+}
+
+/* ---- what milters have said ---- */
+static void
+refuse(struct front_session *s, const struct filter_result *r)
+{
+	struct spool_refused m = { r->code, span_of(r->enhanced), r->text };
+
+	if (s->front != NULL)
+		(void)channel_send(s->front->channel, SPOOL_REFUSED, s->number, spool_refused_layout, &m);
+}
+
+void
+front_filtered(struct keeper *k, struct front_session *s, const struct filter_result *r)
+{
+	s->filter = NULL;
+	k->commits--;
+	if (r->kind == FILTER_PASS) {
+		/* Without memory for the words it is held all the same. */
+		s->why = r->why.len > 0 ? strndup((const char *)r->why.p, r->why.len) : NULL;
+		commit(k, s, s->flags | r->flags);
+		return;
+	}
+	if (r->kind == FILTER_DISCARD)
+		answer(s, OK);
+	else if (r->code != 0)
+		refuse(s, r);
+	else
+		answer(s, r->fail);
 	session_give(k, s);
 }

@@ -25,7 +25,7 @@ cage_of(enum role role)
 {
 	static const struct cage *const cages[ROLE_MAX] = {
 		[ROLE_FRONT] = &front_cage, [ROLE_SIGNER] = &signer_cage, [ROLE_AUTH] = &auth_cage, [ROLE_SPOOL] = &spool_cage,
-		[ROLE_RELAY] = &relay_cage,
+		[ROLE_RELAY] = &relay_cage, [ROLE_MILTER] = &milter_cage,
 	};
 
 	return cages[role];
@@ -59,6 +59,8 @@ promise_of(enum role role, const struct conf *conf, struct paths *paths, struct 
 		if (resolve(&cage->root[i], conf, paths->text[i]))
 			out->root[out->roots++] = (struct promise_root){ paths->text[i], cage->root[i].rights };
 	}
+	if (cage->narrow != NULL)
+		cage->narrow(conf, out);
 }
 
 bool

@@ -34,9 +34,11 @@ struct cage {
 	unsigned calls;
 	unsigned descriptors;           /* at most; 0: what the system allows */
 	struct cage_root root[PROMISE_ROOTS_MAX];
+	/* What the configuration alone can say; NULL: nothing. */
+	void (*narrow)(const struct conf *, struct promise *);
 };
 
-extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage;
+extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage, milter_cage;
 
 /* NULL: this role has none. */
 const struct cage *cage_of(enum role);

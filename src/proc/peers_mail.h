@@ -29,8 +29,10 @@ enum mail_flag {
 	MAIL_REQUIRETLS = 16,           /* RFC 8689 2: only over verified TLS, only to who passes that on */
 	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
 };
+/* Of spool_commit.flags alone, where it stands above the others: enum smtp_mechanism by which the login was proved, for milters. */
+enum { MAIL_MECHANISM = 24, MAIL_FLAGS = (1 << MAIL_MECHANISM) - 1 };
 struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
-struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };        /* enum mail_flag, MAIL_HOLD among them */
+struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };        /* enum mail_flag, MAIL_HOLD among them; MAIL_MECHANISM */
 struct spool_committed { uint32_t fail; };
 struct spool_state { uint32_t fail; uint64_t room; };   /* OK, FAIL_DISK_FULL, FAIL_DOUBT; octets that a message may take */
 

@@ -137,6 +137,8 @@ struct smtp_answer {
 	enum smtp_auth_state auth;      /* AUTH_START, AUTH_NEXT */
 	struct span challenge;          /* raw octets of a challenge, encoded by the engine; at most SMTP_CHALLENGE_MAX */
 	uint64_t queue_id;              /* DATA */
+	uint16_t code;                  /* COMMIT that is refused: the words are somebody else's and come with a code of their own; 0: no */
+	const char *enhanced;           /* then; NUL-terminated, of the code's class */
 };
 
 /* Lent for one transaction, given back when smtp_server_reclaim() says so. */
