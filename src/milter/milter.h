@@ -11,7 +11,7 @@
  *	case MILTER_WANT_MAIL:    options are agreed on; when there is a message:    want = milter_begin(t, mail)
  *	case MILTER_WANT_BODY:    b = milter_body_room(t), fill it (0 at the end);   want = milter_body(t, octets)
  *	case MILTER_WANT_EDIT:    do what t->edit says, or give up;                  want = milter_go_on(t)
- *	case MILTER_WANT_VERDICT: t->verdict; then t->reusable says whether milter_begin() may be called again
+ *	case MILTER_WANT_VERDICT: t->verdict; then milter_suits() says which message may be begun with next
  *	case MILTER_WANT_FAIL:    t->why; hang up
  *	}
  *
@@ -40,6 +40,7 @@ enum {
 	MILTER_STAGES = 7,                      /* at which it may ask for macros */
 	MILTER_TEXT_MAX = 400,                  /* of a reply */
 	MILTER_EDITS_MAX = 2000,                /* of one message by one milter */
+	MILTER_CLIENT_MAX = 1024,               /* octets of what makes a client the same one */
 	MILTER_PROGRESS_MAX = 10000,            /* "still busy" of one message */
 };
 
@@ -110,6 +111,9 @@ enum milter_state {
 	MILTER_BODY, MILTER_END, MILTER_OVER, MILTER_CLOSED, MILTER_STATES
 };
 
+/* Which message the connection is good for next. libmilter forgets a client only after a message that it let go on to its end. */
+enum milter_reuse { MILTER_REUSE_NOT, MILTER_REUSE_CLIENT, MILTER_REUSE_ANY };
+
 struct milter_talk {
 	const struct milter_conf *conf;
 	const struct milter_mail *mail;         /* NULL between messages */
@@ -122,11 +126,12 @@ struct milter_talk {
 	struct span header;                     /* still to be shown */
 	bool ours_shown;                        /* our own Received has been passed over */
 	bool chunk_out;                         /* a piece of body waits for its reply */
-	bool used;                              /* it has had a message, of which it must be told the end */
-	bool reusable;
+	enum milter_reuse reuse;
 	struct milter_edit edit;
 	struct milter_verdict verdict;
 	const char *why;                        /* static words */
+	uint16_t client_len;
+	uint8_t client[MILTER_CLIENT_MAX];      /* of the newest message: address, HELO, TLS, login */
 	uint16_t symbols_len[MILTER_STAGES];
 	bool has_symbols[MILTER_STAGES];
 	char symbols[MILTER_STAGES][MILTER_SYMBOLS_MAX];
@@ -136,6 +141,8 @@ struct milter_talk {
 enum milter_want milter_open(struct milter_talk *, const struct milter_conf *, struct buf out);
 enum milter_want milter_feed(struct milter_talk *, struct span in, size_t *used);
 enum milter_want milter_go_on(struct milter_talk *);
+/* May this message be begun with now? */
+bool milter_suits(const struct milter_talk *, const struct milter_mail *);
 enum milter_want milter_begin(struct milter_talk *, const struct milter_mail *);
 struct buf milter_body_room(struct milter_talk *);
 enum milter_want milter_body(struct milter_talk *, size_t octets);

@@ -60,7 +60,7 @@ refuse(struct milter_talk *t, uint16_t code, const char *enhanced, struct span w
 	v->text_len = 0;
 	put_rcpt(t);
 	put_words(v, words);
-	return talk_verdict(t, MILTER_REFUSE);
+	return talk_verdict(t, MILTER_REFUSE, false);
 }
 
 /* "5.7.1 " off the front into out, when it is of this class (RFC 3463 2). */
@@ -156,9 +156,9 @@ reply_take(struct milter_talk *t, uint8_t code, struct span data)
 	case 'c':
 		return talk_advance(t);
 	case 'a':
-		return talk_verdict(t, MILTER_PASS);
+		return talk_verdict(t, MILTER_PASS, false);
 	case 'd':
-		return talk_verdict(t, MILTER_DISCARD);
+		return talk_verdict(t, MILTER_DISCARD, false);
 	case 'r':
 		return refuse(t, 550, "5.7.1", SPAN("refused by a content filter"));
 	case 't':

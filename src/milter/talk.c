@@ -15,7 +15,7 @@ void
 talk_enter(struct milter_talk *t, enum milter_state next)
 {
 	/* Forward only, but for the next message. */
-	assert(next > t->state || (t->state == MILTER_OVER && next == MILTER_CONNECT) || (t->state == next && next == MILTER_RCPT));
+	assert(next > t->state || (t->state == MILTER_OVER && (next == MILTER_CONNECT || next == MILTER_MAIL)));
 	t->state = next;
 }
 
@@ -26,7 +26,7 @@ talk_fail(struct milter_talk *t, const char *why)
 		talk_enter(t, MILTER_CLOSED);
 	t->why = why;
 	t->mail = NULL;
-	t->reusable = false;
+	t->reuse = MILTER_REUSE_NOT;
 	return t->want = MILTER_WANT_FAIL;
 }
 
@@ -237,7 +237,7 @@ enum milter_want
 talk_advance(struct milter_talk *t)
 {
 	if (t->state == MILTER_END)
-		return talk_verdict(t, MILTER_PASS);
+		return talk_verdict(t, MILTER_PASS, true);
 	if (t->state == MILTER_BODY)
 		t->chunk_out = false;
 	else
@@ -256,12 +256,12 @@ talk_skip(struct milter_talk *t)
 }
 
 enum milter_want
-talk_verdict(struct milter_talk *t, enum milter_kind kind)
+talk_verdict(struct milter_talk *t, enum milter_kind kind, bool go_on)
 {
 	t->verdict.kind = kind;
 	t->mail = NULL;
-	/* Only version 6 has a word for "the next connection". */
-	t->reusable = t->version >= 6;
+	/* Only version 6 has a word for "the next connection"; what was said of a client holds for all its messages. */
+	t->reuse = go_on && t->version >= 6 ? MILTER_REUSE_ANY : t->state >= MILTER_MAIL ? MILTER_REUSE_CLIENT : MILTER_REUSE_NOT;
 	/* A message that it did not see the end of is called off. */
 	if (t->state != MILTER_END && has_room(t))
 		packet_end(&t->out, packet_begin(&t->out, 'A'));
@@ -289,19 +289,53 @@ milter_open(struct milter_talk *t, const struct milter_conf *conf, struct buf ou
 	return t->want = MILTER_WANT_INPUT;
 }
 
+static void
+client_of(const struct milter_mail *m, struct buf *out)
+{
+	struct span parts[] = { m->peer, m->helo, m->tls_version, m->cipher, m->login, m->mechanism };
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		(void)buf_put(out, span_head(parts[i], 256));
+		(void)buf_put_byte(out, '\0');
+	}
+}
+
+static bool
+same_client(const struct milter_talk *t, const struct milter_mail *mail)
+{
+	uint8_t room[MILTER_CLIENT_MAX];
+	struct buf client = BUF_OVER(room);
+
+	client_of(mail, &client);
+	return t->client_len > 0 && span_eq(buf_span(&client), (struct span){ t->client, t->client_len });
+}
+
+bool
+milter_suits(const struct milter_talk *t, const struct milter_mail *mail)
+{
+	if (t->state == MILTER_READY || t->reuse == MILTER_REUSE_ANY)
+		return true;
+	return t->reuse == MILTER_REUSE_CLIENT && same_client(t, mail);
+}
+
 enum milter_want
 milter_begin(struct milter_talk *t, const struct milter_mail *mail)
 {
-	assert(t->state == MILTER_READY || (t->state == MILTER_OVER && t->reusable));
+	struct buf client = BUF_OVER(t->client);
+	bool same = t->state == MILTER_OVER && same_client(t, mail);
+
+	assert(milter_suits(t, mail) && has_room(t));
 	t->mail = mail;
 	t->header = mail->header;
 	t->rcpt = t->edits = t->progress = 0;
-	t->ours_shown = t->chunk_out = t->reusable = false;
+	t->ours_shown = t->chunk_out = false;
+	t->reuse = MILTER_REUSE_NOT;
 	memset(&t->verdict, 0, sizeof t->verdict);
-	if (t->used && has_room(t))
+	if (t->state == MILTER_OVER && !same)
 		packet_end(&t->out, packet_begin(&t->out, 'K'));
-	t->used = true;
-	talk_enter(t, MILTER_CONNECT);
+	client_of(mail, &client);
+	t->client_len = (uint16_t)client.len;
+	talk_enter(t, same ? MILTER_MAIL : MILTER_CONNECT);
 	return walk(t);
 }
 

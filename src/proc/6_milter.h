@@ -54,7 +54,7 @@ struct milter_job {
 	struct milter_rcpt *rcpt;
 	struct buf paths;
 	uint8_t *header;                /* ours, when it had to be read */
-	uint64_t body_at, read_at;      /* end of the header section; next octet of content to show */
+	uint64_t body_at, show_at, read_at;     /* in the content: end of the header section, begin of the body, next octet to show */
 	bool stale;                     /* a link that was kept had died: not a second time */
 	/* What the milter wants changed. */
 	uint32_t changes;               /* enum filter_change */
@@ -120,8 +120,8 @@ void milters_busy(void);                /* there are deadlines to look at */
 bool job_begin(uint32_t session, struct span body);
 bool job_rcpt(uint32_t session, struct span path);
 bool job_cancel(uint32_t session);
-/* Everything that the engine wants to know of it; false: its content cannot be read. */
-bool job_prepare(struct milter_job *);
+/* Its content is shown from the beginning on, perhaps again. */
+void job_rewind(struct milter_job *);
 /* NULL, or why it cannot be done. */
 const char *job_edit(struct milter_job *, const struct milter_edit *, bool spaced);
 /* Say what came of it, and free it. */

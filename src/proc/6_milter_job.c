@@ -61,6 +61,94 @@ job_free(struct milter_job *j)
 	free(j);
 }
 
+/* ---- what the milter sees of it ---- */
+
+static struct span
+rcpt_of(void *arg, uint32_t number)
+{
+	const struct milter_job *j = arg;
+
+	return (struct span){ j->paths.p + j->rcpt[number].at, j->rcpt[number].len };
+}
+
+/* So much of the content that its header section ends in it. */
+static bool
+read_header(struct milter_job *j)
+{
+	size_t most = j->facts.size < MILTER_HEADER_MOST ? (size_t)j->facts.size : MILTER_HEADER_MOST, n = 0, end;
+
+	for (size_t want = MILTER_HEADER_READ;; want *= 2) {
+		uint8_t *bigger;
+
+		want = want < most ? want : most;
+		bigger = realloc(j->header, want);
+		if (bigger == NULL)
+			return false;
+		j->header = bigger;
+		n = content_read(&j->facts, 0, j->header, want);
+		end = milter_header_length((struct span){ j->header, n });
+		if (n != want)
+			return false;
+		if (end < n || want == most)
+			break;
+	}
+	j->mail.header = (struct span){ j->header, end };
+	return true;
+}
+
+static bool
+find_header(struct milter_job *j)
+{
+	uint8_t two[2];
+
+	if (j->facts.extents.len == 0)
+		j->mail.header = span_head(j->facts.text, milter_header_length(j->facts.text));
+	else if (!read_header(j))
+		return false;
+	j->body_at = j->mail.header.len;
+	j->show_at = j->body_at;
+	/* The empty line between the two is neither's. */
+	if (j->body_at < j->facts.size && content_read(&j->facts, j->body_at, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
+		j->show_at += 2;
+	return true;
+}
+
+/* Everything that the engine wants to know of it; false: its content cannot be read. */
+static bool
+prepare(struct milter_job *j)
+{
+	struct milter_mail *m = &j->mail;
+	const char *mechanism = smtp_mechanism_name((enum smtp_mechanism)j->facts.mechanism);
+	struct span tls = j->facts.tls;
+	struct buf id = BUF_OVER(j->id);
+
+	/* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519" */
+	m->tls_version = span_take_word(&tls);
+	m->cipher = span_take_word(&tls);
+	(void)queue_id_format(j->facts.queue_id, &id);
+	m->id = buf_span(&id);
+	m->peer = j->facts.peer;
+	m->helo = j->facts.helo;
+	m->login = j->facts.login;
+	m->mechanism = span_of(mechanism);
+	m->reverse_path = j->facts.reverse_path;
+	m->rcpts = j->facts.rcpts;
+	m->rcpt = rcpt_of;
+	m->arg = j;
+	m->size = j->facts.size;
+	m->eightbit = (j->facts.flags & MAIL_8BIT) != 0;
+	m->utf8 = (j->facts.flags & MAIL_UTF8) != 0;
+	return find_header(j);
+}
+
+void
+job_rewind(struct milter_job *j)
+{
+	j->read_at = j->show_at;
+}
+
+/* ---- its parts come ---- */
+
 bool
 job_begin(uint32_t session, struct span body)
 {
@@ -102,13 +190,14 @@ paths_grow(struct milter_job *j, size_t more)
 static void
 job_start(struct milter_job *j)
 {
-	struct milter_service *s = service_find(j->facts.milter);
-
 	milters.receiving = NULL;
-	if (s == NULL)
+	j->service = service_find(j->facts.milter);
+	if (j->service == NULL)
 		job_fail(j, "it is not in the configuration any more");
+	else if (!prepare(j))
+		job_fail(j, "the message cannot be read");
 	else
-		service_add(s, j);
+		service_add(j->service, j);
 }
 
 bool
@@ -158,85 +247,6 @@ jobs_forget(void)
 			service_remove(j->service, j);
 		job_free(j);
 	}
-}
-
-/* ---- what the milter sees of it ---- */
-
-static struct span
-rcpt_of(void *arg, uint32_t number)
-{
-	const struct milter_job *j = arg;
-
-	return (struct span){ j->paths.p + j->rcpt[number].at, j->rcpt[number].len };
-}
-
-/* So much of the content that its header section ends in it. */
-static bool
-read_header(struct milter_job *j)
-{
-	size_t most = j->facts.size < MILTER_HEADER_MOST ? (size_t)j->facts.size : MILTER_HEADER_MOST, n = 0, end;
-
-	for (size_t want = MILTER_HEADER_READ;; want *= 2) {
-		uint8_t *bigger;
-
-		want = want < most ? want : most;
-		bigger = realloc(j->header, want);
-		if (bigger == NULL)
-			return false;
-		j->header = bigger;
-		n = content_read(&j->facts, 0, j->header, want);
-		end = milter_header_length((struct span){ j->header, n });
-		if (n != want)
-			return false;
-		if (end < n || want == most)
-			break;
-	}
-	j->mail.header = (struct span){ j->header, end };
-	return true;
-}
-
-static bool
-find_header(struct milter_job *j)
-{
-	uint8_t two[2];
-
-	if (j->facts.extents.len == 0)
-		j->mail.header = span_head(j->facts.text, milter_header_length(j->facts.text));
-	else if (!read_header(j))
-		return false;
-	j->body_at = j->mail.header.len;
-	j->read_at = j->body_at;
-	/* The empty line between the two is neither's. */
-	if (j->body_at < j->facts.size && content_read(&j->facts, j->body_at, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
-		j->read_at += 2;
-	return true;
-}
-
-bool
-job_prepare(struct milter_job *j)
-{
-	struct milter_mail *m = &j->mail;
-	const char *mechanism = smtp_mechanism_name((enum smtp_mechanism)j->facts.mechanism);
-	struct span tls = j->facts.tls;
-	struct buf id = BUF_OVER(j->id);
-
-	/* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519" */
-	m->tls_version = span_take_word(&tls);
-	m->cipher = span_take_word(&tls);
-	(void)queue_id_format(j->facts.queue_id, &id);
-	m->id = buf_span(&id);
-	m->peer = j->facts.peer;
-	m->helo = j->facts.helo;
-	m->login = j->facts.login;
-	m->mechanism = span_of(mechanism);
-	m->reverse_path = j->facts.reverse_path;
-	m->rcpts = j->facts.rcpts;
-	m->rcpt = rcpt_of;
-	m->arg = j;
-	m->size = j->facts.size;
-	m->eightbit = (j->facts.flags & MAIL_8BIT) != 0;
-	m->utf8 = (j->facts.flags & MAIL_UTF8) != 0;
-	return find_header(j);
 }
 
 /* ---- the end ---- */

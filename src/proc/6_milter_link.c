@@ -291,10 +291,7 @@ want_mail(struct milter_link *l)
 		link_rest(l);
 		return false;
 	}
-	if (!job_prepare(l->job)) {
-		link_fail(l, "the message cannot be read");
-		return false;
-	}
+	job_rewind(l->job);
 	(void)milter_begin(&l->talk, &l->job->mail);
 	return true;
 }
@@ -356,7 +353,7 @@ want_verdict(struct milter_link *l)
 	j->link = NULL;
 	job_end(j, &l->talk.verdict);
 	/* What it says unasked after that cannot be told from what it will say to the next message. */
-	if (l->talk.reusable && quiet && send_now(l)) {
+	if (l->talk.reuse != MILTER_REUSE_NOT && quiet && send_now(l)) {
 		link_rest(l);
 	} else {
 		milter_quit(&l->talk);
@@ -468,14 +465,30 @@ link_take(struct milter_link *l, struct milter_job *j)
 	return true;
 }
 
+/* One that is idle and good for this message; any: for no matter which. */
 static struct milter_link *
-idle_link(const struct milter_service *s)
+idle_link(const struct milter_service *s, const struct milter_job *j, bool any)
 {
 	struct milter_link *l = s->links;
 
-	while (l != NULL && l->state != LINK_IDLE)
+	while (l != NULL && (l->state != LINK_IDLE || (!any && !milter_suits(&l->talk, &j->mail))))
 		l = l->next;
 	return l;
+}
+
+/* A place for a new link. False: all are busy. */
+static bool
+make_place(struct milter_service *s, const struct milter_job *j)
+{
+	struct milter_link *l;
+
+	if (s->open < MILTER_LINKS)
+		return true;
+	l = idle_link(s, j, true);
+	if (l == NULL)
+		return false;
+	link_drop(l);
+	return true;
 }
 
 /* As many of those that wait as there are links for. */
@@ -484,9 +497,9 @@ service_pump(struct milter_service *s)
 {
 	while (s->first != NULL && milters.spool != NULL) {
 		struct milter_job *j = s->first;
-		struct milter_link *l = j->stale ? NULL : idle_link(s);
+		struct milter_link *l = j->stale ? NULL : idle_link(s, j, false);
 
-		if (l == NULL && s->open >= MILTER_LINKS)
+		if (l == NULL && !make_place(s, j))
 			return;
 		service_remove(s, j);
 		if (l == NULL)
