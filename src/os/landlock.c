@@ -44,7 +44,7 @@ landlock_abi(void)
 static struct ruleset
 handled(int abi, const struct promise *p)
 {
-	bool anywhere = (p->calls & PROMISE_CONNECT) != 0 && p->ports == 0;
+	bool anywhere = (p->calls & PROMISE_CONNECT) != 0;
 
 	struct ruleset set = { .fs = FS_ABI_1 };
 

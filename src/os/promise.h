@@ -23,7 +23,8 @@ enum promise_calls {
 	PROMISE_CONNECT = 4,            /* Internet sockets of its own */
 	PROMISE_THREADS = 8,            /* workers */
 	PROMISE_PASS = 16,              /* duplicate descriptors, to hand one on */
-	PROMISE_LOCAL = 64,             /* sockets of its own to other processes of this machine, by path */
+	PROMISE_STREAMS = 64,           /* TCP connections of its own, and no other Internet socket */
+	PROMISE_LOCAL = 128,            /* connections to other processes of this machine, by path */
 	PROMISE_LOCK = 32,              /* holds secrets: no page of it goes to swap */
 };
 
@@ -53,7 +54,7 @@ struct promise {
 	struct identity identity;
 	struct promise_root root[PROMISE_ROOTS_MAX];
 	size_t roots;
-	uint16_t port[PROMISE_PORTS_MAX];       /* with PROMISE_CONNECT: TCP to these and no other; none: to all */
+	uint16_t port[PROMISE_PORTS_MAX];       /* with PROMISE_STREAMS: to these ports and no other */
 	size_t ports;
 };
 

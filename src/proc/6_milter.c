@@ -17,7 +17,7 @@ static void
 narrow(const struct conf *conf, struct promise *out)
 {
 	for (uint32_t i = 0; i < conf->milters; i++) {
-		out->calls |= conf->milter[i].local ? PROMISE_LOCAL : PROMISE_CONNECT;
+		out->calls |= conf->milter[i].local ? PROMISE_LOCAL : PROMISE_STREAMS;
 		if (!conf->milter[i].local)
 			out->port[out->ports++] = conf->milter[i].port;
 	}

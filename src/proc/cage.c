@@ -31,6 +31,12 @@ cage_of(enum role role)
 	return cages[role];
 }
 
+bool
+cage_is_used(enum role role, const struct conf *conf)
+{
+	return cage_of(role) != NULL && (role != ROLE_MILTER || conf->milters > 0);
+}
+
 /* ---- from the table to paths ---- */
 
 static bool
@@ -201,7 +207,7 @@ cage_hand_over(const struct conf *conf, struct buf *why)
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		struct identity id;
 
-		if (cage_of((enum role)role) == NULL)
+		if (!cage_is_used((enum role)role, conf))
 			continue;
 		id = cage_identity((enum role)role, conf, why);
 		if (why->len > 0)
