@@ -16,7 +16,7 @@ static const struct layout *const layouts[] = {
 	&queue_which_layout, &queue_entry_layout, &queue_recipient_layout, &queue_end_layout,
 	&sign_ask_layout, &sign_answer_layout, &child_alarm_layout, &auth_spend_layout, &auth_spent_layout,
 	&guard_outcome_layout, &guard_notice_layout, &guard_hold_layout, &queue_held_layout, &ledger_which_layout,
-	&ledger_attempt_layout, &ledger_lock_layout,
+	&ledger_attempt_layout, &ledger_lock_layout, &filter_ask_layout, &filter_verdict_layout, &spool_refused_layout,
 };
 
 union any_message {
@@ -42,6 +42,9 @@ union any_message {
 	struct ledger_which ledger_which;
 	struct ledger_attempt ledger_attempt;
 	struct ledger_lock ledger_lock;
+	struct filter_ask filter_ask;
+	struct filter_verdict filter_verdict;
+	struct spool_refused spool_refused;
 	struct sign_ask sign_ask;
 	struct sign_answer sign_answer;
 };
