@@ -164,13 +164,14 @@ run(struct talk *t, struct span in, size_t split)
 	(void)buf_put(&t->text, SPAN(HEADER));
 	t->want = milter_open(&t->talk, &conf, (struct buf){ t->out, 0, sizeof t->out });
 	while (serve(t)) {
-		used = 0;
-		while (used == 0 && t->want == MILTER_WANT_INPUT && given < in.len) {
-			given = in.len - given < split ? in.len : given + split;
+		for (used = 0;;) {
 			t->want = milter_feed(&t->talk, span_head(in, given), &used);
+			if (used > 0 || t->want != MILTER_WANT_INPUT || given == in.len)
+				break;
+			given = in.len - given < split ? in.len : given + split;
 		}
 		span_skip(&in, used);
-		given -= used < given ? used : given;
+		given -= used;
 		if (used == 0 && t->want == MILTER_WANT_INPUT)
 			return;
 	}
