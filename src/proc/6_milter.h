@@ -143,14 +143,24 @@ bool extents_valid(const struct filter_ask *);
 /* Up to max octets from offset on; 0: none, or they cannot be read. */
 size_t content_read(const struct filter_ask *, uint64_t offset, uint8_t *out, size_t max);
 
-/* ---- 6_milter_link.c ---- */
+/* ---- 6_milter_service.c ---- */
 void services_begin(const struct conf *);
 struct milter_service *service_find(struct span text);
 void service_add(struct milter_service *, struct milter_job *);
 void service_remove(struct milter_service *, struct milter_job *);
+/* As many of those that wait as there are links for. */
+void service_pump(struct milter_service *);
 bool links_sweep(void);                         /* false: nothing is left to look after */
 void links_go_on(void);                         /* 4_spool takes more */
-void link_drop(struct milter_link *);
 void links_drop(void);
+
+/* ---- 6_milter_link.c ---- */
+/* A new one, for this job; when it cannot be had the job fails. */
+void link_open(struct milter_service *, struct milter_job *);
+/* One that is idle takes the job. False: out of memory. */
+bool link_take(struct milter_link *, struct milter_job *);
+void link_expire(struct milter_link *, uint64_t now);
+void link_go_on(struct milter_link *);
+void link_drop(struct milter_link *);
 
 #endif
