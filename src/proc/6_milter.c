@@ -41,7 +41,7 @@ milters_now(void)
 static void
 on_sweep(uv_timer_t *timer)
 {
-	if (!links_sweep())
+	if (!milter_links_sweep())
 		(void)uv_timer_stop(timer);
 }
 
@@ -70,9 +70,9 @@ forget_spool(void)
 	if (milters.going && !milters.draining)
 		(void)uv_timer_start(&milters.alone, on_alone, MILTER_ALONE_MS, 0);
 	milters.spool = NULL;
-	jobs_forget();
-	links_drop();
-	files_gone();
+	milter_jobs_forget();
+	milter_links_drop();
+	milter_files_gone();
 }
 
 static bool
@@ -83,9 +83,9 @@ on_segment(const struct frame *f)
 	if (!fields_parse(relay_segment_layout, f->body, &m) || (f->type == FILTER_SEGMENT) != (f->fd != -1))
 		return false;
 	if (f->fd != -1)
-		file_add(m.number, f->fd);
+		milter_file_add(m.number, f->fd);
 	else
-		file_gone(m.number);
+		milter_file_gone(m.number);
 	return true;
 }
 
@@ -97,11 +97,11 @@ take_message(const struct frame *f)
 	case FILTER_SEGMENT_GONE:
 		return on_segment(f);
 	case FILTER_ASK:
-		return f->fd == -1 && job_begin(f->session, f->body);
+		return f->fd == -1 && milter_job_begin(f->session, f->body);
 	case FILTER_RCPT:
-		return f->fd == -1 && job_rcpt(f->session, f->body);
+		return f->fd == -1 && milter_job_rcpt(f->session, f->body);
 	case FILTER_CANCEL:
-		return f->fd == -1 && span_done(f->body) && job_cancel(f->session);
+		return f->fd == -1 && span_done(f->body) && milter_job_cancel(f->session);
 	default:
 		return false;
 	}
@@ -133,7 +133,7 @@ on_drained(void *arg, struct channel *c)
 {
 	(void)arg;
 	(void)c;
-	links_go_on();
+	milter_links_go_on();
 }
 
 static void
@@ -175,7 +175,7 @@ on_go(void *arg)
 	(void)uv_timer_init(&milters.child.loop, &milters.sweep);
 	(void)uv_timer_init(&milters.child.loop, &milters.alone);
 	configure();
-	services_begin(&milters.child.conf);
+	milter_services_begin(&milters.child.conf);
 	milters.going = true;
 	if (milters.spool != NULL)
 		channel_pause(milters.spool, false);
@@ -196,8 +196,8 @@ on_drain(void *arg)
 	(void)arg;
 	milters.draining = true;
 	(void)uv_timer_stop(&milters.alone);
-	jobs_forget();
-	links_drop();
+	milter_jobs_forget();
+	milter_links_drop();
 	child_drained(&milters.child);
 }
 

@@ -117,50 +117,50 @@ void milters_busy(void);                /* there are deadlines to look at */
 
 /* ---- 6_milter_job.c ---- */
 /* False: 4_spool broke the order, or memory is short. */
-bool job_begin(uint32_t session, struct span body);
-bool job_rcpt(uint32_t session, struct span path);
-bool job_cancel(uint32_t session);
+bool milter_job_begin(uint32_t session, struct span body);
+bool milter_job_rcpt(uint32_t session, struct span path);
+bool milter_job_cancel(uint32_t session);
 /* Its content is shown from the beginning on, perhaps again. */
-void job_rewind(struct milter_job *);
+void milter_job_rewind(struct milter_job *);
 /* NULL, or why it cannot be done. */
-const char *job_edit(struct milter_job *, const struct milter_edit *, bool spaced);
+const char *milter_job_edit(struct milter_job *, const struct milter_edit *, bool spaced);
 /* Say what came of it, and free it. */
-void job_end(struct milter_job *, const struct milter_verdict *);
-void job_fail(struct milter_job *, const char *why);
-void job_free(struct milter_job *);
-void jobs_forget(void);
+void milter_job_end(struct milter_job *, const struct milter_verdict *);
+void milter_job_fail(struct milter_job *, const char *why);
+void milter_job_free(struct milter_job *);
+void milter_jobs_forget(void);
 
 /* ---- 6_milter_edit.c ---- */
-void job_send_changes(struct milter_job *);
+void milter_job_send_changes(struct milter_job *);
 /* NULL, or why the message as the milter leaves it cannot be. */
-const char *job_finish_changes(struct milter_job *);
+const char *milter_job_finish_changes(struct milter_job *);
 
 /* ---- 6_milter_content.c ---- */
-void file_add(uint64_t number, int fd);         /* fd becomes ours */
-void file_gone(uint64_t number);
-void files_gone(void);
-bool extents_valid(const struct filter_ask *);
+void milter_file_add(uint64_t number, int fd);         /* fd becomes ours */
+void milter_file_gone(uint64_t number);
+void milter_files_gone(void);
+bool milter_extents_valid(const struct filter_ask *);
 /* Up to max octets from offset on; 0: none, or they cannot be read. */
-size_t content_read(const struct filter_ask *, uint64_t offset, uint8_t *out, size_t max);
+size_t milter_content_read(const struct filter_ask *, uint64_t offset, uint8_t *out, size_t max);
 
 /* ---- 6_milter_service.c ---- */
-void services_begin(const struct conf *);
-struct milter_service *service_find(struct span text);
-void service_add(struct milter_service *, struct milter_job *);
-void service_remove(struct milter_service *, struct milter_job *);
+void milter_services_begin(const struct conf *);
+struct milter_service *milter_service_find(struct span text);
+void milter_service_add(struct milter_service *, struct milter_job *);
+void milter_service_remove(struct milter_service *, struct milter_job *);
 /* As many of those that wait as there are links for. */
-void service_pump(struct milter_service *);
-bool links_sweep(void);                         /* false: nothing is left to look after */
-void links_go_on(void);                         /* 4_spool takes more */
-void links_drop(void);
+void milter_service_pump(struct milter_service *);
+bool milter_links_sweep(void);                         /* false: nothing is left to look after */
+void milter_links_go_on(void);                         /* 4_spool takes more */
+void milter_links_drop(void);
 
 /* ---- 6_milter_link.c ---- */
 /* A new one, for this job; when it cannot be had the job fails. */
-void link_open(struct milter_service *, struct milter_job *);
+void milter_link_open(struct milter_service *, struct milter_job *);
 /* One that is idle takes the job. False: out of memory. */
-bool link_take(struct milter_link *, struct milter_job *);
-void link_expire(struct milter_link *, uint64_t now);
-void link_go_on(struct milter_link *);
-void link_drop(struct milter_link *);
+bool milter_link_take(struct milter_link *, struct milter_job *);
+void milter_link_expire(struct milter_link *, uint64_t now);
+void milter_link_go_on(struct milter_link *);
+void milter_link_drop(struct milter_link *);
 
 #endif

@@ -15,7 +15,7 @@ bucket_of(uint64_t number)
 }
 
 void
-file_gone(uint64_t number)
+milter_file_gone(uint64_t number)
 {
 	for (struct milter_file **at = bucket_of(number); *at != NULL; at = &(*at)->next) {
 		struct milter_file *f = *at;
@@ -30,11 +30,11 @@ file_gone(uint64_t number)
 }
 
 void
-file_add(uint64_t number, int fd)
+milter_file_add(uint64_t number, int fd)
 {
 	struct milter_file *f = calloc(1, sizeof *f);
 
-	file_gone(number);
+	milter_file_gone(number);
 	if (f == NULL) {
 		(void)close(fd);
 		return;
@@ -44,11 +44,11 @@ file_add(uint64_t number, int fd)
 }
 
 void
-files_gone(void)
+milter_files_gone(void)
 {
 	for (size_t i = 0; i < MILTER_SEGMENT_BUCKETS; i++)
 		while (milters.file[i] != NULL)
-			file_gone(milters.file[i]->number);
+			milter_file_gone(milters.file[i]->number);
 }
 
 static int
@@ -74,7 +74,7 @@ piece_of(const struct filter_ask *m, size_t index)
 }
 
 bool
-extents_valid(const struct filter_ask *m)
+milter_extents_valid(const struct filter_ask *m)
 {
 	uint64_t octets = m->text.len;
 
@@ -102,7 +102,7 @@ read_piece(const struct piece *e, uint64_t skip, uint8_t *out, size_t max)
 }
 
 size_t
-content_read(const struct filter_ask *m, uint64_t offset, uint8_t *out, size_t max)
+milter_content_read(const struct filter_ask *m, uint64_t offset, uint8_t *out, size_t max)
 {
 	uint64_t at = 0;
 	size_t done = 0;

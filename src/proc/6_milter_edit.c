@@ -141,7 +141,7 @@ edit_hold(struct milter_job *j, struct span words)
 }
 
 const char *
-job_edit(struct milter_job *j, const struct milter_edit *e, bool spaced)
+milter_job_edit(struct milter_job *j, const struct milter_edit *e, bool spaced)
 {
 	switch (e->kind) {
 	case MILTER_ADD_HEADER:
@@ -165,7 +165,7 @@ job_edit(struct milter_job *j, const struct milter_edit *e, bool spaced)
 /* ---- all of it ---- */
 
 const char *
-job_finish_changes(struct milter_job *j)
+milter_job_finish_changes(struct milter_job *j)
 {
 	struct buf b;
 	const char *wrong;
@@ -217,7 +217,7 @@ send_dropped(struct milter_job *j)
 }
 
 void
-job_send_changes(struct milter_job *j)
+milter_job_send_changes(struct milter_job *j)
 {
 	struct span rest = buf_span(&j->added);
 

@@ -49,7 +49,7 @@ job_new(const struct filter_ask *m)
 }
 
 void
-job_free(struct milter_job *j)
+milter_job_free(struct milter_job *j)
 {
 	if (milters.receiving == j)
 		milters.receiving = NULL;
@@ -85,7 +85,7 @@ read_header(struct milter_job *j)
 		if (bigger == NULL)
 			return false;
 		j->header = bigger;
-		n = content_read(&j->facts, 0, j->header, want);
+		n = milter_content_read(&j->facts, 0, j->header, want);
 		end = milter_header_length((struct span){ j->header, n });
 		if (n != want)
 			return false;
@@ -108,7 +108,7 @@ find_header(struct milter_job *j)
 	j->body_at = j->mail.header.len;
 	j->show_at = j->body_at;
 	/* The empty line between the two is neither's. */
-	if (j->body_at < j->facts.size && content_read(&j->facts, j->body_at, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
+	if (j->body_at < j->facts.size && milter_content_read(&j->facts, j->body_at, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
 		j->show_at += 2;
 	return true;
 }
@@ -142,7 +142,7 @@ prepare(struct milter_job *j)
 }
 
 void
-job_rewind(struct milter_job *j)
+milter_job_rewind(struct milter_job *j)
 {
 	j->read_at = j->show_at;
 }
@@ -150,13 +150,13 @@ job_rewind(struct milter_job *j)
 /* ---- its parts come ---- */
 
 bool
-job_begin(uint32_t session, struct span body)
+milter_job_begin(uint32_t session, struct span body)
 {
 	struct filter_ask m;
 	struct milter_job *j;
 
 	if (milters.receiving != NULL || milters.job[session % KEEPER_FILTERS] != NULL ||
-	    !fields_parse(filter_ask_layout, body, &m) || m.rcpts == 0 || m.rcpts > MILTER_RCPTS_MAX || !extents_valid(&m))
+	    !fields_parse(filter_ask_layout, body, &m) || m.rcpts == 0 || m.rcpts > MILTER_RCPTS_MAX || !milter_extents_valid(&m))
 		return false;
 	j = job_new(&m);
 	if (j == NULL)
@@ -191,17 +191,17 @@ static void
 job_start(struct milter_job *j)
 {
 	milters.receiving = NULL;
-	j->service = service_find(j->facts.milter);
+	j->service = milter_service_find(j->facts.milter);
 	if (j->service == NULL)
-		job_fail(j, "it is not in the configuration any more");
+		milter_job_fail(j, "it is not in the configuration any more");
 	else if (!prepare(j))
-		job_fail(j, "the message cannot be read");
+		milter_job_fail(j, "the message cannot be read");
 	else
-		service_add(j->service, j);
+		milter_service_add(j->service, j);
 }
 
 bool
-job_rcpt(uint32_t session, struct span path)
+milter_job_rcpt(uint32_t session, struct span path)
 {
 	struct milter_job *j = milters.receiving;
 
@@ -215,7 +215,7 @@ job_rcpt(uint32_t session, struct span path)
 }
 
 bool
-job_cancel(uint32_t session)
+milter_job_cancel(uint32_t session)
 {
 	struct milter_job *j = milters.job[session % KEEPER_FILTERS];
 
@@ -225,16 +225,16 @@ job_cancel(uint32_t session)
 		return false;
 	if (j->link != NULL) {
 		j->link->job = NULL;
-		link_drop(j->link);
+		milter_link_drop(j->link);
 	} else {
-		service_remove(j->service, j);
+		milter_service_remove(j->service, j);
 	}
-	job_free(j);
+	milter_job_free(j);
 	return true;
 }
 
 void
-jobs_forget(void)
+milter_jobs_forget(void)
 {
 	for (size_t i = 0; i < KEEPER_FILTERS; i++) {
 		struct milter_job *j = milters.job[i];
@@ -244,8 +244,8 @@ jobs_forget(void)
 		if (j->link != NULL)
 			j->link->job = NULL;
 		else if (j->service != NULL)
-			service_remove(j->service, j);
-		job_free(j);
+			milter_service_remove(j->service, j);
+		milter_job_free(j);
 	}
 }
 
@@ -285,7 +285,7 @@ forget_changes(struct milter_job *j)
 }
 
 void
-job_fail(struct milter_job *j, const char *why)
+milter_job_fail(struct milter_job *j, const char *why)
 {
 	static const char *const thens[] = { [CONF_MILTER_TEMPFAIL] = "tempfail", [CONF_MILTER_ACCEPT] = "accept",
 		[CONF_MILTER_REJECT] = "reject" };
@@ -307,30 +307,30 @@ job_fail(struct milter_job *j, const char *why)
 	log_text(&l, "then", thens[failure]);
 	log_end(&l);
 	send_verdict(j, &v);
-	job_free(j);
+	milter_job_free(j);
 }
 
 static void
 pass(struct milter_job *j)
 {
-	const char *wrong = job_finish_changes(j);
+	const char *wrong = milter_job_finish_changes(j);
 	struct filter_verdict v = { .kind = FILTER_PASS, .changes = j->changes, .body_at = j->body_at,
 		.words = { j->why, j->why_len } };
 
 	if (wrong != NULL) {
-		job_fail(j, wrong);
+		milter_job_fail(j, wrong);
 		return;
 	}
 	v.changes = j->changes;
-	job_send_changes(j);
+	milter_job_send_changes(j);
 	if (v.changes & FILTER_HOLD)
 		say(j, LOG_NOTE, "milter-quarantined", &v, v.words);
 	send_verdict(j, &v);
-	job_free(j);
+	milter_job_free(j);
 }
 
 void
-job_end(struct milter_job *j, const struct milter_verdict *verdict)
+milter_job_end(struct milter_job *j, const struct milter_verdict *verdict)
 {
 	struct filter_verdict v = { .kind = FILTER_DISCARD };
 
@@ -344,5 +344,5 @@ job_end(struct milter_job *j, const struct milter_verdict *verdict)
 	forget_changes(j);
 	say(j, LOG_NOTE, v.kind == FILTER_DISCARD ? "milter-discarded" : "milter-refused", &v, v.text);
 	send_verdict(j, &v);
-	job_free(j);
+	milter_job_free(j);
 }

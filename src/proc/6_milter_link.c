@@ -59,7 +59,7 @@ unlink_from_service(struct milter_link *l)
 }
 
 void
-link_drop(struct milter_link *l)
+milter_link_drop(struct milter_link *l)
 {
 	unlink_from_service(l);
 	if (l->poll != NULL)
@@ -127,14 +127,14 @@ socket_begin(struct milter_link *l)
 }
 
 void
-link_open(struct milter_service *s, struct milter_job *j)
+milter_link_open(struct milter_service *s, struct milter_job *j)
 {
 	struct milter_link *l = calloc(1, sizeof *l);
 	char why[200];
 	int error;
 
 	if (l == NULL) {
-		job_fail(j, "out of memory");
+		milter_job_fail(j, "out of memory");
 		return;
 	}
 	l->service = s;
@@ -144,9 +144,9 @@ link_open(struct milter_service *s, struct milter_job *j)
 	s->open++;
 	error = socket_begin(l);
 	if (error != 0) {
-		link_drop(l);
+		milter_link_drop(l);
 		(void)snprintf(why, sizeof why, "cannot connect: %s", strerror(error));
-		job_fail(j, why);
+		milter_job_fail(j, why);
 		return;
 	}
 	l->job = j;
@@ -164,16 +164,16 @@ link_fail(struct milter_link *l, const char *why)
 	struct milter_job *j = l->job;
 	bool again = j != NULL && l->reused && !l->heard && !j->stale && why == NULL;
 
-	link_drop(l);
+	milter_link_drop(l);
 	if (j != NULL) {
 		j->link = NULL;
 		j->stale = j->stale || again;
 		if (again)
-			service_add(s, j);
+			milter_service_add(s, j);
 		else
-			job_fail(j, why != NULL ? why : "it hung up in the middle of a message");
+			milter_job_fail(j, why != NULL ? why : "it hung up in the middle of a message");
 	}
-	service_pump(s);
+	milter_service_pump(s);
 }
 
 /* Nothing is under way: memory goes back until the next job. */
@@ -288,7 +288,7 @@ want_mail(struct milter_link *l)
 		link_rest(l);
 		return false;
 	}
-	job_rewind(l->job);
+	milter_job_rewind(l->job);
 	(void)milter_begin(&l->talk, &l->job->mail);
 	return true;
 }
@@ -298,7 +298,7 @@ want_body(struct milter_link *l)
 {
 	struct milter_job *j = l->job;
 	struct buf room = milter_body_room(&l->talk);
-	size_t n = content_read(&j->facts, j->read_at, room.p, room.max);
+	size_t n = milter_content_read(&j->facts, j->read_at, room.p, room.max);
 
 	if (n == 0 && j->read_at < j->facts.size) {
 		link_fail(l, "the message cannot be read");
@@ -320,7 +320,7 @@ want_edit(struct milter_link *l)
 		patience(l);
 		return false;
 	}
-	wrong = job_edit(l->job, &l->talk.edit, milter_spaces(&l->talk));
+	wrong = milter_job_edit(l->job, &l->talk.edit, milter_spaces(&l->talk));
 	if (wrong != NULL) {
 		link_fail(l, wrong);
 		return false;
@@ -348,16 +348,16 @@ want_verdict(struct milter_link *l)
 
 	l->job = NULL;
 	j->link = NULL;
-	job_end(j, &l->talk.verdict);
+	milter_job_end(j, &l->talk.verdict);
 	/* What it says unasked after that cannot be told from what it will say to the next message. */
 	if (l->talk.reuse != MILTER_REUSE_NOT && quiet && send_now(l)) {
 		link_rest(l);
 	} else {
 		milter_quit(&l->talk);
 		(void)send_now(l);
-		link_drop(l);
+		milter_link_drop(l);
 	}
-	service_pump(s);
+	milter_service_pump(s);
 	return false;
 }
 
@@ -437,13 +437,13 @@ on_event(uv_poll_t *poll, int status, int events)
 		break;
 	case LINK_IDLE:
 		/* Its end, or something that nobody asked for. */
-		link_drop(l);
+		milter_link_drop(l);
 		break;
 	}
 }
 
 bool
-link_take(struct milter_link *l, struct milter_job *j)
+milter_link_take(struct milter_link *l, struct milter_job *j)
 {
 	l->talk.out = (struct buf){ malloc(MILTER_OUT), 0, MILTER_OUT };
 	if (l->talk.out.p == NULL)
@@ -460,11 +460,11 @@ link_take(struct milter_link *l, struct milter_job *j)
 }
 
 void
-link_expire(struct milter_link *l, uint64_t now)
+milter_link_expire(struct milter_link *l, uint64_t now)
 {
 	if (l->job == NULL) {
 		(void)send(l->fd, "\0\0\0\1Q", 5, MSG_NOSIGNAL);
-		link_drop(l);
+		milter_link_drop(l);
 	} else if (now >= l->job->deadline) {
 		link_fail(l, "milter-deadline is over");
 	} else {
@@ -473,7 +473,7 @@ link_expire(struct milter_link *l, uint64_t now)
 }
 
 void
-link_go_on(struct milter_link *l)
+milter_link_go_on(struct milter_link *l)
 {
 	l->stalled = false;
 	watch(l, UV_READABLE);

@@ -24,12 +24,12 @@ make_place(struct milter_service *s, const struct milter_job *j)
 	l = idle_link(s, j, true);
 	if (l == NULL)
 		return false;
-	link_drop(l);
+	milter_link_drop(l);
 	return true;
 }
 
 void
-service_pump(struct milter_service *s)
+milter_service_pump(struct milter_service *s)
 {
 	while (s->first != NULL && milters.spool != NULL) {
 		struct milter_job *j = s->first;
@@ -37,27 +37,27 @@ service_pump(struct milter_service *s)
 
 		if (l == NULL && !make_place(s, j))
 			return;
-		service_remove(s, j);
+		milter_service_remove(s, j);
 		if (l == NULL)
-			link_open(s, j);
-		else if (!link_take(l, j))
-			job_fail(j, "out of memory");
+			milter_link_open(s, j);
+		else if (!milter_link_take(l, j))
+			milter_job_fail(j, "out of memory");
 	}
 }
 
 void
-service_add(struct milter_service *s, struct milter_job *j)
+milter_service_add(struct milter_service *s, struct milter_job *j)
 {
 	j->service = s;
 	j->next = NULL;
 	*s->last = j;
 	s->last = &j->next;
 	milters_busy();
-	service_pump(s);
+	milter_service_pump(s);
 }
 
 void
-service_remove(struct milter_service *s, struct milter_job *j)
+milter_service_remove(struct milter_service *s, struct milter_job *j)
 {
 	struct milter_job **at = &s->first;
 
@@ -72,7 +72,7 @@ service_remove(struct milter_service *s, struct milter_job *j)
 }
 
 struct milter_service *
-service_find(struct span text)
+milter_service_find(struct span text)
 {
 	for (uint32_t i = 0; i < milters.services; i++) {
 		uint8_t room[MILTER_TEXT_ROOM];
@@ -85,7 +85,7 @@ service_find(struct span text)
 }
 
 void
-services_begin(const struct conf *c)
+milter_services_begin(const struct conf *c)
 {
 	milters.services = c->milters;
 	for (uint32_t i = 0; i < c->milters; i++) {
@@ -129,17 +129,17 @@ service_sweep(struct milter_service *s, uint64_t now)
 
 	/* The end of one may be the end, or the beginning, of others. */
 	while ((l = expired_link(s, now)) != NULL)
-		link_expire(l, now);
+		milter_link_expire(l, now);
 	while ((j = expired_job(s, now)) != NULL) {
-		service_remove(s, j);
-		job_fail(j, "milter-deadline is over, and all connections to it were busy");
+		milter_service_remove(s, j);
+		milter_job_fail(j, "milter-deadline is over, and all connections to it were busy");
 	}
-	service_pump(s);
+	milter_service_pump(s);
 	return s->links != NULL || s->first != NULL;
 }
 
 bool
-links_sweep(void)
+milter_links_sweep(void)
 {
 	bool busy = false;
 
@@ -159,18 +159,18 @@ stalled_link(void)
 }
 
 void
-links_go_on(void)
+milter_links_go_on(void)
 {
 	struct milter_link *l;
 
 	while (milters.spool != NULL && !channel_congested(milters.spool) && (l = stalled_link()) != NULL)
-		link_go_on(l);
+		milter_link_go_on(l);
 }
 
 void
-links_drop(void)
+milter_links_drop(void)
 {
 	for (uint32_t i = 0; i < milters.services; i++)
 		while (milters.service[i].links != NULL)
-			link_drop(milters.service[i].links);
+			milter_link_drop(milters.service[i].links);
 }
