@@ -549,3 +549,46 @@ def test_check_names_what_is_wrong(tmp_path):
         assert done.returncode == 78 and words in done.stderr, (text, done.stderr)
     done = postern("check", "--state", tmp_path / "state", "--set", "milter=inet:[::1]:8891 timeout=5s on-failure=reject", "--explain")
     assert done.returncode == 0 and 'inet:[::1]:8891 timeout=5s on-failure=reject' in done.stdout
+
+
+# ---- on the disk ----
+
+def test_a_change_outlives_restarts(served):
+    """A new header before an old body, and an old header before a new body, each in the log in pieces; held, so that they stay."""
+    say = {}
+    milter = Milter(end=lambda seen: say["now"] + packet(b"q", b"wait\0"))
+    one = served(milter)
+    old, fresh = "old %06d\r\n", b"".join(b"new %06d\r\n" % n for n in range(20000))
+    say["now"] = insert(0, b"X-Big", b"1")
+    assert submit(one, "".join(old % n for n in range(20000)), subject="header").startswith("250")
+    say["now"] = body(fresh)
+    assert submit(one, "".join(old % n for n in range(20000)), subject="body").startswith("250")
+    say["now"] = body(fresh) + insert(0, b"X-Big", b"1")
+    assert submit(one, "short\r\n", subject="both").startswith("250")
+    for kind in (15, 9):
+        assert one.stop(kind) == (0 if kind == 15 else -9)
+        one.start()
+    for event in one.events("accepted"):
+        assert postern("queue", "release", *one.options, event["id"]).returncode == 0
+    mails = {fields(m)[1]["Subject"]: m for m in one.await_mails(3)}
+    bodies = {name: m.partition(b"\n\n")[2] for name, m in mails.items()}
+    assert bodies["header"] == "".join(old % n for n in range(20000)).replace("\r", "").encode()
+    assert bodies["body"] == bodies["both"] == fresh.replace(b"\r", b"")
+    assert {name for name, m in mails.items() if b"X-Big: 1\n" in m} == {"header", "both"}
+
+
+def test_a_big_message_does_not_cost_its_size_in_memory(served):
+    def most(pid):
+        with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+    milter = Milter(protocol=0x80000, end=insert(0, b"X-Big", b"1"))
+    one = served(milter)
+    assert submit(one).startswith("250")
+    before = {name: most(pid) for name, pid in one.children().items()}
+    assert submit(one, ("x" * 998 + "\r\n") * (40 * 1024)).startswith("250")
+    grown = {name: most(pid) - before[name] for name, pid in one.children().items()}
+    assert grown["milter:0"] < 4096, grown
+    written = sum(p.stat().st_size for p in (one.state / "spool").iterdir())
+    assert 40 << 20 < written < 43 << 20
+    eventually(lambda: len(one.mails()) == 2, "both")
