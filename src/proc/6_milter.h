@@ -37,7 +37,7 @@ struct milter_file {
 	int fd;
 };
 
-struct milter_rcpt { uint32_t at; uint16_t len; bool dropped; };
+struct milter_rcpt { uint32_t at; uint16_t len; };
 
 struct milter_service;
 
@@ -59,7 +59,7 @@ struct milter_job {
 	/* What the milter wants changed. */
 	uint32_t changes;               /* enum filter_change */
 	bool new_sender;
-	uint32_t dropped;
+	uint8_t *dropped;               /* a bit for each recipient, as FILTER_DROP has them; NULL: none */
 	struct buf edited;              /* header; p NULL: as it was */
 	struct buf added;               /* paths, each with a NUL behind it */
 	struct milter_lines lines;

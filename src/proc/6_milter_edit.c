@@ -107,26 +107,29 @@ edit_add(struct milter_job *j, struct span path)
 	return NULL;
 }
 
+static size_t
+dropped_octets(const struct milter_job *j)
+{
+	return (j->facts.rcpts + 7) / 8;
+}
+
 /* RFC 5321 2.4: local parts are compared as they are. One that is not there is no matter. */
 static const char *
 edit_delete(struct milter_job *j, struct span path)
 {
 	struct mailbox wanted, one;
 
+	if (j->dropped == NULL && (j->dropped = calloc(1, dropped_octets(j))) == NULL)
+		return "out of memory";
 	if (mailbox_parse(path, &wanted) != PATH_OK)
 		return NULL;
-	for (uint32_t i = 0; i < j->facts.rcpts; i++) {
-		struct span here = j->mail.rcpt(j, i);
-
-		if (j->rcpt[i].dropped || mailbox_parse(here, &one) != PATH_OK || !mailbox_equal(&wanted, &one))
-			continue;
-		j->rcpt[i].dropped = true;
-		j->dropped++;
-	}
+	for (uint32_t i = 0; i < j->facts.rcpts; i++)
+		if (mailbox_parse(j->mail.rcpt(j, i), &one) == PATH_OK && mailbox_equal(&wanted, &one))
+			j->dropped[i / 8] = (uint8_t)(j->dropped[i / 8] | 1u << i % 8);
 	return NULL;
 }
 
-/* "OPERATOR: reason" is shown by `postern queue show`. */
+/* "unix:/run/filter: reason" is shown by `postern queue show`. */
 static const char *
 edit_hold(struct milter_job *j, struct span words)
 {
@@ -200,22 +203,6 @@ send_header(struct milter_job *j)
 	}
 }
 
-static void
-send_dropped(struct milter_job *j)
-{
-	size_t octets = (j->facts.rcpts + 7) / 8;
-	uint8_t *bits = j->dropped > 0 ? calloc(1, octets) : NULL;
-
-	/* Without memory for it more people get the message than should: that is for 4_spool to hear. */
-	if (j->dropped > 0 && bits == NULL)
-		abort();
-	for (uint32_t i = 0; bits != NULL && i < j->facts.rcpts; i++)
-		bits[i / 8] = (uint8_t)(bits[i / 8] | (j->rcpt[i].dropped ? 1u << i % 8 : 0u));
-	if (bits != NULL)
-		(void)channel_send_octets(milters.spool, FILTER_DROP, j->session, (struct span){ bits, octets });
-	free(bits);
-}
-
 void
 milter_job_send_changes(struct milter_job *j)
 {
@@ -226,7 +213,8 @@ milter_job_send_changes(struct milter_job *j)
 	send_header(j);
 	if (j->new_sender)
 		(void)channel_send_octets(milters.spool, FILTER_SENDER, j->session, (struct span){ j->sender, j->sender_len });
-	send_dropped(j);
+	if (j->dropped != NULL)
+		(void)channel_send_octets(milters.spool, FILTER_DROP, j->session, (struct span){ j->dropped, dropped_octets(j) });
 	while (!span_done(rest)) {
 		struct span path = span_take_until(&rest, '\0');
 

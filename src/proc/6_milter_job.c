@@ -58,6 +58,7 @@ milter_job_free(struct milter_job *j)
 	free(j->header);
 	free(j->edited.p);
 	free(j->added.p);
+	free(j->dropped);
 	free(j);
 }
 
@@ -207,7 +208,7 @@ milter_job_rcpt(uint32_t session, struct span path)
 
 	if (j == NULL || j->session != session || path.len > 320 || !paths_grow(j, path.len))
 		return false;
-	j->rcpt[j->arrived++] = (struct milter_rcpt){ (uint32_t)j->paths.len, (uint16_t)path.len, false };
+	j->rcpt[j->arrived++] = (struct milter_rcpt){ (uint32_t)j->paths.len, (uint16_t)path.len };
 	(void)buf_put(&j->paths, path);
 	if (j->arrived == j->facts.rcpts)
 		job_start(j);

@@ -110,7 +110,8 @@ class Milter:
                     continue
                 seen.append((command, data))
                 if command == b"O":
-                    said = self.answers.get(b"O", packet(b"O", struct.pack(">III", self.version, self.actions, self.protocol) + self.symbols))
+                    said = self.answer(command, data, seen) if command in self.answers else \
+                        packet(b"O", struct.pack(">III", self.version, self.actions, self.protocol) + self.symbols)
                 elif command in b"AQK":
                     continue
                 elif self.silent(command) and command not in self.answers:
