@@ -2,6 +2,7 @@
 import socket
 import struct
 import threading
+import time
 
 SKIP, LEADING_SPACE = 0x400, 0x100000
 ACTIONS = 0x1ff
@@ -39,7 +40,7 @@ class Milter:
     """Listens until closed. answers: {command: octets} instead of "go on"; end: what it says at the end of a message, or a
     function of what it has seen; each connection is a list of (command, data) in seen, macros a dictionary of what it was told."""
 
-    def __init__(self, path=None, answers=None, end=b"", protocol=0, actions=ACTIONS, version=6, symbols=b"", host="127.0.0.1"):
+    def __init__(self, path=None, answers=None, end=b"", protocol=0, actions=ACTIONS, version=6, symbols=b"", host="127.0.0.1", backlog=64):
         self.answers, self.end, self.protocol, self.actions = answers or {}, end, protocol, actions
         self.version, self.symbols = version, symbols
         self.seen, self.macros, self.threads = [], {}, []
@@ -51,7 +52,7 @@ class Milter:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.bind(str(path))
             self.place = f"unix:{path}"
-        self.socket.listen(64)
+        self.socket.listen(backlog)
         self.open = []
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
@@ -60,6 +61,7 @@ class Milter:
         while True:
             try:
                 connection, _ = self.socket.accept()
+                time.sleep(self.answers.get("accept", 0))
             except OSError:
                 return
             self.open.append(connection)

@@ -486,6 +486,15 @@ def test_many_at_once(served):
     assert len(milter.seen) <= 32
 
 
+def test_a_path_with_a_short_queue(served, tmp_path):
+    """libmilter lets twenty wait at most; at a path the next one is told so at once, which is no failure."""
+    milter = Milter(path=tmp_path / "milter.sock", backlog=1, answers={"accept": 0.05})
+    one = served(milter)
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        said = list(pool.map(lambda n: submit(one, helo=f"c{n}.example.org"), range(20)))
+    assert all(s.startswith("250") for s in said) and not one.events("milter-failed")
+
+
 # ---- our own processes ----
 
 def test_our_process_dies_in_the_middle(served):
