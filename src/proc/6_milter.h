@@ -155,8 +155,8 @@ void milter_links_go_on(void);                         /* 4_spool takes more */
 void milter_links_drop(void);
 
 /* ---- 6_milter_link.c ---- */
-/* A new one, for this job; when it cannot be had the job fails. */
-void milter_link_open(struct milter_service *, struct milter_job *);
+/* A new one, for this job; when it cannot be had the job fails. False: not just now, the job waits. */
+bool milter_link_open(struct milter_service *, struct milter_job *);
 /* One that is idle takes the job. False: out of memory. */
 bool milter_link_take(struct milter_link *, struct milter_job *);
 void milter_link_expire(struct milter_link *, uint64_t now);

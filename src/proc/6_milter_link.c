@@ -126,32 +126,42 @@ socket_begin(struct milter_link *l)
 	return 0;
 }
 
-void
-milter_link_open(struct milter_service *s, struct milter_job *j)
+static struct milter_link *
+link_new(struct milter_service *s)
 {
 	struct milter_link *l = calloc(1, sizeof *l);
-	char why[200];
-	int error;
 
-	if (l == NULL) {
-		milter_job_fail(j, "out of memory");
-		return;
-	}
+	if (l == NULL)
+		return NULL;
 	l->service = s;
 	l->fd = -1;
 	l->next = s->links;
 	s->links = l;
 	s->open++;
-	error = socket_begin(l);
-	if (error != 0) {
-		milter_link_drop(l);
-		(void)snprintf(why, sizeof why, "cannot connect: %s", strerror(error));
-		milter_job_fail(j, why);
-		return;
+	return l;
+}
+
+bool
+milter_link_open(struct milter_service *s, struct milter_job *j)
+{
+	struct milter_link *l = link_new(s);
+	int error = l == NULL ? ENOMEM : socket_begin(l);
+	char why[200];
+
+	if (error == 0) {
+		l->job = j;
+		j->link = l;
+		patience(l);
+		return true;
 	}
-	l->job = j;
-	j->link = l;
-	patience(l);
+	if (l != NULL)
+		milter_link_drop(l);
+	/* At a path: those that it has not yet taken are as many as may wait. */
+	if (error == EAGAIN)
+		return false;
+	(void)snprintf(why, sizeof why, "cannot connect: %s", strerror(error));
+	milter_job_fail(j, why);
+	return true;
 }
 
 /* ---- ends ---- */

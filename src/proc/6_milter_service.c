@@ -28,6 +28,15 @@ make_place(struct milter_service *s, const struct milter_job *j)
 	return true;
 }
 
+static void
+put_back(struct milter_service *s, struct milter_job *j)
+{
+	j->next = s->first;
+	s->first = j;
+	if (j->next == NULL)
+		s->last = &j->next;
+}
+
 void
 milter_service_pump(struct milter_service *s)
 {
@@ -38,9 +47,12 @@ milter_service_pump(struct milter_service *s)
 		if (l == NULL && !make_place(s, j))
 			return;
 		milter_service_remove(s, j);
-		if (l == NULL)
-			milter_link_open(s, j);
-		else if (!milter_link_take(l, j))
+		if (l == NULL && !milter_link_open(s, j)) {
+			/* The sweep tries again. */
+			put_back(s, j);
+			return;
+		}
+		if (l != NULL && !milter_link_take(l, j))
 			milter_job_fail(j, "out of memory");
 	}
 }
