@@ -14,6 +14,7 @@
 
 #include "conf/milter.h"
 #include "frames.h"
+#include "smtp/server.h"
 
 static const uint16_t types[] = { FILTER_BODY, FILTER_BODY_GONE, FILTER_HEADER, FILTER_SENDER, FILTER_DROP, FILTER_ADD, FILTER_VERDICT,
 	FILTER_ASK };
@@ -83,8 +84,7 @@ heard_by_front(const struct frames_one *f)
 	}
 	frames_insist(f->session >= 1 && f->session <= SESSIONS && ++answers <= SESSIONS);
 	if (f->type == SPOOL_REFUSED)
-		frames_insist(fields_parse(spool_refused_layout, f->body, &r) && r.code >= 400 && r.code < 560 && r.code != 421 &&
-		    r.enhanced.len >= 5 && r.enhanced.p[0] == '0' + r.code / 100);
+		frames_insist(fields_parse(spool_refused_layout, f->body, &r) && smtp_refusal_valid(r.code, r.enhanced));
 	else
 		frames_insist(f->type == SPOOL_COMMITTED && fields_parse(spool_committed_layout, f->body, &m) && m.fail < FAIL_MAX);
 }

@@ -177,11 +177,10 @@ static bool
 on_refused(struct front_session *s, struct span body)
 {
 	struct spool_refused r;
-	char enhanced[12] = "";
+	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
 	struct smtp_answer a = { .verdict = { FAIL_FILTERED, { NULL, 0 } }, .enhanced = enhanced };
 
-	if (!fields_parse(spool_refused_layout, body, &r) || r.code < 400 || r.code > 559 || r.code == 421 ||
-	    r.enhanced.len < 5 || r.enhanced.len >= sizeof enhanced || r.enhanced.p[0] != '0' + r.code / 100)
+	if (!fields_parse(spool_refused_layout, body, &r) || !smtp_refusal_valid(r.code, r.enhanced))
 		return false;
 	if (s == NULL || s->waiting != WAIT_COMMIT)
 		return true;

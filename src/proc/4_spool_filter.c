@@ -7,6 +7,7 @@
 #include "conf/milter.h"
 #include "os/log.h"
 #include "proc/4_spool.h"
+#include "smtp/server.h"
 
 /* A question's number is its place and a generation above it. */
 #define PLACE_OF(number) ((number) % KEEPER_FILTERS)
@@ -381,12 +382,10 @@ on_pass(struct keeper *k, struct filter *f, const struct filter_verdict *v)
 static bool
 on_refuse(struct keeper *k, struct filter *f, const struct filter_verdict *v)
 {
-	char enhanced[12] = "";
+	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
 	struct filter_result r = { .kind = FILTER_REFUSE, .code = v->code, .enhanced = enhanced, .text = v->text };
 
-	/* The front looks at the rest. */
-	if (v->enhanced.len < 5 || v->enhanced.len >= sizeof enhanced || v->code < 400 || v->code > 559 || v->code == 421 ||
-	    v->enhanced.p[0] != '0' + v->code / 100)
+	if (!smtp_refusal_valid(v->code, v->enhanced))
 		return false;
 	memcpy(enhanced, v->enhanced.p, v->enhanced.len);
 	end(k, f, &r);

@@ -211,6 +211,9 @@ struct smtp_server {
 	uint8_t helo[SMTP_HELO_MAX];
 };
 
+/* May a refusal have this code and this enhanced code (RFC 3463 2)? 4xx or 5xx, but not 421, which is ours to say; of one class. */
+bool smtp_refusal_valid(uint32_t code, struct span enhanced);
+
 enum smtp_want smtp_server_begin(struct smtp_server *, const struct smtp_server_conf *, struct smtp_io *,
     struct smtp_session_facts);
 enum smtp_want smtp_server_feed(struct smtp_server *, struct span in, size_t *used);
