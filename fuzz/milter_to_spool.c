@@ -116,7 +116,7 @@ turns(const int fd[2], unsigned n)
 		(void)frames_read(fd[0], heard_by_front);
 		(void)frames_read(fd[1], heard_by_milter);
 		if (n > 4)
-			(void)usleep(500);
+			(void)usleep(50);
 	}
 }
 
@@ -199,7 +199,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	submit(ours, 1, 1);
 	submit(ours, 2, 6);
 	/* Its chunks must be in the file before anybody is asked. */
-	turns(ours, 30);
+	for (unsigned i = 0; i < 400 && asked[1] == 0; i++) {
+		turns(ours, 1);
+		(void)usleep(50);
+	}
 	while (frames_next(&in, types, TYPES, &f)) {
 		if (f.session <= SESSIONS)
 			f.session = asked[f.session];

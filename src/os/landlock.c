@@ -45,7 +45,6 @@ static struct ruleset
 handled(int abi, const struct promise *p)
 {
 	bool anywhere = (p->calls & PROMISE_CONNECT) != 0;
-
 	struct ruleset set = { .fs = FS_ABI_1 };
 
 	set.fs |= (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL_DEV : 0);

@@ -462,7 +462,7 @@ on_timer(uv_timer_t *timer)
 {
 	struct worker *w = timer->data;
 
-	if (w->master->phase >= MASTER_DRAINING || w->running)
+	if (w->master->phase >= MASTER_DRAINING || w->running || master_is_spare(w))
 		return;
 	if (!master_child_begin(w))
 		master_child_again(w);

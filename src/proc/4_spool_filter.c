@@ -44,6 +44,13 @@ filter_enter(struct keeper *k, struct filter *f, enum filter_phase next)
 }
 
 static void
+header_free(struct filter *f)
+{
+	free(f->header.p);
+	f->header = (struct buf){ NULL, 0, 0 };
+}
+
+static void
 filter_free(struct keeper *k, struct filter *f)
 {
 	if (f->state == FILTER_ASKED)
@@ -53,7 +60,7 @@ filter_free(struct keeper *k, struct filter *f)
 		f->next->link = f->link;
 	else
 		k->filters.last = f->link;
-	free(f->header.p);
+	header_free(f);
 	free(f);
 }
 
@@ -207,7 +214,6 @@ ask(struct keeper *k, struct filter *f, uint32_t place)
 	f->number = ++k->filters.generation * KEEPER_FILTERS + place;
 	f->dropped = false;
 	f->added = 0;
-	f->header.len = 0;
 	if (!channel_send(k->filters.channel, FILTER_ASK, f->number, filter_ask_layout, &a))
 		return false;
 	filter_enter(k, f, FILTER_ASKED);
@@ -219,6 +225,17 @@ static bool
 can_ask(const struct keeper *k)
 {
 	return k->filters.channel != NULL && !channel_congested(k->filters.channel);
+}
+
+static void
+try_to_ask(struct keeper *k, struct filter *f, uint32_t place)
+{
+	enum fail health = draft_health(&k->spool, f->draft);
+
+	if (health != OK)
+		end_failed(k, f, health);
+	else if (!ask(k, f, place))
+		end_failed(k, f, FAIL_LOCAL);
 }
 
 void
@@ -238,8 +255,8 @@ filter_pump(struct keeper *k)
 			break;
 		if (f->state == FILTER_WRITING && f->written <= k->spool.journal.written)
 			filter_enter(k, f, FILTER_WAITING);
-		if (f->state == FILTER_WAITING && !ask(k, f, place))
-			end_failed(k, f, FAIL_LOCAL);
+		if (f->state == FILTER_WAITING)
+			try_to_ask(k, f, place);
 	}
 	k->filters.stepping = false;
 }
@@ -362,6 +379,7 @@ on_pass(struct keeper *k, struct filter *f, const struct filter_verdict *v)
 	    (v->changes & FILTER_NEW_BODY) != 0))
 		return false;
 	draft_fresh_drop(&k->spool, f->draft);
+	header_free(f);
 	if (v->changes & FILTER_EIGHTBIT)
 		f->flags |= MAIL_8BIT;
 	if (v->changes & FILTER_HOLD)

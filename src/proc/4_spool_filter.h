@@ -38,7 +38,7 @@ struct filters {
 
 struct filter_result {
 	enum filter_kind kind;
-	uint32_t flags;                 /* PASS: enum mail_flag to add, MAIL_HOLD among them */
+	uint32_t flags;                 /* PASS: as in spool_commit, with those that milters have added */
 	struct span why;                /* then: what it is held for */
 	uint32_t code;                  /* REFUSE: in these words; 0: as fail says */
 	const char *enhanced;

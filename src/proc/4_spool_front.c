@@ -26,7 +26,6 @@ struct front_session {
 	uint32_t number;
 	enum fail fail;
 	struct filter *filter;          /* FILTERING only */
-	uint32_t flags;                 /* then: what COMMIT said */
 	char *why;                      /* what the message is held for, in words; NULL: nothing */
 	uint8_t state;                  /* enum session_phase */
 	bool held;                      /* 3_auth has had this principal's mail held since */
@@ -206,7 +205,6 @@ ask_milters(struct keeper *k, struct front_session *s, const struct spool_commit
 	s->filter = filter_begin(k, s, s->draft, m->flags);
 	if (s->filter == NULL)
 		return false;
-	s->flags = m->flags & MAIL_FLAGS;
 	k->commits++;
 	session_enter(s, SESSION_FILTERING);
 	filter_pump(k);
@@ -491,7 +489,7 @@ front_filtered(struct keeper *k, struct front_session *s, const struct filter_re
 	if (r->kind == FILTER_PASS) {
 		/* Without memory for the words it is held all the same. */
 		s->why = r->why.len > 0 ? strndup((const char *)r->why.p, r->why.len) : NULL;
-		commit(k, s, s->flags | r->flags);
+		commit(k, s, r->flags);
 		return;
 	}
 	if (r->kind == FILTER_DISCARD)
