@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "conf/milter.h"
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/0_master.h"
@@ -370,7 +371,7 @@ master_reload(struct master *m)
 	struct file_mark seen[2 * CONF_CERTIFICATES_MAX];
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
-	bool anew;
+	bool anew, milters;
 	int status;
 
 	/* One after the other: 2_signer keeps the keys of one change only. */
@@ -383,6 +384,7 @@ master_reload(struct master *m)
 	}
 	keep_fixed(&next, &m->conf);
 	anew = m->conf.sandbox != CONF_SANDBOX_OFF && !cage_fits(ROLE_RELAY, &m->conf, &next);
+	milters = !conf_milters_same(m->conf.milter, m->conf.milters, next.milter, next.milters);
 	if (!master_listen(m, &next, &why, &status)) {
 		certificates_free(&fresh);
 		refuse("reload-refused", (const char *)words);
@@ -396,6 +398,7 @@ master_reload(struct master *m)
 	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
 	if (anew && cage_hand_over(&m->conf, &why))
 		master_tell(m, STAGE_RELAY, MASTER_DRAIN);
+	master_milter(m, milters);
 	master_log_state(m, "reloaded");
 	master_log_doubts(m);
 	master_log_endings(m);
