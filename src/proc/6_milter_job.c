@@ -90,7 +90,8 @@ read_header(struct milter_job *j)
 		end = milter_header_length((struct span){ j->header, n });
 		if (n != want)
 			return false;
-		if (end < n || want == most)
+		/* What is cut off in the middle of a name looks like the end, too: only the empty line is. */
+		if ((end < n && j->header[end] == '\r') || want == most)
 			break;
 	}
 	j->mail.header = (struct span){ j->header, end };

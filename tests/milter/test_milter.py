@@ -95,6 +95,17 @@ def test_what_it_is_shown(served):
     assert told["i"] == one.await_event("accepted")["id"]
 
 
+def test_a_header_longer_than_what_is_read_of_it_at_once(served):
+    """Nearly every octet is of a name, so that a name is where a reading ends."""
+    milter = Milter(end=insert(1, b"X-Top", b"1"))
+    one = served(milter)
+    assert submit(one, "body\r\n" * 10000, headers="".join(f"X-{n:04d}{'n' * 200}:1\r\n" for n in range(1000))).startswith("250")
+    assert sum(n.startswith(b"X-0") for n, _ in milter.headers()) == 1000
+    assert milter.content() == b"body\r\n" * 10000
+    [mail] = one.await_mails()
+    assert mail.partition(b"\n\n")[2] == b"body\n" * 10000 and b"X-Top: 1\nFrom:" in mail and b"X-0999" in mail
+
+
 def test_leading_space_and_wishes_for_macros(served):
     symbols = b"".join(n.to_bytes(4, "big") + w + b"\0" for n, w in ((0, b"j"), (2, b"{mail_addr},{auth_authen}"), (5, b"i, {nothing}")))
     milter = Milter(protocol=0x100000, symbols=symbols)
