@@ -204,7 +204,7 @@ conf_finish(struct conf *conf, struct buf *why)
 
 	if (!fill_path(&conf->spool_dir, conf, "/spool", why) || !fill_path(&conf->users_file, conf, "/auth/users", why) ||
 	    !fill_path(&conf->control_socket, conf, "/control", why) || !fill_path(&conf->ledger_socket, conf, "/ledger", why) ||
-	    !fill_listeners(conf, why) || !fill_postmaster(conf, why)) {
+	    !fill_path(&conf->dkim_dir, conf, "/dkim", why) || !fill_listeners(conf, why) || !fill_postmaster(conf, why)) {
 		finish_words(why);
 		return false;
 	}

@@ -19,6 +19,7 @@ enum {
 	CONF_CERTIFICATES_MAX = 32,
 	CONF_PROXIES_MAX = 32,
 	CONF_MILTERS_MAX = 8,
+	CONF_DKIM_RULES_MAX = 32,
 };
 
 struct conf_text {
@@ -64,6 +65,14 @@ struct conf_milter {
 	uint16_t port;
 	uint32_t timeout;               /* seconds of silence; default 30 */
 	enum conf_milter_failure failure;
+};
+
+/* Bits of enum dkim_algorithm (mail/dkim.h). */
+enum conf_dkim { CONF_DKIM_OFF, CONF_DKIM_RSA, CONF_DKIM_ED25519, CONF_DKIM_BOTH };
+
+struct conf_dkim_rule {
+	char name[CONF_TEXT_MAX];       /* of a domain or of a next hop; ".example.org" for all below it; NUL-terminated */
+	enum conf_dkim algorithms;
 };
 
 enum conf_log_format { CONF_LOG_LOGFMT, CONF_LOG_JSON };
@@ -140,6 +149,12 @@ struct conf {
 	struct conf_text tls_report_contact;    /* From and contact-info of reports; default postmaster */
 	struct conf_text tls_report_organization;       /* default HOSTNAME */
 	struct conf_text tls_report_extra_contact;      /* a further word for people; empty: none */
+	enum conf_dkim dkim;                    /* which of a domain's keys sign; default both */
+	struct conf_dkim_rule dkim_domain[CONF_DKIM_RULES_MAX];         /* for mail of these domains */
+	uint32_t dkim_domains;
+	struct conf_dkim_rule dkim_hop[CONF_DKIM_RULES_MAX];            /* to these next hops */
+	uint32_t dkim_hops;
+	struct conf_text dkim_dir;              /* default STATE/dkim */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */
@@ -156,7 +171,7 @@ struct conf_key {
 	const char *name;
 	const char *meaning;            /* one sentence for --explain and the manual */
 	const char *example;
-	bool repeatable;                /* listen, certificate, proxy */
+	bool repeatable;                /* listen, certificate, proxy, dkim-domain, dkim-next-hop */
 };
 
 size_t conf_keys(void);

@@ -383,6 +383,49 @@ get_proxy(const struct conf *conf, const struct conf_row *row, size_t item, stru
 	return item < conf->proxies && buf_put_text(out, conf->proxy[item].text);
 }
 
+static bool
+set_dkim(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	return dkim_parse(text, &conf->dkim, why);
+}
+
+static bool
+get_dkim(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return buf_put_text(out, dkim_name(conf->dkim));
+}
+
+/* Both lists are alike; least says which. */
+enum { DKIM_RULES_DOMAIN, DKIM_RULES_HOP };
+
+static bool
+set_dkim_rule(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	bool hop = row->least == DKIM_RULES_HOP;
+	struct conf_dkim_rule *list = hop ? conf->dkim_hop : conf->dkim_domain;
+	uint32_t *count = hop ? &conf->dkim_hops : &conf->dkim_domains;
+
+	if (*count == CONF_DKIM_RULES_MAX) {
+		buf_put_text(why, "is one too many; at most 32");
+		return false;
+	}
+	if (!dkim_rule_parse(text, hop, &list[*count], why))
+		return false;
+	++*count;
+	return true;
+}
+
+static bool
+get_dkim_rule(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	bool hop = row->least == DKIM_RULES_HOP;
+
+	return item < (hop ? conf->dkim_hops : conf->dkim_domains) &&
+	    dkim_rule_format(hop ? &conf->dkim_hop[item] : &conf->dkim_domain[item], out);
+}
+
 /* ---- the table ---- */
 
 #define KIB UINT64_C(1024)
@@ -458,6 +501,15 @@ const struct conf_row conf_rows[] = {
 	{ { "postmaster-notices", "Tell the postmaster when mail without a sender, a notification itself as a rule, is lost (RFC 3461 5.2).", "yes",
 	      false },
 	    set_boolean, get_boolean, AT(postmaster_notices), 0, 0, "no" },
+	{ { "dkim", "Which keys of a domain sign its mail (RFC 6376): both, rsa, ed25519 or off. `postern user domain add` makes them.", "both",
+	      false },
+	    set_dkim, get_dkim, 0, 0, 0, "both" },
+	{ { "dkim-domain", "The same for mail of one domain.", "example.org rsa", true },
+	    set_dkim_rule, get_dkim_rule, 0, DKIM_RULES_DOMAIN, 0, NULL },
+	{ { "dkim-next-hop", "The same for mail to one domain or one host; with a dot in front for all below it.", ".example.net rsa", true },
+	    set_dkim_rule, get_dkim_rule, 0, DKIM_RULES_HOP, 0, NULL },
+	{ { "dkim-dir", "The keys of domains, written by `postern user domain`; without it STATE-DIR/dkim.", "/etc/postern/dkim", false },
+	    set_path, get_text, AT(dkim_dir), 0, 0, NULL },
 	{ { "dns-server", "The resolver to ask; without it those of /etc/resolv.conf.", "192.0.2.53@5353", false },
 	    set_dns_server, get_text, AT(dns_server), 0, 0, NULL },
 	{ { "dns-trust-anchor", "The root of DNSSEC; without it answers count as unsigned, and DANE (RFC 7672) is not looked at.",

@@ -328,7 +328,8 @@ prepare(struct master *m, struct buf *why)
 {
 	m->status = 78;
 	certificates_look(&m->conf, m->seen);
-	if (!certificates_read(&m->conf, &m->certificates, why) || !master_lock(m, why, &m->status) ||
+	dkim_look(&m->conf, &m->dkim_seen);
+	if (!certificates_read(&m->conf, &m->certificates, why) || !dkim_read(&m->conf, false, &m->dkim, why) || !master_lock(m, why, &m->status) ||
 	    !cage_hand_over(&m->conf, why) || !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
 		return false;
 	m->status = EXIT_OS;
@@ -411,6 +412,7 @@ master_run(const struct master_setup *setup)
 	master_sockets_close(&m);
 	certificates_free(&m.certificates);
 	certificates_free(&m.before);
+	dkim_store_free(&m.dkim);
 	wipe(m.ticket_keys, sizeof(m.ticket_keys));
 	(void)uv_loop_close(&m.loop);
 	return m.status;

@@ -10,6 +10,7 @@
 
 #include "proc/master.h"
 #include "proc/peers.h"
+#include "tls/dkim_store.h"
 #include "tls/served.h"
 #include "tls/server.h"
 
@@ -121,6 +122,8 @@ struct master {
 	struct certificates before;     /* proved ones, while those that follow them are being proved */
 	struct file_mark seen[2 * CONF_CERTIFICATES_MAX];       /* chain and key of each, as they were when we last read them */
 	uint64_t look_again;            /* uv_now(), though nothing changes; 0: not */
+	struct dkim_store dkim;         /* keys that sign; read from the files each time they are handed on */
+	struct file_mark dkim_seen;     /* DKIM-DIR/changed, when we last read them */
 	struct certificate_warned warned[2 * CONF_CERTIFICATES_MAX];
 	size_t warned_next;
 	struct alarms alarms;
@@ -197,6 +200,18 @@ bool certificates_name(const struct certificates *, size_t which, char name[CERT
 /* What clients will not like about them. */
 void certificates_inspect(const struct conf *, const struct certificates *,
     void (*say)(void *arg, const char *file, const char *words), void *arg);
+
+/* How a file is now; false: it is not there. */
+bool file_look(const char *path, struct file_mark *);
+bool file_differs(const struct file_mark *, const struct file_mark *);
+
+/* ---- 0_master_dkim.c ---- */
+/* The keys that are active, each looked at; false with words that name the file. expected: there have been some. */
+bool dkim_read(const struct conf *, bool expected, struct dkim_store *, struct buf *why);
+void dkim_look(const struct conf *, struct file_mark *seen);
+bool dkim_changed(const struct conf *, const struct file_mark *seen);
+/* To 2_signer with the keys, to 5_relay without; to others nothing. */
+void master_send_dkim(struct worker *);
 
 /* ---- 0_master_proof.c ---- */
 /* Connect to each of our listeners for each certificate until all are served, PROOF_MS at most; then master_on_proof(). */

@@ -23,6 +23,7 @@ static const enum role talk[][2] = {
 	{ ROLE_SPOOL, ROLE_RELAY },
 	{ ROLE_SPOOL, ROLE_AUTH },
 	{ ROLE_SPOOL, ROLE_MILTER },
+	{ ROLE_RELAY, ROLE_SIGNER },
 };
 
 static void
@@ -53,7 +54,7 @@ master_children_init(struct master *m, unsigned fronts)
 void
 master_send_conf(struct worker *w)
 {
-	uint8_t text[48 * 1024];
+	static uint8_t text[128 * 1024];
 	struct buf b = BUF_OVER(text);
 
 	if (w->channel != NULL && conf_format(&w->master->conf, &b))
@@ -172,6 +173,7 @@ brief(struct worker *w)
 		master_keys_anew(w->master);
 	master_send_conf(w);
 	master_send_certificates(w);
+	master_send_dkim(w);
 	master_send_listeners(w, false);
 	if (w->role == ROLE_FRONT)
 		(void)channel_send_octets(w->channel, MASTER_TICKET_KEYS, 0,
@@ -237,6 +239,7 @@ may_accuse(enum role accuser, uint32_t accused)
 	static const enum role believed[][2] = {
 		{ ROLE_SIGNER, ROLE_FRONT }, { ROLE_AUTH, ROLE_FRONT }, { ROLE_SPOOL, ROLE_FRONT }, { ROLE_SPOOL, ROLE_RELAY },
 		{ ROLE_SPOOL, ROLE_MILTER },
+		{ ROLE_SIGNER, ROLE_RELAY },
 	};
 
 	for (size_t i = 0; i < sizeof(believed) / sizeof(believed[0]); i++)

@@ -28,6 +28,7 @@ struct child_handler {
 	void (*listen)(void *arg, const struct master_listen *, int fd);
 	void (*peer)(void *arg, enum role, uint32_t slot, int fd);
 	void (*certificate)(void *arg, const struct master_certificate *);
+	void (*dkim)(void *arg, const struct master_dkim *);
 	void (*ticket_keys)(void *arg, struct span keys);
 	void (*secret)(void *arg, struct span octets);
 	void (*go)(void *arg);

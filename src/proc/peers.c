@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "policy/sign_form.h"
+#include "tls/dkim_store.h"
 
 const char *
 role_name(enum role role)
@@ -24,6 +25,7 @@ message_is_secret(uint16_t type)
 	case MASTER_CERTIFICATE:
 	case MASTER_TICKET_KEYS:
 	case MASTER_SECRET:
+	case MASTER_DKIM:
 	case AUTH_START:
 	case AUTH_NEXT:
 		return true;
@@ -52,6 +54,24 @@ static const struct field master_peer_fields[] = {
 	FIELD_OF_U32(struct master_peer, life),
 };
 const struct layout master_peer_layout = LAYOUT(master_peer_fields);
+
+static const struct field master_dkim_fields[] = {
+	FIELD_OF_U32(struct master_dkim, index),
+	FIELD_OF_U32(struct master_dkim, count),
+	FIELD_OF_U32(struct master_dkim, algorithm),
+	FIELD_OF_SPAN(struct master_dkim, domain, DKIM_SDID_MAX),
+	FIELD_OF_SPAN(struct master_dkim, selector, DKIM_SELECTOR_MAX),
+	FIELD_OF_SPAN(struct master_dkim, key, DKIM_PEM_MAX),
+};
+const struct layout master_dkim_layout = LAYOUT(master_dkim_fields);
+
+static const struct field sign_dkim_ask_fields[] = {
+	FIELD_OF_U32(struct sign_dkim_ask, algorithm),
+	FIELD_OF_SPAN(struct sign_dkim_ask, domain, DKIM_SDID_MAX),
+	FIELD_OF_SPAN(struct sign_dkim_ask, selector, DKIM_SELECTOR_MAX),
+	FIELD_OF_SPAN(struct sign_dkim_ask, digest, DKIM_DIGEST),
+};
+const struct layout sign_dkim_ask_layout = LAYOUT(sign_dkim_ask_fields);
 
 static const struct field sign_ask_fields[] = {
 	FIELD_OF_U32(struct sign_ask, scheme),

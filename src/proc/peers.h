@@ -39,6 +39,8 @@ enum message {
 	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
 	MASTER_BACK,            /* empty, to 2_signer: the certificates of the list before count again */
 	MASTER_PING,            /* empty: say CHILD_PONG; who does not for long enough hangs and is ended */
+	MASTER_DKIM = 16,       /* struct master_dkim, one for each key that signs mail: to 2_signer with the key, to 5_relay without;
+	                         * staged, and taken with GO or RELOAD */
 
 	/* Everybody to 0_master. */
 	CHILD_READY = 20,       /* empty: working; from 2_signer also: RELOAD is done */
@@ -51,6 +53,10 @@ enum message {
 	SIGN_ASK = 30,          /* struct sign_ask */
 	/* 2_signer to 1_front. */
 	SIGN_ANSWER,            /* struct sign_answer */
+	/* 5_relay to 2_signer; session counts its questions from 1 on, and at most SIGN_DKIM_WINDOW of them wait. */
+	SIGN_DKIM_ASK,          /* struct sign_dkim_ask */
+	/* 2_signer to 5_relay, in the order of the questions. */
+	SIGN_DKIM_ANSWER,       /* struct sign_answer */
 
 	/* 1_front to 3_auth; session is the SMTP session. */
 	AUTH_START = 40,        /* struct auth_start; FRESH only */
