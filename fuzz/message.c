@@ -17,7 +17,7 @@ static const struct layout *const layouts[] = {
 	&sign_ask_layout, &sign_answer_layout, &child_alarm_layout, &auth_spend_layout, &auth_spent_layout,
 	&guard_outcome_layout, &guard_notice_layout, &guard_hold_layout, &queue_held_layout, &ledger_which_layout,
 	&ledger_attempt_layout, &ledger_lock_layout, &spool_admitted_layout, &queue_reschedule_layout,
-	&ledger_attempt_layout, &ledger_lock_layout, &relay_letter_layout, &relay_letter_taken_layout,
+	&relay_letter_layout, &relay_letter_taken_layout, &filter_ask_layout, &filter_verdict_layout, &spool_refused_layout,
 };
 
 union any_message {
@@ -44,6 +44,9 @@ union any_message {
 	struct ledger_which ledger_which;
 	struct ledger_attempt ledger_attempt;
 	struct ledger_lock ledger_lock;
+	struct filter_ask filter_ask;
+	struct filter_verdict filter_verdict;
+	struct spool_refused spool_refused;
 	struct sign_ask sign_ask;
 	struct sign_answer sign_answer;
 };

@@ -83,7 +83,7 @@ set_up(void)
 	frames_insist(uv_loop_init(&k.child.loop) == 0);
 	k.control_fd = -1;
 	k.ids.slot = KEEPER_ID_SLOT;
-	k.tries_free = SCHEDULE_NONE;
+	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;
 	on_go(&k);
 	frames_insist(k.opened);

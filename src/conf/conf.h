@@ -18,6 +18,7 @@ enum {
 	CONF_LISTEN_MAX = 16,
 	CONF_CERTIFICATES_MAX = 32,
 	CONF_PROXIES_MAX = 32,
+	CONF_MILTERS_MAX = 8,
 	CONF_DKIM_RULES_MAX = 32,
 };
 
@@ -53,6 +54,17 @@ struct conf_relay {
 	struct conf_text user;          /* empty: no AUTH */
 	struct conf_text directory;     /* Maildir */
 	uint16_t port;
+};
+
+/* What a milter that does not answer means for the message. */
+enum conf_milter_failure { CONF_MILTER_TEMPFAIL, CONF_MILTER_ACCEPT, CONF_MILTER_REJECT };
+
+struct conf_milter {
+	bool local;                     /* a path */
+	char place[108];                /* path of a socket, or an address without brackets; NUL-terminated */
+	uint16_t port;
+	uint32_t timeout;               /* seconds of silence; default 30 */
+	enum conf_milter_failure failure;
 };
 
 /* Bits of enum dkim_algorithm (mail/dkim.h). */
@@ -146,6 +158,9 @@ struct conf {
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */
+	struct conf_milter milter[CONF_MILTERS_MAX];    /* asked in this order about every message */
+	uint32_t milters;
+	uint32_t milter_deadline;               /* seconds for all of them; default 100 */
 	enum conf_log_format log_format;
 	enum conf_log_target log_target;
 	enum conf_sandbox sandbox;

@@ -1,5 +1,6 @@
 #include "conf/keys.h"
 
+#include "conf/milter.h"
 #include "conf/network.h"
 #include "conf/value.h"
 
@@ -581,6 +582,12 @@ const struct conf_row conf_rows[] = {
 	    set_count, get_count, AT(habit_hour), 1, 100000000, "20000" },
 	{ { "habit-recipients-per-day", "Recipients of one login in a day at most, whatever it has sent before.", "100000", false },
 	    set_count, get_count, AT(habit_day), 1, 100000000, "100000" },
+	{ { "milter", "Content filters that see every message before it is acknowledged, in this order (libmilter's protocol).",
+	      "inet:127.0.0.1:8891", true },
+	    milter_set, milter_get, 0, 0, 0, NULL },
+	{ { "milter-deadline", "Time that all milters together have for one message; then it is as if the one that is busy had failed.",
+	      "100 s", false },
+	    set_duration, get_duration, AT(milter_deadline), 5, 300, "100 s" },
 	{ { "log-format", "logfmt or json.", "logfmt", false },
 	    set_log_format, get_log_format, 0, 0, 0, "logfmt" },
 	{ { "log-target", "stderr or syslog.", "stderr", false },

@@ -187,7 +187,11 @@ master_on_end(struct master *m, struct worker *w)
 		drain_on(m);
 		return;
 	}
+	if (master_is_spare(w) && w->exit_status == 0 && w->exit_signal == 0)
+		return;
 	log_end_of(w);
+	if (master_is_spare(w))
+		return;
 	/* One that cannot even begin will not do better the next time: its words are in the log, the operator reads them. */
 	if (!w->was_ready && (w->exit_signal == 0 || w->backoff >= BACKOFF_HOPELESS_MS)) {
 		drain(m, w->exit_status > 0 ? (int)w->exit_status : EXIT_SOFTWARE);

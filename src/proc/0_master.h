@@ -16,7 +16,7 @@
 
 enum {
 	FRONTS_MAX = 64,
-	WORKERS_MAX = 4 + FRONTS_MAX,
+	WORKERS_MAX = 5 + FRONTS_MAX,
 	SOCKETS_MAX = 2 * CONF_LISTEN_MAX,      /* "*" takes two */
 	CHAIN_MAX = 256 * 1024,
 	KEY_MAX = 64 * 1024,
@@ -144,6 +144,10 @@ void master_on_end(struct master *, struct worker *);
 void master_children_init(struct master *, unsigned fronts);
 /* False: the system denies a process; said in the log. */
 bool master_child_begin(struct worker *);
+/* 6_milter begins, begins anew or ends, as the configuration in force has milters; anew: they are others than before. */
+void master_milter(struct master *, bool anew);
+/* Is it for nobody any more? */
+bool master_is_spare(const struct worker *);
 /* Start it again, after a back-off. */
 void master_child_again(struct worker *);
 void master_send_conf(struct worker *);

@@ -22,6 +22,7 @@ static const enum role talk[][2] = {
 	{ ROLE_FRONT, ROLE_SPOOL },
 	{ ROLE_SPOOL, ROLE_RELAY },
 	{ ROLE_SPOOL, ROLE_AUTH },
+	{ ROLE_SPOOL, ROLE_MILTER },
 	{ ROLE_RELAY, ROLE_SIGNER },
 };
 
@@ -42,6 +43,8 @@ master_children_init(struct master *m, unsigned fronts)
 	worker_init(m, ROLE_SIGNER, 0, STAGE_AUTH);
 	worker_init(m, ROLE_AUTH, 0, STAGE_AUTH);
 	worker_init(m, ROLE_RELAY, 0, STAGE_RELAY);
+	if (m->conf.milters > 0)
+		worker_init(m, ROLE_MILTER, 0, STAGE_AUTH);
 	for (unsigned i = 0; i < fronts && i < FRONTS_MAX; i++)
 		worker_init(m, ROLE_FRONT, i, STAGE_FRONTS);
 }
@@ -235,6 +238,7 @@ may_accuse(enum role accuser, uint32_t accused)
 {
 	static const enum role believed[][2] = {
 		{ ROLE_SIGNER, ROLE_FRONT }, { ROLE_AUTH, ROLE_FRONT }, { ROLE_SPOOL, ROLE_FRONT }, { ROLE_SPOOL, ROLE_RELAY },
+		{ ROLE_SPOOL, ROLE_MILTER },
 		{ ROLE_SIGNER, ROLE_RELAY },
 	};
 
@@ -278,6 +282,7 @@ pulses_of(enum role role)
 {
 	static const unsigned pulses[ROLE_MAX] = {
 		[ROLE_SIGNER] = 5, [ROLE_FRONT] = 10, [ROLE_AUTH] = 10, [ROLE_RELAY] = 15, [ROLE_SPOOL] = 30,
+		[ROLE_MILTER] = 10,
 	};
 
 	return pulses[role];
@@ -460,7 +465,7 @@ on_timer(uv_timer_t *timer)
 {
 	struct worker *w = timer->data;
 
-	if (w->master->phase >= MASTER_DRAINING || w->running)
+	if (w->master->phase >= MASTER_DRAINING || w->running || master_is_spare(w))
 		return;
 	if (!master_child_begin(w))
 		master_child_again(w);
@@ -477,4 +482,41 @@ master_child_again(struct worker *w)
 	if (w->backoff > BACKOFF_MAX_MS)
 		w->backoff = BACKOFF_MAX_MS;
 	(void)uv_timer_start(&w->timer, on_timer, w->backoff, 0);
+}
+
+/* ---- 6_milter, which is there when there are milters ---- */
+
+static struct worker *
+milter_worker(struct master *m)
+{
+	for (size_t i = 0; i < m->workers; i++)
+		if (m->worker[i].role == ROLE_MILTER)
+			return &m->worker[i];
+	return NULL;
+}
+
+bool
+master_is_spare(const struct worker *w)
+{
+	return w->role == ROLE_MILTER && w->master->conf.milters == 0;
+}
+
+void
+master_milter(struct master *m, bool anew)
+{
+	struct worker *w = milter_worker(m);
+
+	if (w == NULL && m->conf.milters > 0 && m->workers < WORKERS_MAX) {
+		worker_init(m, ROLE_MILTER, 0, STAGE_AUTH);
+		w = milter_worker(m);
+		/* A server that runs does not end because of it. */
+		w->was_ready = true;
+	}
+	if (w == NULL || !anew)
+		return;
+	/* A cage is never widened, nor is it worth narrowing: another process. */
+	if (w->running && w->channel != NULL)
+		(void)channel_send_octets(w->channel, MASTER_DRAIN, 0, (struct span){ NULL, 0 });
+	else if (!w->running && m->conf.milters > 0 && !uv_is_active((uv_handle_t *)&w->timer) && !master_child_begin(w))
+		master_child_again(w);
 }

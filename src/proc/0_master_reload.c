@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "conf/milter.h"
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/0_master.h"
@@ -402,7 +403,7 @@ master_reload(struct master *m)
 	static struct fresh fresh;
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
-	bool anew;
+	bool anew, milters;
 	int status;
 
 	/* One after the other: 2_signer keeps the keys of one change only. */
@@ -415,6 +416,7 @@ master_reload(struct master *m)
 	}
 	keep_fixed(&next, &m->conf);
 	anew = m->conf.sandbox != CONF_SANDBOX_OFF && !cage_fits(ROLE_RELAY, &m->conf, &next);
+	milters = !conf_milters_same(m->conf.milter, m->conf.milters, next.milter, next.milters);
 	if (!master_listen(m, &next, &why, &status)) {
 		fresh_free(&fresh);
 		refuse("reload-refused", (const char *)words);
@@ -427,6 +429,7 @@ master_reload(struct master *m)
 	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
 	if (anew && cage_hand_over(&m->conf, &why))
 		master_tell(m, STAGE_RELAY, MASTER_DRAIN);
+	master_milter(m, milters);
 	master_log_state(m, "reloaded");
 	master_log_doubts(m);
 	master_log_endings(m);

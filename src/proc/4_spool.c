@@ -78,6 +78,7 @@ settle(struct keeper *k, uint64_t took)
 	(void)spool_settle(&k->spool);
 	front_flush_all(k);
 	hold_settled(k);
+	filter_pump(k);
 	log_release();
 	spool_tidy(&k->spool);
 	front_tell_all(k);
@@ -125,6 +126,7 @@ leave(struct keeper *k)
 {
 	k->opened = false;
 	front_close_all(k);
+	filter_close(k);
 	relay_close(k);
 	control_close(k);
 	guard_close(k);
@@ -258,11 +260,12 @@ on_tick(uv_timer_t *timer)
 	(void)spool_look(&k->spool);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
-	once_expire(&k->spool.once, keeper_now());
 	gather_flush(k, false);
+	once_expire(&k->spool.once, keeper_now());
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
+	filter_step(k);
 	/* A batch that found no room tries again. */
 	if (k->spool.journal.state == FAIL_DISK_FULL)
 		write_batch(k);
@@ -282,6 +285,7 @@ static void
 on_gone(void *arg, uint64_t segment)
 {
 	relay_segment_gone(arg, segment);
+	filter_segment_gone(arg, segment);
 }
 
 static const struct spool_handler spool_handler = { on_committed, on_gone };
@@ -322,6 +326,7 @@ on_go(void *arg)
 	k->opened = true;
 	k->clock = clock_of_boot();
 	k->told = spool_state(&k->spool);
+	filter_configure(k);
 	(void)uv_check_init(&k->child.loop, &k->turn);
 	(void)uv_idle_init(&k->child.loop, &k->walk_on);
 	(void)uv_timer_init(&k->child.loop, &k->tick);
@@ -345,6 +350,7 @@ on_reload(void *arg)
 	k->spool.conf.free_min = k->child.conf.spool_free_min;
 	spool_configure(&k->spool, &s, k->child.conf.duplicate_window * UINT64_C(1000));
 	front_tell_anew(k);
+	filter_configure(k);
 	keeper_turn(k);
 }
 
@@ -368,6 +374,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		relay_open(arg, fd);
 	else if (role == ROLE_AUTH)
 		guard_open(arg, fd);
+	else if (role == ROLE_MILTER)
+		filter_open(arg, fd);
 	else
 		(void)close(fd);
 }

@@ -4,6 +4,7 @@
  * at once, so that a crash meanwhile delivers only what he asked to be told of a second time.
  */
 #include "proc/4_spool_gather.h"
+#include "proc/4_spool_terms.h"
 
 /* How many jobs of the message, but this one, are running or about to be ended. */
 static uint32_t
@@ -13,7 +14,8 @@ jobs_under_way(const struct keeper *k, const struct try *t, uint64_t now)
 	uint32_t count = 0;
 
 	for (uint32_t job = k->spool.index.entry[t->slot].job; job != SCHEDULE_NONE; job = s->job[job].sibling)
-		if (job != t->job && (s->job[job].state == JOB_RUNNING || (schedule_held(s, job, now) && try_overdue(k, job, now))))
+		if (job != t->job && (s->job[job].state == JOB_RUNNING || terms_overdue(k, job, now)
+		    || (schedule_held(s, job, now) && try_overdue(k, job, now))))
 			count++;
 	return count;
 }
@@ -33,10 +35,10 @@ gather_look(struct keeper *k, const struct try *t)
 {
 	uint32_t others = jobs_under_way(k, t, keeper_now());
 
-	if (others == 0 || k->draining || k->gathering >= KEEPER_GATHER_MOST)
-		return GATHER_ALL;
+	if (others == 0)
+		return GATHER_ALONE;
 	/* Those that wait run as far as the schedule knows. */
-	if (others <= tries_gathered(k, t->slot))
+	if (k->draining || k->gathering >= KEEPER_GATHER_MOST || others <= tries_gathered(k, t->slot))
 		return GATHER_ALL;
 	return try_tells(k, t) ? GATHER_WAIT : GATHER_ALONE;
 }

@@ -23,6 +23,19 @@ uint32_t gather_take(struct keeper *, uint32_t slot, uint32_t first);
 /* End those that have waited long enough, or all. */
 void gather_flush(struct keeper *, bool all);
 
+/* ---- 4_spool_notice.c ---- */
+/* What a notice says of one recipient of a try. */
+struct notice_row {
+	struct spool_rcpt rcpt;
+	struct relay_result result;
+	enum dsn_action action;
+	struct span status;             /* empty: as in result */
+	uint64_t retry_until;
+};
+/* Write a notice about rows (1 to DSN_RECIPIENTS_MAX of one action) of the message in slot to its sender; when it has none, to the
+ * postmaster, if he wants that and is not the one who cannot be reached. False: it could not be. */
+bool notice_write(struct keeper *, uint32_t slot, const struct notice_row *, size_t rows);
+
 /* ---- 4_spool_result.c ---- */
 /* Tell of tries of one message, linked by next, and settle them: they are gone then. */
 void try_end(struct keeper *, uint32_t first);

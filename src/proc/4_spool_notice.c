@@ -4,8 +4,7 @@
 
 #include "mail/downgrade.h"
 #include "os/log.h"
-#include "proc/4_spool.h"
-#include "proc/4_spool_notice.h"
+#include "proc/4_spool_gather.h"
 
 enum { PIECE = 64 * 1024, HOUR_MS = 3600 * 1000 };
 

@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/log.h"
 #include "proc/4_spool_gather.h"
-#include "proc/4_spool_notice.h"
 #include "proc/4_spool_terms.h"
 
 enum { EXPIRED_TEXT = 480 };
@@ -152,11 +150,57 @@ struct ending {
 	uint64_t now, expiry;
 	bool expired;           /* its time is over: ours, or */
 	bool returned;          /* its sender's (RFC 2852 4.1.4.1) */
-	bool delayed;           /* a delay notice is due for the one that is looked at: ours, or */
+	bool delayed;           /* a delay notice is due for the one that is looked at, ours, or */
 	bool late;              /* for its sender's deadline (RFC 2852 4.1.4.2) */
 	bool held;
 	bool noticed;           /* it is no notice itself: of one the postmaster may hear that it failed, and nobody else anything */
 };
+
+/* Its time begins with its release (4865-4). */
+static uint64_t
+begin_of(const struct entry *entry)
+{
+	return entry->arrival > entry->release ? entry->arrival : entry->release;
+}
+
+static uint64_t
+expiry_of(const struct keeper *k, const struct entry *entry)
+{
+	return begin_of(entry) + k->child.conf.expire * UINT64_C(1000);
+}
+
+static bool
+delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint64_t now)
+{
+	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
+
+	return delay > 0 && !k->spool.schedule.job[job].told && now >= begin_of(entry) + delay;
+}
+
+static void
+ending_look(struct ending *e, uint32_t try)
+{
+	const struct keeper *k = e->keeper;
+
+	e->try = &e->keeper->try[try];
+	e->delayed = e->noticed && !e->held && !e->expired &&
+	    delay_due(k, &k->spool.index.entry[e->try->slot], e->try->job, e->now);
+	e->late = e->noticed && !e->held && !e->expired && terms_late(k, e->try->job, e->now);
+}
+
+static void
+ending_begin(struct ending *e, struct keeper *k, uint32_t first)
+{
+	const struct entry *entry = &k->spool.index.entry[k->try[first].slot];
+
+	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
+	/* It was held while it was being tried: then time stands still. */
+	e->held = spool_is_held(&k->spool, k->try[first].slot);
+	e->returned = !e->held && terms_returned(entry, e->now);
+	e->expired = !e->held && (e->returned || e->now >= e->expiry);
+	e->noticed = !(entry->flags & ENTRY_NOTICE);
+	ending_look(e, first);
+}
 
 /* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */
 static void
@@ -231,8 +275,6 @@ gather_rows(struct ending *e, enum dsn_action action, struct gathered_rows *g)
 	}
 	return true;
 }
-
-static void ending_look(struct ending *, uint32_t try);
 
 /* One notice for all recipients with the same end, whatever their destinations (5321-55), a hundred at a time. */
 static bool
@@ -338,19 +380,6 @@ record_results(struct ending *e)
 	return later;
 }
 
-/* Its time begins with its release (4865-4). */
-static uint64_t
-begin_of(const struct entry *entry)
-{
-	return entry->arrival > entry->release ? entry->arrival : entry->release;
-}
-
-static uint64_t
-expiry_of(const struct keeper *k, const struct entry *entry)
-{
-	return begin_of(entry) + k->child.conf.expire * UINT64_C(1000);
-}
-
 /* When its last try, or its return without one, comes at the latest. */
 static uint64_t
 last_of(const struct ending *e)
@@ -385,14 +414,6 @@ settle(struct ending *e)
 		spool_job_done(s, t->job, end, e->now);
 }
 
-static bool
-delay_due(const struct keeper *k, const struct entry *entry, uint32_t job, uint64_t now)
-{
-	uint64_t delay = k->child.conf.delay_notice * UINT64_C(1000);
-
-	return delay > 0 && !k->spool.schedule.job[job].told && now >= begin_of(entry) + delay;
-}
-
 bool
 try_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 {
@@ -402,31 +423,6 @@ try_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 }
 
 /* ---- the ends of tries that are told of together ---- */
-static void
-ending_begin(struct ending *e, struct keeper *k, uint32_t first)
-{
-	const struct entry *entry = &k->spool.index.entry[k->try[first].slot];
-
-	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
-	/* It was held while it was being tried: then time stands still. */
-	e->held = spool_is_held(&k->spool, k->try[first].slot);
-	e->returned = !e->held && terms_returned(entry, e->now);
-	e->expired = !e->held && (e->returned || e->now >= e->expiry);
-	e->noticed = !(entry->flags & ENTRY_NOTICE);
-	ending_look(e, first);
-}
-
-static void
-ending_look(struct ending *e, uint32_t try)
-{
-	const struct keeper *k = e->keeper;
-	bool open = e->noticed && !e->held && !e->expired;
-
-	e->try = &e->keeper->try[try];
-	e->delayed = open && delay_due(k, &k->spool.index.entry[e->try->slot], e->try->job, e->now);
-	e->late = open && terms_late(k, e->try->job, e->now);
-}
-
 bool
 try_tells(struct keeper *k, const struct try *t)
 {

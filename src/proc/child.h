@@ -56,5 +56,6 @@ int signer_main(uint32_t slot);
 int auth_main(uint32_t slot);
 int spool_main(uint32_t slot);
 int relay_main(uint32_t slot);
+int milter_main(uint32_t slot);
 
 #endif

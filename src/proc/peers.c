@@ -11,6 +11,7 @@ role_name(enum role role)
 	static const char *const names[ROLE_MAX] = {
 		[ROLE_MASTER] = "master", [ROLE_FRONT] = "front", [ROLE_SIGNER] = "signer", [ROLE_AUTH] = "auth",
 		[ROLE_SPOOL] = "spool", [ROLE_RELAY] = "relay", [ROLE_HTTP] = "http",
+		[ROLE_MILTER] = "milter",
 	};
 
 	assert(role < ROLE_MAX);
@@ -354,3 +355,39 @@ static const struct field ledger_lock_fields[] = {
 	FIELD_OF_U64(struct ledger_lock, since),
 };
 const struct layout ledger_lock_layout = LAYOUT(ledger_lock_fields);
+
+static const struct field filter_ask_fields[] = {
+	FIELD_OF_U64(struct filter_ask, queue_id),
+	FIELD_OF_SPAN(struct filter_ask, milter, 200),
+	FIELD_OF_U32(struct filter_ask, patience),
+	FIELD_OF_U32(struct filter_ask, flags),
+	FIELD_OF_U32(struct filter_ask, mechanism),
+	FIELD_OF_U32(struct filter_ask, rcpts),
+	FIELD_OF_U64(struct filter_ask, size),
+	FIELD_OF_SPAN(struct filter_ask, reverse_path, 320),
+	FIELD_OF_SPAN(struct filter_ask, login, 255),
+	FIELD_OF_SPAN(struct filter_ask, peer, 64),
+	FIELD_OF_SPAN(struct filter_ask, helo, 255),
+	FIELD_OF_SPAN(struct filter_ask, tls, 128),
+	FIELD_OF_SPAN(struct filter_ask, extents, 256 * 1024),
+	FIELD_OF_SPAN(struct filter_ask, text, 64 * 1024),
+};
+const struct layout filter_ask_layout = LAYOUT(filter_ask_fields);
+
+static const struct field filter_verdict_fields[] = {
+	FIELD_OF_U32(struct filter_verdict, kind),
+	FIELD_OF_U32(struct filter_verdict, changes),
+	FIELD_OF_U32(struct filter_verdict, code),
+	FIELD_OF_U64(struct filter_verdict, body_at),
+	FIELD_OF_SPAN(struct filter_verdict, enhanced, 11),
+	FIELD_OF_SPAN(struct filter_verdict, text, 400),
+	FIELD_OF_SPAN(struct filter_verdict, words, 400),
+};
+const struct layout filter_verdict_layout = LAYOUT(filter_verdict_fields);
+
+static const struct field spool_refused_fields[] = {
+	FIELD_OF_U32(struct spool_refused, code),
+	FIELD_OF_SPAN(struct spool_refused, enhanced, 11),
+	FIELD_OF_SPAN(struct spool_refused, text, 400),
+};
+const struct layout spool_refused_layout = LAYOUT(spool_refused_fields);

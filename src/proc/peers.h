@@ -13,6 +13,7 @@
 #include "os/channel.h"
 #include "proc/peers_auth.h"
 #include "proc/peers_control.h"
+#include "proc/peers_filter.h"
 #include "proc/peers_mail.h"
 #include "proc/peers_master.h"
 #include "proc/peers_sign.h"
@@ -20,7 +21,7 @@
 /* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
 enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64 };
 
-enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MAX };
+enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MILTER, ROLE_MAX };
 /* "front", "auth", ... */
 const char *role_name(enum role);
 
@@ -120,6 +121,23 @@ enum message {
 	LEDGER_UNLOCK,          /* struct ledger_which (login): back to normal; QUEUE_END */
 	LEDGER_ATTEMPT = 130,   /* struct ledger_attempt */
 	LEDGER_LOCK,            /* struct ledger_lock */
+
+	/* 4_spool to 6_milter; session is the question. */
+	FILTER_SEGMENT = 160,   /* struct relay_segment with a read-only descriptor */
+	FILTER_SEGMENT_GONE,    /* struct relay_segment */
+	FILTER_ASK,             /* struct filter_ask, then one FILTER_RCPT for each recipient */
+	FILTER_RCPT,            /* raw octets: path */
+	FILTER_CANCEL,          /* empty: nobody wants the answer any more; none comes after it but what was under way */
+	/* 6_milter to 4_spool, between ASK and VERDICT and about that draft; nothing of it counts unless the verdict is PASS. */
+	FILTER_BODY = 168,      /* raw octets of a new body, as they come; the empty line in front of it among them */
+	FILTER_BODY_GONE,       /* empty: what came of a new body is forgotten */
+	FILTER_HEADER,          /* raw octets of a new header section, without the empty line */
+	FILTER_SENDER,          /* raw octets: reverse-path */
+	FILTER_DROP,            /* raw octets: a bit for each recipient, 1: away with it; the first is the lowest of the first octet */
+	FILTER_ADD,             /* raw octets: path of one more recipient */
+	FILTER_VERDICT,         /* struct filter_verdict: the question is answered */
+	/* 4_spool to 1_front, instead of COMMITTED. */
+	SPOOL_REFUSED = 179,    /* struct spool_refused: a milter says no, in words of its own */
 };
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */

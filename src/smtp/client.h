@@ -1,6 +1,6 @@
 /*
- * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3030, 3461, 6152, 6531, 8689, 9422,
- * 4865, 6710, 2852.
+ * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3030, 3461, 6152, 6531, 8689,
+ * 9422, 4865, 6710, 2852.
  * `postern send`, 5_relay and (later) the auditor are drivers of this engine.
  *
  *	want = smtp_client_begin(c, ...);

@@ -90,13 +90,16 @@ keep_policy(void)
 /* ---- the network ---- */
 
 static int
-connect_out(void)
+connect_to(unsigned short port)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(world.port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	return fd == -1 ? errno : got(connect(fd, (struct sockaddr *)&to, sizeof to));
 }
+
+static int connect_out(void) { return connect_to(world.port); }
+static int connect_elsewhere(void) { return connect_to(world.other); }
 
 static int
 serve_too(void)
@@ -215,10 +218,11 @@ const struct attempt attempts[] = {
 	{ "read a sibling's memory as a file", others_memory, NOBODY, 1 },
 	{ "read the trusted authorities", trusted_authorities, RELAY, 1 },
 	{ "read who resolves names", resolvers, RELAY, 1 },
-	{ "connect", connect_out, RELAY, 0 },
+	{ "connect", connect_out, RELAY | MILTER, 0 },
+	{ "connect to another port", connect_elsewhere, RELAY, 4 },
 	{ "serve", serve_too, NOBODY, 0 },
 	{ "ask for names", ask_names, RELAY, 0 },
-	{ "make a local socket", local_socket, NOBODY, 0 },
+	{ "make a local socket", local_socket, MILTER_LOCAL, 0 },
 	{ "make a raw socket", raw_socket, NOBODY, 0 },
 	{ "accept", accept_one, FRONT | AUTH | SPOOL, 0 },
 	{ "shut the shared listener", stop_listening, NOBODY, 0 },

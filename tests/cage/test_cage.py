@@ -190,7 +190,7 @@ def test_check_says_who_stays_root(tmp_path):
 
 def test_check_says_who_becomes_whom(people):
     prefix, place = people
-    done = subprocess.run([*prefix, POSTERN, "check", "--state", str(place / "state")], check=True, capture_output=True, text=True)
+    done = subprocess.run([*prefix, POSTERN, "check", "--state", str(place / "state"), "--set", "milter=inet:127.0.0.1:1"], check=True, capture_output=True, text=True)
     assert dict(re.findall(r"^ +(\w+) +becomes (\S+)$", done.stdout, re.M)) == {n.split("-")[1]: n for n in USERS}, done.stdout
 
 
@@ -203,7 +203,7 @@ def test_sysusers_file_makes_just_these():
 
 
 USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104,
-         "postern-signer": 64105}
+         "postern-signer": 64105, "postern-milter": 64106}
 
 
 @pytest.fixture

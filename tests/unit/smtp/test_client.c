@@ -356,53 +356,6 @@ test_obstacles(void **state)
 	    "0 MAIL NEVER 0 5.6.7 message is internationalised and the peer does not offer SMTPUTF8\n");
 }
 
-/* 6710-4, 2852-3: what is offered is passed on, what is not is left out; 2852-2: R goes to nobody who does not promise it. */
-static void
-test_terms(void **state)
-{
-	static const struct client_talk_mail mails[] = {
-		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .priority = -3, .by = true, .by_seconds = -7 } } },
-		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1,
-			.terms = { .priority = 9, .by = true, .by_seconds = 120, .by_return = true, .by_trace = true } } },
-		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .by = true, .by_seconds = 119, .by_return = true } } },
-		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .by = true, .by_seconds = 0, .by_return = true } } },
-	};
-
-	(void)state;
-	quiet(&talk, mails, 4);
-	expect(HELLO "250-mx\r\n250-MT-PRIORITY MIXER\r\n250 DELIVERBY 120\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n"
-	    "250 2.3.6 0 lowered\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
-	    SAID_EHLO "MAIL FROM:<a@b> MT-PRIORITY=-3 BY=-7;N\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\n"
-	    "MAIL FROM:<a@b> MT-PRIORITY=9 BY=120;RT\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n",
-	    "0 CONTENT DELIVERED 250 2.0.0 by yes\n0 CONTENT DELIVERED 250 2.0.0 by yes\n"
-	    "0 MAIL NEVER 0 5.4.7 the message has to arrive sooner than the peer can promise\n"
-	    "0 MAIL NEVER 0 5.4.7 the time by which the message had to be delivered is over\n");
-	quiet(&talk, mails, 2);
-	expect(HELLO EHLO_BARE "250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
-	    SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n",
-	    "0 CONTENT DELIVERED 250 2.0.0 yes\n0 MAIL NEVER 0 5.3.3 the message has a deadline and the peer does not offer DELIVERBY\n");
-}
-
-/* 4865-1: FUTURERELEASE may be offered only to who has proved himself, so a client that needs it says hello again. */
-static void
-test_hello_again(void **state)
-{
-	static const struct client_talk_mail mail = {
-		.mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .hold = SPAN_INIT("FOR=60"), .needed = true } } };
-
-	(void)state;
-	quiet(&talk, &mail, 1);
-	talk.conf.auth = talk.conf.hello_again = true;
-	expect(HELLO "250-mx\r\n250 AUTH PLAIN\r\n235 in\r\n250-mx\r\n250 FUTURERELEASE 3600 2026-11-22T10:00:00Z\r\n"
-	    "250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
-	    SAID_EHLO "AUTH PLAIN AHVzZXIAcGFzcw==\r\n" SAID_EHLO
-	    "MAIL FROM:<a@b> HOLDFOR=60\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n", "0 CONTENT DELIVERED 250 2.0.0 yes\n");
-	quiet(&talk, &mail, 1);
-	talk.conf.auth = talk.conf.hello_again = true;
-	expect(HELLO "250-mx\r\n250 AUTH PLAIN\r\n235 in\r\n250 mx\r\n" BYE, SAID_EHLO "AUTH PLAIN AHVzZXIAcGFzcw==\r\n" SAID_EHLO "QUIT\r\n",
-	    "0 MAIL NEVER 0 5.3.3 the message is to be held for later and the peer does not offer FUTURERELEASE\n");
-}
-
 /* 3030-1, 3030-7: in one chunk, whatever octets they are, behind the answers to RCPT; a refused one is followed by RSET (3030-3). */
 static void
 test_binary(void **state)
@@ -449,6 +402,53 @@ test_chunk_of_another_length(void **state)
 		assert_true(talk_run(&talk, SPAN(HELLO "250-mx\r\n250-CHUNKING\r\n250 BINARYMIME\r\n250 ok\r\n250 ok\r\n250 yes\r\n"), 1 << 20));
 		assert_text(&talk.told, "0 CONTENT LATER 0 4.4.2 the message is not as long as was said\n");
 	}
+}
+
+/* 6710-4, 2852-3: what is offered is passed on, what is not is left out; 2852-2: R goes to nobody who does not promise it. */
+static void
+test_terms(void **state)
+{
+	static const struct client_talk_mail mails[] = {
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .priority = -3, .by = true, .by_seconds = -7 } } },
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1,
+			.terms = { .priority = 9, .by = true, .by_seconds = 120, .by_return = true, .by_trace = true } } },
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .by = true, .by_seconds = 119, .by_return = true } } },
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .by = true, .by_seconds = 0, .by_return = true } } },
+	};
+
+	(void)state;
+	quiet(&talk, mails, 4);
+	expect(HELLO "250-mx\r\n250-MT-PRIORITY MIXER\r\n250 DELIVERBY 120\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n"
+	    "250 2.3.6 0 lowered\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b> MT-PRIORITY=-3 BY=-7;N\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\n"
+	    "MAIL FROM:<a@b> MT-PRIORITY=9 BY=120;RT\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n",
+	    "0 CONTENT DELIVERED 250 2.0.0 by yes\n0 CONTENT DELIVERED 250 2.0.0 by yes\n"
+	    "0 MAIL NEVER 0 5.4.7 the message has to arrive sooner than the peer can promise\n"
+	    "0 MAIL NEVER 0 5.4.7 the time by which the message had to be delivered is over\n");
+	quiet(&talk, mails, 2);
+	expect(HELLO EHLO_BARE "250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n",
+	    "0 CONTENT DELIVERED 250 2.0.0 yes\n0 MAIL NEVER 0 5.3.3 the message has a deadline and the peer does not offer DELIVERBY\n");
+}
+
+/* 4865-1: FUTURERELEASE may be offered only to who has proved himself, so a client that needs it says hello again. */
+static void
+test_hello_again(void **state)
+{
+	static const struct client_talk_mail mail = {
+		.mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1, .terms = { .hold = SPAN_INIT("FOR=60"), .needed = true } } };
+
+	(void)state;
+	quiet(&talk, &mail, 1);
+	talk.conf.auth = talk.conf.hello_again = true;
+	expect(HELLO "250-mx\r\n250 AUTH PLAIN\r\n235 in\r\n250-mx\r\n250 FUTURERELEASE 3600 2026-11-22T10:00:00Z\r\n"
+	    "250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
+	    SAID_EHLO "AUTH PLAIN AHVzZXIAcGFzcw==\r\n" SAID_EHLO
+	    "MAIL FROM:<a@b> HOLDFOR=60\r\nRCPT TO:<r0@example.org>\r\nDATA\r\n.\r\nQUIT\r\n", "0 CONTENT DELIVERED 250 2.0.0 yes\n");
+	quiet(&talk, &mail, 1);
+	talk.conf.auth = talk.conf.hello_again = true;
+	expect(HELLO "250-mx\r\n250 AUTH PLAIN\r\n235 in\r\n250 mx\r\n" BYE, SAID_EHLO "AUTH PLAIN AHVzZXIAcGFzcw==\r\n" SAID_EHLO "QUIT\r\n",
+	    "0 MAIL NEVER 0 5.3.3 the message is to be held for later and the peer does not offer FUTURERELEASE\n");
 }
 
 /* 8689-2, 8689-4: said behind TLS to who offers it there; to others a bounce may go, and nothing else. */
@@ -680,8 +680,7 @@ main(void)
 		cmocka_unit_test(test_reset), cmocka_unit_test(test_mail_refused), cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_421), cmocka_unit_test(test_refused_session), cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
-		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls), cmocka_unit_test(test_terms), cmocka_unit_test(test_hello_again),
-		cmocka_unit_test(test_binary), cmocka_unit_test(test_chunk_of_another_length),
+		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls), cmocka_unit_test(test_binary), cmocka_unit_test(test_chunk_of_another_length), cmocka_unit_test(test_terms), cmocka_unit_test(test_hello_again),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_stuffing), cmocka_unit_test(test_stuffing_big), cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_auth_parameter), cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),
