@@ -183,6 +183,11 @@ contradiction(const struct conf *conf)
 		return "control-socket is longer than the 107 octets that a socket's path may have; set it to a shorter path";
 	if (strlen(conf->ledger_socket.p) > 107)
 		return "ledger-socket is longer than the 107 octets that a socket's path may have; set it to a shorter path";
+	if (strlen(conf->history_socket.p) > 107)
+		return "history-socket is longer than the 107 octets that a socket's path may have; set it to a shorter path";
+	if (span_eq(span_of(conf->history_socket.p), span_of(conf->control_socket.p))
+	    || span_eq(span_of(conf->history_socket.p), span_of(conf->ledger_socket.p)))
+		return "history-socket is the path of another socket; it needs one of its own";
 	if (span_eq(span_of(conf->ledger_socket.p), span_of(conf->control_socket.p)))
 		return "ledger-socket and control-socket are the same path; each needs one of its own";
 	return NULL;
@@ -195,6 +200,7 @@ conf_finish(struct conf *conf, struct buf *why)
 
 	if (!fill_path(&conf->spool_dir, conf, "/spool", why) || !fill_path(&conf->users_file, conf, "/auth/users", why) ||
 	    !fill_path(&conf->control_socket, conf, "/control", why) || !fill_path(&conf->ledger_socket, conf, "/ledger", why) ||
+	    !fill_path(&conf->history_socket, conf, "/where", why) ||
 	    !fill_listeners(conf, why) || !fill_postmaster(conf, why)) {
 		finish_words(why);
 		return false;

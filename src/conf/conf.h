@@ -74,6 +74,11 @@ struct conf {
 	struct conf_text country_database;      /* in MaxMind's format; empty: none */
 	struct conf_text control_socket;        /* for `postern queue`; default STATE/control */
 	struct conf_text alarm_command;         /* program that tells the operator; empty: none */
+	bool history;                           /* keep what became of each message in SQLite; default true */
+	struct conf_text history_socket;        /* for `postern queue where`; default STATE/where */
+	uint32_t history_age;                   /* seconds; default 30 d */
+	uint64_t history_size;                  /* octets of its file at most; default 1 GiB */
+	uint64_t history_backlog;               /* octets of the log that are kept until it has read them; default 256 MiB */
 	struct conf_text ledger_socket;         /* for `postern user attempts` and its kin; default STATE/ledger */
 	struct conf_listen listen[CONF_LISTEN_MAX];
 	uint32_t listens;

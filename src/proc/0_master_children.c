@@ -22,6 +22,7 @@ static const enum role talk[][2] = {
 	{ ROLE_FRONT, ROLE_SPOOL },
 	{ ROLE_SPOOL, ROLE_RELAY },
 	{ ROLE_SPOOL, ROLE_AUTH },
+	{ ROLE_SPOOL, ROLE_HISTORY },
 };
 
 static void
@@ -38,6 +39,8 @@ void
 master_children_init(struct master *m, unsigned fronts)
 {
 	worker_init(m, ROLE_SPOOL, 0, STAGE_SPOOL);
+	if (m->conf.history)
+		worker_init(m, ROLE_HISTORY, 0, STAGE_SPOOL);
 	worker_init(m, ROLE_SIGNER, 0, STAGE_AUTH);
 	worker_init(m, ROLE_AUTH, 0, STAGE_AUTH);
 	worker_init(m, ROLE_RELAY, 0, STAGE_RELAY);
@@ -98,11 +101,14 @@ send_control(struct worker *w)
 	const struct master *m = w->master;
 	struct master_listen queue = { MASTER_LISTEN_CONTROL, span_of(m->conf.control_socket.p), 0 };
 	struct master_listen ledger = { MASTER_LISTEN_LEDGER, span_of(m->conf.ledger_socket.p), 0 };
+	struct master_listen history = { MASTER_LISTEN_HISTORY, span_of(m->conf.history_socket.p), 0 };
 
 	if (w->role == ROLE_SPOOL)
 		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &queue, m->control_fd);
 	if (w->role == ROLE_AUTH)
 		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &ledger, m->ledger_fd);
+	if (w->role == ROLE_HISTORY)
+		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &history, m->history_fd);
 }
 
 /* Read anew each time, so that the master keeps no password. */
@@ -233,6 +239,7 @@ may_accuse(enum role accuser, uint32_t accused)
 {
 	static const enum role believed[][2] = {
 		{ ROLE_SIGNER, ROLE_FRONT }, { ROLE_AUTH, ROLE_FRONT }, { ROLE_SPOOL, ROLE_FRONT }, { ROLE_SPOOL, ROLE_RELAY },
+		{ ROLE_SPOOL, ROLE_HISTORY },
 	};
 
 	for (size_t i = 0; i < sizeof(believed) / sizeof(believed[0]); i++)
@@ -275,6 +282,7 @@ pulses_of(enum role role)
 {
 	static const unsigned pulses[ROLE_MAX] = {
 		[ROLE_SIGNER] = 5, [ROLE_FRONT] = 10, [ROLE_AUTH] = 10, [ROLE_RELAY] = 15, [ROLE_SPOOL] = 30,
+		[ROLE_HISTORY] = 60,
 	};
 
 	return pulses[role];

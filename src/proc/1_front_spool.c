@@ -127,6 +127,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 		.size = s->draft->sent,
 		.rcpts = mail->rcpts,
 		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u),
+		.message_id = header_message_id(&mail->header),
 	};
 
 	a->verdict.fail = FAIL_LOCAL;

@@ -77,6 +77,7 @@ settle(struct keeper *k, uint64_t took)
 	(void)spool_settle(&k->spool);
 	front_flush_all(k);
 	hold_settled(k);
+	follower_settled(k);
 	log_release();
 	spool_tidy(&k->spool);
 	front_tell_all(k);
@@ -127,6 +128,7 @@ leave(struct keeper *k)
 	relay_close(k);
 	control_close(k);
 	guard_close(k);
+	follower_close(k);
 	(void)uv_check_stop(&k->turn);
 	(void)uv_timer_stop(&k->tick);
 	(void)uv_timer_stop(&k->lazy);
@@ -241,6 +243,7 @@ on_tick(uv_timer_t *timer)
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
+	follower_tell(k);
 	/* A batch that found no room tries again. */
 	if (k->spool.journal.state == FAIL_DISK_FULL)
 		write_batch(k);
@@ -260,6 +263,7 @@ static void
 on_gone(void *arg, uint64_t segment)
 {
 	relay_segment_gone(arg, segment);
+	follower_segment_gone(arg, segment);
 }
 
 static const struct spool_handler spool_handler = { on_committed, on_gone };
@@ -292,7 +296,7 @@ on_go(void *arg)
 	struct keeper *k = arg;
 	const struct conf *c = &k->child.conf;
 	struct spool_conf sc = { .directory = c->spool_dir.p, .disk = &disk_linux, .segment_size = c->segment_size,
-		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX };
+		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX, .history = c->history };
 
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, keeper_now()))
 		exit(74);
@@ -307,6 +311,7 @@ on_go(void *arg)
 	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
 	front_go_all(k);
 	guard_pause(k);
+	follower_go(k);
 	child_ready(&k->child);
 	keeper_turn(k);
 }
@@ -342,6 +347,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		relay_open(arg, fd);
 	else if (role == ROLE_AUTH)
 		guard_open(arg, fd);
+	else if (role == ROLE_HISTORY)
+		follower_open(arg, fd);
 	else
 		(void)close(fd);
 }

@@ -9,6 +9,7 @@
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held
  *	4_spool_hold.c      what waits for the operator: hold, release, purge
  *	4_spool_control.c   `postern queue`
+ *	4_spool_history.c   7_history follows the log
  *
  * Everything lives in one thread but the batch that is being written.
  */
@@ -81,6 +82,7 @@ struct try {
 	struct hold *hold;
 	uint32_t holds;
 	uint64_t counted;               /* of keeper.tries_octets */
+	uint64_t begun;                 /* ms since 1970 */
 };
 
 struct control {
@@ -110,6 +112,15 @@ struct hold_order {
 	struct span login, words;
 };
 
+/* 7_history, who reads the log as it grows. */
+struct follower {
+	struct channel *channel;
+	uint64_t next;                  /* number of the first segment that it has not been shown */
+	uint64_t told;                  /* sequence up to which it may read */
+	uint64_t wanted;                /* it waits for this one to be synced; 0: it does not */
+	uint32_t epoch;                 /* session of what is said to it; 0: it has not yet said where it is */
+};
+
 /* Recipients of a principal that have become final since the last tick. */
 struct outcome_sum {
 	uint8_t login[255];
@@ -130,6 +141,7 @@ struct keeper {
 	size_t outcomes;
 	uint32_t notices;               /* to owners, since notices_since */
 	uint64_t notices_since;
+	struct follower follower;
 	struct hold_walk walk[KEEPER_WALKS];
 	uint32_t walking;               /* of them that are WALKING */
 	bool guard_paused;
@@ -226,6 +238,17 @@ void hold_step(struct keeper *);
 void hold_settled(struct keeper *);
 /* This channel is gone. */
 void hold_forget(struct keeper *, const struct channel *);
+
+/* 4_spool_history.c */
+void follower_open(struct keeper *, int fd);
+void follower_close(struct keeper *);
+/* The spool is open: it may be heard. */
+void follower_go(struct keeper *);
+/* Show it new segments, and tell it what is durable since; a second's worth at a time. */
+void follower_tell(struct keeper *);
+/* After a batch: it may have asked. */
+void follower_settled(struct keeper *);
+void follower_segment_gone(struct keeper *, uint64_t number);
 
 /* 4_spool_control.c */
 void control_listen(struct keeper *, int fd);

@@ -182,6 +182,9 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 		return false;
 	s->draft = NULL;
 	session_enter(s, SESSION_COMMITTING);
+	if (d != NULL && m.message_id.len > 0)
+		(void)spool_fact(&k->spool, &(struct fact_record){ .id = draft_envelope(d)->id, .kind = FACT_MESSAGE_ID,
+			.words = m.message_id });
 	if (d != NULL)
 		fail = draft_commit(&k->spool, d, m.flags | (s->held ? MAIL_HOLD : 0), s);
 	if (fail == OK) {

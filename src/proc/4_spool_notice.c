@@ -101,17 +101,24 @@ begin_draft(struct notice *n, const struct dsn_facts *facts, uint64_t id, uint32
 	return true;
 }
 
+static const char *
+notice_action(enum dsn_action action)
+{
+	static const char *const names[] = { "failed", "delayed", "delivered", "relayed" };
+
+	return names[action];
+}
+
 static void
 log_notice(uint64_t id, const struct message_record *m, enum dsn_action action, size_t rcpts)
 {
-	static const char *const names[] = { "failed", "delayed", "delivered", "relayed" };
 	struct log_line l;
 
 	log_begin(&l, LOG_NOTE, "dsn");
 	log_id(&l, "id", id);
 	log_id(&l, "about", m->id);
 	log_span(&l, "to", m->reverse_path);
-	log_text(&l, "action", names[action]);
+	log_text(&l, "action", notice_action(action));
 	log_u64(&l, "rcpts", rcpts);
 	log_end(&l);
 }
@@ -160,5 +167,7 @@ notice_write(struct keeper *k, uint32_t slot, const struct notice_row *rows, siz
 	if (draft_commit(&k->spool, n.draft, 0, NULL) != OK)
 		return false;
 	log_notice(number, &m, rows[0].action, count);
+	(void)spool_fact(&k->spool, &(struct fact_record){ .id = m.id, .kind = FACT_NOTICE, .when = facts.now, .other = number,
+		.words = span_of(notice_action(rows[0].action)) });
 	return true;
 }

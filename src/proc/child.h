@@ -55,5 +55,6 @@ int signer_main(uint32_t slot);
 int auth_main(uint32_t slot);
 int spool_main(uint32_t slot);
 int relay_main(uint32_t slot);
+int history_main(uint32_t slot);
 
 #endif

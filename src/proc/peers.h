@@ -13,6 +13,7 @@
 #include "os/channel.h"
 #include "proc/peers_auth.h"
 #include "proc/peers_control.h"
+#include "proc/peers_history.h"
 #include "proc/peers_mail.h"
 #include "proc/peers_master.h"
 #include "proc/peers_sign.h"
@@ -20,7 +21,7 @@
 /* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
 enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64 };
 
-enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MAX };
+enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_HISTORY, ROLE_MAX };
 /* "front", "auth", ... */
 const char *role_name(enum role);
 
@@ -30,7 +31,7 @@ enum message {
 	MASTER_CERTIFICATE,     /* struct master_certificate, to fronts without the key, to 2_signer with it: replaces the staged list
 	                         * from index 0 on; 2_signer keeps the list before it for SIGNER_KEPT_MS */
 	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
-	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool and 3_auth */
+	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool, 3_auth, 7_history */
 	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
 	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay */
 	MASTER_GO,              /* empty: all is given, take the promise and work */
@@ -110,6 +111,23 @@ enum message {
 	LEDGER_UNLOCK,          /* struct ledger_which (login): back to normal; QUEUE_END */
 	LEDGER_ATTEMPT = 130,   /* struct ledger_attempt */
 	LEDGER_LOCK,            /* struct ledger_lock */
+
+	/* 4_spool to 7_history. */
+	HISTORY_SEGMENT = 140,  /* struct history_segment with a read-only descriptor; once, in the order of their numbers */
+	HISTORY_DURABLE,        /* struct history_durable: read up to here */
+	HISTORY_GONE,           /* struct history_gone: that segment has been removed */
+	/* 7_history to 4_spool. */
+	HISTORY_AT,             /* struct history_at: at the beginning, and after each transaction */
+	HISTORY_ASK,            /* empty: sync what is written, then say HISTORY_DURABLE, in any case */
+
+	/* `postern queue where` to 7_history over its control socket, and its answers. */
+	WHERE_ASK = 146,        /* struct where_ask: of each message WHERE_MESSAGE, _RECIPIENT, _ATTEMPT, _EVENT; then WHERE_GAP; WHERE_END */
+	WHERE_MESSAGE,          /* struct where_message */
+	WHERE_RECIPIENT,        /* struct where_recipient */
+	WHERE_ATTEMPT,          /* struct where_attempt */
+	WHERE_EVENT,            /* struct where_event */
+	WHERE_GAP,              /* struct where_gap */
+	WHERE_END,              /* struct where_end */
 };
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */

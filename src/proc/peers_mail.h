@@ -30,7 +30,7 @@ enum mail_flag {
 	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
 };
 struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
-struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; };        /* enum mail_flag, MAIL_HOLD among them */
+struct spool_commit { uint64_t size; uint32_t rcpts; uint32_t flags; struct span message_id; };        /* enum mail_flag, MAIL_HOLD among them */
 struct spool_committed { uint32_t fail; };
 struct spool_state { uint32_t fail; uint64_t room; };   /* OK, FAIL_DISK_FULL, FAIL_DOUBT; octets that a message may take */
 

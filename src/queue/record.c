@@ -102,8 +102,21 @@ static const struct field result_record_fields[] = {
 	FIELD_OF_U64(struct result_record, id),
 	FIELD_OF_U32(struct result_record, number),
 	FIELDS_OF_OUTCOME(struct result_record),
+	FIELD_OF_U32(struct result_record, last.took),
 };
 const struct layout result_record_layout = LAYOUT(result_record_fields);
+/* As it was before version 3. */
+static const struct layout result_before_layout = { result_record_fields,
+	sizeof result_record_fields / sizeof result_record_fields[0] - 1 };
+
+static const struct field fact_record_fields[] = {
+	FIELD_OF_U64(struct fact_record, id),
+	FIELD_OF_U32(struct fact_record, kind),
+	FIELD_OF_U64(struct fact_record, when),
+	FIELD_OF_U64(struct fact_record, other),
+	FIELD_OF_SPAN(struct fact_record, words, FACT_WORDS_MAX),
+};
+const struct layout fact_record_layout = LAYOUT(fact_record_fields);
 
 static const struct field recipient_fields[] = {
 	FIELD_OF_U32(struct recipient, notify),
@@ -141,6 +154,15 @@ message_octets(const struct message_record *m)
 {
 	return 8 * 3 + 4 * 3 + 4 * 10 + m->reverse_path.len + m->login.len + m->peer.len + m->helo.len + m->tls.len
 	    + m->envid.len + m->auth.len + m->recipients.len + m->extents.len + m->content.len;
+}
+
+bool
+result_parse(struct span payload, struct result_record *r)
+{
+	if (fields_parse(result_record_layout, payload, r))
+		return true;
+	r->last.took = 0;
+	return fields_parse(result_before_layout, payload, r);
 }
 
 static bool

@@ -17,14 +17,15 @@ enum record_kind {
 	RECORD_DONE,
 	RECORD_VOID,
 	RECORD_HELD,
-	RECORD_KINDS = RECORD_HELD,
+	RECORD_FACT,
+	RECORD_KINDS = RECORD_FACT,
 };
 
 enum {
 	RECORD_HEADER = 40,
 	RECORD_ALIGN = 8,
 	RECORD_PAYLOAD_MAX = 32 * 1024 * 1024,
-	RECORD_VERSION = 2,             /* 2: HELD; a program that does not know it would deliver what is held */
+	RECORD_VERSION = 3,             /* 2: HELD; a program that does not know it would deliver what is held. 3: FACT, RESULT.took */
 	RECORD_VERSION_LEAST = 1,       /* what we still read */
 	RECORD_DONE_OCTETS = 8,
 	RECORD_EXTENT_OCTETS = 20,      /* the same as RELAY_EXTENT: extents go to 5_relay as they lie in the record */
@@ -60,6 +61,23 @@ struct held_record {
 };
 enum { HELD_WORDS_MAX = 400 };
 
+/* What nothing but the history wants to know: docs/history.md. The last three are the end of the message. */
+enum fact_kind {
+	FACT_MESSAGE_ID = 1,    /* words: without its angle brackets. Stands in front of the MESSAGE of this id */
+	FACT_NOTICE,            /* the sender was written to: other is the notice's id, words "failed", "delayed", ... */
+	FACT_DROPPED,           /* by an operator, with a word to nobody */
+	FACT_PURGED,            /* it was held, and dropped */
+	FACT_LOST,              /* the disk has lost its content */
+};
+struct fact_record {
+	uint64_t id;
+	uint32_t kind;          /* enum fact_kind */
+	uint64_t when;          /* ms since 1970 */
+	uint64_t other;
+	struct span words;
+};
+enum { FACT_WORDS_MAX = 255 };
+
 /* What happened to a recipient; the numbers are those of enum smtp_class. */
 enum outcome_class { OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_NEVER, OUTCOME_NONE = 99 };
 enum outcome_flag { OUTCOME_TOLD = 1 /* the sender has had a delay notice */, OUTCOME_DSN = 2 /* next hop took over DSN duties */ };
@@ -71,6 +89,7 @@ struct outcome {
 	uint32_t flags;
 	uint64_t when;          /* ms since 1970 */
 	struct span enhanced, host, tls, text;
+	uint32_t took;          /* ms from the beginning of the try; only in a RESULT, and only since version 3 */
 };
 
 struct recipient {
@@ -100,7 +119,10 @@ enum { RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8 };
 struct extent { uint64_t segment, offset; uint32_t octets; };
 
 extern const struct layout segment_record_layout, chunk_record_layout, done_record_layout, result_record_layout,
-    held_record_layout, message_record_layout, recipient_layout;
+    held_record_layout, fact_record_layout, message_record_layout, recipient_layout;
+
+/* The payload of a RESULT, with or without took. */
+bool result_parse(struct span payload, struct result_record *);
 
 /* The whole payload of a MESSAGE, checked inside too: recipients and extents are as many and as long as they should be. */
 bool message_parse(struct span payload, struct message_record *);

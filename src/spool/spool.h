@@ -39,6 +39,7 @@ struct spool_conf {
 	struct schedule_conf schedule;
 	bool single;                            /* one next hop for everything: smart host, Maildir */
 	uint32_t slot;                          /* of our queue ids, for DSNs */
+	bool history;                           /* somebody follows the log: write what only he wants, keep it until he has read it */
 };
 
 struct spool_handler {
@@ -112,6 +113,8 @@ void spool_outcome(struct spool *, uint32_t slot, uint32_t number, const struct 
 bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span path);
 /* Record what happened to a recipient. */
 void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
+/* Record what only the history wants to know; without one, nothing. False: not written, and nothing waits for it. */
+bool spool_fact(struct spool *, const struct fact_record *);
 /* Nothing is left to do: record it, forget the message and its jobs. */
 void spool_finish(struct spool *, uint32_t slot);
 /* The slot is a message that may be tried, shown and dropped. */
