@@ -44,6 +44,7 @@ on_end(struct talk *t, struct span body)
 	a->found.messages += m.messages;
 	a->found.next = t->next = m.next;
 	a->found.begun = m.begun;
+	a->behind = m.behind;
 	t->fail = m.fail;
 	(void)snprintf(t->words, sizeof t->words, "%.*s", (int)m.words.len, (const char *)m.words.p);
 	end_talk(t, false);

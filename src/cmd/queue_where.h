@@ -36,6 +36,7 @@ struct where_answer {
 	size_t rows_max, persons_max, attempts_max, events_max, holes_max;
 	struct where_text *texts;       /* the octets of all spans */
 	struct history_found found;
+	uint64_t behind;                /* records of the spool's log that are not in it yet */
 	bool short_of_memory;
 	bool offline;                   /* the server does not run: read from the file */
 };

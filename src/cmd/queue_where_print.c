@@ -189,6 +189,8 @@ where_print(const struct where_answer *a, const char *what)
 	}
 	if (a->found.next != 0)
 		(void)printf("\nThere may be older ones: --limit shows more than %zu.\n", a->rows);
+	if (a->behind > 0)
+		(void)printf("\nThe history is behind: %llu records of the spool's log are not in it yet.\n", (unsigned long long)a->behind);
 	for (size_t i = 0; i < a->holes; i++) {
 		(void)fputs(i == 0 ? "\nThe history has gaps:\n  " : "  ", stdout);
 		put_time(a->hole[i].when);
@@ -292,8 +294,8 @@ where_print_json(const struct where_answer *a)
 		(void)json_array_append_new(rows, row_of(a, i));
 	for (size_t i = 0; i < a->holes; i++)
 		(void)json_array_append_new(holes, json_pack("{s:o, s:o}", "when", time_of(a->hole[i].when), "what", text_of(a->hole[i].words)));
-	root = json_pack("{s:o, s:b, s:b, s:o, s:o}", "messages", rows, "more", a->found.next != 0, "server_runs", !a->offline,
-	    "history_begins", time_of(a->found.begun), "gaps", holes);
+	root = json_pack("{s:o, s:b, s:b, s:o, s:I, s:o}", "messages", rows, "more", a->found.next != 0, "server_runs", !a->offline,
+	    "history_begins", time_of(a->found.begun), "behind", (json_int_t)a->behind, "gaps", holes);
 	good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
 	json_decref(root);
 	return good;

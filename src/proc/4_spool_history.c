@@ -27,12 +27,14 @@ show(struct keeper *k, struct segment *s)
 	return fd != -1 && channel_send_fd(k->follower.channel, HISTORY_SEGMENT, k->follower.epoch, history_segment_layout, &m, fd);
 }
 
-static void
+/* True: it has got some that it had not. */
+static bool
 show_segments(struct keeper *k)
 {
 	struct journal *j = &k->spool.journal;
 	struct follower *f = &k->follower;
 	size_t ahead = 0;
+	bool shown = false;
 
 	for (size_t i = 0; i < j->segments && ahead < KEEPER_AHEAD; i++) {
 		struct segment *s = j->segment[i];
@@ -43,9 +45,11 @@ show_segments(struct keeper *k)
 		if (s->number < f->next)
 			continue;
 		if (!show(k, s))
-			return;
+			break;
 		f->next = s->number + 1;
+		shown = true;
 	}
+	return shown;
 }
 
 static void
@@ -56,7 +60,7 @@ say_durable(struct keeper *k)
 	/* In trouble it hears what there is. */
 	struct history_durable m = { j->durable, f->wanted != 0 && (j->durable >= f->wanted || j->state != OK) };
 
-	show_segments(k);
+	(void)show_segments(k);
 	f->told = m.sequence;
 	if (m.asked)
 		f->wanted = 0;
@@ -116,8 +120,7 @@ on_at(struct keeper *k, const struct frame *frame)
 		f->epoch = m.again;
 	journal_follow(j, m.segment, k->child.conf.history_backlog);
 	follow(k);
-	show_segments(k);
-	if (f->told == 0 || m.again != 0)
+	if (show_segments(k) || f->told == 0 || m.again != 0)
 		say_durable(k);
 	return true;
 }

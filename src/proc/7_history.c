@@ -260,7 +260,11 @@ on_durable(struct archive *a, const struct frame *f)
 	tail_durable(&a->tail, m.sequence);
 	archive_read(a);
 	if (m.asked)
+		a->asked = m.sequence;
+	if (a->asked != 0 && a->tail.at.sequence > a->asked) {
+		a->asked = 0;
 		archive_answer(a, true);
+	}
 	return true;
 }
 

@@ -48,6 +48,7 @@ struct archive {
 	size_t name_len;
 	uint8_t name[255];
 	uint64_t retry;                 /* uv_now() before which nothing is written; 0: now */
+	uint64_t asked;                 /* who asks waits until this record of the log has been read; 0: nobody does, or 4_spool is asked */
 	bool going, draining, said_full;
 	struct archive_asker asker[ARCHIVE_CONTROLS];
 	int control_fd;

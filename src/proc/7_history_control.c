@@ -80,6 +80,7 @@ answer(struct archive *a, struct archive_asker *k)
 		end.messages = found.messages;
 		end.next = found.next;
 		end.begun = found.begun;
+		end.behind = a->tail.durable >= a->tail.at.sequence ? a->tail.durable - a->tail.at.sequence + 1 : 0;
 	}
 	if (fault != HISTORY_FINE) {
 		end.fail = FAIL_LOCAL;

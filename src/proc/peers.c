@@ -380,6 +380,7 @@ static const struct field where_end_fields[] = {
 	FIELD_OF_U32(struct where_end, messages),
 	FIELD_OF_U64(struct where_end, next),
 	FIELD_OF_U64(struct where_end, begun),
+	FIELD_OF_U64(struct where_end, behind),
 	FIELD_OF_SPAN(struct where_end, words, 400),
 };
 const struct layout where_end_layout = LAYOUT(where_end_fields);

@@ -30,8 +30,9 @@ struct where_attempt {
 };
 struct where_event { uint64_t id, when, other; uint32_t kind; struct span words; };     /* enum history_event_kind */
 struct where_gap { uint64_t when; struct span words; };
-/* next: go on with before = next; 0: that was all. begun: the history's first moment, ms since 1970. */
-struct where_end { uint32_t fail; uint32_t messages; uint64_t next, begun; struct span words; };
+/* next: go on with before = next; 0: that was all. begun: the history's first moment, ms since 1970. behind: records of
+ * the spool's log that are not in it yet. */
+struct where_end { uint32_t fail; uint32_t messages; uint64_t next, begun, behind; struct span words; };
 
 extern const struct layout history_segment_layout, history_durable_layout, history_gone_layout, history_at_layout;
 extern const struct layout where_ask_layout, where_message_layout, where_recipient_layout, where_attempt_layout;
