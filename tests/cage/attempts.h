@@ -22,7 +22,7 @@ struct world {
 
 extern struct world world;
 
-enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16, NOBODY = 0, ALL = 31 };
+enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16, HISTORY = 32, NOBODY = 0, ALL = 63 };
 
 struct attempt {
 	const char *name;
