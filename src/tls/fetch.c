@@ -23,10 +23,11 @@ struct fetch {
 	struct fetcher *fetcher;
 	struct fetch *next, **link;
 	CURL *easy;
-	struct curl_slist *resolve;
+	struct curl_slist *resolve, *headers;
 	void (*done)(void *arg, const struct fetch_answer *);
 	void *arg;
 	const char *media_type;
+	bool post;
 	struct buf body;
 	char error[CURL_ERROR_SIZE];
 };
@@ -42,6 +43,7 @@ fetch_free(struct fetch *f)
 	(void)curl->multi_remove_handle(f->fetcher->multi, f->easy);
 	curl->easy_cleanup(f->easy);
 	curl->slist_free_all(f->resolve);
+	curl->slist_free_all(f->headers);
 	free(f->body.p);
 	free(f);
 }
@@ -73,18 +75,30 @@ on_socket_wanted(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	return socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->protocol);
 }
 
+static bool
+type_fits(const struct fetch *f, const char *type)
+{
+	size_t len = f->media_type != NULL ? strlen(f->media_type) : 0;
+
+	return f->media_type == NULL || (type != NULL && strncasecmp(type, f->media_type, len) == 0 && strchr("; ", type[len]) != NULL);
+}
+
+static bool
+status_fits(const struct fetch *f, long status)
+{
+	return f->post ? status >= 200 && status < 300 : status == 200;
+}
+
 static const char *
 words_of(const struct fetch *f, CURLcode code, long status, const char *type, char words[], size_t room)
 {
-	size_t len = strlen(f->media_type);
-
 	if (code == CURLE_WRITE_ERROR)
 		(void)snprintf(words, room, "the answer is longer than %zu octets", f->body.max);
 	else if (code != CURLE_OK)
 		(void)snprintf(words, room, "%.200s", f->error[0] != 0 ? f->error : curl->easy_strerror(code));
-	else if (status != 200)
-		(void)snprintf(words, room, "the server answered %ld; only 200 counts", status);
-	else if (type == NULL || strncasecmp(type, f->media_type, len) != 0 || strchr("; ", type[len]) == NULL)
+	else if (!status_fits(f, status))
+		(void)snprintf(words, room, "the server answered %ld; only %s counts", status, f->post ? "2xx" : "200");
+	else if (!type_fits(f, type))
 		(void)snprintf(words, room, "the answer is %.60s, not %s", type != NULL ? type : "of no media type", f->media_type);
 	for (char *p = words; *p != 0; p++)
 		if ((unsigned char)*p < ' ' || *p == 127)
@@ -127,6 +141,23 @@ set(CURLcode *code, CURLcode next)
 
 #define SET(option, value) set(&code, curl->easy_setopt(f->easy, option, value))
 
+/* Without "Expect:", which makes some servers wait and others refuse. */
+static bool
+configure_post(struct fetch *f, const struct fetch_question *q)
+{
+	struct curl_slist *more;
+	CURLcode code = CURLE_OK;
+
+	f->headers = curl->slist_append(NULL, q->post_header);
+	more = f->headers != NULL ? curl->slist_append(f->headers, "Expect:") : NULL;
+	if (more == NULL)
+		return false;
+	(void)SET(CURLOPT_POST, 1L);
+	(void)SET(CURLOPT_POSTFIELDSIZE, (long)q->post.len);
+	(void)SET(CURLOPT_POSTFIELDS, q->post.p);
+	return SET(CURLOPT_HTTPHEADER, f->headers);
+}
+
 static bool
 configure(struct fetch *f, const struct fetch_question *q)
 {
@@ -141,8 +172,8 @@ configure(struct fetch *f, const struct fetch_question *q)
 	(void)SET(CURLOPT_RESOLVE, f->resolve);
 	(void)SET(CURLOPT_NOSIGNAL, 1L);
 	(void)SET(CURLOPT_TIMEOUT_MS, (long)q->milliseconds);
-	(void)SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	(void)SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	(void)SET(CURLOPT_SSL_VERIFYPEER, q->anybody ? 0L : 1L);
+	(void)SET(CURLOPT_SSL_VERIFYHOST, q->anybody ? 0L : 2L);
 	(void)SET(CURLOPT_CAINFO, (char *)NULL);
 	(void)SET(CURLOPT_CAPATH, (char *)NULL);
 	(void)SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_context);
@@ -156,7 +187,7 @@ configure(struct fetch *f, const struct fetch_question *q)
 	(void)SET(CURLOPT_WRITEDATA, f);
 	(void)SET(CURLOPT_OPENSOCKETFUNCTION, on_socket_wanted);
 	(void)SET(CURLOPT_ERRORBUFFER, f->error);
-	return SET(CURLOPT_PRIVATE, f);
+	return SET(CURLOPT_PRIVATE, f) && (!f->post || configure_post(f, q));
 }
 
 #undef SET
@@ -214,6 +245,7 @@ fetch_begin(struct fetcher *fetcher, const struct fetch_question *q,
 	f->done = done;
 	f->arg = arg;
 	f->media_type = q->media_type;          /* static */
+	f->post = !span_done(q->post);
 	f->body.p = malloc(q->most);
 	f->body.max = q->most;
 	f->easy = curl->easy_init();

@@ -1,8 +1,9 @@
 /*
- * tls/fetch.h - a small file over HTTPS, without waiting for it: libcurl on our loop. For policies that domains publish.
+ * tls/fetch.h - a small file over HTTPS, without waiting for it: libcurl on our loop. For policies that domains publish, and for
+ * reports that they ask for.
  *
  * No redirects, no cache, no cookies, no proxy, no name look-ups: the addresses are the caller's. The server must have a
- * trusted certificate for the host in the URL (RFC 8461 3.3).
+ * trusted certificate for the host in the URL (RFC 8461 3.3), unless the question says otherwise.
  *
  * Owner     fetcher and fetches belong to the caller until fetcher_close(), or until done() was called or fetch_cancel(). The
  *           tls_client outlives both.
@@ -24,22 +25,25 @@ enum {
 	FETCH_ADDRESSES_MAX = 8,
 	FETCH_ADDRESS_TEXT = 48,
 	FETCH_HOST_MAX = 256,           /* with NUL */
-	FETCH_PATH_MAX = 64,
+	FETCH_PATH_MAX = 512,
 };
 
 struct fetch_question {
 	const char *host;               /* A-labels */
 	const char *path;               /* "/.well-known/mta-sts.txt" */
-	const char *media_type;         /* "text/plain"; another one is a failure (RFC 8461 3.2); outlives the fetch */
+	const char *media_type;         /* "text/plain"; another one is a failure (RFC 8461 3.2); outlives the fetch; NULL: any */
 	char address[FETCH_ADDRESSES_MAX][FETCH_ADDRESS_TEXT];  /* "192.0.2.1", "2001:db8::1" */
 	uint32_t addresses;
 	uint16_t port;
 	uint32_t most;                  /* octets; more is a failure */
 	uint32_t milliseconds;          /* for everything */
+	struct span post;               /* POST this instead of GET; outlives the fetch; empty: GET */
+	const char *post_header;        /* "Content-Type: ..." */
+	bool anybody;                   /* whatever certificate the server has (RFC 8460 3 lets reports go so) */
 };
 
 enum fetch_verdict {
-	FETCH_DONE,                     /* 200, and this is what came */
+	FETCH_DONE,                     /* 200 (POST: 2xx), and this is what came */
 	FETCH_UNTRUSTED,                /* the server's certificate is not good */
 	FETCH_FAILED,                   /* anything else */
 };
