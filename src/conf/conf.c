@@ -173,6 +173,12 @@ contradiction(const struct conf *conf)
 		return "relay names a user, but relay-credentials names no file with his password";
 	if (password && !user)
 		return "relay-credentials is set, but relay names no user; right would be relay = \"submissions://USER@HOST\"";
+	if (conf->webhook.p[0] != '\0' && conf->webhook_secret.p[0] == '\0')
+		return "webhook is set, but webhook-secret names no file with the key that signs what is posted";
+	if (conf->webhook.p[0] == '\0' && conf->webhook_secret.p[0] != '\0')
+		return "webhook-secret is set, but webhook says nothing of where to post";
+	if (conf->webhook.p[0] != '\0' && !conf->history)
+		return "webhook needs history = \"yes\": what could not be posted yet waits there";
 	if (conf->retry_first > conf->retry_max)
 		return "retry-first is longer than retry-max";
 	if (conf->retry_max > conf->expire)

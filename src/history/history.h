@@ -78,7 +78,8 @@ void history_begin(struct history *);
 bool history_add_message(struct history *, const struct history_message *);
 void history_add_recipient(struct history *, uint64_t id, uint32_t number, struct span path);
 void history_add_attempt(struct history *, const struct history_attempt *);
-void history_add_event(struct history *, const struct history_event *);
+/* False: it is known already, or the transaction has failed. */
+bool history_add_event(struct history *, const struct history_event *);
 /* Something is missing here, and why. */
 void history_add_gap(struct history *, uint64_t when, struct span words);
 /* Is this message known, and has each of its recipients an end? */
@@ -90,6 +91,25 @@ void history_abort(struct history *);
 const char *history_why(const struct history *);
 /* Remove a little of what is too old or too much, in a transaction of its own. False: there was nothing to do. */
 bool history_prune(struct history *, uint64_t now);
+
+/* ---- events that are to be posted; the three that change something belong into a transaction ---- */
+struct history_hook {
+	uint64_t row;                   /* its name here, set by history_due() */
+	uint64_t id, sequence, when;    /* sequence: of the attempt; 0: the message is held */
+	uint32_t number;                /* of the recipient */
+	uint32_t event;                 /* enum webhook_event */
+	uint32_t tries;
+};
+void history_add_hook(struct history *, const struct history_hook *);
+void history_hook_done(struct history *, uint64_t row);
+void history_hook_later(struct history *, uint64_t row, uint64_t due);
+/* Drop what happened before oldest, and the oldest of more than most; how many. */
+uint32_t history_trim_hooks(struct history *, uint64_t oldest, uint32_t most);
+/* The first that are due. */
+size_t history_due(struct history *, uint64_t now, struct history_hook *, size_t most);
+/* Calls tell() with what happened; the attempt is empty when the message is held, and words say why. False: it is known no more. */
+bool history_hook_facts(struct history *, const struct history_hook *, void (*tell)(void *arg, const struct history_message *,
+    struct span path, const struct history_attempt *, struct span words), void *arg);
 
 /* ---- reading ---- */
 struct history_question {

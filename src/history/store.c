@@ -27,6 +27,9 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE search(period INTEGER, hash INTEGER, id INTEGER, PRIMARY KEY(period, hash, id)) WITHOUT ROWID;"
     "CREATE TABLE gap(number INTEGER PRIMARY KEY, at INTEGER, words TEXT);"
+    "CREATE TABLE hook(row INTEGER PRIMARY KEY, id INTEGER, number INTEGER, sequence INTEGER, at INTEGER, event INTEGER,"
+    " tries INTEGER, due INTEGER);"
+    "CREATE INDEX hook_due ON hook(due);"
     "PRAGMA user_version = 1;";
 
 static const char *const sql[ST_MAX] = {
@@ -59,6 +62,17 @@ static const char *const sql[ST_MAX] = {
 	[ST_DROP_SEARCH] = "DELETE FROM search WHERE (period, hash, id) IN"
 	    " (SELECT period, hash, id FROM search WHERE period < ?1 LIMIT ?2)",
 	[ST_DROP_GAPS] = "DELETE FROM gap WHERE number <= (SELECT max(number) FROM gap) - ?1",
+	[ST_ADD_HOOK] = "INSERT INTO hook(id, number, sequence, at, event, tries, due) VALUES(?1, ?2, ?3, ?4, ?5, 0, 0)",
+	[ST_DUE_HOOKS] = "SELECT row, id, number, sequence, at, event, tries FROM hook WHERE due <= ?1 ORDER BY due, row LIMIT ?2",
+	[ST_HOOK_FACTS] = "SELECT m.arrival, m.size, m.rcpts, m.sender, m.login, m.message_id, r.path, a.attempt, a.code, a.took, a.status,"
+	    " a.host, a.tls, a.text, e.words FROM message m LEFT JOIN recipient r ON r.id = m.id AND r.number = ?2"
+	    " LEFT JOIN attempt a ON a.id = m.id AND a.number = ?2 AND a.sequence = ?3"
+	    " LEFT JOIN event e ON e.id = m.id AND e.at = ?4 AND e.kind = 1 AND e.other = 0 WHERE m.id = ?1",
+	[ST_DROP_HOOK] = "DELETE FROM hook WHERE row = ?1",
+	[ST_DELAY_HOOK] = "UPDATE hook SET tries = tries + 1, due = ?2 WHERE row = ?1",
+	[ST_DROP_OLD_HOOKS] = "DELETE FROM hook WHERE at < ?1",
+	[ST_DROP_MANY_HOOKS] = "DELETE FROM hook WHERE row IN"
+	    " (SELECT row FROM hook ORDER BY row LIMIT max(0, (SELECT count(*) FROM hook) - ?1))",
 	[ST_PAGES] = "PRAGMA page_count",
 	[ST_FREE_PAGES] = "PRAGMA freelist_count",
 	[ST_VACUUM] = "PRAGMA incremental_vacuum(256)",

@@ -118,20 +118,20 @@ history_add_attempt(struct history *h, const struct history_attempt *a)
 	(void)run(h, s);
 }
 
-void
+bool
 history_add_event(struct history *h, const struct history_event *e)
 {
 	sqlite3_stmt *s;
 
 	if (h->fault != HISTORY_FINE)
-		return;
+		return false;
 	s = statement(h, ST_ADD_EVENT);
 	bind_number(s, 1, e->id);
 	bind_number(s, 2, e->when);
 	bind_number(s, 3, e->kind);
 	bind_number(s, 4, e->other);
 	bind_text(s, 5, e->words);
-	(void)run(h, s);
+	return run(h, s) && sqlite3_changes(h->db) > 0;
 }
 
 void

@@ -217,6 +217,7 @@ archive_read(struct archive *a)
 		say_place(a, false);
 		prune(a);
 	}
+	archive_post(a);
 }
 
 /* ---- 4_spool ---- */
@@ -290,6 +291,9 @@ spool_lost(struct archive *a)
 	archive_read(a);
 	(void)uv_timer_stop(&a->drain_limit);
 	archive_control_close(a);
+	if (a->hooked > 0)
+		archive_settle_hooks(a);
+	archive_hook_close(a);
 	history_close(a->history);
 	a->history = NULL;
 	child_drained(&a->child);
@@ -329,8 +333,10 @@ on_tick(uv_timer_t *timer)
 	else if (late)
 		archive_read(a);
 	archive_answer(a, false);
-	if (a->history != NULL && a->retry == 0)
-		prune(a);
+	if (a->history == NULL || a->retry != 0)
+		return;
+	prune(a);
+	archive_hook_tick(a);
 }
 
 static void
@@ -385,6 +391,10 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	struct archive *a = arg;
 
 	(void)slot;
+	if (role == ROLE_HOOK) {
+		archive_hook_open(a, fd);
+		return;
+	}
 	if (role != ROLE_SPOOL) {
 		(void)close(fd);
 		return;

@@ -4,6 +4,7 @@
  *	7_history.c           the process: opening the file, what to do when it cannot be written or is damaged
  *	7_history_log.c       what the spool's log says, as rows
  *	7_history_control.c   `postern queue where`
+ *	7_history_hook.c      events for 8_hook to post
  */
 #ifndef POSTERN_PROC_7_HISTORY_H
 #define POSTERN_PROC_7_HISTORY_H
@@ -21,7 +22,8 @@ enum {
 	ARCHIVE_WAIT_MS = 2000,         /* who asks waits so long for 4_spool to sync what it has */
 	ARCHIVE_DRAIN_MS = 2500,        /* for 4_spool's last words */
 	ARCHIVE_PRUNE_STEPS = 200,      /* at once */
-	ARCHIVE_DAY_MS = 24 * 3600 * 1000,
+	ARCHIVE_HOOKED = 64,            /* events that were posted, or not, and are not written down yet */
+	ARCHIVE_TRIM_MS = 60 * 1000,
 };
 
 /* A question that waits until everything that has happened is in the history. */
@@ -37,6 +39,9 @@ struct archive_asker {
 /* How many recipients of a message have no end yet: so a DONE needs no look into the file. */
 struct archive_recent { uint64_t id; uint32_t open; };
 
+/* Posted (due 0), or to be tried again. */
+struct archive_hook_end { uint64_t row, due; };
+
 struct archive {
 	struct child child;
 	struct history *history;        /* NULL: cannot be opened just now */
@@ -51,6 +56,12 @@ struct archive {
 	uint64_t asked;                 /* who asks waits until this record of the log has been read; 0: nobody does, or 4_spool is asked */
 	bool going, draining, said_full;
 	struct archive_asker asker[ARCHIVE_CONTROLS];
+	struct channel *hook;           /* 8_hook */
+	struct history_hook flight[HOOK_IN_FLIGHT];     /* what it has; row 0: free */
+	struct archive_hook_end hook_end[ARCHIVE_HOOKED];
+	size_t in_flight, hooked;
+	uint64_t hook_trimmed;          /* ms since 1970 */
+	bool hook_trouble;
 	int control_fd;
 	uv_poll_t control_poll;
 	uv_timer_t tick, drain_limit;
@@ -69,6 +80,17 @@ bool archive_record(struct archive *, const struct record_header *, struct span 
 void archive_gap(struct archive *, const struct tail_gap *);
 /* Nothing that was counted counts any more. */
 void archive_forget(struct archive *);
+
+/* 7_history_hook.c */
+void archive_hook_open(struct archive *, int fd);
+void archive_hook_close(struct archive *);
+/* Is this event (enum webhook_event) to be posted? */
+bool archive_wants(const struct archive *, uint32_t event);
+/* Give out what is due. */
+void archive_post(struct archive *);
+void archive_hook_tick(struct archive *);
+/* Write down what has become of those that were given out. */
+void archive_settle_hooks(struct archive *);
 
 /* 7_history_control.c */
 void archive_listen(struct archive *, int fd);

@@ -1,6 +1,7 @@
 /* What the records of the spool's log say, as rows of the history. */
 #include <string.h>
 
+#include "conf/webhook.h"
 #include "os/log.h"
 #include "proc/7_history.h"
 #include "proc/peers_mail.h"
@@ -28,6 +29,14 @@ add_outcome(struct archive *a, uint64_t id, uint32_t number, uint64_t sequence, 
 		.text = o->text };
 
 	history_add_attempt(a->history, &row);
+}
+
+/* What is to be posted waits in the history itself. */
+static void
+add_hook(struct archive *a, struct history_hook k)
+{
+	if (archive_wants(a, k.event))
+		history_add_hook(a->history, &k);
 }
 
 /* Its recipients; what the record says of them is newer than what was read when it is read for the first time. How many have no end. */
@@ -67,19 +76,26 @@ on_message_record(struct archive *a, uint64_t sequence, struct span payload)
 	*recent_of(a, m.id) = (struct archive_recent){ m.id, add_recipients(a, &m, sequence) };
 	held.id = m.id;
 	held.when = m.arrival;
-	if (m.flags & MAIL_HOLD)
-		history_add_event(a->history, &held);
+	if ((m.flags & MAIL_HOLD) == 0)
+		return;
+	(void)history_add_event(a->history, &held);
+	add_hook(a, (struct history_hook){ .id = m.id, .when = m.arrival, .event = WEBHOOK_HELD });
 }
 
 static void
 on_result(struct archive *a, uint64_t sequence, struct span payload)
 {
+	static const uint32_t events[] = { [OUTCOME_DELIVERED] = WEBHOOK_DELIVERED, [OUTCOME_LATER] = WEBHOOK_DEFERRED,
+		[OUTCOME_NEVER] = WEBHOOK_BOUNCED };
 	struct result_record r;
 	struct archive_recent *recent;
 
 	if (!result_parse(payload, &r))
 		return;
 	add_outcome(a, r.id, r.number, sequence, &r.last);
+	if (r.last.class <= OUTCOME_NEVER)
+		add_hook(a, (struct history_hook){ .id = r.id, .sequence = sequence, .when = r.last.when, .number = r.number,
+			.event = events[r.last.class] });
 	recent = recent_of(a, r.id);
 	if (recent->id == r.id && recent->open > 0 && r.last.class != OUTCOME_LATER)
 		recent->open--;
@@ -97,17 +113,22 @@ on_done(struct archive *a, struct span payload)
 	recent = recent_of(a, r.id);
 	if ((recent->id == r.id && recent->open == 0) || history_settled(a->history, r.id) != HISTORY_OPEN)
 		return;
-	history_add_event(a->history, &(struct history_event){ .id = r.id, .when = archive_now(), .kind = HISTORY_DONE });
+	(void)history_add_event(a->history, &(struct history_event){ .id = r.id, .when = archive_now(), .kind = HISTORY_DONE });
 }
 
 static void
 on_held(struct archive *a, struct span payload)
 {
 	struct held_record r;
+	bool added;
 
-	if (fields_parse(held_record_layout, payload, &r))
-		history_add_event(a->history, &(struct history_event){ .id = r.id, .when = r.when,
+	if (!fields_parse(held_record_layout, payload, &r))
+		return;
+	added = history_add_event(a->history, &(struct history_event){ .id = r.id, .when = r.when,
 			.kind = r.held ? HISTORY_HELD : HISTORY_RELEASED, .words = r.words });
+	/* Behind a copy of the message it stands again. */
+	if (added && r.held)
+		add_hook(a, (struct history_hook){ .id = r.id, .when = r.when, .event = WEBHOOK_HELD });
 }
 
 static void
@@ -128,7 +149,7 @@ on_fact(struct archive *a, struct span payload)
 	}
 	if (r.kind < FACT_NOTICE || r.kind > FACT_LOST)
 		return;
-	history_add_event(a->history, &(struct history_event){ .id = r.id, .when = r.when, .other = r.other, .kind = kinds[r.kind],
+	(void)history_add_event(a->history, &(struct history_event){ .id = r.id, .when = r.when, .other = r.other, .kind = kinds[r.kind],
 		.words = r.words });
 	/* The DONE behind it has nothing to add. */
 	recent = recent_of(a, r.id);
@@ -139,9 +160,7 @@ on_fact(struct archive *a, struct span payload)
 bool
 archive_record(struct archive *a, const struct record_header *h, struct span payload)
 {
-	/* Between a message's name and the message there are at most its last chunk and a new segment. */
-	if (h->kind == RECORD_CHUNK || h->kind == RECORD_SEGMENT)
-		return a->named == 0;
+	/* Between a message's name and the message there may be its last chunk, a new segment, what else belongs to it. */
 	if (h->kind == RECORD_FACT) {
 		a->named = 0;
 		on_fact(a, payload);
@@ -160,8 +179,10 @@ archive_record(struct archive *a, const struct record_header *h, struct span pay
 	case RECORD_HELD:
 		on_held(a, payload);
 		break;
-	default:
+	case RECORD_VOID:
 		break;
+	default:
+		return a->named == 0;
 	}
 	a->named = 0;
 	return true;

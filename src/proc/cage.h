@@ -36,7 +36,7 @@ struct cage {
 	struct cage_root root[PROMISE_ROOTS_MAX];
 };
 
-extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage, history_cage;
+extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage, history_cage, hook_cage;
 
 /* NULL: this role has none. */
 const struct cage *cage_of(enum role);

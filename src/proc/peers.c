@@ -10,7 +10,7 @@ role_name(enum role role)
 	static const char *const names[ROLE_MAX] = {
 		[ROLE_MASTER] = "master", [ROLE_FRONT] = "front", [ROLE_SIGNER] = "signer", [ROLE_AUTH] = "auth",
 		[ROLE_SPOOL] = "spool", [ROLE_RELAY] = "relay", [ROLE_HTTP] = "http",
-		[ROLE_HISTORY] = "history",
+		[ROLE_HISTORY] = "history", [ROLE_HOOK] = "hook",
 	};
 
 	assert(role < ROLE_MAX);
@@ -384,3 +384,17 @@ static const struct field where_end_fields[] = {
 	FIELD_OF_SPAN(struct where_end, words, 400),
 };
 const struct layout where_end_layout = LAYOUT(where_end_fields);
+
+static const struct field hook_send_fields[] = {
+	FIELD_OF_U64(struct hook_send, row),
+	FIELD_OF_SPAN(struct hook_send, event_id, 64),
+	FIELD_OF_SPAN(struct hook_send, body, 16384),
+};
+const struct layout hook_send_layout = LAYOUT(hook_send_fields);
+
+static const struct field hook_sent_fields[] = {
+	FIELD_OF_U64(struct hook_sent, row),
+	FIELD_OF_U32(struct hook_sent, good),
+	FIELD_OF_SPAN(struct hook_sent, words, 400),
+};
+const struct layout hook_sent_layout = LAYOUT(hook_sent_fields);

@@ -19,9 +19,9 @@
 #include "proc/peers_sign.h"
 
 /* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
-enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64 };
+enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64, HOOK_IN_FLIGHT = 8 };
 
-enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_HISTORY, ROLE_MAX };
+enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_HISTORY, ROLE_HOOK, ROLE_MAX };
 /* "front", "auth", ... */
 const char *role_name(enum role);
 
@@ -33,7 +33,7 @@ enum message {
 	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
 	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool, 3_auth, 7_history */
 	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
-	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay */
+	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay; what signs webhooks, to 8_hook */
 	MASTER_GO,              /* empty: all is given, take the promise and work */
 	MASTER_RELOAD,          /* empty: take what is staged, drop no session */
 	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
@@ -128,6 +128,11 @@ enum message {
 	WHERE_EVENT,            /* struct where_event */
 	WHERE_GAP,              /* struct where_gap */
 	WHERE_END,              /* struct where_end */
+
+	/* 7_history to 8_hook; HOOK_IN_FLIGHT at once. */
+	HOOK_SEND = 155,        /* struct hook_send */
+	/* 8_hook to 7_history. */
+	HOOK_SENT,              /* struct hook_sent, to SEND */
 };
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */

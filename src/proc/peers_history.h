@@ -34,6 +34,11 @@ struct where_gap { uint64_t when; struct span words; };
  * the spool's log that are not in it yet. */
 struct where_end { uint32_t fail; uint32_t messages; uint64_t next, begun, behind; struct span words; };
 
+/* An event to be posted. body: JSON. */
+struct hook_send { uint64_t row; struct span event_id, body; };
+struct hook_sent { uint64_t row; uint32_t good; struct span words; };
+
+extern const struct layout hook_send_layout, hook_sent_layout;
 extern const struct layout history_segment_layout, history_durable_layout, history_gone_layout, history_at_layout;
 extern const struct layout where_ask_layout, where_message_layout, where_recipient_layout, where_attempt_layout;
 extern const struct layout where_event_layout, where_gap_layout, where_end_layout;
