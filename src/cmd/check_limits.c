@@ -6,8 +6,10 @@
 #include "conf/value.h"
 #include "proc/ceilings.h"
 
+enum { MEMORIES = 6 };
+
 static const struct limit_page *const pages[] = {
-	&front_limits, &talk_limits, &signer_limits, &auth_limits, &spool_limits, &relay_limits,
+	&front_limits, &talk_limits, &signer_limits, &auth_limits, &spool_limits, &relay_limits, &history_limits,
 };
 
 /* ---- figures ---- */
@@ -106,7 +108,7 @@ print_sessions(void)
 /* ---- memory ---- */
 
 static void
-gather(const struct conf *c, struct memory m[4])
+gather(const struct conf *c, struct memory m[MEMORIES])
 {
 	uint32_t fronts = memory_fronts(c);
 
@@ -114,6 +116,8 @@ gather(const struct conf *c, struct memory m[4])
 	auth_memory(c, fronts, &m[1]);
 	spool_memory(c, fronts, &m[2]);
 	relay_memory(c, &m[3]);
+	history_memory(c, &m[4]);
+	hook_memory(c, &m[5]);
 }
 
 static void
@@ -136,20 +140,21 @@ print_process(const char *before, const struct memory *m)
 void
 limits_print_memory(const struct conf *c, const char *before)
 {
-	struct memory m[4];
+	struct memory m[MEMORIES];
 	uint64_t all = 0;
 	char sum[40];
 
 	gather(c, m);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < MEMORIES; i++)
 		all += memory_sum(&m[i]) * m[i].processes;
 	about_text(all, sum, sizeof sum);
 	(void)printf("%sMemory with everything at its ceiling at once: %s in all processes, with %llu front%s. Most of it nobody ever sees;\n"
 	    "%swhat bounds it is on the page of ceilings (`postern check --limits`). 4_spool takes 150 octets more for each message that waits,\n"
 	    "%sand 0_master and 2_signer 16 MiB each.\n%s\n", before, sum, (unsigned long long)m[0].processes, m[0].processes == 1 ? "" : "s",
 	    before, before, before);
-	for (size_t i = 0; i < 4; i++)
-		print_process(before, &m[i]);
+	for (size_t i = 0; i < MEMORIES; i++)
+		if (m[i].processes > 0)
+			print_process(before, &m[i]);
 }
 
 void

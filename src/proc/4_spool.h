@@ -19,6 +19,7 @@
 #include "base/queue_id.h"
 #include "mail/dsn.h"
 #include "mail/path.h"
+#include "proc/4_spool_history.h"
 #include "proc/4_spool_limits.h"
 #include "proc/child.h"
 #include "smtp/client.h"
@@ -110,15 +111,6 @@ struct hold_order {
 	uint32_t session;
 	uint64_t id;                    /* or 0 and a login */
 	struct span login, words;
-};
-
-/* 7_history, who reads the log as it grows. */
-struct follower {
-	struct channel *channel;
-	uint64_t next;                  /* number of the first segment that it has not been shown */
-	uint64_t told;                  /* sequence up to which it may read */
-	uint64_t wanted;                /* it waits for this one to be synced; 0: it does not */
-	uint32_t epoch;                 /* session of what is said to it; 0: it has not yet said where it is */
 };
 
 /* Recipients of a principal that have become final since the last tick. */
@@ -238,17 +230,6 @@ void hold_step(struct keeper *);
 void hold_settled(struct keeper *);
 /* This channel is gone. */
 void hold_forget(struct keeper *, const struct channel *);
-
-/* 4_spool_history.c */
-void follower_open(struct keeper *, int fd);
-void follower_close(struct keeper *);
-/* The spool is open: it may be heard. */
-void follower_go(struct keeper *);
-/* Show it new segments, and tell it what is durable since; a second's worth at a time. */
-void follower_tell(struct keeper *);
-/* After a batch: it may have asked. */
-void follower_settled(struct keeper *);
-void follower_segment_gone(struct keeper *, uint64_t number);
 
 /* 4_spool_control.c */
 void control_listen(struct keeper *, int fd);

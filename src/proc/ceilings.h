@@ -29,7 +29,7 @@ struct limit_page {
 };
 
 /* In the order in which a connection meets them. */
-extern const struct limit_page front_limits, talk_limits, signer_limits, auth_limits, spool_limits, relay_limits;
+extern const struct limit_page front_limits, talk_limits, signer_limits, auth_limits, spool_limits, relay_limits, history_limits;
 
 /* What one process takes: rows of (octets each) x (how many). */
 enum { MEMORY_ROWS = 12 };
@@ -53,6 +53,9 @@ void front_memory(const struct conf *, struct memory *);
 void auth_memory(const struct conf *, uint32_t fronts, struct memory *);
 void spool_memory(const struct conf *, uint32_t fronts, struct memory *);
 void relay_memory(const struct conf *, struct memory *);
+/* No processes when the configuration wants none. */
+void history_memory(const struct conf *, struct memory *);
+void hook_memory(const struct conf *, struct memory *);
 
 /* Of one session, octets. Idle: waits for a command. Most: everything that can be held for it is. */
 enum session_age { SESSION_SHAKING, SESSION_UNKNOWN, SESSION_KNOWN, SESSION_AGES };

@@ -22,7 +22,7 @@ struct world {
 
 extern struct world world;
 
-enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16, HISTORY = 32, NOBODY = 0, ALL = 63 };
+enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16, HISTORY = 32, HOOK = 64, NOBODY = 0, ALL = 127 };
 
 struct attempt {
 	const char *name;

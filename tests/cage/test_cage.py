@@ -185,7 +185,7 @@ def test_check_says_who_stays_root(tmp_path):
         pytest.skip("needs root, and a machine without our users")
     done = postern("check", "--state", tmp_path / "state")
     assert {m[1] for m in re.finditer(r"^ +(\w+) +stays root: there is no user postern", done.stdout, re.M)} == \
-        {"front", "signer", "auth", "spool", "relay", "history"}, done.stdout
+        {"front", "signer", "auth", "spool", "relay", "history", "hook"}, done.stdout
 
 
 def test_check_says_who_becomes_whom(people):
@@ -202,7 +202,7 @@ def test_sysusers_file_makes_just_these():
     assert all(re.fullmatch(r'u!? +\S+ +- +"[^"]+"( +- +/usr/sbin/nologin)?', line) for line in lines if line.startswith("u"))
 
 
-USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104, "postern-history": 64106,
+USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104, "postern-history": 64106, "postern-hook": 64107,
          "postern-signer": 64105}
 
 

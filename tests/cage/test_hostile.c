@@ -205,6 +205,7 @@ static void test_auth(void **state) { (void)state; try_all(ROLE_AUTH, AUTH); }
 static void test_spool(void **state) { (void)state; try_all(ROLE_SPOOL, SPOOL); }
 static void test_relay(void **state) { (void)state; try_all(ROLE_RELAY, RELAY); }
 static void test_history(void **state) { (void)state; try_all(ROLE_HISTORY, HISTORY); }
+static void test_hook(void **state) { (void)state; try_all(ROLE_HOOK, HOOK); }
 
 /* Our own assertions must end us as ever: the log says which. */
 static void
@@ -246,7 +247,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_front), cmocka_unit_test(test_signer), cmocka_unit_test(test_auth), cmocka_unit_test(test_spool), cmocka_unit_test(test_relay),
-		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_history), cmocka_unit_test(test_hook),
 		cmocka_unit_test(test_abort_is_an_abort), cmocka_unit_test(test_a_cage_is_never_widened),
 	};
 
