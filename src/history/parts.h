@@ -13,7 +13,7 @@ enum statement {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK,
 	ST_ADD_MESSAGE, ST_ADD_RECIPIENT, ST_ADD_ATTEMPT, ST_ADD_EVENT, ST_ADD_SEARCH, ST_ADD_GAP, ST_SET_PLACE, ST_SETTLED,
 	ST_MESSAGE, ST_RECIPIENTS, ST_ATTEMPTS, ST_EVENTS, ST_GAPS, ST_PERIODS, ST_SEARCH,
-	ST_OLDEST, ST_DROP_ATTEMPTS, ST_DROP_EVENTS, ST_DROP_RECIPIENTS, ST_DROP_MESSAGES, ST_DROP_SEARCH, ST_DROP_GAPS,
+	ST_OLDEST, ST_DROP_ATTEMPTS, ST_DROP_EVENTS, ST_DROP_RECIPIENTS, ST_DROP_MESSAGES, ST_DROP_SEARCH, ST_DROP_PERIOD, ST_DROP_GAPS,
 	ST_ADD_HOOK, ST_DUE_HOOKS, ST_HOOK_FACTS, ST_DROP_HOOK, ST_DELAY_HOOK, ST_DROP_OLD_HOOKS, ST_DROP_MANY_HOOKS,
 	ST_PAGES, ST_FREE_PAGES, ST_VACUUM,
 	ST_MAX
@@ -25,6 +25,7 @@ struct history {
 	struct history_limits limits;
 	struct history_place place;
 	uint64_t begun, page_size;
+	uint64_t dropped;                       /* messages, since the search was rid of what led to them */
 	uint8_t key[SIPHASH_KEY];               /* so that nobody can make texts that collide */
 	enum history_fault fault;               /* of the transaction */
 	bool open;                              /* one is */

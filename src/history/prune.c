@@ -1,7 +1,7 @@
 /* What is too old, or too much, goes from the old end, a little at a time. */
 #include "history/parts.h"
 
-enum { STEP = 500, SEARCH_STEP = 5000, GAPS_MOST = 100, FREE_FEW = 256 };
+enum { STEP = 500, SEARCH_STEP = 5000, GAPS_MOST = 100, FREE_FEW = 32, ROW_OCTETS = 400 /* of a message and what belongs to it, about */ };
 
 static uint64_t
 number_of(struct history *h, enum statement which)
@@ -67,8 +67,13 @@ history_prune(struct history *h, uint64_t now)
 	drop(h, ST_DROP_EVENTS, end, 0);
 	drop(h, ST_DROP_RECIPIENTS, end, 0);
 	drop(h, ST_DROP_MESSAGES, end, 0);
-	/* Of the period that is under way rows stay that lead nowhere, until it is over. */
 	drop(h, ST_DROP_SEARCH, end >> PERIOD_BITS, SEARCH_STEP);
+	/* Of the oldest period rows stay that lead nowhere, until it is over, or they are an eighth of all that there may be. */
+	h->dropped += count;
+	if (h->dropped * 8 * ROW_OCTETS >= h->limits.size) {
+		drop(h, ST_DROP_PERIOD, end >> PERIOD_BITS, end);
+		h->dropped = 0;
+	}
 	drop(h, ST_DROP_GAPS, GAPS_MOST, 0);
 	return history_commit(h, &h->place) == HISTORY_FINE;
 }

@@ -61,6 +61,7 @@ static const char *const sql[ST_MAX] = {
 	[ST_DROP_MESSAGES] = "DELETE FROM message WHERE id <= ?1",
 	[ST_DROP_SEARCH] = "DELETE FROM search WHERE (period, hash, id) IN"
 	    " (SELECT period, hash, id FROM search WHERE period < ?1 LIMIT ?2)",
+	[ST_DROP_PERIOD] = "DELETE FROM search WHERE period = ?1 AND id <= ?2",
 	[ST_DROP_GAPS] = "DELETE FROM gap WHERE number <= (SELECT max(number) FROM gap) - ?1",
 	[ST_ADD_HOOK] = "INSERT INTO hook(id, number, sequence, at, event, tries, due) VALUES(?1, ?2, ?3, ?4, ?5, 0, 0)",
 	[ST_DUE_HOOKS] = "SELECT row, id, number, sequence, at, event, tries FROM hook WHERE due <= ?1 ORDER BY due, row LIMIT ?2",
