@@ -26,6 +26,7 @@ struct rig {
 	uint64_t segment_size;
 	uint64_t durable;       /* of the journal, when it crashed */
 	bool hold_next;         /* what is submitted is held from the beginning */
+	bool history;           /* somebody follows the log */
 	bool eager;             /* a batch as soon as somebody waits, also between two pieces of a big message */
 	char directory[64];
 };
