@@ -1,10 +1,8 @@
 """`postern queue where`: what became of every message, kept through whatever ends a process. docs/history.md."""
 import json
 import os
-import pathlib
 import random
 import re
-import shutil
 import signal
 import smtplib
 import socketserver
@@ -40,6 +38,10 @@ def only(one, what):
     answer = where(one, what)
     assert answer is not None and len(answer["messages"]) == 1, answer
     return answer["messages"][0]
+
+
+def segments(one):
+    return {p.name for p in (one.state / "spool").glob("*.log")}
 
 
 class Hop(socketserver.ThreadingTCPServer):
@@ -171,6 +173,64 @@ def test_off(make_server):
     assert one.stop() == 0
 
 
+# ---- what cannot be known is said ----
+
+def test_a_damaged_file_is_set_aside(make_server):
+    one = make_server(config="").start()
+    one.add_key()
+    before = submit(one, "b@example.net")
+    eventually(lambda: where(one, before), "the first")
+    assert one.stop() == 0
+    (one.state / "history" / "history.db").write_bytes(b"this is no database\n" * 5000)
+    one.start()
+    one.await_event("history-damaged")
+    after = submit(one, "b@example.net")
+    answer = where(one, after)
+    assert len(answer["messages"]) == 1 and "set aside" in answer["gaps"][0]["what"]
+    assert len(list((one.state / "history").glob("damaged-*.db"))) == 1
+    words = postern("queue", "where", after, *one.options).stdout
+    assert "The history has gaps" in words and "set aside" in words
+    assert one.stop() == 0
+
+
+def test_what_was_not_read_in_time_is_a_gap(make_server):
+    one = make_server(config='segment-size = "64 KiB"\nhistory-backlog = "0"\nhabit-watch = no\n').start()
+    one.add_key()
+    first = submit(one, "b@example.net")
+    assert only(one, first)["id"] == first
+    pid = one.children()["history:0"]
+    os.kill(pid, signal.SIGSTOP)
+    before = segments(one)
+    while segments(one) & before:
+        submit(one, "b@example.net", subject="x" * 900)
+    os.kill(pid, signal.SIGCONT)
+    last = submit(one, "b@example.net")
+    answer = where(one, last)
+    assert len(answer["messages"]) == 1 and "were gone or damaged" in answer["gaps"][0]["what"]
+    one.await_event("history-gap")
+    # What was there before is there still.
+    assert only(one, first)["to"][0]["state"] == "delivered"
+    assert one.stop() == 0
+
+
+def test_history_begins_with_what_the_log_has(make_server):
+    """Switched on later: what still waits is known, and how what is done has ended is not made up."""
+    hop = Hop()
+    hop.replies = {"waits@example.net": [451]}
+    one = make_server(config=f'relay = "smtp://127.0.0.1:{hop.server_address[1]}"\nhistory = no\n').start()
+    one.add_key()
+    waits, done = submit(one, "waits@example.net"), submit(one, "done@example.net")
+    one.await_event("deferred")
+    one.await_event("delivered")
+    assert one.stop() == 0
+    one.write_config(f'relay = "smtp://127.0.0.1:{hop.server_address[1]}"\n')
+    one.start()
+    eventually(lambda: where(one, waits), "the log to be read")
+    assert only(one, waits)["to"][0]["state"] == "deferred" and only(one, waits)["to"][0]["attempts"][0]["code"] == 451
+    assert only(one, done)["to"][0]["state"] == "unknown"
+    assert one.stop() == 0
+
+
 # ---- what ends a process ----
 
 def rows(one):
@@ -197,7 +257,7 @@ def submit_until(one, end, acknowledged, name):
 
 def test_killed_again_and_again(make_server):
     """SIGKILL to 7_history, to 4_spool, to both: every acknowledged message is there once, every end of a recipient once."""
-    rounds = int(os.environ.get("POSTERN_HISTORY_ROUNDS", "10"))
+    rounds = int(os.environ.get("HISTORY_ROUNDS", "6"))
     one = make_server(config='segment-size = "64 KiB"\nretry-first = "1 s"\nhabit-watch = no\n').start()
     one.add_key()
     end, acknowledged, chance = threading.Event(), [], random.Random(1)
@@ -205,7 +265,7 @@ def test_killed_again_and_again(make_server):
     for t in threads:
         t.start()
     for r in range(rounds):
-        time.sleep(chance.uniform(0.1, 0.6))
+        time.sleep(chance.uniform(0.1, 0.4))
         victims = [["history:0"], ["spool:0"], ["history:0", "spool:0"]][r % 3]
         for name in victims:
             pid = one.children().get(name)
