@@ -23,7 +23,8 @@ static const uint16_t types[] = { HISTORY_SEGMENT, HISTORY_DURABLE, HISTORY_GONE
 enum { TYPES = sizeof types / sizeof types[0] };
 
 static struct archive a;
-static char directory[] = "/tmp/fuzz-history-XXXXXX";
+/* In memory where there is such a place: each transaction is synced. */
+static char directory[64] = "/dev/shm/fuzz-history-XXXXXX";
 static unsigned asked;
 static uint32_t epoch;
 static uint64_t hook_row, sequence, offset;
@@ -77,13 +78,16 @@ set_up(void)
 {
 	struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
 	struct conf *c = &a.child.conf;
-	char path[64];
+	char path[96];
 
 	if (a.going)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(mkdtemp(directory) != NULL);
+	if (mkdtemp(directory) == NULL) {
+		(void)snprintf(directory, sizeof directory, "/tmp/fuzz-history-XXXXXX");
+		frames_insist(mkdtemp(directory) != NULL);
+	}
 	(void)atexit(remove_directory);
 	(void)snprintf(path, sizeof path, "%s/history", directory);
 	frames_insist(mkdir(path, 0700) == 0);
@@ -155,7 +159,7 @@ turns(const int fd[3], unsigned count)
 static void
 log_new(void)
 {
-	char path[64];
+	char path[96];
 
 	if (log_fd != -1)
 		(void)close(log_fd);

@@ -249,6 +249,20 @@ on_segment(struct archive *a, const struct frame *f)
 	return true;
 }
 
+/* A disk that had said yes and lied, or a spool put back from a copy: what comes now has numbers that were read before. */
+static void
+log_went_back(struct archive *a)
+{
+	struct tail_place at = a->tail.at;
+
+	log_say(LOG_WARN, "history-gap", "the spool's log has lost records that were read already; it is read on from where it ends");
+	at.sequence = 0;
+	add_gap_alone(a, SPAN("the spool's log went back: it has lost records that are here already"),
+	    (struct history_place){ at.segment, at.salt, at.offset, 0 });
+	a->tail.at = at;
+	archive_forget(a);
+}
+
 static bool
 on_durable(struct archive *a, const struct frame *f)
 {
@@ -258,6 +272,8 @@ on_durable(struct archive *a, const struct frame *f)
 		return false;
 	if (f->session != a->epoch)
 		return true;
+	if (a->history != NULL && a->tail.at.sequence > m.sequence + 1)
+		log_went_back(a);
 	tail_durable(&a->tail, m.sequence);
 	archive_read(a);
 	if (m.asked)

@@ -3,6 +3,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import smtplib
 import socketserver
@@ -210,6 +211,27 @@ def test_what_was_not_read_in_time_is_a_gap(make_server):
     one.await_event("history-gap")
     # What was there before is there still.
     assert only(one, first)["to"][0]["state"] == "delivered"
+    assert one.stop() == 0
+
+
+def test_a_spool_put_back_from_a_copy(make_server, tmp_path):
+    one = make_server(config="").start()
+    one.add_key()
+    submit(one, "b@example.net")
+    one.await_mails()
+    assert one.stop() == 0
+    shutil.copytree(one.state / "spool", tmp_path / "copy", copy_function=shutil.copy2)
+    one.start()
+    lost = [submit(one, "b@example.net") for _ in range(5)]
+    eventually(lambda: where(one, lost[-1]), "the last")
+    assert one.stop() == 0
+    shutil.rmtree(one.state / "spool")
+    shutil.copytree(tmp_path / "copy", one.state / "spool", copy_function=shutil.copy2)
+    one.start()
+    after = [submit(one, "b@example.net") for _ in range(3)]
+    for ident in lost + after:
+        assert only(one, ident)["id"] == ident
+    assert where(one, after[0])["gaps"], "nothing was said of it"
     assert one.stop() == 0
 
 
