@@ -156,6 +156,23 @@ def test_waiting_held_dropped(make_server):
     assert "not running" in postern("queue", "where", ident, *one.options).stdout
 
 
+def test_without_a_server_that_was_killed(make_server):
+    """Its write-ahead log is still there, and belongs to the answer."""
+    one = make_server(config="").start()
+    one.add_key()
+    ident = submit(one, "b@example.net")
+    eventually(lambda: only(one, ident)["to"][0]["state"] == "delivered", "its end")
+    children = one.children().values()
+    one.process.kill()
+    one.process.wait()
+    eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "the end of all")
+    answer = where(one, ident)
+    assert not answer["server_runs"] and answer["messages"][0]["to"][0]["state"] == "delivered"
+    one.start()
+    assert only(one, ident)["id"] == ident and where(one, ident)["gaps"] == []
+    assert one.stop() == 0
+
+
 def test_newest_first_with_a_limit(server):
     ids = [submit(server, "b@example.net", subject=f"n{i}") for i in range(5)]
     assert [m["id"] for m in where(server, "b@example.net")["messages"]] == ids[::-1]
