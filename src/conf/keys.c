@@ -424,7 +424,7 @@ const struct conf_row conf_rows[] = {
 	    set_path, get_text, AT(alarm_command), 0, 0, NULL },
 	{ { "ledger-socket", "Where `postern user attempts` asks; without it STATE-DIR/ledger.", "/run/postern/ledger", false },
 	    set_path, get_text, AT(ledger_socket), 0, 0, NULL },
-	{ { "history", "Keep what became of each message, in SQLite, for `postern queue where`.", "no", false },
+	{ { "history", "Keep what became of each message, in SQLite, for `postern queue where`.", "yes", false },
 	    set_boolean, get_boolean, AT(history), 0, 0, "yes" },
 	{ { "history-age", "How long; older messages are forgotten.", "90 d", false },
 	    set_duration, get_duration, AT(history_age), 3600, 3650 * DAYS, "30 d" },
