@@ -97,7 +97,7 @@ set_up(void)
 	c->history_size = 1024 * 1024;
 	frames_insist(uv_loop_init(&a.child.loop) == 0);
 	a.control_fd = -1;
-	a.tick.data = a.drain_limit.data = &a;
+	a.tick.data = a.go_on.data = a.drain_limit.data = &a;
 	on_go(&a);
 	frames_insist(a.history != NULL);
 	archive_listen(&a, control_socket());

@@ -255,8 +255,24 @@ read_file(const struct settings *s, struct where_answer *a, const char *what, ui
 }
 
 /* ---- the whole ---- */
+/* Has it only been forgotten? */
+static bool
+still_waits(const struct settings *s, const char *what)
+{
+	struct where_answer a = { 0 };
+	struct where_row row = { .live = false };
+	struct talk t = { .answer = &a, .row = &row };
+	struct queue_which q = { 0 };
+
+	if (!queue_id_parse(span_of(what), &q.id) || !talk_open(&t, s->conf.control_socket.p))
+		return false;
+	(void)ask(&t, QUEUE_SHOW, queue_which_layout, &q);
+	talk_close(&t);
+	return row.live;
+}
+
 static int
-report(const struct where_answer *a, const char *what, bool json)
+report(const struct settings *s, const struct where_answer *a, const char *what, bool json)
 {
 	char begun[32] = "";
 
@@ -267,8 +283,11 @@ report(const struct where_answer *a, const char *what, bool json)
 	if (json && !where_print_json(a))
 		return EXIT_OS;
 	if (a->rows == 0) {
+		bool waits = still_waits(s, what);
+
 		queue_time(a->found.begun, begun);
-		(void)fprintf(stderr, "postern queue: nothing is known of %s; the history begins at %s\n", what, begun);
+		(void)fprintf(stderr, "postern queue: nothing is known of %s; the history begins at %s%s%s\n", what, begun,
+		    waits ? "; but it waits: postern queue show " : "", waits ? what : "");
 		return EXIT_NOINPUT;
 	}
 	if (!json)
@@ -289,7 +308,7 @@ from_file(const struct settings *s, struct where_answer *a, const char *what, ui
 		    why.len > 0 ? ", and its history cannot be read: " : "", why.len > 0 ? (const char *)text : "");
 		return EXIT_UNAVAILABLE;
 	}
-	return report(a, what, json);
+	return report(s, a, what, json);
 }
 
 static int
@@ -307,7 +326,7 @@ from_server(const struct settings *s, struct talk *t, const char *what, uint32_t
 		return EXIT_OS;
 	}
 	ask_spool(s, t->answer);
-	return report(t->answer, what, json);
+	return report(s, t->answer, what, json);
 }
 
 int

@@ -38,6 +38,6 @@ spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "messages handed to 5_relay", sizeof(struct try), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, SPOOL_OVERSHOOT);
 	memory_add(m, "one message read or moved", RECORD_PAYLOAD_MAX, 2);
-	memory_add(m, "what fronts, 5_relay and `postern queue` have not read yet", CHANNEL_BACKLOG_MAX, fronts + 1 + KEEPER_CONTROLS);
-	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts + 1 + KEEPER_CONTROLS);
+	memory_add(m, "what fronts, 5_relay, 7_history and `postern queue` have not read yet", CHANNEL_BACKLOG_MAX, fronts + 2 + KEEPER_CONTROLS);
+	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts + 2 + KEEPER_CONTROLS);
 }

@@ -193,17 +193,34 @@ prune(struct archive *a)
 		;
 }
 
-void
-archive_read(struct archive *a)
+static void
+on_go_on(uv_timer_t *timer)
 {
+	archive_read(timer->data, ARCHIVE_READ_MS);
+}
+
+/* Whoever is still asking has been waiting for this. */
+static void
+answer_what_was_read(struct archive *a)
+{
+	if (a->asked == 0 || a->tail.at.sequence <= a->asked)
+		return;
+	a->asked = 0;
+	archive_answer(a, true);
+}
+
+void
+archive_read(struct archive *a, uint64_t ms)
+{
+	uint64_t begun = uv_hrtime();
 	bool more = true;
 
-	while (more && a->history != NULL && (a->retry == 0 || uv_now(&a->child.loop) >= a->retry)) {
+	while (more && uv_hrtime() - begun < ms * 1000000 && a->history != NULL && (a->retry == 0 || uv_now(&a->child.loop) >= a->retry)) {
 		struct history_place place;
 		enum history_fault fault;
 
 		if (read_some(a, &more) == 0)
-			return;
+			break;
 		place = (struct history_place){ a->tail.at.segment, a->tail.at.salt, a->tail.at.offset, a->tail.at.sequence };
 		fault = history_commit(a->history, &place);
 		if (fault != HISTORY_FINE) {
@@ -217,7 +234,10 @@ archive_read(struct archive *a)
 		say_place(a, false);
 		prune(a);
 	}
+	answer_what_was_read(a);
 	archive_post(a);
+	if (more && a->history != NULL && a->retry == 0 && !a->draining)
+		(void)uv_timer_start(&a->go_on, on_go_on, 0, 0);
 }
 
 /* ---- 4_spool ---- */
@@ -275,13 +295,9 @@ on_durable(struct archive *a, const struct frame *f)
 	if (a->history != NULL && a->tail.at.sequence > m.sequence + 1)
 		log_went_back(a);
 	tail_durable(&a->tail, m.sequence);
-	archive_read(a);
 	if (m.asked)
 		a->asked = m.sequence;
-	if (a->asked != 0 && a->tail.at.sequence > a->asked) {
-		a->asked = 0;
-		archive_answer(a, true);
-	}
+	archive_read(a, ARCHIVE_READ_MS);
 	return true;
 }
 
@@ -304,7 +320,8 @@ spool_lost(struct archive *a)
 	archive_answer(a, true);
 	if (!a->draining)
 		return;
-	archive_read(a);
+	archive_read(a, ARCHIVE_DRAIN_MS);
+	(void)uv_timer_stop(&a->go_on);
 	(void)uv_timer_stop(&a->drain_limit);
 	archive_control_close(a);
 	if (a->hooked > 0)
@@ -347,7 +364,7 @@ on_tick(uv_timer_t *timer)
 	if (a->history == NULL && late)
 		open_history(a, false);
 	else if (late)
-		archive_read(a);
+		archive_read(a, ARCHIVE_READ_MS);
 	archive_answer(a, false);
 	if (a->history == NULL || a->retry != 0)
 		return;
@@ -361,9 +378,10 @@ on_go(void *arg)
 	struct archive *a = arg;
 
 	a->going = true;
-	open_history(a, false);
 	(void)uv_timer_init(&a->child.loop, &a->tick);
 	(void)uv_timer_init(&a->child.loop, &a->drain_limit);
+	(void)uv_timer_init(&a->child.loop, &a->go_on);
+	open_history(a, false);
 	(void)uv_timer_start(&a->tick, on_tick, ARCHIVE_TICK_MS, ARCHIVE_TICK_MS);
 	child_ready(&a->child);
 }
@@ -452,6 +470,6 @@ history_main(uint32_t slot)
 	static struct archive a;
 
 	a.control_fd = -1;
-	a.tick.data = a.drain_limit.data = &a;
+	a.tick.data = a.go_on.data = a.drain_limit.data = &a;
 	return child_run(&a.child, ROLE_HISTORY, slot, &child_handler, &a);
 }

@@ -22,6 +22,7 @@ enum {
 	ARCHIVE_WAIT_MS = 2000,         /* who asks waits so long for 4_spool to sync what it has */
 	ARCHIVE_DRAIN_MS = 2500,        /* for 4_spool's last words */
 	ARCHIVE_PRUNE_STEPS = 200,      /* at once */
+	ARCHIVE_READ_MS = 500,          /* so long it reads without looking at anything else */
 	ARCHIVE_HOOKED = 64,            /* events that were posted, or not, and are not written down yet */
 	ARCHIVE_TRIM_MS = 60 * 1000,
 };
@@ -64,13 +65,13 @@ struct archive {
 	bool hook_trouble;
 	int control_fd;
 	uv_poll_t control_poll;
-	uv_timer_t tick, drain_limit;
+	uv_timer_t tick, go_on, drain_limit;
 };
 
 /* 7_history.c */
 uint64_t archive_now(void);
-/* Write down what can be read of the log now. */
-void archive_read(struct archive *);
+/* Write down what can be read of the log, for so long; what is left is read from the loop. */
+void archive_read(struct archive *, uint64_t ms);
 /* What SQLite said is remembered, said in the log, and done something about. */
 void archive_failed(struct archive *, enum history_fault);
 
