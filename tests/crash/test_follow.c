@@ -272,6 +272,31 @@ test_another_log_is_noticed(void **state)
 	assert_true(tail_add(&tail, s->number, s->salt, fd));
 }
 
+/* regress 0160: the batch that was written last can still be looked at, and must not lead to what is gone. */
+static void
+test_a_removed_segment_is_not_looked_at(void **state)
+{
+	struct journal *j = &r.spool.journal;
+
+	(void)state;
+	journal_follow(j, UINT64_MAX, 0);
+	for (uint32_t id = 1; id < 200; id++) {
+		/* What ends the last message of a segment and what begins the next one go out together. */
+		if (id > 1)
+			rig_done(&r, id - 1);
+		rig_submit(&r, id, 20000, 1);
+		assert_int_equal(rig_batch(&r), OK);
+		spool_tidy(&r.spool);
+		for (size_t i = 0; i < j->write->parts; i++) {
+			bool there = j->write->part[i].segment == NULL;
+
+			for (size_t k = 0; k < j->segments; k++)
+				there = there || j->segment[k] == j->write->part[i].segment;
+			assert_true(there);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -279,7 +304,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_record_once_through_crashes), TEST(test_what_is_not_read_is_kept), TEST(test_beyond_the_backlog_there_is_a_gap),
 		TEST(test_nothing_is_kept_for_nobody), TEST(test_damage_is_a_gap_of_its_own_size), TEST(test_a_record_bigger_than_the_window),
-		TEST(test_another_log_is_noticed),
+		TEST(test_another_log_is_noticed), TEST(test_a_removed_segment_is_not_looked_at),
 	};
 #undef TEST
 
