@@ -149,6 +149,18 @@ closes(const struct batch *b, const struct segment *s)
 	return false;
 }
 
+/* The batch that was written last can still be looked at; of a segment that goes there is nothing to see. */
+static void
+unview(struct batch *b, const struct segment *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->parts; i++)
+		if (b->part[i].segment != s)
+			b->part[kept++] = b->part[i];
+	b->parts = kept;
+}
+
 void
 journal_follow(struct journal *j, uint64_t from, uint64_t most)
 {
@@ -193,6 +205,7 @@ journal_reap(struct journal *j)
 		j->segments--;
 		memmove(j->segment, j->segment + 1, j->segments * sizeof *j->segment);
 		j->handler->gone(j->arg, s->number);
+		unview(j->write, s);
 		segment_close(s);
 	}
 }
