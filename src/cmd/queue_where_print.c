@@ -78,7 +78,7 @@ print_state(const struct where_answer *a, size_t row, enum where_state state)
 {
 	const struct where_row *r = &a->row[row];
 	static const char *const words[] = {
-		[WHERE_WAITING] = "not tried yet", [WHERE_DEFERRED] = "waits for its next try", [WHERE_HELD] = "held",
+		[WHERE_WAITING] = "not tried yet", [WHERE_DEFERRED] = "waiting", [WHERE_HELD] = "held",
 		[WHERE_DELIVERED] = "delivered", [WHERE_BOUNCED] = "failed for good", [WHERE_DROPPED] = "dropped by an operator",
 		[WHERE_PURGED] = "purged by an operator", [WHERE_LOST] = "lost: the disk no longer has its content",
 		[WHERE_UNKNOWN] = "finished; how is not recorded",
