@@ -220,7 +220,7 @@ class Postern:
     def run(self, *arguments, **more):
         return subprocess.run([self.binary, *arguments], check=True, capture_output=True, text=True, **more).stdout
 
-    def start(self):
+    def start(self, lines=()):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         conf = self.folder / "postern.conf"
@@ -238,7 +238,7 @@ relay = "smtp://127.0.0.1:{self.sink}"
 sessions-per-address = 1000000
 unauthenticated-per-address = 1000000
 unauthenticated-max = 1000000
-""")
+""" + "".join(line + "\n" for line in lines))
         (self.folder / "state").mkdir(mode=0o700)
         self.run("user", "add", "--config", str(conf), "alice", "--address", SENDER)
         shown = self.run("user", "key", "--config", str(conf), "alice", "bench")
