@@ -221,7 +221,7 @@ class Postern:
     def run(self, *arguments, **more):
         return subprocess.run([self.binary, *arguments], check=True, capture_output=True, text=True, **more).stdout
 
-    def start(self):
+    def start(self, lines=()):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         conf = self.folder / "postern.conf"
@@ -239,7 +239,7 @@ relay = "smtp://127.0.0.1:{self.sink}"
 sessions-per-address = 1000000
 unauthenticated-per-address = 1000000
 unauthenticated-max = 1000000
-{self.more}""")
+{self.more}""" + "".join(line + "\n" for line in lines))
         (self.folder / "state").mkdir(mode=0o700)
         for domain in self.domains:
             self.run("user", "domain", "add", domain, "--config", str(conf))

@@ -98,6 +98,16 @@ struct conf {
 	struct conf_text country_database;      /* in MaxMind's format; empty: none */
 	struct conf_text control_socket;        /* for `postern queue`; default STATE/control */
 	struct conf_text alarm_command;         /* program that tells the operator; empty: none */
+	bool history;                           /* keep what became of each message in SQLite; default true */
+	struct conf_text webhook;               /* events are posted to this URL; empty: nowhere */
+	struct conf_text webhook_secret;        /* file with the key that signs them, mode 0600 */
+	uint32_t webhook_events;                /* bits of enum webhook_event; default all */
+	uint32_t webhook_age;                   /* seconds that an event is tried; default 1 d */
+	uint32_t webhook_most;                  /* events that wait at most; default 100000 */
+	struct conf_text history_socket;        /* for `postern queue where`; default STATE/where */
+	uint32_t history_age;                   /* seconds; default 30 d */
+	uint64_t history_size;                  /* octets of its file at most; default 1 GiB */
+	uint64_t history_backlog;               /* octets of the log that are kept until it has read them; default 256 MiB */
 	struct conf_text ledger_socket;         /* for `postern user attempts` and its kin; default STATE/ledger */
 	struct conf_listen listen[CONF_LISTEN_MAX];
 	uint32_t listens;

@@ -3,6 +3,7 @@
 #include "conf/milter.h"
 #include "conf/network.h"
 #include "conf/value.h"
+#include "conf/webhook.h"
 
 #define MEMBER(type, conf, row) ((type *)(void *)((uint8_t *)(conf) + (row)->offset))
 #define MEMBER_CONST(type, conf, row) ((const type *)(const void *)((const uint8_t *)(conf) + (row)->offset))
@@ -307,6 +308,29 @@ get_relay(const struct conf *conf, const struct conf_row *row, size_t item, stru
 	return relay_format(&conf->relay, out);
 }
 
+static bool
+set_webhook(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	struct webhook_url url;
+
+	(void)row;
+	return webhook_url_parse(text, &url, why) && text_set(&conf->webhook, text, why);
+}
+
+static bool
+set_webhook_events(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	return webhook_events_parse(text, &conf->webhook_events, why);
+}
+
+static bool
+get_webhook_events(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return webhook_events_format(conf->webhook_events, out);
+}
+
 /* ---- lists ---- */
 
 /* least holds the service: both listener keys share the one list. */
@@ -532,6 +556,28 @@ const struct conf_row conf_rows[] = {
 	    set_path, get_text, AT(alarm_command), 0, 0, NULL },
 	{ { "ledger-socket", "Where `postern user attempts` asks; without it STATE-DIR/ledger.", "/run/postern/ledger", false },
 	    set_path, get_text, AT(ledger_socket), 0, 0, NULL },
+	{ { "history", "Keep what became of each message, in SQLite, for `postern queue where`.", "yes", false },
+	    set_boolean, get_boolean, AT(history), 0, 0, "yes" },
+	{ { "history-age", "How long; older messages are forgotten.", "90 d", false },
+	    set_duration, get_duration, AT(history_age), 3600, 3650 * DAYS, "30 d" },
+	{ { "history-size", "Octets that its file may take; the oldest messages make room.", "4 GiB", false },
+	    set_size, get_size, AT(history_size), 1 * MIB, 1024 * GIB, "1 GiB" },
+	{ { "history-backlog", "Octets of the spool's log that are kept until they are in the history; what is more is missing there, and said so.",
+	      "1 GiB", false },
+	    set_size, get_size, AT(history_backlog), 0, 1024 * GIB, "256 MiB" },
+	{ { "history-socket", "Where `postern queue where` asks; without it STATE-DIR/where.", "/run/postern/where", false },
+	    set_path, get_text, AT(history_socket), 0, 0, NULL },
+	{ { "webhook", "Where what happens to messages is posted, signed, as JSON.", "https://hooks.example.org/postern", false },
+	    set_webhook, get_text, AT(webhook), 0, 0, NULL },
+	{ { "webhook-secret", "File with the key of the signatures on its first line; nobody else may read it.", "/etc/postern/webhook-secret",
+	      false },
+	    set_path, get_text, AT(webhook_secret), 0, 0, NULL },
+	{ { "webhook-events", "Which: some of delivered, deferred, bounced, held.", "delivered bounced", false },
+	    set_webhook_events, get_webhook_events, 0, 0, 0, "delivered deferred bounced held" },
+	{ { "webhook-age", "How long an event is tried to be posted.", "3 d", false },
+	    set_duration, get_duration, AT(webhook_age), 60, 365 * DAYS, "1 d" },
+	{ { "webhook-most", "How many events may wait; beyond it the oldest go.", "100000", false },
+	    set_count, get_count, AT(webhook_most), 1, 10000000, "100000" },
 	{ { "segment-size", "Octets of one spool segment.", "64 MiB", false },
 	    set_size, get_size, AT(segment_size), 64 * KIB, 2 * GIB, "64 MiB" },
 	{ { "spool-free-min", "What stays free on the spool's disk; below it mail is refused with 452.", "128 MiB", false },

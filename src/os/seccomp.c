@@ -143,6 +143,9 @@ add_descriptors(scmp_filter_ctx filter, unsigned calls)
 
 	if (calls & PROMISE_PASS)
 		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
+	if (calls & PROMISE_RECORD_LOCKS)
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_SETLK)) &&
+		    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETLK));
 	if (calls & PROMISE_CONNECT)
 		added &= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(fcntl), 2, setting) == 0;
 	return added;

@@ -16,7 +16,7 @@
 
 enum {
 	FRONTS_MAX = 64,
-	WORKERS_MAX = 5 + FRONTS_MAX,
+	WORKERS_MAX = 7 + FRONTS_MAX,
 	SOCKETS_MAX = 2 * CONF_LISTEN_MAX,      /* "*" takes two */
 	CHAIN_MAX = 256 * 1024,
 	KEY_MAX = 64 * 1024,
@@ -113,7 +113,7 @@ struct master {
 	enum master_phase phase;
 	enum stage stage;               /* being started, or being drained */
 	int status;                     /* that master_run() will return */
-	int lock_fd, control_fd, ledger_fd;
+	int lock_fd, control_fd, ledger_fd, history_fd;
 	struct worker worker[WORKERS_MAX];
 	size_t workers;
 	struct socket_bound socket[SOCKETS_MAX];
@@ -174,7 +174,7 @@ void master_alarms_end(struct master *);
 /* Bind all of conf's listeners that m->socket has not (they are fresh); what is bound already is kept, what is no longer
  * wanted is closed. All or nothing: false with words in why and the exit status in *status. */
 bool master_listen(struct master *, const struct conf *, struct buf *why, int *status);
-/* Those of `postern queue` and of `postern user attempts`. */
+/* Those of `postern queue`, of `postern user attempts` and of `postern queue where`. */
 bool master_control_open(struct master *, struct buf *why, int *status);
 /* One server for one state directory. */
 bool master_lock(struct master *, struct buf *why, int *status);

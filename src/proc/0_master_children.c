@@ -24,6 +24,8 @@ static const enum role talk[][2] = {
 	{ ROLE_SPOOL, ROLE_AUTH },
 	{ ROLE_SPOOL, ROLE_MILTER },
 	{ ROLE_RELAY, ROLE_SIGNER },
+	{ ROLE_SPOOL, ROLE_HISTORY },
+	{ ROLE_HISTORY, ROLE_HOOK },
 };
 
 static void
@@ -40,11 +42,15 @@ void
 master_children_init(struct master *m, unsigned fronts)
 {
 	worker_init(m, ROLE_SPOOL, 0, STAGE_SPOOL);
+	if (m->conf.history)
+		worker_init(m, ROLE_HISTORY, 0, STAGE_SPOOL);
 	worker_init(m, ROLE_SIGNER, 0, STAGE_AUTH);
 	worker_init(m, ROLE_AUTH, 0, STAGE_AUTH);
 	worker_init(m, ROLE_RELAY, 0, STAGE_RELAY);
 	if (m->conf.milters > 0)
 		worker_init(m, ROLE_MILTER, 0, STAGE_AUTH);
+	if (m->conf.webhook.p[0] != '\0')
+		worker_init(m, ROLE_HOOK, 0, STAGE_RELAY);
 	for (unsigned i = 0; i < fronts && i < FRONTS_MAX; i++)
 		worker_init(m, ROLE_FRONT, i, STAGE_FRONTS);
 }
@@ -102,18 +108,21 @@ send_control(struct worker *w)
 	const struct master *m = w->master;
 	struct master_listen queue = { MASTER_LISTEN_CONTROL, span_of(m->conf.control_socket.p), 0 };
 	struct master_listen ledger = { MASTER_LISTEN_LEDGER, span_of(m->conf.ledger_socket.p), 0 };
+	struct master_listen history = { MASTER_LISTEN_HISTORY, span_of(m->conf.history_socket.p), 0 };
 
 	if (w->role == ROLE_SPOOL)
 		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &queue, m->control_fd);
 	if (w->role == ROLE_AUTH)
 		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &ledger, m->ledger_fd);
+	if (w->role == ROLE_HISTORY)
+		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &history, m->history_fd);
 }
 
-/* Read anew each time, so that the master keeps no password. */
+/* Read anew each time, so that the master keeps no password and no key. */
 static void
-send_password(struct worker *w)
+send_secret(struct worker *w)
 {
-	const char *path = w->master->conf.relay_credentials.p;
+	const char *path = w->role == ROLE_HOOK ? w->master->conf.webhook_secret.p : w->master->conf.relay_credentials.p;
 	struct secret password = { .len = 0 };
 	struct stat st;
 	ssize_t n = -1;
@@ -128,7 +137,7 @@ send_password(struct worker *w)
 		password.len = span_find((struct span){ password.p, (size_t)n }, '\n');
 		(void)channel_send_octets(w->channel, MASTER_SECRET, 0, (struct span){ password.p, password.len });
 	} else {
-		log_say(LOG_FAULT, "relay-credentials", "cannot be read, is empty, or may be read by others");
+		log_say(LOG_FAULT, w->role == ROLE_HOOK ? "webhook-secret" : "relay-credentials", "cannot be read, is empty, or may be read by others");
 	}
 	if (fd != -1)
 		(void)close(fd);
@@ -179,8 +188,8 @@ brief(struct worker *w)
 		(void)channel_send_octets(w->channel, MASTER_TICKET_KEYS, 0,
 		    (struct span){ w->master->ticket_keys, TLS_TICKET_KEYS });
 	send_control(w);
-	if (w->role == ROLE_RELAY)
-		send_password(w);
+	if (w->role == ROLE_RELAY || w->role == ROLE_HOOK)
+		send_secret(w);
 	introduce_to_all(w);
 	(void)channel_send_octets(w->channel, MASTER_GO, 0, (struct span){ NULL, 0 });
 }
@@ -188,8 +197,8 @@ brief(struct worker *w)
 void
 master_send_reload(struct worker *w)
 {
-	if (w->role == ROLE_RELAY)
-		send_password(w);
+	if (w->role == ROLE_RELAY || w->role == ROLE_HOOK)
+		send_secret(w);
 	if (w->role == ROLE_SIGNER)
 		w->unconfirmed++;
 	(void)channel_send_octets(w->channel, MASTER_RELOAD, 0, (struct span){ NULL, 0 });
@@ -240,6 +249,7 @@ may_accuse(enum role accuser, uint32_t accused)
 		{ ROLE_SIGNER, ROLE_FRONT }, { ROLE_AUTH, ROLE_FRONT }, { ROLE_SPOOL, ROLE_FRONT }, { ROLE_SPOOL, ROLE_RELAY },
 		{ ROLE_SPOOL, ROLE_MILTER },
 		{ ROLE_SIGNER, ROLE_RELAY },
+		{ ROLE_SPOOL, ROLE_HISTORY }, { ROLE_HISTORY, ROLE_HOOK },
 	};
 
 	for (size_t i = 0; i < sizeof(believed) / sizeof(believed[0]); i++)
@@ -283,6 +293,7 @@ pulses_of(enum role role)
 	static const unsigned pulses[ROLE_MAX] = {
 		[ROLE_SIGNER] = 5, [ROLE_FRONT] = 10, [ROLE_AUTH] = 10, [ROLE_RELAY] = 15, [ROLE_SPOOL] = 30,
 		[ROLE_MILTER] = 10,
+		[ROLE_HISTORY] = 60, [ROLE_HOOK] = 15,
 	};
 
 	return pulses[role];

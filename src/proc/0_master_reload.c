@@ -189,6 +189,14 @@ keep_fixed(struct conf *next, const struct conf *now)
 	keep("state-dir", text_same(&next->state_dir, &now->state_dir));
 	keep("spool-dir", text_same(&next->spool_dir, &now->spool_dir));
 	keep("control-socket", text_same(&next->control_socket, &now->control_socket));
+	keep("history", next->history == now->history);
+	/* There is a process for it, or there is none; a URL may become another one. */
+	if ((next->webhook.p[0] == '\0') != (now->webhook.p[0] == '\0')) {
+		keep("webhook", false);
+		next->webhook = now->webhook;
+		next->webhook_secret = now->webhook_secret;
+	}
+	keep("history-socket", text_same(&next->history_socket, &now->history_socket));
 	keep("ledger-socket", text_same(&next->ledger_socket, &now->ledger_socket));
 	keep("segment-size", next->segment_size == now->segment_size);
 	keep("fronts", next->fronts == now->fronts);
@@ -205,6 +213,8 @@ keep_fixed(struct conf *next, const struct conf *now)
 	next->spool_dir = now->spool_dir;
 	next->control_socket = now->control_socket;
 	next->ledger_socket = now->ledger_socket;
+	next->history = now->history;
+	next->history_socket = now->history_socket;
 	next->segment_size = now->segment_size;
 	next->fronts = now->fronts;
 }

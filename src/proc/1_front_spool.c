@@ -136,6 +136,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 		.size = s->draft->sent,
 		.rcpts = mail->rcpts,
 		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u) | (uint32_t)s->mechanism << MAIL_MECHANISM,
+		.message_id = header_message_id(&mail->header),
 	};
 
 	a->verdict.fail = FAIL_LOCAL;

@@ -10,7 +10,7 @@
  *	4_spool_terms.c     what senders want of the time: later releases, urgencies, deadlines
  *	4_spool_letter.c    TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
- *	4_spool_control.c   `postern queue`
+ *	4_spool_control.c   `postern queue`; _history.c: 7_history follows the log
  *
  * Everything lives in one thread but the batch that is being written.
  */
@@ -21,6 +21,7 @@
 #include "mail/dsn.h"
 #include "mail/path.h"
 #include "proc/4_spool_filter.h"
+#include "proc/4_spool_history.h"
 #include "proc/4_spool_letter.h"
 #include "proc/4_spool_limits.h"
 #include "proc/child.h"
@@ -90,11 +91,10 @@ struct try {
 	struct hold *hold;
 	uint32_t holds;
 	uint64_t counted;               /* of keeper.tries_octets */
+	uint64_t begun;                 /* ms since 1970 */
 };
 
-struct control {
-	struct channel *channel;
-};
+struct control { struct channel *channel; };
 
 enum walk_phase { WALK_FREE, WALK_WALKING, WALK_SYNCING };
 
@@ -143,6 +143,7 @@ struct keeper {
 	uint32_t notices;               /* to owners, since notices_since */
 	uint64_t notices_since;
 	struct letters letters;
+	struct follower follower;
 	struct hold_walk walk[KEEPER_WALKS];
 	uint32_t walking;               /* of them that are WALKING */
 	bool guard_paused;
@@ -191,7 +192,6 @@ void front_pause_all(struct keeper *, bool paused);
 void front_close_all(struct keeper *);
 /* What fronts are bringing just now for this login will be held. */
 void front_hold(struct keeper *, struct span login);
-
 /* The milters have said all about this session's draft. */
 void front_filtered(struct keeper *, struct front_session *, const struct filter_result *);
 

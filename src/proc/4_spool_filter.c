@@ -27,8 +27,9 @@ struct filter {
 	bool dropped;                   /* the milter has dropped recipients of this round already */
 	uint32_t added;
 	struct buf header;              /* a new one, as far as it has come */
-	size_t why_len;
+	size_t why_len, name_len;
 	uint8_t why[HELD_WORDS_MAX];
+	uint8_t name[FACT_WORDS_MAX];   /* its Message-ID, as it was submitted */
 };
 
 /* ---- the list ---- */
@@ -98,7 +99,7 @@ settle(struct keeper *k, struct filter *f)
 }
 
 struct filter *
-filter_begin(struct keeper *k, struct front_session *session, struct draft *d, uint32_t flags)
+filter_begin(struct keeper *k, struct front_session *session, struct draft *d, const struct spool_commit *m)
 {
 	struct filters *all = &k->filters;
 	struct filter *f = calloc(1, sizeof *f);
@@ -112,7 +113,10 @@ filter_begin(struct keeper *k, struct front_session *session, struct draft *d, u
 	all->last = &f->next;
 	f->session = session;
 	f->draft = d;
-	f->flags = flags;
+	f->flags = m->flags;
+	f->name_len = m->message_id.len <= sizeof f->name ? m->message_id.len : 0;
+	if (f->name_len > 0)
+		memcpy(f->name, m->message_id.p, f->name_len);
 	f->begun = uv_now(&k->child.loop);
 	f->deadline = f->begun + (uint64_t)k->child.conf.milter_deadline * 1000;
 	settle(k, f);
@@ -151,10 +155,12 @@ end_failed(struct keeper *k, struct filter *f, enum fail why)
 static void
 end_passed(struct keeper *k, struct filter *f)
 {
-	uint8_t why[HELD_WORDS_MAX];
-	struct filter_result r = { .kind = FILTER_PASS, .flags = f->flags & MAIL_FLAGS, .why = { why, f->why_len } };
+	uint8_t why[HELD_WORDS_MAX], name[FACT_WORDS_MAX];
+	struct filter_result r = { .kind = FILTER_PASS, .flags = f->flags & MAIL_FLAGS, .why = { why, f->why_len },
+		.message_id = { name, f->name_len } };
 
 	memcpy(why, f->why, f->why_len);
+	memcpy(name, f->name, f->name_len);
 	end(k, f, &r);
 }
 

@@ -25,6 +25,7 @@ struct draft;
 struct filter;
 struct front_session;
 struct keeper;
+struct spool_commit;
 
 struct filters {
 	struct channel *channel;        /* to 6_milter, or NULL */
@@ -40,6 +41,7 @@ struct filter_result {
 	enum filter_kind kind;
 	uint32_t flags;                 /* PASS: as in spool_commit, with those that milters have added */
 	struct span why;                /* then: what it is held for */
+	struct span message_id;         /* PASS: as in spool_commit */
 	uint32_t code;                  /* REFUSE: in these words; 0: as fail says */
 	const char *enhanced;
 	struct span text;
@@ -49,8 +51,8 @@ struct filter_result {
 /* Are there milters to ask? */
 bool filter_wanted(const struct keeper *);
 /* Ask them all about this draft, which nobody else changes meanwhile; front_filtered() is called once, from filter_pump() or when
- * 6_milter speaks. flags: as in spool_commit. NULL: no memory. */
-struct filter *filter_begin(struct keeper *, struct front_session *, struct draft *, uint32_t flags);
+ * 6_milter speaks. NULL: no memory. */
+struct filter *filter_begin(struct keeper *, struct front_session *, struct draft *, const struct spool_commit *);
 /* Nobody wants to know any more. */
 void filter_cancel(struct keeper *, struct filter *);
 /* Ask about those that can be asked about: after a batch, and when there is a place. */

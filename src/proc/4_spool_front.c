@@ -194,8 +194,17 @@ joined(struct keeper *k, struct front_session *s, const uint8_t *digest)
 	return true;
 }
 
+/* Only the history wants to know its name: in front of the MESSAGE, see fact_kind. */
 static void
-commit(struct keeper *k, struct front_session *s, uint32_t flags)
+name_message(struct keeper *k, const struct draft *d, struct span message_id)
+{
+	if (message_id.len > 0)
+		(void)spool_fact(&k->spool, &(struct fact_record){ .id = draft_envelope(d)->id, .kind = FACT_MESSAGE_ID,
+			.words = message_id });
+}
+
+static void
+commit(struct keeper *k, struct front_session *s, uint32_t flags, struct span message_id)
 {
 	struct draft *d = s->draft;
 	enum fail fail = s->fail;
@@ -205,8 +214,10 @@ commit(struct keeper *k, struct front_session *s, uint32_t flags)
 	/* Others of the same principal may have come in between. */
 	if (d != NULL && (fail = terms_admit(k, draft_envelope(d))) != OK)
 		draft_abort(&k->spool, d);
-	else if (d != NULL)
+	else if (d != NULL) {
+		name_message(k, d, message_id);
 		fail = draft_commit(&k->spool, d, flags | (s->held ? MAIL_HOLD : 0), s);
+	}
 	if (fail == OK) {
 		k->commits++;
 		return;
@@ -219,7 +230,7 @@ commit(struct keeper *k, struct front_session *s, uint32_t flags)
 static bool
 ask_milters(struct keeper *k, struct front_session *s, const struct spool_commit *m)
 {
-	s->filter = filter_begin(k, s, s->draft, m->flags);
+	s->filter = filter_begin(k, s, s->draft, m);
 	if (s->filter == NULL)
 		return false;
 	k->commits++;
@@ -244,7 +255,7 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	if (joined(k, s, m.digest.len > 0 ? m.digest.p : NULL))
 		return true;
 	if (d == NULL || !filter_wanted(k)) {
-		commit(k, s, m.flags & MAIL_FLAGS);
+		commit(k, s, m.flags & MAIL_FLAGS, m.message_id);
 	} else if (!ask_milters(k, s, &m)) {
 		answer(s, FAIL_BUSY, 0);
 		session_give(k, s);
@@ -529,7 +540,7 @@ front_filtered(struct keeper *k, struct front_session *s, const struct filter_re
 	if (r->kind == FILTER_PASS) {
 		/* Without memory for the words it is held all the same. */
 		s->why = r->why.len > 0 ? strndup((const char *)r->why.p, r->why.len) : NULL;
-		commit(k, s, r->flags);
+		commit(k, s, r->flags, r->message_id);
 		return;
 	}
 	if (r->kind == FILTER_DISCARD)

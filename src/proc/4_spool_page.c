@@ -49,6 +49,7 @@ spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	if (milter > 0)
 		memory_add(m, "headers that milters have changed", FILTER_HEADER_MAX, KEEPER_FILTERS);
 	memory_add(m, "one message read or moved", RECORD_PAYLOAD_MAX, 2);
-	memory_add(m, "what fronts, 5_relay and `postern queue` have not read yet", CHANNEL_BACKLOG_MAX, fronts + 1 + milter + KEEPER_CONTROLS);
-	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts + 1 + milter + KEEPER_CONTROLS);
+	memory_add(m, "what fronts, 5_relay, 7_history and `postern queue` have not read yet", CHANNEL_BACKLOG_MAX,
+	    fronts + 2 + milter + KEEPER_CONTROLS);
+	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts + 2 + milter + KEEPER_CONTROLS);
 }

@@ -25,7 +25,7 @@ cage_of(enum role role)
 {
 	static const struct cage *const cages[ROLE_MAX] = {
 		[ROLE_FRONT] = &front_cage, [ROLE_SIGNER] = &signer_cage, [ROLE_AUTH] = &auth_cage, [ROLE_SPOOL] = &spool_cage,
-		[ROLE_RELAY] = &relay_cage, [ROLE_MILTER] = &milter_cage,
+		[ROLE_RELAY] = &relay_cage, [ROLE_MILTER] = &milter_cage, [ROLE_HISTORY] = &history_cage, [ROLE_HOOK] = &hook_cage,
 	};
 
 	return cages[role];

@@ -38,7 +38,7 @@ struct cage {
 	void (*narrow)(const struct conf *, struct promise *);
 };
 
-extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage, milter_cage;
+extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage, milter_cage, history_cage, hook_cage;
 
 /* NULL: this role has none. */
 const struct cage *cage_of(enum role);

@@ -57,5 +57,7 @@ int auth_main(uint32_t slot);
 int spool_main(uint32_t slot);
 int relay_main(uint32_t slot);
 int milter_main(uint32_t slot);
+int history_main(uint32_t slot);
+int hook_main(uint32_t slot);
 
 #endif

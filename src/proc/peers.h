@@ -14,14 +14,15 @@
 #include "proc/peers_auth.h"
 #include "proc/peers_control.h"
 #include "proc/peers_filter.h"
+#include "proc/peers_history.h"
 #include "proc/peers_mail.h"
 #include "proc/peers_master.h"
 #include "proc/peers_sign.h"
 
 /* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
-enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64 };
+enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64, HOOK_IN_FLIGHT = 8 };
 
-enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MILTER, ROLE_MAX };
+enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MILTER, ROLE_HISTORY, ROLE_HOOK, ROLE_MAX };
 /* "front", "auth", ... */
 const char *role_name(enum role);
 
@@ -31,9 +32,9 @@ enum message {
 	MASTER_CERTIFICATE,     /* struct master_certificate, to fronts without the key, to 2_signer with it: replaces the staged list
 	                         * from index 0 on; 2_signer keeps the list before it for SIGNER_KEPT_MS */
 	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
-	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool and 3_auth */
+	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool, 3_auth, 7_history */
 	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
-	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay */
+	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay; what signs webhooks, to 8_hook */
 	MASTER_GO,              /* empty: all is given, take the promise and work */
 	MASTER_RELOAD,          /* empty: take what is staged, drop no session */
 	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
@@ -138,6 +139,28 @@ enum message {
 	FILTER_VERDICT,         /* struct filter_verdict: the question is answered */
 	/* 4_spool to 1_front, instead of COMMITTED. */
 	SPOOL_REFUSED = 179,    /* struct spool_refused: a milter says no, in words of its own */
+
+	/* 4_spool to 7_history. */
+	HISTORY_SEGMENT = 140,  /* struct history_segment with a read-only descriptor; once, in the order of their numbers */
+	HISTORY_DURABLE,        /* struct history_durable: read up to here */
+	HISTORY_GONE,           /* struct history_gone: that segment has been removed */
+	/* 7_history to 4_spool. */
+	HISTORY_AT,             /* struct history_at: at the beginning, and after each transaction */
+	HISTORY_ASK,            /* empty: sync what is written, then say HISTORY_DURABLE, in any case */
+
+	/* `postern queue where` to 7_history over its control socket, and its answers. */
+	WHERE_ASK = 146,        /* struct where_ask: of each message WHERE_MESSAGE, _RECIPIENT, _ATTEMPT, _EVENT; then WHERE_GAP; WHERE_END */
+	WHERE_MESSAGE,          /* struct where_message */
+	WHERE_RECIPIENT,        /* struct where_recipient */
+	WHERE_ATTEMPT,          /* struct where_attempt */
+	WHERE_EVENT,            /* struct where_event */
+	WHERE_GAP,              /* struct where_gap */
+	WHERE_END,              /* struct where_end */
+
+	/* 7_history to 8_hook; HOOK_IN_FLIGHT at once. */
+	HOOK_SEND = 155,        /* struct hook_send */
+	/* 8_hook to 7_history. */
+	HOOK_SENT,              /* struct hook_sent, to SEND */
 };
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */

@@ -10,7 +10,7 @@
 
 struct master_certificate { uint32_t index; struct span chain, key; };
 struct master_listen { uint32_t service; struct span address; uint32_t port; };    /* enum conf_service; 99: control socket */
-enum { MASTER_LISTEN_CONTROL = 99, MASTER_LISTEN_LEDGER = 98 };
+enum { MASTER_LISTEN_CONTROL = 99, MASTER_LISTEN_LEDGER = 98, MASTER_LISTEN_HISTORY = 97 };
 struct master_peer { uint32_t role, slot, life; };      /* life: counts those that had the slot, so that none is taken for the next */
 struct child_alarm { struct span event, login, words; };        /* event: "slowed", "held", "locked", "spray" */
 /* Ordered by domain, then by selector. count 0: there are none. */

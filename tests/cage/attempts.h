@@ -24,7 +24,7 @@ struct world {
 extern struct world world;
 
 enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16,
-	MILTER = 32, MILTER_LOCAL = 64 /* whose milters listen at a path */, NOBODY = 0, ALL = 127 };
+	MILTER = 32, MILTER_LOCAL = 64 /* whose milters listen at a path */, HISTORY = 128, HOOK = 256, NOBODY = 0, ALL = 511 };
 
 struct attempt {
 	const char *name;

@@ -47,7 +47,7 @@ set(const char *key, const char *value)
 static void
 furnish(void)
 {
-	static const char *const directories[] = { "auth", "spool", "tls", "relay", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur" };
+	static const char *const directories[] = { "auth", "spool", "tls", "relay", "history", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur" };
 	char path[256];
 
 	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
@@ -57,6 +57,7 @@ furnish(void)
 	put("auth/users");
 	put("spool/segment");
 	put("tls/key.pem");
+	put("history/history.db");
 	put("Maildir/new/old");
 }
 
@@ -65,7 +66,8 @@ sweep(void)
 {
 	static const char *const files[] = { "auth/users", "auth/last-used.new", "spool/segment", "spool/next", "tls/key.pem",
 		"Maildir/new/old", "Maildir/new/mail", "Maildir/tmp/draft", "planted", "relay/mta-sts/.new",
-		"relay/mta-sts/example.net", "relay/mta-sts", "relay/tls-reports", "relay", "auth", "spool", "tls", "Maildir/tmp", "Maildir/new",
+		"relay/mta-sts/example.net", "relay/mta-sts", "relay/tls-reports", "relay", "history/history.db", "history", "auth", "spool", "tls",
+		"Maildir/tmp", "Maildir/new",
 		"Maildir/cur", "Maildir", "" };
 	char path[256];
 
@@ -212,6 +214,8 @@ static void test_signer(void **state) { (void)state; try_all(ROLE_SIGNER, SIGNER
 static void test_auth(void **state) { (void)state; try_all(ROLE_AUTH, AUTH); }
 static void test_spool(void **state) { (void)state; try_all(ROLE_SPOOL, SPOOL); }
 static void test_relay(void **state) { (void)state; try_all(ROLE_RELAY, RELAY); }
+static void test_history(void **state) { (void)state; try_all(ROLE_HISTORY, HISTORY); }
+static void test_hook(void **state) { (void)state; try_all(ROLE_HOOK, HOOK); }
 
 static void
 test_milter(void **state)
@@ -270,6 +274,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_front), cmocka_unit_test(test_signer), cmocka_unit_test(test_auth), cmocka_unit_test(test_spool), cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_milter),
+		cmocka_unit_test(test_history), cmocka_unit_test(test_hook),
 		cmocka_unit_test(test_abort_is_an_abort), cmocka_unit_test(test_a_cage_is_never_widened),
 	};
 
