@@ -278,6 +278,11 @@ schedule_of(const struct conf *c)
 		s.window = s.running;
 	if (s.window < 1)
 		s.window = 1;
+	/* Nobody knows yet whether anybody answers there; where there is but one next hop, nobody else is kept waiting by it. */
+	if (!single) {
+		s.first = KEEPER_WINDOW_FIRST;
+		s.unproven = s.running / 2;
+	}
 	if (s.retry_first < 1000)
 		s.retry_first = 1000;
 	if (s.retry_max < s.retry_first)

@@ -16,7 +16,7 @@ next_try(const struct spool *s, const struct entry *e)
 
 	for (uint32_t j = e->job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling) {
 		const struct job *job = &s->schedule.job[j];
-		uint64_t held = s->schedule.destination[job->destination].held;
+		uint64_t held = s->schedule.destination[schedule_job_destination(&s->schedule, j)].held;
 		uint64_t due = job->state == JOB_RUNNING ? 0 : job->due > held ? job->due : held;
 
 		next = due < next ? due : next;
