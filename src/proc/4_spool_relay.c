@@ -219,7 +219,8 @@ send_try(struct keeper *k, struct try *t)
 		return SENT_NOT;
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
 		.flags = m.flags & ~(uint32_t)MAIL_HOLD, .ret = m.ret, .destination = k->spool.schedule.destination[schedule_job_destination(&k->spool.schedule, t->job)].name,
-		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents };
+		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents,
+		.login = m.login };
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;
 	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;

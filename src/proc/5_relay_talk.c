@@ -307,9 +307,9 @@ opened(struct relay_connection *k)
 		relay_connection_retry(k);
 		return false;
 	}
-	k->ready = true;
-	k->to->opening--;
+	relay_connection_ready(k);
 	relay_destination_ready(k->to, k);
+	relay_work_over(k->relay);
 	log_begin(&l, LOG_FINE, "next-hop");
 	log_text(&l, "host", k->reason.host);
 	log_text(&l, "tls", k->reason.tls);
@@ -336,7 +336,7 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 		return false;
 	if (k->attempt != NULL)
 		transaction_over(k);
-	if (used_up(k)) {
+	if (used_up(k) || (k->attempt == NULL && relay_destination_yields(k->to, k))) {
 		hand_back(k);
 		relay_connection_enter(k, RELAY_LEAVING);
 		*want = smtp_client_quit(&k->smtp);

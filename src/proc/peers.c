@@ -149,6 +149,7 @@ static const struct field relay_try_fields[] = {
 	FIELD_OF_SPAN(struct relay_try, envid, 100),
 	FIELD_OF_U64(struct relay_try, size),
 	FIELD_OF_SPAN(struct relay_try, extents, 256 * 1024),
+	FIELD_OF_SPAN(struct relay_try, login, 255),
 };
 const struct layout relay_try_layout = LAYOUT(relay_try_fields);
 

@@ -46,6 +46,7 @@ struct relay_try {
 	struct span envid;
 	uint64_t size;                  /* octets of content */
 	struct span extents;            /* of content in order: u64 segment, u64 offset, u32 octets, each 20 octets */
+	struct span login;              /* whose it is: takes turns with others', and may have an address to be sent from */
 };
 enum { RELAY_EXTENT = 20 };
 struct relay_result {
