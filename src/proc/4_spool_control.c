@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "policy/reply_class.h"
 #include "proc/4_spool.h"
 
 /* ---- describing a message ---- */
@@ -88,6 +89,7 @@ send_recipients(struct keeper *k, struct channel *c, uint32_t session, uint32_t 
 		out.host = o.host;
 		out.tls = o.tls;
 		out.text = o.text;
+		out.kind = reply_class(&(struct reply_facts){ o.code, o.enhanced, o.text });
 		(void)channel_send(c, QUEUE_RECIPIENT, session, queue_recipient_layout, &out);
 	}
 }

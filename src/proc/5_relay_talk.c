@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "os/log.h"
+#include "policy/reply_class.h"
 #include "proc/5_relay.h"
 
 static void talk(struct relay_connection *, enum smtp_client_want);
@@ -433,6 +434,15 @@ outcome_of_session(struct relay_connection *k)
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }
 
+/* A "later" that asks for less of everything, not only for this message again. */
+static bool
+asks_for_less(const struct smtp_outcome *o)
+{
+	struct reply_facts f = { o->code, span_of(o->enhanced), o->text };
+
+	return o->class == SMTP_CLASS_LATER && o->code != 0 && reply_class_slows(reply_class(&f));
+}
+
 static bool
 on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 {
@@ -447,6 +457,8 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 		relay_reason_set(&k->reason, o->class, o->code, o->enhanced, "");
 		k->reason.stage = o->stage;
 		k->delivered |= o->class == SMTP_CLASS_DELIVERED;
+		if (asks_for_less(o))
+			relay_destination_slow(k->to);
 		relay_attempt_report(k->attempt, k->attempt->map[o->recipient], &k->reason, o->text, o->dsn);
 	}
 	*want = smtp_client_go_on(&k->smtp);

@@ -202,6 +202,7 @@ static const struct field queue_recipient_fields[] = {
 	FIELD_OF_U32(struct queue_recipient, number),
 	FIELD_OF_U32(struct queue_recipient, class),
 	FIELD_OF_U32(struct queue_recipient, code),
+	FIELD_OF_U32(struct queue_recipient, kind),
 	FIELD_OF_U64(struct queue_recipient, when),
 	FIELD_OF_SPAN(struct queue_recipient, path, 320),
 	FIELD_OF_SPAN(struct queue_recipient, host, 400),

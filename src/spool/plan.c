@@ -260,14 +260,17 @@ spool_job_again(struct spool *s, uint32_t job, uint64_t due, enum try_end end, u
 }
 
 uint64_t
-spool_job_later(struct spool *s, uint32_t job, enum try_end end, uint64_t expiry, uint64_t now)
+spool_job_later(struct spool *s, uint32_t job, enum try_end end, const struct retry *r, uint64_t now)
 {
 	uint32_t attempts = s->schedule.job[job].attempts + 1;
 	uint64_t due = schedule_backoff(&s->conf.schedule, now, attempts, chance(s));
+	uint64_t asked = schedule_after(now, r->wait, chance(s));
 
+	if (r->wait > 0 && (r->exact || asked > due))
+		due = asked;
 	/* The last try comes when its time is over, not hours after. */
-	if (due > expiry)
-		due = expiry > now ? expiry : now;
+	if (due > r->expiry)
+		due = r->expiry > now ? r->expiry : now;
 	if (end == TRY_VOID)
 		due = now;
 	spool_job_again(s, job, due, end, now);
