@@ -82,6 +82,7 @@ struct relay_connection {
 	int fd, events;
 	uint64_t deadline, born;        /* uv_now() */
 	struct relay_hosts *hosts;
+	uint32_t opener;                /* for whom it was opened: into relay.opening_of */
 	uint32_t first_address;         /* the one to begin with; UINT32_MAX: as they stand */
 	uint32_t step;                  /* addresses begun */
 	uint32_t at;                    /* index of the address in use */
@@ -124,8 +125,10 @@ struct relay {
 	struct relay_line *line[RELAY_LINE_BUCKETS];
 	struct relay_connection *idle, **idle_last;
 	struct relay_destination *hungry, **hungry_last;        /* wait for a place for a connection, in turn */
+	uint32_t hungries;
 	uint32_t connections, opening, leaving; /* all; not yet ready; QUIT is said */
 	uint32_t busy;                          /* destinations that have connections */
+	uint16_t opening_of[RELAY_OPENERS];     /* the same as opening, of the principals with this remainder */
 	uint32_t maildir_jobs;
 	struct relay_out *out_free;
 	uint32_t outs_free;

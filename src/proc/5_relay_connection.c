@@ -63,6 +63,7 @@ relay_connection_ready(struct relay_connection *k)
 	k->ready = true;
 	k->to->opening--;
 	k->relay->opening--;
+	k->relay->opening_of[k->opener]--;
 }
 
 void
@@ -298,6 +299,8 @@ link_in(struct relay_connection *k, struct relay_destination *d)
 	d->opening++;
 	d->relay->connections++;
 	d->relay->opening++;
+	k->opener = relay_destination_opener(d);
+	d->relay->opening_of[k->opener]++;
 }
 
 static void
@@ -315,6 +318,7 @@ unlink_from(struct relay_connection *k)
 	if (!k->ready) {
 		k->to->opening--;
 		k->relay->opening--;
+		k->relay->opening_of[k->opener]--;
 	}
 	k->relay->connections--;
 	k->relay->busy -= k->to->connections == NULL;

@@ -283,11 +283,26 @@ wants_connection(const struct relay_destination *d)
 
 /* Those that are not ready yet may be waiting for somebody who is not there: half of the places are for others. */
 static bool
-have_place(struct relay *relay)
+have_place(const struct relay *relay)
 {
 	uint32_t most = relay->child.conf.relay_connections;
 
 	return relay->connections < most && relay->opening < (most + 1) / 2;
+}
+
+uint32_t
+relay_destination_opener(const struct relay_destination *d)
+{
+	return d->turn == NULL ? 0 : d->turn->principal % RELAY_OPENERS;
+}
+
+/* And half of those are for other principals than the one whose mail it is. */
+static bool
+have_share(const struct relay_destination *d)
+{
+	const struct relay *relay = d->relay;
+
+	return relay->opening_of[relay_destination_opener(d)] < (relay->child.conf.relay_connections + 3) / 4;
 }
 
 /* Somebody's idle connection makes room. One at a time: each that ends brings us here again. */
@@ -310,6 +325,7 @@ go_hungry(struct relay_destination *d)
 	d->hungry_next = NULL;
 	*relay->hungry_last = d;
 	relay->hungry_last = &d->hungry_next;
+	relay->hungries++;
 }
 
 /* The share of one destination while others have nothing. */
@@ -353,9 +369,9 @@ open_connections(struct relay_destination *d)
 {
 	while (wants_connection(d)) {
 		/* Where others stand in line we stand behind them. */
-		if (!have_place(d->relay) || d->relay->hungry != NULL) {
+		if (!have_place(d->relay) || !have_share(d) || d->relay->hungry != NULL) {
 			go_hungry(d);
-			if (have_place(d->relay))
+			if (have_place(d->relay) && have_share(d))
 				relay_work_over(d->relay);
 			return;
 		}
@@ -389,19 +405,28 @@ relay_destination_pump(struct relay_destination *d)
 	open_connections(d);
 }
 
-/* A place is free: one connection for each who waits for one, in turn. */
+static struct relay_destination *
+hungry_take(struct relay *relay)
+{
+	struct relay_destination *d = relay->hungry;
+
+	relay->hungry = d->hungry_next;
+	if (relay->hungry == NULL)
+		relay->hungry_last = &relay->hungry;
+	d->hungry = false;
+	relay->hungries--;
+	return d;
+}
+
+/* A place is free: one connection for each who waits for one, in turn. Whose principal has his share already stays where he is. */
 static void
 feed_hungry(struct relay *relay)
 {
-	struct relay_destination *d;
+	for (uint32_t left = relay->hungries; left > 0 && relay->hungry != NULL && have_place(relay); left--) {
+		struct relay_destination *d = hungry_take(relay);
 
-	while (have_place(relay) && (d = relay->hungry) != NULL) {
-		relay->hungry = d->hungry_next;
-		if (relay->hungry == NULL)
-			relay->hungry_last = &relay->hungry;
-		d->hungry = false;
 		use_idle(d);
-		if (wants_connection(d) && open_one(d) && wants_connection(d))
+		if (wants_connection(d) && (!have_share(d) || open_one(d)) && wants_connection(d))
 			go_hungry(d);
 	}
 	if (relay->hungry != NULL)

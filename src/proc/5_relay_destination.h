@@ -23,6 +23,7 @@ struct relay_sts;
 enum {
 	RELAY_DOMAIN_BUCKETS = 4096,
 	RELAY_LINE_BUCKETS = 4096,
+	RELAY_OPENERS = 1024,           /* two principals of one remainder share what one may have */
 	RELAY_LIMIT_FIRST = 5,          /* connections at once to where somebody has just answered; one until then */
 	RELAY_SLOW_MS = 1000,           /* answers that ask for less within this are one */
 	RELAY_RATE_SLACK_US = 1000000,  /* what a rate allows ahead of its time: waiting ones are looked at once a second */
@@ -120,6 +121,8 @@ void relay_destination_ready(struct relay_destination *, const struct relay_conn
 void relay_destination_success(struct relay_destination *);
 void relay_destination_slow(struct relay_destination *);        /* an answer asked for less */
 void relay_destination_refused(struct relay_destination *, const struct relay_reason *);        /* no address left */
+/* For whom a connection would be opened now: into relay.opening_of. */
+uint32_t relay_destination_opener(const struct relay_destination *);
 /* Should this connection make room, now that it has nothing under way? */
 bool relay_destination_yields(const struct relay_destination *, const struct relay_connection *);
 bool relay_destination_down(const struct relay_destination *);

@@ -62,6 +62,7 @@ ring_add(struct schedule *s, uint32_t index, unsigned class)
 	struct principal *p = &s->principal[index];
 	uint32_t first = s->turn[class];
 
+	p->ringed[class] = true;
 	if (first == SCHEDULE_NONE) {
 		p->next[class] = p->prev[class] = s->turn[class] = index;
 		return;
@@ -77,10 +78,25 @@ ring_remove(struct schedule *s, uint32_t index, unsigned class)
 {
 	struct principal *p = &s->principal[index];
 
+	p->ringed[class] = false;
 	s->principal[p->prev[class]].next[class] = p->next[class];
 	s->principal[p->next[class]].prev[class] = p->prev[class];
 	if (s->turn[class] == index)
 		s->turn[class] = p->next[class] == index ? SCHEDULE_NONE : p->next[class];
+}
+
+/* In the ring is who has something to run and may. */
+static void
+ring_settle(struct schedule *s, uint32_t index, unsigned class)
+{
+	struct principal *p = &s->principal[index];
+	bool full = class == SCHEDULE_UNPROVEN && s->conf.unproven > 0 && p->unproven >= (s->conf.unproven + 1) / 2;
+	bool belongs = p->open[class] != SCHEDULE_NONE && !full;
+
+	if (belongs && !p->ringed[class])
+		ring_add(s, index, class);
+	else if (!belongs && p->ringed[class])
+		ring_remove(s, index, class);
 }
 
 /* ---- where a flow stands ---- */
@@ -95,8 +111,7 @@ flow_leave(struct schedule *s, uint32_t index)
 		s->asleep = heap_remove(&asleep_heap, s, s->asleep, index);
 	else if (f->place == FLOW_OPEN) {
 		p->open[f->class] = heap_remove(&open_heap, s, p->open[f->class], index);
-		if (p->open[f->class] == SCHEDULE_NONE)
-			ring_remove(s, f->principal, f->class);
+		ring_settle(s, f->principal, f->class);
 	}
 	f->place = FLOW_OUT;
 }
@@ -119,9 +134,8 @@ flow_open(struct schedule *s, uint32_t index)
 
 	f->class = s->destination[f->destination].proven ? SCHEDULE_PROVEN : SCHEDULE_UNPROVEN;
 	f->place = FLOW_OPEN;
-	if (p->open[f->class] == SCHEDULE_NONE)
-		ring_add(s, f->principal, f->class);
 	p->open[f->class] = heap_add(&open_heap, s, p->open[f->class], index);
+	ring_settle(s, f->principal, f->class);
 }
 
 /* Jobs whose time has come. */
@@ -189,6 +203,15 @@ flow_may(const struct schedule *s, const struct flow *f)
 
 /* ---- jobs ---- */
 
+/* more: 0 - n for n less. */
+static void
+count_unproven(struct schedule *s, uint32_t principal, uint32_t more)
+{
+	s->unproven += more;
+	s->principal[principal].unproven += more;
+	ring_settle(s, principal, SCHEDULE_UNPROVEN);
+}
+
 /* The only way a job goes from one phase to another; its flow must be out. */
 static void
 job_enter(struct schedule *s, uint32_t index, enum job_phase next)
@@ -215,7 +238,7 @@ job_enter(struct schedule *s, uint32_t index, enum job_phase next)
 	d->running += is - was;
 	s->running += is - was;
 	if (!d->proven)
-		s->unproven += is - was;
+		count_unproven(s, f->principal, is - was);
 }
 
 /* Is there room for one more job to a destination that is not proven? */
@@ -376,13 +399,14 @@ pause_of(const struct schedule *s, uint32_t times)
 	return pause < s->conf.hold_max ? pause : s->conf.hold_max;
 }
 
-/* What ran there moves from one sum to the other. */
+/* What runs there moves from one sum to the other. */
 static void
 prove(struct schedule *s, struct destination *d, bool proven)
 {
 	if (d->proven == proven)
 		return;
-	s->unproven += proven ? 0 - d->running : d->running;
+	for (uint32_t i = d->flows; i != SCHEDULE_NONE; i = s->flow[i].next)
+		count_unproven(s, s->flow[i].principal, proven ? 0 - s->flow[i].running : s->flow[i].running);
 	d->proven = proven;
 }
 

@@ -7,7 +7,8 @@
  *
  * A destination says how many jobs of a flow may run (its window): few until somebody has answered there, one more for each answer,
  * half when it asks to be spared, one when nobody answers; then it is held off for a while (5321-70). Destinations of which nothing
- * good is known may together have `unproven` jobs running and no more, so that those that answer nobody leave room for the others.
+ * good is known may together have `unproven` jobs running and no more, and one principal half of these: those that answer nobody
+ * leave room for the others, and who writes to many of them leaves room for other principals.
  *
  * Every call takes logarithmic time, but where it says otherwise.
  *
@@ -76,6 +77,8 @@ struct principal {
 	uint32_t flows;                 /* how many there are */
 	uint32_t open[SCHEDULE_CLASSES];        /* heap of flows */
 	uint32_t next[SCHEDULE_CLASSES], prev[SCHEDULE_CLASSES];        /* ring of those whose turn will come */
+	uint32_t unproven;              /* jobs that run to destinations that are not proven */
+	bool ringed[SCHEDULE_CLASSES];
 	bool used;
 };
 

@@ -295,6 +295,7 @@ check_flow(const struct schedule *s, uint32_t index)
 	assert((f->waiting == 0) == (f->due == SCHEDULE_NONE && f->later == SCHEDULE_NONE));
 	assert(s->destination[f->destination].used && s->principal[f->principal].used);
 	assert(f->place != FLOW_OPEN || f->due != SCHEDULE_NONE);
+	assert(f->place != FLOW_OPEN || s->principal[f->principal].open[f->class] != SCHEDULE_NONE);
 	assert(flow_find(s, f->destination, f->principal) == index);
 	/* Who stands nowhere has nothing to run or runs as much as he may: else he would be forgotten. */
 	assert(f->place != FLOW_OUT || f->waiting == 0 || f->running > 0);
@@ -319,6 +320,9 @@ schedule_check(const struct schedule *s)
 		assert(!d->used || schedule_find(s, d->name) == i);
 	}
 	assert(running == 0 && unproven == s->unproven);
+	for (uint32_t i = 0; i < s->principals.used; i++)
+		unproven -= s->principal[i].unproven;
+	assert(unproven == 0);
 	for (uint32_t i = 0; i < s->jobs.used; i++) {
 		const struct job *j = &s->job[i];
 
