@@ -104,6 +104,12 @@ void relay_domains_renew(struct relay *);               /* what was learnt under
 void relay_domains_doubt(struct relay_destination *);   /* an MTA-STS policy stopped mail: look for newer ones (8461 5.1) */
 void relay_hosts_release(struct relay_hosts *);
 
+/* ---- 5_relay_key.c ---- */
+/* All that must be the same for two domains to share connections and limits; hosts NULL: a Maildir. */
+void relay_key_make(const struct relay_domain *, const struct relay_hosts *, struct buf *key);
+/* The most particular row: of the domain, of its hosts, of everybody; NULL: none. */
+const struct conf_limit *relay_limit_of(const struct relay_domain *, const struct relay_hosts *);
+
 /* ---- 5_relay_line.c: fairness at one destination ---- */
 bool relay_line_add(struct relay_destination *, struct relay_attempt *);        /* false: out of memory */
 bool relay_line_put_back(struct relay_destination *, struct relay_attempt *);   /* before all others */
