@@ -3,8 +3,10 @@
 
 #include <assert.h>
 
-/* A destination of which nobody is heard is knocked at by one job; the others look again after this. */
-enum { KNOCK_MS = 1000 };
+enum {
+	KNOCK_MS = 1000,        /* a destination of which nobody is heard is knocked at by one job; the others look again after this */
+	WAKE_MOST = 256,        /* flows woken before one that may run is looked for: a million may wake at once, after a start */
+};
 
 /* ---- the orders ---- */
 
@@ -333,14 +335,21 @@ run_first(struct schedule *s, uint32_t index)
 	return job;
 }
 
-uint32_t
-schedule_next(struct schedule *s, uint64_t now)
+/* Wake some of those whose time has come; false: there was none. */
+static bool
+wake_some(struct schedule *s)
 {
-	note_now(s, now);
-	while (s->asleep != SCHEDULE_NONE && s->flow[s->asleep].wake <= now)
+	unsigned woken = 0;
+
+	for (; woken < WAKE_MOST && s->asleep != SCHEDULE_NONE && s->flow[s->asleep].wake <= s->now; woken++)
 		flow_settle(s, s->asleep);
-	if (s->running >= s->conf.running)
-		return SCHEDULE_NONE;
+	return woken > 0;
+}
+
+/* Of those who are awake, each class in its turn. */
+static uint32_t
+next_awake(struct schedule *s)
+{
 	for (unsigned i = 0; i < SCHEDULE_CLASSES; i++) {
 		uint32_t flow;
 
@@ -352,6 +361,20 @@ schedule_next(struct schedule *s, uint64_t now)
 			return run_first(s, flow);
 	}
 	return SCHEDULE_NONE;
+}
+
+uint32_t
+schedule_next(struct schedule *s, uint64_t now)
+{
+	uint32_t job = SCHEDULE_NONE;
+	bool more = true;
+
+	note_now(s, now);
+	while (job == SCHEDULE_NONE && more && s->running < s->conf.running) {
+		more = wake_some(s);
+		job = next_awake(s);
+	}
+	return job;
 }
 
 bool
