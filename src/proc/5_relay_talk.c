@@ -340,6 +340,8 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 	if (used_up(k) || (k->attempt == NULL && relay_destination_yields(k->to, k))) {
 		hand_back(k);
 		relay_connection_enter(k, RELAY_LEAVING);
+		/* What waits needs another one. */
+		relay_destination_pump(k->to);
 		*want = smtp_client_quit(&k->smtp);
 		return true;
 	}

@@ -103,6 +103,16 @@ def test_connections_of_one_domain(made):
     assert hop.most == 2
 
 
+def test_a_connection_that_is_used_up_is_replaced_at_once(made):        # 9422-2
+    hop = Hop(offers=["PIPELINING", "LIMITS MAILMAX=1"])
+    made.append(hop)
+    relay = relay_to(made, hop, hosted(1), **{"relay-concurrency": "1"})
+    begun = time.monotonic()
+    for s in [relay.attempt(["b@d0.example"], destination="d0.example") for _ in range(8)]:
+        assert only(relay.wait(s)).cls == DELIVERED
+    assert len(hop.sessions) == 8 and time.monotonic() - begun < 4
+
+
 def test_who_asks_for_less_gets_less(made):
     hop = Hop(slow=0.02)
     made.append(hop)
