@@ -20,10 +20,12 @@ enum fs_right {
 };
 enum { NET_BIND_TCP = 1, NET_CONNECT_TCP = 2 };                  /* 4 */
 enum { SCOPE_ABSTRACT_UNIX = 1, SCOPE_SIGNAL = 2 };              /* 6 */
-enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1 };
+enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2 };
 
 struct ruleset { uint64_t fs, net, scoped; };
 struct path_beneath { uint64_t allowed; int32_t parent; } __attribute__((packed));
+
+struct net_port { uint64_t allowed, port; };
 
 static long
 create(const struct ruleset *set, size_t size, uint32_t flags)
@@ -84,6 +86,17 @@ add_root(int set_fd, uint64_t known, const struct promise_root *root)
 	return added;
 }
 
+/* Who connects may choose the address that he comes from, and no port: those that he could listen on are not his. */
+static bool
+add_source(int set_fd, const struct ruleset *set, unsigned calls)
+{
+	struct net_port rule = { .allowed = NET_BIND_TCP, .port = 0 };
+
+	if ((calls & PROMISE_CONNECT) == 0 || (set->net & NET_BIND_TCP) == 0)
+		return true;
+	return syscall(SYS_landlock_add_rule, set_fd, RULE_NET_PORT, &rule, 0) == 0;
+}
+
 /* Before ABI 2 nothing may move between directories, and no rule can allow it. */
 static bool
 too_old(int abi, const struct promise *p)
@@ -129,6 +142,7 @@ landlock_take(const struct promise *p, const char **why)
 		return refuse(why, "files: Landlock refuses a set of rules");
 	for (size_t i = 0; i < p->roots; i++)
 		taken &= add_root(fd, set.fs, &p->root[i]);
+	taken &= add_source(fd, &set, p->calls);
 	taken = taken && syscall(SYS_landlock_restrict_self, fd, 0) == 0;
 	(void)close(fd);
 	return taken || refuse(why, "files: Landlock refuses a rule");

@@ -42,6 +42,8 @@ enum {
 	KEEPER_LAZY_MS = 5,             /* a result is written within: what kills us then does not make us forget it */
 	KEEPER_LAZY_WRITES = 10,        /* and synced after so many times that: what kills the machine does */
 	KEEPER_TICK_MS = 1000,
+	KEEPER_RUNNING = 8,             /* tries under way for each connection that 5_relay may have: most wait for one */
+	KEEPER_WINDOW_FIRST = 4,        /* tries of one principal for a destination that nothing is known of */
 	KEEPER_CLOCK_MS = 5000,         /* by which the clock must have been set to be noticed */
 	KEEPER_OVERDUE_MOST = 256,      /* messages of dead destinations ended in one tick */
 	KEEPER_DRAIN_MS = 2000,         /* what runs gets so long when we are told to finish; less than the master's patience */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "policy/reply_class.h"
 #include "proc/4_spool_terms.h"
 
 /* ---- describing a message ---- */
@@ -16,7 +17,7 @@ next_try(const struct spool *s, const struct entry *e)
 
 	for (uint32_t j = e->job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling) {
 		const struct job *job = &s->schedule.job[j];
-		uint64_t held = s->schedule.destination[job->destination].held;
+		uint64_t held = s->schedule.destination[schedule_job_destination(&s->schedule, j)].held;
 		uint64_t due = job->state == JOB_RUNNING ? 0 : job->due > held ? job->due : held;
 
 		next = due < next ? due : next;
@@ -90,6 +91,7 @@ send_recipients(struct keeper *k, struct channel *c, uint32_t session, uint32_t 
 		out.host = o.host;
 		out.tls = o.tls;
 		out.text = o.text;
+		out.kind = reply_class(&(struct reply_facts){ o.code, o.enhanced, o.text });
 		(void)channel_send(c, QUEUE_RECIPIENT, session, queue_recipient_layout, &out);
 	}
 }
