@@ -142,10 +142,17 @@ const size_t reply_row_count = sizeof reply_rows / sizeof reply_rows[0];
 static bool
 has(struct span text, struct span word)
 {
+	bool brackets = true;
+
+	if (word.len == 0)
+		return true;
 	for (; text.len >= word.len; span_skip(&text, 1)) {
-		if (word.len == 0 || span_same(span_head(text, word.len), word))
+		if (ascii_lower(text.p[0]) == word.p[0] && span_same(span_head(text, word.len), word))
 			return true;
-		if (text.p[0] == '<' && span_find(text, '>') < text.len)
+		if (!brackets || text.p[0] != '<')
+			continue;
+		brackets = span_find(text, '>') < text.len;
+		if (brackets)
 			span_skip(&text, span_find(text, '>'));
 	}
 	return false;
