@@ -108,7 +108,7 @@ struct hold_walk {
 	struct channel *channel;        /* who waits for the answer, or NULL */
 	size_t login_len, words_len;
 	uint32_t session, account, cursor, count;
-	uint16_t verb;                  /* QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE */
+	uint16_t verb;                  /* QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE; QUEUE_RETRY of everything */
 	uint8_t state;                  /* enum walk_phase */
 	bool guard;                     /* 3_auth wants it */
 	uint8_t login[255], words[HELD_WORDS_MAX];
@@ -118,7 +118,7 @@ struct hold_order {
 	uint16_t verb;
 	struct channel *channel;        /* NULL: 3_auth wants it */
 	uint32_t session;
-	uint64_t id;                    /* or 0 and a login */
+	uint64_t id;                    /* or 0 and a login; RETRY: 0, and nobody's */
 	struct span login, words;
 };
 

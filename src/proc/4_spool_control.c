@@ -185,28 +185,32 @@ static bool
 on_retry(struct keeper *k, struct channel *c, const struct frame *f)
 {
 	struct queue_which q;
-	uint32_t slot, count = 1;
+	uint32_t slot;
 
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
 	if (q.id == 0) {
-		count = spool_hurry_all(&k->spool, keeper_now());
-	} else {
-		slot = find(k, c, f->session, q.id);
-		if (slot == INDEX_NONE)
-			return true;
-		if (spool_is_held(&k->spool, slot)) {
-			send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
-			return true;
-		}
-		if (spool_unreleased(&k->spool, slot, keeper_now())) {
-			send_end(c, f->session, FAIL_ARGUMENT, 0, 0,
-			    SPAN("that message waits for its release; `postern queue reschedule` gives it another time"));
-			return true;
-		}
-		spool_hurry(&k->spool, slot, keeper_now());
+		struct hold_order all = { .verb = QUEUE_RETRY, .channel = c, .session = f->session };
+
+		/* There may be a million. */
+		if (!hold_begin(k, &all))
+			send_end(c, f->session, FAIL_BUSY, 0, 0, SPAN("too much is under way; ask again"));
+		return true;
 	}
-	send_end(c, f->session, OK, count, 0, (struct span){ NULL, 0 });
+	slot = find(k, c, f->session, q.id);
+	if (slot == INDEX_NONE)
+		return true;
+	if (spool_is_held(&k->spool, slot)) {
+		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
+		return true;
+	}
+	if (spool_unreleased(&k->spool, slot, keeper_now())) {
+		send_end(c, f->session, FAIL_ARGUMENT, 0, 0,
+		    SPAN("that message waits for its release; `postern queue reschedule` gives it another time"));
+		return true;
+	}
+	spool_hurry(&k->spool, slot, keeper_now());
+	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
 	return true;
 }
 

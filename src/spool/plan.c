@@ -300,19 +300,6 @@ spool_hurry(struct spool *s, uint32_t slot, uint64_t now)
 		schedule_hurry(&s->schedule, j, now);
 }
 
-uint32_t
-spool_hurry_all(struct spool *s, uint64_t now)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < s->index.used; i++)
-		if (s->index.entry[i].used && !spool_is_held(s, i) && !spool_unreleased(s, i, now)) {
-			spool_hurry(s, i, now);
-			count++;
-		}
-	return count;
-}
-
 void
 spool_no_later(struct spool *s, uint64_t now)
 {
