@@ -20,7 +20,7 @@
 enum promise_calls {
 	PROMISE_ACCEPT = 1,             /* connections on listening sockets that were given */
 	PROMISE_FILES = 2,              /* open, make, rename and remove files below the roots */
-	PROMISE_CONNECT = 4,            /* Internet sockets of its own */
+	PROMISE_CONNECT = 4,            /* Internet sockets of its own; their address may be chosen, their port not */
 	PROMISE_THREADS = 8,            /* workers */
 	PROMISE_PASS = 16,              /* duplicate descriptors, to hand one on */
 	PROMISE_RECORD_LOCKS = 64,      /* locks on its own files, against other programs */
