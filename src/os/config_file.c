@@ -207,6 +207,7 @@ options_init(cfg_opt_t *options, cfg_opt_t *certificate)
 	const cfg_opt_t end = CFG_END();
 	size_t n = 0;
 
+	/* A key without a place here would be none that a file may have. */
 	assert(conf_keys() < OPTIONS_MAX - 2);
 	for (size_t i = 0; i < conf_keys() && n < OPTIONS_MAX - 1; i++) {
 		const char *name = conf_key(i)->name;

@@ -3,12 +3,10 @@
  *
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
- *	4_spool_repeat.c    what was submitted twice is kept once
- *	4_spool_filter.c    6_milter is asked about drafts before they are committed
+ *	4_spool_repeat.c    what was submitted twice is kept once; _filter.c: 6_milter is asked first
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
- *	4_spool_terms.c     what senders want of the time: later releases, urgencies, deadlines
- *	4_spool_letter.c    TLS reports by mail
+ *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
  *	4_spool_control.c   `postern queue`; _history.c: 7_history follows the log
  *

@@ -86,6 +86,9 @@ relay_key_make(const struct relay_domain *d, const struct relay_hosts *hosts, st
 	(void)buf_put(key, (struct span){ s->address6, 16 });
 	(void)buf_put_u64(key, d->need);
 	(void)buf_put_byte(key, ' ');
+	/* A policy that could not be had is reported to the domain whose it is (RFC 8460 4.3.2.2). */
+	(void)buf_put_u64(key, hosts != NULL ? (uint64_t)hosts->sts_result : 0);
+	(void)buf_put_byte(key, ' ');
 	(void)buf_put_text(key, l != NULL ? l->who.p : "");
 	(void)buf_put_byte(key, ';');
 	/* A Maildir has no hosts; an address as a domain has no name. */

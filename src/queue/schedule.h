@@ -3,7 +3,7 @@
  *
  * A job is one message for one destination. A flow is what one principal has for one destination: jobs that are due, in the order of
  * job_before(), and jobs that wait for their time. Flows whose destination lets them run something stand with their principal,
- * oldest job first, and principals take turns: who has one mail waits for one mail of everybody else's, not for all of it.
+ * first job first, and principals take turns: who has one mail waits for one mail of everybody else's, not for all of it.
  *
  * A destination says how many jobs of a flow may run (its window): few until somebody has answered there, one more for each answer,
  * half when it asks to be spared, one when nobody answers; then it is held off for a while (5321-70). Destinations of which nothing
