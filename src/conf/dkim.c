@@ -1,3 +1,5 @@
+#include "conf/dkim.h"
+
 #include <string.h>
 
 #include "conf/value.h"
@@ -45,4 +47,46 @@ bool
 dkim_rule_format(const struct conf_dkim_rule *r, struct buf *out)
 {
 	return buf_put_text(out, r->name) && buf_put_byte(out, ' ') && buf_put_text(out, names[r->algorithms]);
+}
+
+/* ---- the rows ---- */
+
+bool
+dkim_set(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	return dkim_parse(text, &conf->dkim, why);
+}
+
+bool
+dkim_get(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return buf_put_text(out, dkim_name(conf->dkim));
+}
+
+bool
+dkim_rule_set(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	bool hop = row->least == DKIM_RULES_HOP;
+	struct conf_dkim_rule *list = hop ? conf->dkim_hop : conf->dkim_domain;
+	uint32_t *count = hop ? &conf->dkim_hops : &conf->dkim_domains;
+
+	if (*count == CONF_DKIM_RULES_MAX) {
+		buf_put_text(why, "is one too many; at most 32");
+		return false;
+	}
+	if (!dkim_rule_parse(text, hop, &list[*count], why))
+		return false;
+	++*count;
+	return true;
+}
+
+bool
+dkim_rule_get(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	bool hop = row->least == DKIM_RULES_HOP;
+
+	return item < (hop ? conf->dkim_hops : conf->dkim_domains) &&
+	    dkim_rule_format(hop ? &conf->dkim_hop[item] : &conf->dkim_domain[item], out);
 }

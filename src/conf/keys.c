@@ -1,5 +1,6 @@
 #include "conf/keys.h"
 
+#include "conf/dkim.h"
 #include "conf/milter.h"
 #include "conf/network.h"
 #include "conf/value.h"
@@ -407,49 +408,6 @@ get_proxy(const struct conf *conf, const struct conf_row *row, size_t item, stru
 	return item < conf->proxies && buf_put_text(out, conf->proxy[item].text);
 }
 
-static bool
-set_dkim(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
-{
-	(void)row;
-	return dkim_parse(text, &conf->dkim, why);
-}
-
-static bool
-get_dkim(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
-{
-	(void)row, (void)item;
-	return buf_put_text(out, dkim_name(conf->dkim));
-}
-
-/* Both lists are alike; least says which. */
-enum { DKIM_RULES_DOMAIN, DKIM_RULES_HOP };
-
-static bool
-set_dkim_rule(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
-{
-	bool hop = row->least == DKIM_RULES_HOP;
-	struct conf_dkim_rule *list = hop ? conf->dkim_hop : conf->dkim_domain;
-	uint32_t *count = hop ? &conf->dkim_hops : &conf->dkim_domains;
-
-	if (*count == CONF_DKIM_RULES_MAX) {
-		buf_put_text(why, "is one too many; at most 32");
-		return false;
-	}
-	if (!dkim_rule_parse(text, hop, &list[*count], why))
-		return false;
-	++*count;
-	return true;
-}
-
-static bool
-get_dkim_rule(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
-{
-	bool hop = row->least == DKIM_RULES_HOP;
-
-	return item < (hop ? conf->dkim_hops : conf->dkim_domains) &&
-	    dkim_rule_format(hop ? &conf->dkim_hop[item] : &conf->dkim_domain[item], out);
-}
-
 /* ---- the table ---- */
 
 #define KIB UINT64_C(1024)
@@ -519,19 +477,17 @@ const struct conf_row conf_rows[] = {
 	    set_duration, get_duration, AT(expire), 1, 365 * DAYS, "5 d" },
 	{ { "delay-notice", "When the sender is told that his mail is late; 0 for never (RFC 3461).", "4 h", false },
 	    set_duration, get_duration, AT(delay_notice), 0, 365 * DAYS, "0" },
-	{ { "postmaster", "The From of delivery status notifications; without it postmaster@HOSTNAME.", "postmaster@example.org",
-	      false },
+	{ { "postmaster", "The From of delivery status notifications; without it postmaster@HOSTNAME.", "postmaster@example.org", false },
 	    set_mailbox, get_text, AT(postmaster), 0, 0, NULL },
 	{ { "postmaster-notices", "Tell the postmaster when mail without a sender, a notification itself as a rule, is lost (RFC 3461 5.2).", "yes",
 	      false },
 	    set_boolean, get_boolean, AT(postmaster_notices), 0, 0, "no" },
-	{ { "dkim", "Which keys of a domain sign its mail (RFC 6376): both, rsa, ed25519 or off. `postern user domain add` makes them.", "both",
-	      false },
-	    set_dkim, get_dkim, 0, 0, 0, "both" },
+	{ { "dkim", "Which keys of a domain sign its mail (RFC 6376): both, rsa, ed25519 or off.", "both", false },
+	    dkim_set, dkim_get, 0, 0, 0, "both" },
 	{ { "dkim-domain", "The same for mail of one domain.", "example.org rsa", true },
-	    set_dkim_rule, get_dkim_rule, 0, DKIM_RULES_DOMAIN, 0, NULL },
+	    dkim_rule_set, dkim_rule_get, 0, DKIM_RULES_DOMAIN, 0, NULL },
 	{ { "dkim-next-hop", "The same for mail to one domain or one host; with a dot in front for all below it.", ".example.net rsa", true },
-	    set_dkim_rule, get_dkim_rule, 0, DKIM_RULES_HOP, 0, NULL },
+	    dkim_rule_set, dkim_rule_get, 0, DKIM_RULES_HOP, 0, NULL },
 	{ { "dkim-dir", "The keys of domains, written by `postern user domain`; without it STATE-DIR/dkim.", "/etc/postern/dkim", false },
 	    set_path, get_text, AT(dkim_dir), 0, 0, NULL },
 	{ { "dns-server", "The resolver to ask; without it those of /etc/resolv.conf.", "192.0.2.53@5353", false },
@@ -543,11 +499,9 @@ const struct conf_row conf_rows[] = {
 	    set_path, get_text, AT(state_dir), 0, 0, "/var/lib/postern" },
 	{ { "spool-dir", "The waiting mail; without it STATE-DIR/spool.", "/var/spool/postern", false },
 	    set_path, get_text, AT(spool_dir), 0, 0, NULL },
-	{ { "users-file", "Accounts and sender keys, written by `postern user`; without it STATE-DIR/auth/users.", "/etc/postern/users",
-	      false },
+	{ { "users-file", "Accounts and sender keys, written by `postern user`; without it STATE-DIR/auth/users.", "/etc/postern/users", false },
 	    set_path, get_text, AT(users_file), 0, 0, NULL },
-	{ { "passwd-file", "Imported crypt(3) hashes as Dovecot's passwd-file has them; without it none.", "/etc/dovecot/users",
-	      false },
+	{ { "passwd-file", "Imported crypt(3) hashes as Dovecot's passwd-file has them; without it none.", "/etc/dovecot/users", false },
 	    set_path, get_text, AT(passwd_file), 0, 0, NULL },
 	{ { "control-socket", "Where `postern queue` asks; without it STATE-DIR/control.", "/run/postern/control", false },
 	    set_path, get_text, AT(control_socket), 0, 0, NULL },
