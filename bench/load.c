@@ -3,6 +3,7 @@
  *
  * usage: load HOST PORT CA LOGIN:PASSWORD FROM [key=value ...]
  *   connections=40 messages=100 size=4096 recipients=1 pipeline=0 mode=send|handshake|resume|idle count=1000
+ *   domains=0 letter=0 mix=0 tag=0 pause=0      for bench/road: recipients in so many domains, see there and bench/road_hops.c
  *
  * mode=send       connections in parallel, messages on each, then QUIT; with churn=N, N connections one after another in each slot
  * mode=handshake  count full handshakes, each with EHLO and QUIT; mode=resume the same with a session ticket
@@ -55,6 +56,7 @@ static struct {
 	char *content;
 	size_t content_len;
 	long connections, messages, size, recipients, pipeline, count, churn;
+	long domains, letter, mix, tag, pause, next;    /* next: number of the next recipient */
 	enum mode mode;
 	long opened, finished, accepted, held, failed;
 	struct samples latency;
@@ -99,6 +101,20 @@ hang_up(struct connection *c, bool well)
 	open_next(c);
 }
 
+/* Whom the next RCPT names; one domain of ten is bad with `mix`, in one way after the other. */
+static void
+next_rcpt(char *out, size_t room, long recipient)
+{
+	static const char letters[] = "hsdgmqp", bad[] = "sdgmq";
+	long n = at.domains > 0 ? at.next++ % at.domains : 0;
+	char letter = at.mix && n % 10 == 0 ? bad[n / 10 % 5] : letters[at.letter];
+
+	if (at.domains > 0)
+		(void)snprintf(out, room, "RCPT TO:<sink@%c%ld.road.net>\r\n", letter, n);
+	else
+		(void)snprintf(out, room, "RCPT TO:<sink%ld@example.net>\r\n", recipient);
+}
+
 static void
 begin_message(struct connection *c)
 {
@@ -108,10 +124,15 @@ begin_message(struct connection *c)
 		say(c, QUIT, "QUIT\r\n");
 		return;
 	}
+	/* With one connection there is nothing else to do meanwhile. */
+	if (at.pause > 0)
+		(void)usleep((useconds_t)at.pause * 1000);
 	c->recipients = at.recipients;
 	if (at.pipeline && at.recipients < 60) {
-		for (long i = 0; i < at.recipients; i++)
-			n += (size_t)snprintf(c->command + n, sizeof c->command - n, "RCPT TO:<sink%ld@example.net>\r\n", i);
+		for (long i = 0; i < at.recipients; i++) {
+			next_rcpt(c->command + n, sizeof c->command - n, i);
+			n += strlen(c->command + n);
+		}
 		(void)snprintf(c->command + n, sizeof c->command - n, "DATA\r\n");
 		c->replies_wanted = (int)at.recipients + 1;
 	}
@@ -127,7 +148,11 @@ begin_content(struct connection *c)
 
 	if (c->first == NULL && (c->first = malloc(RECORD)) == NULL)
 		die("memory");
+	c->dotted = client_now();
 	n = (size_t)snprintf(c->first, RECORD, "Message-ID: <%ld.%d.load@example.org>\r\n", number++, (int)getpid());
+	if (at.domains > 0)
+		n += (size_t)snprintf(c->first + n, RECORD - n, "X-Stamp: %lld %ld\r\n",
+		    (long long)c->dotted.tv_sec * 1000000000 + c->dotted.tv_nsec, at.tag);
 	part = at.content_len < RECORD - n ? at.content_len : RECORD - n;
 	memcpy(c->first + n, at.content, part);
 	c->step = CONTENT;
@@ -135,7 +160,6 @@ begin_content(struct connection *c)
 	c->out_len = n + part;
 	c->rest = at.content + part;
 	c->rest_len = at.content_len - part;
-	c->dotted = client_now();
 }
 
 static void
@@ -186,7 +210,7 @@ advance(struct connection *c, char digit)
 		/* fall through */
 	case RCPT:
 		if (c->recipients-- > 0) {
-			(void)snprintf(c->command, sizeof c->command, "RCPT TO:<sink%ld@example.net>\r\n", c->recipients);
+			next_rcpt(c->command, sizeof c->command, c->recipients);
 			say(c, RCPT, c->command);
 		} else {
 			say(c, DATA, "DATA\r\n");
@@ -354,7 +378,8 @@ parse_option(const char *text)
 {
 	static const struct client_option longs[] = {
 		{ "connections", &at.connections }, { "messages", &at.messages }, { "size", &at.size }, { "recipients", &at.recipients },
-		{ "pipeline", &at.pipeline }, { "count", &at.count }, { "churn", &at.churn }, { NULL, NULL },
+		{ "pipeline", &at.pipeline }, { "count", &at.count }, { "churn", &at.churn }, { "domains", &at.domains },
+		{ "letter", &at.letter }, { "mix", &at.mix }, { "tag", &at.tag }, { "pause", &at.pause }, { NULL, NULL },
 	};
 	static const char *const modes[] = { "mode=send", "mode=handshake", "mode=resume", "mode=idle" };
 

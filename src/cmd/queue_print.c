@@ -7,7 +7,9 @@
 
 #include "base/queue_id.h"
 #include "cmd/queue.h"
+#include "policy/reply_class.h"
 #include "queue/record.h"
+#include "smtp/client.h"
 
 const char *
 queue_class_name(uint32_t class)
@@ -15,6 +17,15 @@ queue_class_name(uint32_t class)
 	static const char *const names[] = { "delivered", "deferred", "failed" };
 
 	return class < 3 ? names[class] : "waiting";
+}
+
+/* What the next hop meant. */
+static const char *
+queue_kind_name(const struct queue_recipient *r)
+{
+	bool said = r->class == SMTP_CLASS_LATER || r->class == SMTP_CLASS_NEVER;
+
+	return said && r->kind < REPLY_CLASSES ? reply_class_name((enum reply_class)r->kind) : "";
 }
 
 void
@@ -138,6 +149,8 @@ print_person(const struct queue_recipient *r)
 	(void)printf(">%s%s", r->when == 0 ? "" : "  ", when);
 	if (r->code != 0)
 		(void)printf("  %u", r->code);
+	if (r->class == SMTP_CLASS_LATER || r->class == SMTP_CLASS_NEVER)
+		(void)printf("  %s", queue_kind_name(r));
 	(void)putchar('\n');
 	print_field("           host", r->host);
 	print_field("           tls ", r->tls);
@@ -217,9 +230,9 @@ row_of(const struct queue_entry *e)
 static json_t *
 person_of(const struct queue_recipient *r)
 {
-	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o}", "to", text_of(r->path), "state", queue_class_name(r->class),
-	    "code", (json_int_t)r->code, "when", time_of(r->when), "host", text_of(r->host), "tls", text_of(r->tls),
-	    "text", text_of(r->text));
+	return json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "to", text_of(r->path), "state", queue_class_name(r->class),
+	    "code", (json_int_t)r->code, "kind", queue_kind_name(r), "when", time_of(r->when), "host", text_of(r->host),
+	    "tls", text_of(r->tls), "text", text_of(r->text));
 }
 
 static json_t *

@@ -20,6 +20,8 @@ enum {
 	CONF_PROXIES_MAX = 32,
 	CONF_MILTERS_MAX = 8,
 	CONF_DKIM_RULES_MAX = 32,
+	CONF_SOURCES_MAX = 64,
+	CONF_LIMITS_MAX = 64,
 };
 
 struct conf_text {
@@ -42,6 +44,26 @@ struct conf_network {
 	char text[52];                  /* as it was given; NUL-terminated */
 	uint8_t address[16];            /* IPv4 mapped into IPv6 */
 	uint8_t bits;                   /* of address that count */
+};
+
+/* Both zero: none is given. */
+struct conf_addresses {
+	bool v4, v6;
+	uint8_t address4[4], address6[16];
+};
+
+/* From where mail is sent: conf/route.h. */
+struct conf_source {
+	struct conf_text who;           /* "example.org", "login:alice", "*" */
+	struct conf_addresses address;
+	char text4[16], text6[46];      /* as given; NUL-terminated */
+};
+
+/* How much goes to one destination: conf/route.h. */
+struct conf_limit {
+	struct conf_text who;           /* "example.net", ".mail.example", "*"; lower case */
+	uint32_t rate;                  /* messages a minute; 0: any number */
+	uint32_t connections;           /* 0: relay-concurrency */
 };
 
 enum conf_relay_kind { CONF_RELAY_MAILDIR, CONF_RELAY_MX, CONF_RELAY_SMART_HOST };
@@ -134,6 +156,10 @@ struct conf {
 	uint64_t content_rate_min;              /* octets of a message in a minute; default 16 KiB */
 	uint32_t relay_concurrency;             /* connections to one destination at most; default 20 */
 	uint32_t relay_connections;             /* connections in all; default 500 */
+	struct conf_source source[CONF_SOURCES_MAX];    /* where connections come from; the kernel's choice without */
+	uint32_t sources;
+	struct conf_limit limit[CONF_LIMITS_MAX];       /* of single destinations */
+	uint32_t limits;
 	uint32_t retry_first;                   /* seconds; default 60 */
 	uint32_t retry_max;                     /* seconds; default 3 h */
 	uint32_t expire;                        /* seconds; default 5 d */
@@ -181,7 +207,7 @@ struct conf_key {
 	const char *name;
 	const char *meaning;            /* one sentence for --explain and the manual */
 	const char *example;
-	bool repeatable;                /* listen, certificate, proxy, dkim-domain, dkim-next-hop */
+	bool repeatable;                /* listen, certificate, proxy, dkim-domain, dkim-next-hop, relay-source, relay-limit */
 };
 
 size_t conf_keys(void);

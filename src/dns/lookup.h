@@ -27,7 +27,11 @@ struct resolver *resolver_open(uv_loop_t *, const struct resolver_conf *, struct
 /* Cancels every look-up without done(). NULL is harmless. */
 void resolver_close(struct resolver *);
 
-enum { MX_DEADLINE = 30000 };
+enum {
+	MX_DEADLINE = 30000,
+	RESOLVER_QUESTIONS = 2048,      /* without an answer at once, fewer when descriptors are short */
+	RESOLVER_QUESTIONS_LEAST = 64,
+};
 
 struct mx_question {
 	struct span domain;             /* U-labels are turned into A-labels (RFC 5891) */

@@ -1,7 +1,9 @@
 #include "dns/resolver.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void
 on_answers(uv_poll_t *poll, int status, int events)
@@ -54,18 +56,36 @@ set_server(struct ub_ctx *ctx, const char *server)
 	return err != 0 ? err : ub_ctx_set_fwd(ctx, server);
 }
 
+/* Questions without an answer yet, each with a descriptor of its own. The library's 16 are enough for sixteen domains whose servers are
+ * silent to keep everybody else's questions waiting (tests/regress/0190). */
+static void
+set_range(char out[8])
+{
+	struct rlimit files;
+	rlim_t most = RESOLVER_QUESTIONS;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 4 < most)
+		most = files.rlim_cur / 4;
+	(void)snprintf(out, 8, "%u", most < RESOLVER_QUESTIONS_LEAST ? RESOLVER_QUESTIONS_LEAST : (unsigned)most);
+}
+
 /* The ceilings of the cache: a relay's domains, not the world's. */
 static int
 set_limits(struct ub_ctx *ctx)
 {
-	static const char *const options[][2] = {
+	char range[8];
+	const char *const options[][2] = {
 		{ "msg-cache-size:", "2m" },
 		{ "rrset-cache-size:", "4m" },
 		{ "key-cache-size:", "1m" },
 		{ "cache-max-negative-ttl:", "300" },
 		{ "infra-keep-probing:", "yes" },
+		/* A resolver that is silent about some names is not taken for a dead one: what it owes one must not cost another. */
+		{ "infra-host-ttl:", "0" },
+		{ "outgoing-range:", range },
 	};
 
+	set_range(range);
 	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
 		/* An older libunbound may not know one of them; none is needed. */
 		(void)ub_ctx_set_option(ctx, options[i][0], options[i][1]);

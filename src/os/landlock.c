@@ -95,6 +95,17 @@ add_port(int set_fd, const struct ruleset *set, uint16_t port)
 	return set->net == 0 || syscall(SYS_landlock_add_rule, set_fd, RULE_NET_PORT, &rule, 0) == 0;
 }
 
+/* Who connects anywhere may choose the address that he comes from, and no port: those that he could listen on are not his. */
+static bool
+add_source(int set_fd, const struct ruleset *set, const struct promise *p)
+{
+	struct net_port rule = { .allowed = NET_BIND_TCP, .port = 0 };
+
+	if ((p->calls & PROMISE_CONNECT) == 0 || p->ports > 0 || (set->net & NET_BIND_TCP) == 0)
+		return true;
+	return syscall(SYS_landlock_add_rule, set_fd, RULE_NET_PORT, &rule, 0) == 0;
+}
+
 /* Before ABI 2 nothing may move between directories, and no rule can allow it. */
 static bool
 too_old(int abi, const struct promise *p)
@@ -142,6 +153,7 @@ landlock_take(const struct promise *p, const char **why)
 		taken &= add_root(fd, set.fs, &p->root[i]);
 	for (size_t i = 0; i < p->ports; i++)
 		taken &= add_port(fd, &set, p->port[i]);
+	taken &= add_source(fd, &set, p);
 	taken = taken && syscall(SYS_landlock_restrict_self, fd, 0) == 0;
 	(void)close(fd);
 	return taken || refuse(why, "files: Landlock refuses a rule");

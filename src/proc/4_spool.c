@@ -300,7 +300,7 @@ schedule_of(const struct conf *c)
 {
 	struct schedule_conf s = { .retry_first = c->retry_first * UINT64_C(1000), .retry_max = c->retry_max * UINT64_C(1000) };
 	bool single = c->relay.kind != CONF_RELAY_MX;
-	uint64_t running = (uint64_t)c->relay_connections * 4;
+	uint64_t running = (uint64_t)c->relay_connections * KEEPER_RUNNING;
 
 	s.running = running > KEEPER_TRIES ? KEEPER_TRIES : running < 16 ? 16 : (uint32_t)running;
 	s.window = c->relay_concurrency * 4 > s.running ? s.running : c->relay_concurrency * 4;
@@ -308,6 +308,11 @@ schedule_of(const struct conf *c)
 		s.window = s.running;
 	if (s.window < 1)
 		s.window = 1;
+	/* Nobody knows yet whether anybody answers there; where there is but one next hop, nobody else is kept waiting by it. */
+	if (!single) {
+		s.first = KEEPER_WINDOW_FIRST;
+		s.unproven = s.running / 2;
+	}
 	if (s.retry_first < 1000)
 		s.retry_first = 1000;
 	if (s.retry_max < s.retry_first)

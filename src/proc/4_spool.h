@@ -42,6 +42,8 @@ enum {
 	KEEPER_LAZY_MS = 5,             /* a result is written within: what kills us then does not make us forget it */
 	KEEPER_LAZY_WRITES = 10,        /* and synced after so many times that: what kills the machine does */
 	KEEPER_TICK_MS = 1000,
+	KEEPER_RUNNING = 8,             /* tries under way for each connection that 5_relay may have: most wait for one */
+	KEEPER_WINDOW_FIRST = 4,        /* tries of one principal for a destination that nothing is known of */
 	KEEPER_CLOCK_MS = 5000,         /* by which the clock must have been set to be noticed */
 	KEEPER_OVERDUE_MOST = 256,      /* messages of dead destinations ended in one tick */
 	KEEPER_DRAIN_MS = 2000,         /* what runs gets so long when we are told to finish; less than the master's patience */
@@ -105,7 +107,7 @@ struct hold_walk {
 	struct channel *channel;        /* who waits for the answer, or NULL */
 	size_t login_len, words_len;
 	uint32_t session, account, cursor, count;
-	uint16_t verb;                  /* QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE */
+	uint16_t verb;                  /* QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE; QUEUE_RETRY of everything */
 	uint8_t state;                  /* enum walk_phase */
 	bool guard;                     /* 3_auth wants it */
 	uint8_t login[255], words[HELD_WORDS_MAX];
@@ -115,7 +117,7 @@ struct hold_order {
 	uint16_t verb;
 	struct channel *channel;        /* NULL: 3_auth wants it */
 	uint32_t session;
-	uint64_t id;                    /* or 0 and a login */
+	uint64_t id;                    /* or 0 and a login; RETRY: 0, and nobody's */
 	struct span login, words;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "policy/reply_class.h"
 #include "proc/4_spool_terms.h"
 
 /* ---- describing a message ---- */
@@ -16,7 +17,7 @@ next_try(const struct spool *s, const struct entry *e)
 
 	for (uint32_t j = e->job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling) {
 		const struct job *job = &s->schedule.job[j];
-		uint64_t held = s->schedule.destination[job->destination].held;
+		uint64_t held = s->schedule.destination[schedule_job_destination(&s->schedule, j)].held;
 		uint64_t due = job->state == JOB_RUNNING ? 0 : job->due > held ? job->due : held;
 
 		next = due < next ? due : next;
@@ -90,6 +91,7 @@ send_recipients(struct keeper *k, struct channel *c, uint32_t session, uint32_t 
 		out.host = o.host;
 		out.tls = o.tls;
 		out.text = o.text;
+		out.kind = reply_class(&(struct reply_facts){ o.code, o.enhanced, o.text });
 		(void)channel_send(c, QUEUE_RECIPIENT, session, queue_recipient_layout, &out);
 	}
 }
@@ -183,28 +185,32 @@ static bool
 on_retry(struct keeper *k, struct channel *c, const struct frame *f)
 {
 	struct queue_which q;
-	uint32_t slot, count = 1;
+	uint32_t slot;
 
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
 	if (q.id == 0) {
-		count = spool_hurry_all(&k->spool, keeper_now());
-	} else {
-		slot = find(k, c, f->session, q.id);
-		if (slot == INDEX_NONE)
-			return true;
-		if (spool_is_held(&k->spool, slot)) {
-			send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
-			return true;
-		}
-		if (spool_unreleased(&k->spool, slot, keeper_now())) {
-			send_end(c, f->session, FAIL_ARGUMENT, 0, 0,
-			    SPAN("that message waits for its release; `postern queue reschedule` gives it another time"));
-			return true;
-		}
-		spool_hurry(&k->spool, slot, keeper_now());
+		struct hold_order all = { .verb = QUEUE_RETRY, .channel = c, .session = f->session };
+
+		/* There may be a million. */
+		if (!hold_begin(k, &all))
+			send_end(c, f->session, FAIL_BUSY, 0, 0, SPAN("too much is under way; ask again"));
+		return true;
 	}
-	send_end(c, f->session, OK, count, 0, (struct span){ NULL, 0 });
+	slot = find(k, c, f->session, q.id);
+	if (slot == INDEX_NONE)
+		return true;
+	if (spool_is_held(&k->spool, slot)) {
+		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
+		return true;
+	}
+	if (spool_unreleased(&k->spool, slot, keeper_now())) {
+		send_end(c, f->session, FAIL_ARGUMENT, 0, 0,
+		    SPAN("that message waits for its release; `postern queue reschedule` gives it another time"));
+		return true;
+	}
+	spool_hurry(&k->spool, slot, keeper_now());
+	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Held mail: walks the queue for what an operator or 3_auth wants held, released or purged. A walk goes on in steps, and nobody is
- * told that it is done before all of it is synced.
+ * Held mail: walks the queue for what an operator or 3_auth wants held, released or purged, or all of it tried at once. A walk goes on
+ * in steps, and nobody is told that it is done before all of it is synced.
  */
 #include <assert.h>
 #include <string.h>
@@ -98,6 +98,11 @@ answer_refused(struct keeper *k, struct hold_walk *w)
 static void
 walked(struct keeper *k, struct hold_walk *w)
 {
+	if (w->verb == QUEUE_RETRY) {
+		/* Nothing of it is written down. */
+		answer(k, w, OK, (struct span){ NULL, 0 });
+		return;
+	}
 	log_walk(w);
 	w->sequence = k->spool.journal.sequence - 1;
 	walk_enter(k, w, WALK_SYNCING);
@@ -128,6 +133,8 @@ concerned(struct keeper *k, const struct hold_walk *w, uint32_t slot)
 	struct message_record m;
 	uint64_t content_at;
 
+	if (w->verb == QUEUE_RETRY)
+		return e->used && !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, keeper_now());
 	if (!e->used || (w->id != 0 ? e->id != w->id : e->account != w->account))
 		return false;
 	if (spool_is_held(&k->spool, slot) == (w->verb == QUEUE_HOLD) || (w->verb == QUEUE_PURGE && (e->flags & ENTRY_PENDING)))
@@ -147,6 +154,9 @@ walk_one(struct keeper *k, struct hold_walk *w, uint32_t slot)
 		break;
 	case QUEUE_RELEASE:
 		good = spool_release(&k->spool, slot, keeper_now());
+		break;
+	case QUEUE_RETRY:
+		spool_hurry(&k->spool, slot, keeper_now());
 		break;
 	default:
 		/* Its jobs are those whose tries run: they end without a word. */
@@ -199,7 +209,9 @@ hold_step(struct keeper *k)
 	/* One step a turn: somebody else may be waiting for his 250. */
 	while (w->state != WALK_WALKING)
 		w++;
-	if (k->spool.journal.state == FAIL_DOUBT)
+	if (w->verb == QUEUE_RETRY)
+		walk_on(k, w);
+	else if (k->spool.journal.state == FAIL_DOUBT)
 		answer_refused(k, w);
 	else if (!hold_waits(k))
 		walk_on(k, w);

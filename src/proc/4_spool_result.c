@@ -5,10 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/reply_class.h"
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_terms.h"
 
-enum { EXPIRED_TEXT = 480 };
+enum {
+	EXPIRED_TEXT = 480,
+	GREY_TRIES = 3,                 /* so often a greylister is asked at his own pace; then he is like anybody */
+	GREY_RETRIES = 5,               /* first retries' intervals that he is given when he names none: 5 min, as most have it */
+};
 
 void
 try_rcpt_read(const struct try *t, const struct try_rcpt *r, struct spool_rcpt *m)
@@ -33,6 +38,14 @@ login_of(const struct try *t)
 	return (struct span){ t->text.p + t->login_at, t->login_len };
 }
 
+static enum reply_class
+class_of(const struct relay_result *m)
+{
+	struct reply_facts f = { m->code, m->enhanced, m->text };
+
+	return m->class == SMTP_CLASS_DELIVERED ? REPLY_DELIVERED : reply_class(&f);
+}
+
 /* ---- one result ---- */
 static void
 log_result(const struct keeper *k, const struct try *t, const struct try_rcpt *r, const struct relay_result *m)
@@ -50,6 +63,8 @@ log_result(const struct keeper *k, const struct try *t, const struct try_rcpt *r
 	log_span(&l, "host", m->host);
 	log_u64(&l, "code", m->code);
 	log_span(&l, "status", m->enhanced);
+	if (m->class != SMTP_CLASS_DELIVERED)
+		log_text(&l, "class", reply_class_name(class_of(m)));
 	log_span(&l, "text", m->text);
 	log_span(&l, "tls", m->tls);
 	log_u64(&l, "delay", m->when > arrival ? m->when - arrival : 0);
@@ -129,6 +144,7 @@ unsaid(const struct try *t)
 static enum try_end
 end_of(const struct try *t)
 {
+	enum try_end end = t->alone ? TRY_ALONE : TRY_FAILED;
 	struct relay_result m;
 
 	if (t->untried)
@@ -137,10 +153,38 @@ end_of(const struct try *t)
 		if (t->rcpt[i].recorded)
 			return TRY_ANSWERED;
 		result_or_later(t, &t->rcpt[i], &m);
-		if (m.class != SMTP_CLASS_LATER || (m.code != 0 && m.stage >= SMTP_STAGE_MAIL))
+		if (m.class != SMTP_CLASS_LATER)
 			return TRY_ANSWERED;
+		if (m.code != 0 && m.stage >= SMTP_STAGE_MAIL)
+			end = end == TRY_SLOWED || reply_class_slows(class_of(&m)) ? TRY_SLOWED : TRY_ANSWERED;
 	}
-	return t->alone ? TRY_ALONE : TRY_FAILED;
+	return end;
+}
+
+/* What the replies themselves say about when to come again, ms from now; 0: nothing. */
+static uint64_t
+wait_of(const struct keeper *k, const struct try *t, bool *grey)
+{
+	uint64_t wait = 0, one;
+	struct relay_result m;
+
+	*grey = false;
+	for (uint32_t i = 0; i < t->rcpts; i++) {
+		enum reply_class class;
+
+		result_or_later(t, &t->rcpt[i], &m);
+		if (t->rcpt[i].recorded || m.class != SMTP_CLASS_LATER || m.code == 0)
+			continue;
+		class = class_of(&m);
+		if (class != REPLY_GREYLISTED && !reply_class_slows(class))
+			continue;
+		one = reply_wait(m.text) * UINT64_C(1000);
+		if (class == REPLY_GREYLISTED && one == 0)
+			one = GREY_RETRIES * k->spool.conf.schedule.retry_first;
+		*grey = *grey || class == REPLY_GREYLISTED;
+		wait = one > wait ? one : wait;
+	}
+	return wait;
 }
 
 /* Tries of one message that end together. */
@@ -396,6 +440,7 @@ settle(struct ending *e)
 	struct spool *s = &e->keeper->spool;
 	struct try *t = e->try;
 	enum try_end end = end_of(t);
+	struct retry r = { .expiry = last_of(e) };
 	uint32_t later;
 
 	count_outcomes(e);
@@ -408,11 +453,13 @@ settle(struct ending *e)
 		spool_finish(s, t->slot);
 		return;
 	}
+	r.wait = wait_of(e->keeper, t, &r.exact);
+	r.exact = r.exact && s->schedule.job[t->job].attempts < GREY_TRIES;
 	later = record_results(e);
 	if (later > 0 && t->untried)
 		spool_job_again(s, t->job, t->due, TRY_VOID, e->now);
 	else if (later > 0)
-		(void)spool_job_later(s, t->job, end, last_of(e), e->now);
+		(void)spool_job_later(s, t->job, end, &r, e->now);
 	else
 		spool_job_done(s, t->job, end, e->now);
 }

@@ -80,7 +80,7 @@ terms_overdue(const struct keeper *k, uint32_t job, uint64_t now)
 {
 	const struct job *j = &k->spool.schedule.job[job];
 
-	return j->state == JOB_WAITING
+	return schedule_waiting(&k->spool.schedule, job)
 	    && (terms_returned(&k->spool.index.entry[j->message], now) || terms_late(k, job, now));
 }
 

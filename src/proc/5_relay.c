@@ -86,13 +86,15 @@ on_clock(uv_timer_t *timer)
 {
 	struct relay *r = timer->data;
 
+	relay_domains_sweep(r);
 	relay_destinations_sweep(r);
+	relay_destinations_pump(r);
 	relay_sts_sweep(r);
 	relay_dkim_sweep(r);
 	if (r->draining && relay_now(r) >= r->drain_until)
 		relay_connections_drop(r, false);
 	drained_check(r);
-	if (r->destinations == NULL && !r->draining)
+	if (r->destinations == NULL && r->domains == NULL && !r->draining)
 		uv_timer_stop(timer);
 }
 
@@ -326,7 +328,7 @@ on_go(void *arg)
 	relay_dkim_keys_take(r);
 	r->going = true;
 	child_ready(&r->child);
-	relay_destinations_pump(r);
+	relay_domains_sweep(r);
 }
 
 static void
@@ -339,6 +341,7 @@ on_reload(void *arg)
 	configure(r);
 	relay_dkim_keys_take(r);
 	relay_connections_leave(r);
+	relay_domains_sweep(r);
 	relay_destinations_pump(r);
 }
 
@@ -367,6 +370,8 @@ relay_main(uint32_t slot)
 	struct buf why = BUF_OVER(text);
 	int status;
 
+	relay.idle_last = &relay.idle;
+	relay.hungry_last = &relay.hungry;
 	/* What fails is said when somebody wants a policy: relay_sts_open() asks again. */
 	(void)fetch_library_load(&why);
 	status = child_run(&relay.child, ROLE_RELAY, slot, &handler, &relay);

@@ -1,10 +1,10 @@
 /*
  * proc/5_relay.h - private to 5_relay*.c: what carries a message to its next hop.
  *
- *	4_spool ──try──▶ attempt ──▶ destination ──▶ connection ──▶ next hop
- *	                                  └────────▶ maildir job
+ *	4_spool ──try──▶ attempt ──▶ domain ──▶ destination ──▶ connection ──▶ next hop
+ *	                                              └────────▶ maildir job
  *
- * An attempt waits at its destination until a connection (or a Maildir job) takes it; whoever has it reports each of its
+ * An attempt waits at its domain until that is looked up, and at its destination until a connection (or a Maildir job) takes it; whoever has it reports each of its
  * recipients once and finishes it. Everything lives in one thread but the Maildir jobs' disk work.
  */
 #ifndef POSTERN_PROC_5_RELAY_H
@@ -14,6 +14,7 @@
 #include "dns/lookup.h"
 #include "os/log.h"
 #include "proc/5_relay_convert.h"
+#include "proc/5_relay_destination.h"
 #include "proc/child.h"
 #include "sasl/client.h"
 #include "smtp/client.h"
@@ -26,7 +27,6 @@ enum {
 	RELAY_CONTENT_LEAST = 4096,     /* read from the spool at a time */
 	RELAY_SEGMENT_BUCKETS = 64,
 	RELAY_DESTINATION_BUCKETS = 1024,
-	RELAY_LIMIT_FIRST = 5,          /* connections to a destination we know nothing of */
 	RELAY_STALE_MAX = 2,            /* how often an attempt may find that its kept connection had died */
 	RELAY_CONNECT_MS = 30 * 1000,
 	RELAY_IDLE_MS = 8 * 1000,
@@ -35,8 +35,6 @@ enum {
 	RELAY_AGE_MS = 300 * 1000,      /* a connection older than this takes no further message */
 	RELAY_DRAIN_MS = 8 * 1000,      /* less than the master's patience */
 	RELAY_ALONE_MS = 5 * 1000,      /* without a channel to 4_spool */
-	RELAY_DOWN_MAX_MS = 300 * 1000,
-	RELAY_HOSTS_MS = 300 * 1000,    /* a DNS answer is kept at most this long */
 	RELAY_MAILDIR_JOBS = 4,
 	RELAY_MAILDIR_BATCH = 16,
 	RELAY_STS_CHECK_MS = 300 * 1000,        /* how long a TXT record is believed, and how long a failed fetch is not repeated */
@@ -49,15 +47,6 @@ enum {
 
 /* A buffer of RELAY_OUT octets while nobody has it. */
 struct relay_out { struct relay_out *next; };
-
-/* The hosts of a destination, shared by its connections. */
-struct relay_hosts {
-	uint32_t refs;
-	uint64_t no_tls;                /* bit for each address whose TLS handshake failed */
-	struct mx_list list;
-	struct mta_sts_policy *sts;     /* of the domain, when there is one in force; ours */
-	enum transport_result sts_result;       /* why there is none, or no newer one, although the domain has a record */
-};
 
 struct relay_trust {
 	uint32_t refs;
@@ -85,6 +74,7 @@ enum relay_connection_state {
 
 struct relay_connection {
 	struct relay_connection *next, **link;  /* of its destination */
+	struct relay_connection *idle_next, **idle_link;        /* of all that are IDLE, the oldest first */
 	struct relay *relay;
 	struct relay_destination *to;
 	enum relay_connection_state state;
@@ -92,6 +82,7 @@ struct relay_connection {
 	int fd, events;
 	uint64_t deadline, born;        /* uv_now() */
 	struct relay_hosts *hosts;
+	uint32_t opener;                /* for whom it was opened: into relay.opening_of */
 	uint32_t first_address;         /* the one to begin with; UINT32_MAX: as they stand */
 	uint32_t step;                  /* addresses begun */
 	uint32_t at;                    /* index of the address in use */
@@ -122,36 +113,22 @@ struct relay_connection {
 	char helo[CONF_TEXT_MAX];
 };
 
-struct relay_destination {
-	struct relay_destination *bucket_next, *next, **link;
-	struct relay *relay;
-	struct relay_attempt *first, **last;
-	struct relay_connection *connections;
-	uint32_t waiting, open, opening;        /* open: not LEAVING; opening: not yet ready */
-	uint32_t limit;
-	uint32_t good;                  /* index of the address that worked last, UINT32_MAX: none */
-	struct relay_hosts *hosts;
-	uint64_t hosts_until;
-	struct mx_lookup *lookup;
-	uint64_t down_until;            /* 5321-70 */
-	uint32_t down_times;
-	struct relay_reason down;
-	bool sts_known;                 /* hosts->sts is what there is */
-	struct relay_sts *sts;          /* that we wait for; NULL: none */
-	struct relay_destination *sts_next;
-	enum transport_need need;       /* messages of one kind share connections, others have a destination of their own */
-	char domain[MX_NAME_MAX];       /* lower case; "" for smart host and Maildir */
-};
-
 struct relay {
 	struct child child;
 	struct channel *spool;
 	struct relay_attempt *receiving;        /* its recipients are still coming */
 	struct relay_file *file[RELAY_SEGMENT_BUCKETS];
+	struct relay_domain *domain_bucket[RELAY_DOMAIN_BUCKETS];
+	struct relay_domain *domains;
 	struct relay_destination *bucket[RELAY_DESTINATION_BUCKETS];
 	struct relay_destination *destinations;
-	uint32_t connections;
-	bool hungry;                            /* a destination could not open one */
+	struct relay_line *line[RELAY_LINE_BUCKETS];
+	struct relay_connection *idle, **idle_last;
+	struct relay_destination *hungry, **hungry_last;        /* wait for a place for a connection, in turn */
+	uint32_t hungries;
+	uint32_t connections, opening, leaving; /* all; not yet ready; QUIT is said */
+	uint32_t busy;                          /* destinations that have connections */
+	uint16_t opening_of[RELAY_OPENERS];     /* the same as opening, of the principals with this remainder */
 	uint32_t maildir_jobs;
 	struct relay_out *out_free;
 	uint32_t outs_free;
@@ -177,6 +154,8 @@ void relay_trust_release(struct relay_trust *);
 /* ---- 5_relay_policy.c ---- */
 enum transport_need relay_need(const struct relay_try *);
 enum transport_hop relay_hop(const struct conf *);
+/* What is decided for one host. */
+struct transport_verdict relay_verdict(const struct conf *, enum transport_need, const struct relay_hosts *, const struct mx_host *);
 struct relay_policy relay_policy(const struct relay_destination *, const struct relay_hosts *, uint32_t address);
 /* The session that the policy wants; NULL: there is none to be had. */
 struct tls_session *relay_policy_session(struct relay_connection *);
@@ -185,25 +164,11 @@ bool relay_policy_ready(struct relay_connection *);
 void relay_policy_failed(struct relay_connection *);    /* what the failed handshake is called (RFC 8460 4.3) */
 void relay_policy_say(struct relay_connection *);       /* "TLSv1.3 ... dane 3 1 1 verified" */
 
-/* ---- 5_relay_destination.c ---- */
-void relay_destination_add(struct relay *, struct relay_attempt *);
-struct relay_attempt *relay_destination_take(struct relay_destination *);
-void relay_destination_put_back(struct relay_destination *, struct relay_attempt *);
-void relay_destination_pump(struct relay_destination *);        /* do what can be done now for the waiting ones */
-void relay_destination_ready(struct relay_destination *, const struct relay_connection *);
-void relay_destination_success(struct relay_destination *);
-void relay_destination_refused(struct relay_destination *, const struct relay_reason *);        /* no address left */
-void relay_destinations_pump(struct relay *);
-void relay_destinations_sweep(struct relay *);          /* deadlines */
-void relay_destinations_forget(struct relay *);         /* the waiting attempts */
-void relay_destinations_renew(struct relay *);          /* what was learnt under the old configuration */
-void relay_connections_drop(struct relay *, bool busy_only);
-void relay_connections_leave(struct relay *);
-void relay_hosts_release(struct relay_hosts *);
 
 /* ---- 5_relay_connection.c ---- */
 bool relay_connection_open(struct relay_destination *);         /* false: out of memory */
 void relay_connection_enter(struct relay_connection *, enum relay_connection_state);
+void relay_connection_ready(struct relay_connection *);         /* its address is good */
 void relay_connection_watch(struct relay_connection *, int events);
 void relay_connection_blame(struct relay_connection *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
 void relay_connection_log(const struct relay_connection *, enum log_level, const char *event, const char *why);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "proc/5_relay.h"
+#include "spool/spool.h"
 
 /* Copy s to *at and move on; what comes back points to the copy. */
 static struct span
@@ -21,7 +22,8 @@ static struct relay_attempt *
 attempt_new(const struct relay_try *m)
 {
 	size_t fixed = sizeof(struct relay_attempt) + m->rcpts * sizeof(struct relay_recipient);
-	size_t texts = m->destination.len + m->reverse_path.len + m->envid.len + m->extents.len;
+	size_t texts = m->destination.len + m->reverse_path.len + m->envid.len + m->extents.len +
+	    m->login.len;
 	struct relay_attempt *a = malloc(fixed + m->rcpts * sizeof(uint32_t) + texts);
 	uint8_t *at;
 
@@ -35,6 +37,8 @@ attempt_new(const struct relay_try *m)
 	a->facts.reverse_path = settle(&at, m->reverse_path);
 	a->facts.envid = settle(&at, m->envid);
 	a->facts.extents = settle(&at, m->extents);
+	a->facts.login = settle(&at, m->login);
+	a->principal = account_hash(m->login);
 	a->left = m->rcpts;
 	a->texts.max = 64 + 64 * (size_t)m->rcpts;
 	a->texts.p = malloc(a->texts.max);
@@ -109,7 +113,7 @@ relay_attempt_rcpt(struct relay *relay, uint32_t session, struct span body)
 	(void)buf_put(&a->texts, m.orcpt);
 	if (a->arrived == a->facts.rcpts) {
 		relay->receiving = NULL;
-		relay_destination_add(relay, a);
+		relay_domain_add(relay, a);
 	}
 	return true;
 }

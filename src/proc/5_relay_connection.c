@@ -25,12 +25,46 @@ relay_connection_watch(struct relay_connection *k, int events)
 	(void)uv_poll_start(k->poll, events, on_event);
 }
 
+static void
+idle_add(struct relay_connection *k)
+{
+	k->idle_next = NULL;
+	k->idle_link = k->relay->idle_last;
+	*k->idle_link = k;
+	k->relay->idle_last = &k->idle_next;
+}
+
+static void
+idle_remove(struct relay_connection *k)
+{
+	*k->idle_link = k->idle_next;
+	if (k->idle_next != NULL)
+		k->idle_next->idle_link = k->idle_link;
+	else
+		k->relay->idle_last = k->idle_link;
+}
+
 void
 relay_connection_enter(struct relay_connection *k, enum relay_connection_state state)
 {
-	if (state == RELAY_LEAVING && k->state != RELAY_LEAVING)
+	if (state == RELAY_LEAVING && k->state != RELAY_LEAVING) {
 		k->to->open--;
+		k->relay->leaving++;
+	}
+	if (k->state == RELAY_IDLE && state != RELAY_IDLE)
+		idle_remove(k);
+	if (state == RELAY_IDLE && k->state != RELAY_IDLE)
+		idle_add(k);
 	k->state = state;
+}
+
+void
+relay_connection_ready(struct relay_connection *k)
+{
+	k->ready = true;
+	k->to->opening--;
+	k->relay->opening--;
+	k->relay->opening_of[k->opener]--;
 }
 
 void
@@ -146,6 +180,8 @@ socket_begin(struct relay_connection *k, const struct mx_address *a)
 		return false;
 	/* What we gather goes out whole; waiting for the peer's acknowledgement would cost a round trip. */
 	(void)setsockopt(k->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (!relay_source_bind(&k->to->source, k->fd, a->v6))
+		return false;
 	if (connect(k->fd, (struct sockaddr *)&to, len) != 0 && errno != EINPROGRESS)
 		return false;
 	return poll_begin(k);
@@ -208,6 +244,19 @@ allowed(struct relay_connection *k)
 	return false;
 }
 
+/* Where nothing is said of a family the kernel's choice would be another address than the one that was asked for. */
+static bool
+has_source(struct relay_connection *k, const struct mx_address *a)
+{
+	const char *why = a->v6 ? "relay-source names no IPv6 address to send this from" : "relay-source names no IPv4 address to send this from";
+
+	if (relay_source_has(&k->to->source, a->v6))
+		return true;
+	k->reason.stage = SMTP_STAGE_GREETING;
+	relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.1", why);
+	return false;
+}
+
 /* Begin with the next address that can be begun with (5321-65). False: there is none left. */
 static bool
 address_begin(struct relay_connection *k)
@@ -220,14 +269,17 @@ address_begin(struct relay_connection *k)
 		k->policy = relay_policy(k->to, k->hosts, k->at);
 		say_host(k, a);
 		say_no_tls(k);
-		if (!allowed(k))
+		if (!allowed(k) || !has_source(k, a))
 			continue;
 		relay_connection_enter(k, RELAY_CONNECTING);
 		k->deadline = relay_now(k->relay) + RELAY_CONNECT_MS;
 		if (socket_begin(k, a))
 			return true;
-		/* That there is no route from here, mostly for want of IPv6, is no event. */
-		refuse_connect(k, LOG_FINE, strerror(errno));
+		if (errno == EADDRNOTAVAIL && (k->to->source.v4 || k->to->source.v6))
+			refuse_connect(k, LOG_WARN, "this machine does not have the address that relay-source wants it sent from");
+		else
+			/* That there is no route from here, mostly for want of IPv6, is no event. */
+			refuse_connect(k, LOG_FINE, strerror(errno));
 		socket_close(k);
 	}
 	return false;
@@ -243,10 +295,14 @@ link_in(struct relay_connection *k, struct relay_destination *d)
 	k->link = &d->connections;
 	if (k->next != NULL)
 		k->next->link = &k->next;
+	d->relay->busy += d->connections == NULL;
 	d->connections = k;
 	d->open++;
 	d->opening++;
 	d->relay->connections++;
+	d->relay->opening++;
+	k->opener = relay_destination_opener(d);
+	d->relay->opening_of[k->opener]++;
 }
 
 static void
@@ -255,11 +311,19 @@ unlink_from(struct relay_connection *k)
 	*k->link = k->next;
 	if (k->next != NULL)
 		k->next->link = k->link;
-	if (k->state != RELAY_LEAVING)
+	if (k->state == RELAY_LEAVING)
+		k->relay->leaving--;
+	else
 		k->to->open--;
-	if (!k->ready)
+	if (k->state == RELAY_IDLE)
+		idle_remove(k);
+	if (!k->ready) {
 		k->to->opening--;
+		k->relay->opening--;
+		k->relay->opening_of[k->opener]--;
+	}
 	k->relay->connections--;
+	k->relay->busy -= k->to->connections == NULL;
 }
 
 static void

@@ -1,3 +1,4 @@
+/* A set of hosts under one policy: who waits for it, how much it gets at once, and what is known of it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,40 +9,37 @@
 /* ---- the table ---- */
 
 static struct relay_destination **
-bucket_of(struct relay *relay, struct span domain)
+bucket_of(struct relay *relay, struct span key)
 {
 	uint32_t hash = 2166136261;
 
-	for (size_t i = 0; i < domain.len; i++)
-		hash = (hash ^ ascii_lower(domain.p[i])) * 16777619;
+	for (size_t i = 0; i < key.len; i++)
+		hash = (hash ^ key.p[i]) * 16777619;
 	return &relay->bucket[hash % RELAY_DESTINATION_BUCKETS];
 }
 
 static struct relay_destination *
-destination_find(struct relay *relay, struct span domain, enum transport_need need)
+destination_new(const struct relay_domain *from, const struct relay_hosts *hosts, struct span key)
 {
-	struct relay_destination *d = *bucket_of(relay, domain);
-
-	while (d != NULL && (d->need != need || !span_same(span_of(d->domain), domain)))
-		d = d->bucket_next;
-	return d;
-}
-
-static struct relay_destination *
-destination_new(struct relay *relay, struct span domain, enum transport_need need)
-{
+	struct relay *relay = from->relay;
 	struct relay_destination *d = calloc(1, sizeof *d);
-	struct relay_destination **bucket = bucket_of(relay, domain);
+	struct relay_destination **bucket = bucket_of(relay, key);
+	const struct conf_limit *l = relay_limit_of(from, hosts);
 
-	if (d == NULL)
+	if (d == NULL || (d->key = malloc(key.len)) == NULL) {
+		free(d);
 		return NULL;
+	}
+	memcpy(d->key, key.p, key.len);
+	memcpy(d->domain, from->domain, sizeof d->domain);
+	d->key_len = key.len;
 	d->relay = relay;
-	d->need = need;
-	for (size_t i = 0; i < domain.len; i++)
-		d->domain[i] = (char)ascii_lower(domain.p[i]);
-	d->last = &d->first;
+	d->need = from->need;
+	d->source = from->source;
 	d->good = UINT32_MAX;
 	d->limit = RELAY_LIMIT_FIRST;
+	d->rate = l != NULL ? l->rate : 0;
+	d->most = l != NULL && l->connections > 0 ? l->connections : relay->child.conf.relay_concurrency;
 	d->bucket_next = *bucket;
 	*bucket = d;
 	d->next = relay->destinations;
@@ -50,79 +48,67 @@ destination_new(struct relay *relay, struct span domain, enum transport_need nee
 	return d;
 }
 
-void
-relay_hosts_release(struct relay_hosts *hosts)
-{
-	if (hosts == NULL || --hosts->refs > 0)
-		return;
-	free(hosts->sts);
-	free(hosts);
-}
-
 static void
 forget_hosts(struct relay_destination *d)
 {
 	relay_hosts_release(d->hosts);
 	d->hosts = NULL;
-	d->sts_known = false;
 	d->good = UINT32_MAX;
+}
+
+struct relay_destination *
+relay_destination_of(struct relay_domain *from, struct relay_hosts *hosts, uint64_t until)
+{
+	uint8_t octets[RELAY_KEY_MAX];
+	struct buf key = BUF_OVER(octets);
+	struct relay_destination *d;
+
+	relay_key_make(from, hosts, &key);
+	d = *bucket_of(from->relay, buf_span(&key));
+	while (d != NULL && !span_eq((struct span){ d->key, d->key_len }, buf_span(&key)))
+		d = d->bucket_next;
+	if (d == NULL)
+		d = destination_new(from, hosts, buf_span(&key));
+	if (d == NULL)
+		return NULL;
+	/* What was learnt of addresses is kept as long as they are. */
+	if (hosts != NULL && (d->hosts == NULL || d->stale || relay_now(d->relay) >= d->hosts_until)) {
+		forget_hosts(d);
+		d->hosts = hosts;
+		hosts->refs++;
+		d->hosts_until = until;
+	}
+	d->stale = false;
+	return d;
 }
 
 static void
 destination_free(struct relay_destination *d)
 {
-	struct relay_destination **at = bucket_of(d->relay, span_of(d->domain));
+	struct relay_destination **at = bucket_of(d->relay, (struct span){ d->key, d->key_len });
 
 	while (*at != d)
 		at = &(*at)->bucket_next;
 	*at = d->bucket_next;
-	mx_lookup_cancel(d->lookup);
-	relay_sts_forget(d);
 	relay_hosts_release(d->hosts);
+	free(d->key);
 	free(d);
 }
 
 /* ---- the waiting ones ---- */
 
-/* Behind those that are as urgent (RFC 6710 4.2); 4_spool gives us no more than a window of them. */
-static void
-enqueue(struct relay_destination *d, struct relay_attempt *a)
+void
+relay_destination_add(struct relay_destination *d, struct relay_attempt *a)
 {
-	struct relay_attempt **at = d->last;
-
-	if (a->facts.priority != 0)
-		for (at = &d->first; *at != NULL && (int32_t)(*at)->facts.priority >= (int32_t)a->facts.priority;)
-			at = &(*at)->next;
-	a->next = *at;
-	*at = a;
-	if (a->next == NULL)
-		d->last = &a->next;
-	d->waiting++;
-}
-
-struct relay_attempt *
-relay_destination_take(struct relay_destination *d)
-{
-	struct relay_attempt *a = d->first;
-
-	if (a == NULL)
-		return NULL;
-	d->first = a->next;
-	if (d->first == NULL)
-		d->last = &d->first;
-	d->waiting--;
-	a->next = NULL;
-	return a;
+	if (!relay_line_add(d, a))
+		relay_attempt_finish(a);
 }
 
 void
 relay_destination_put_back(struct relay_destination *d, struct relay_attempt *a)
 {
-	a->next = d->first;
-	d->first = a;
-	if (a->next == NULL)
-		d->last = &a->next;
-	d->waiting++;
+	if (!relay_line_put_back(d, a))
+		relay_attempt_finish(a);
 }
 
 static void
@@ -130,111 +116,141 @@ fail_waiting(struct relay_destination *d, const struct relay_reason *reason)
 {
 	struct relay_attempt *a;
 
-	while ((a = relay_destination_take(d)) != NULL)
+	while ((a = relay_line_take(d)) != NULL)
 		relay_attempt_fail(a, reason);
 }
 
-void
-relay_destination_add(struct relay *relay, struct relay_attempt *a)
+/* How its hosts are called, or what its policy is, is not known any more: back to where that is asked. */
+static void
+disperse(struct relay_destination *d)
 {
-	struct relay_destination *d = NULL;
-	struct relay_reason reason = { .class = SMTP_CLASS_LATER };
-	enum transport_need need = relay_need(&a->facts);
+	struct relay_attempt *first = NULL, **last = &first, *a;
 
-	if (relay->draining) {
-		relay_attempt_finish(a);
-		return;
+	d->stale = true;
+	while ((a = relay_line_take(d)) != NULL) {
+		*last = a;
+		last = &a->next;
 	}
-	if (!relay_extents_valid(&a->facts)) {
-		relay_reason_set(&reason, SMTP_CLASS_LATER, 0, "4.3.0", "the spool's description of the content is wrong");
-		relay_attempt_fail(a, &reason);
-		return;
+	while ((a = first) != NULL) {
+		first = a->next;
+		relay_domain_add(d->relay, a);
 	}
-	d = destination_find(relay, a->facts.destination, need);
-	if (d == NULL)
-		d = destination_new(relay, a->facts.destination, need);
-	if (d == NULL) {
-		relay_attempt_finish(a);
-		return;
-	}
-	enqueue(d, a);
-	relay_destination_pump(d);
 }
 
-/* ---- where it is ---- */
+/* ---- its pace ---- */
+
+static uint64_t
+clock_us(void)
+{
+	return uv_hrtime() / 1000;
+}
+
+/* May one more go now? A rate is an even pace with a second's slack, so that waking up once a second loses nothing. */
+static bool
+rate_allows(const struct relay_destination *d)
+{
+	return d->rate == 0 || d->rate_due <= clock_us() + RELAY_RATE_SLACK_US;
+}
+
+static void
+rate_count(struct relay_destination *d)
+{
+	uint64_t now = clock_us();
+
+	if (d->rate == 0)
+		return;
+	d->rate_due = (d->rate_due > now ? d->rate_due : now) + UINT64_C(60000000) / d->rate;
+}
+
+struct relay_attempt *
+relay_destination_take(struct relay_destination *d)
+{
+	struct relay_attempt *a = rate_allows(d) ? relay_line_take(d) : NULL;
+
+	if (a != NULL)
+		rate_count(d);
+	return a;
+}
+
+/* As many connections as it may have now: one until somebody has answered. */
+static uint32_t
+limit_now(const struct relay_destination *d)
+{
+	uint32_t most = d->most > 0 ? d->most : 1;
+
+	if (!d->proven)
+		return 1;
+	return d->limit < most ? d->limit : most;
+}
 
 static bool
-hosts_fresh(struct relay_destination *d)
+wants_connection(const struct relay_destination *d)
 {
-	if (d->hosts != NULL && relay_now(d->relay) < d->hosts_until)
+	return d->opening < d->waiting && d->open < limit_now(d) && rate_allows(d);
+}
+
+/* ---- places for connections, which all destinations share ---- */
+
+/* Those that are not ready yet may be waiting for somebody who is not there: half of the places are for others. */
+static bool
+have_place(const struct relay *relay)
+{
+	uint32_t most = relay->child.conf.relay_connections;
+
+	return relay->connections < most && relay->opening < (most + 1) / 2;
+}
+
+uint32_t
+relay_destination_opener(const struct relay_destination *d)
+{
+	return d->turn == NULL ? 0 : d->turn->principal % RELAY_OPENERS;
+}
+
+/* And half of those are for other principals than the one whose mail it is. */
+static bool
+have_share(const struct relay_destination *d)
+{
+	const struct relay *relay = d->relay;
+
+	return relay->opening_of[relay_destination_opener(d)] < (relay->child.conf.relay_connections + 3) / 4;
+}
+
+/* Somebody's idle connection makes room. One at a time: each that ends brings us here again. */
+static void
+make_room(struct relay *relay)
+{
+	if (relay->connections >= relay->child.conf.relay_connections && relay->leaving == 0 && relay->idle != NULL)
+		relay_connection_leave(relay->idle);
+}
+
+static void
+go_hungry(struct relay_destination *d)
+{
+	struct relay *relay = d->relay;
+
+	make_room(relay);
+	if (d->hungry)
+		return;
+	d->hungry = true;
+	d->hungry_next = NULL;
+	*relay->hungry_last = d;
+	relay->hungry_last = &d->hungry_next;
+	relay->hungries++;
+}
+
+/* The share of one destination while others have nothing. */
+bool
+relay_destination_yields(const struct relay_destination *d, const struct relay_connection *k)
+{
+	const struct relay *relay = d->relay;
+	uint32_t share;
+
+	if (d->open > limit_now(d))
 		return true;
-	forget_hosts(d);
-	return false;
-}
-
-static bool
-keep_hosts(struct relay_destination *d, const struct mx_list *list)
-{
-	uint64_t keep = list->ttl < RELAY_HOSTS_MS / 1000 ? (uint64_t)list->ttl * 1000 : RELAY_HOSTS_MS;
-
-	forget_hosts(d);
-	d->hosts = calloc(1, sizeof *d->hosts);
-	if (d->hosts == NULL)
+	if (relay->hungry == NULL || relay->connections < relay->child.conf.relay_connections)
 		return false;
-	d->hosts->refs = 1;
-	d->hosts->list = *list;
-	/* Long enough for the connections that are opened because of it. */
-	d->hosts_until = relay_now(d->relay) + (keep > 1000 ? keep : 1000);
-	return true;
-}
-
-/* 5321-61: only what may change by itself is tried again. A smart host is the operator's to put right: its mail waits. */
-static void
-refused_by_dns(struct relay_destination *d, const struct mx_list *list)
-{
-	bool later = list->verdict == MX_LATER || d->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST;
-	struct relay_reason reason = { .stage = SMTP_STAGE_GREETING };
-
-	relay_reason_set(&reason, later ? SMTP_CLASS_LATER : SMTP_CLASS_NEVER, mx_code(list->verdict),
-	    later ? "4.4.3" : mx_enhanced(list->verdict), list->words);
-	if (later)
-		reason.code = 0;
-	fail_waiting(d, &reason);
-}
-
-static void
-on_hosts(void *arg, const struct mx_list *list)
-{
-	struct relay_destination *d = arg;
-
-	d->lookup = NULL;
-	if (list->verdict != MX_FOUND) {
-		refused_by_dns(d, list);
-		return;
-	}
-	if (keep_hosts(d, list))
-		relay_destination_pump(d);
-}
-
-static void
-find_hosts(struct relay_destination *d)
-{
-	const struct conf *conf = &d->relay->child.conf;
-	bool smart = conf->relay.kind == CONF_RELAY_SMART_HOST;
-	struct mx_question q = { .domain = smart ? span_of(conf->relay.host.p) : span_of(d->domain),
-		.self = span_of(conf->hostname.p), .host_only = smart,
-		.tlsa_port = smart ? conf->relay.port : (uint16_t)conf->relay_port };
-	struct mx_list list = { .verdict = MX_LATER, .words = "there is no resolver; see the log of its start" };
-
-	if (d->lookup != NULL)
-		return;
-	/* Where no record would change anything none is waited for. */
-	if (d->need == TRANSPORT_NEED_DELIVERY || relay_hop(conf) == TRANSPORT_HOP_FIXED_TLS)
-		q.tlsa_port = 0;
-	if (mx_literal(q.domain, &list) || d->relay->resolver == NULL)
-		on_hosts(d, &list);
-	else
-		d->lookup = mx_lookup_begin(d->relay->resolver, &q, on_hosts, d);
+	share = relay->child.conf.relay_connections / (relay->busy + 1);
+	return d->open > (share > 1 ? share : 1) || relay_now(d->relay) - k->born > RELAY_TURN_MS;
 }
 
 /* ---- doing it ---- */
@@ -248,78 +264,42 @@ idle_connection(const struct relay_destination *d)
 	return NULL;
 }
 
-/* Somebody else's idle connection makes room for ours. */
+/* False: not now. */
 static bool
-have_slot(struct relay *relay)
+open_one(struct relay_destination *d)
 {
-	if (relay->connections < relay->child.conf.relay_connections)
-		return true;
-	relay->hungry = true;
-	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next) {
-		struct relay_connection *k = idle_connection(d);
-
-		if (k != NULL) {
-			relay_connection_leave(k);
-			break;
-		}
-	}
+	if (!d->stale && d->hosts != NULL && relay_now(d->relay) < d->hosts_until)
+		return relay_connection_open(d);
+	disperse(d);
 	return false;
-}
-
-static bool
-may_open(struct relay_destination *d)
-{
-	uint32_t most = d->relay->child.conf.relay_concurrency;
-
-	if (most == 0)
-		most = 1;
-	return d->opening < d->waiting && d->open < (d->limit < most ? d->limit : most);
-}
-
-/* "TLS-Required: No" asks nobody, a smart host whose TLS is demanded anyway need not be asked (sts-10). */
-static bool
-policy_known(struct relay_destination *d)
-{
-	if (!d->sts_known && (d->need == TRANSPORT_NEED_DELIVERY || d->hosts->list.literal ||
-	    relay_hop(&d->relay->child.conf) == TRANSPORT_HOP_FIXED_TLS || d->relay->policies == NULL))
-		d->sts_known = true;
-	if (!d->sts_known)
-		d->sts_known = relay_sts_ask(d);
-	return d->sts_known;
 }
 
 static void
 open_connections(struct relay_destination *d)
 {
-	while (may_open(d)) {
-		if (!hosts_fresh(d)) {
-			find_hosts(d);
-			/* An address literal is there at once, and on_hosts() has come back to us. */
+	while (wants_connection(d)) {
+		/* Where others stand in line we stand behind them. */
+		if (!have_place(d->relay) || !have_share(d) || d->relay->hungry != NULL) {
+			go_hungry(d);
+			if (have_place(d->relay) && have_share(d))
+				relay_work_over(d->relay);
 			return;
 		}
-		if (!policy_known(d))
-			return;
-		if (!have_slot(d->relay) || !relay_connection_open(d))
+		if (!open_one(d))
 			return;
 	}
 }
 
 static void
-pump_smtp(struct relay_destination *d)
+use_idle(struct relay_destination *d)
 {
 	struct relay_connection *k;
+	struct relay_attempt *a;
 
-	if (d->domain[0] == 0 && d->relay->child.conf.relay.kind == CONF_RELAY_MX) {
-		struct relay_reason reason = { .stage = SMTP_STAGE_GREETING };
-
-		relay_reason_set(&reason, SMTP_CLASS_LATER, 0, "4.3.5", "the way to deliver has just been changed");
-		fail_waiting(d, &reason);
-	}
-	while (d->waiting > 0 && (k = idle_connection(d)) != NULL)
-		relay_talk_carry(k, relay_destination_take(d));
-	if (d->waiting > 0 && d->open == 0 && relay_now(d->relay) < d->down_until)
+	while (d->waiting > 0 && (k = idle_connection(d)) != NULL && (a = relay_destination_take(d)) != NULL)
+		relay_talk_carry(k, a);
+	if (d->waiting > 0 && relay_destination_down(d))
 		fail_waiting(d, &d->down);
-	open_connections(d);
 }
 
 void
@@ -327,28 +307,99 @@ relay_destination_pump(struct relay_destination *d)
 {
 	if (d->relay->draining || !d->relay->going)
 		return;
-	if (d->relay->child.conf.relay.kind == CONF_RELAY_MAILDIR)
+	if (d->relay->child.conf.relay.kind == CONF_RELAY_MAILDIR) {
 		relay_maildir_pump(d);
-	else
-		pump_smtp(d);
+		return;
+	}
+	use_idle(d);
+	open_connections(d);
+}
+
+static struct relay_destination *
+hungry_take(struct relay *relay)
+{
+	struct relay_destination *d = relay->hungry;
+
+	relay->hungry = d->hungry_next;
+	if (relay->hungry == NULL)
+		relay->hungry_last = &relay->hungry;
+	d->hungry = false;
+	relay->hungries--;
+	return d;
+}
+
+/* A place is free: one connection for each who waits for one, in turn. Whose principal has his share already stays where he is. */
+static void
+feed_hungry(struct relay *relay)
+{
+	for (uint32_t left = relay->hungries; left > 0 && relay->hungry != NULL && have_place(relay); left--) {
+		struct relay_destination *d = hungry_take(relay);
+
+		use_idle(d);
+		if (wants_connection(d) && (!have_share(d) || open_one(d)) && wants_connection(d))
+			go_hungry(d);
+	}
+	if (relay->hungry != NULL)
+		make_room(relay);
+}
+
+void
+relay_destinations_pump(struct relay *relay)
+{
+	if (!relay->going || relay->draining)
+		return;
+	if (relay->child.conf.relay.kind != CONF_RELAY_MAILDIR) {
+		feed_hungry(relay);
+		return;
+	}
+	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next)
+		relay_maildir_pump(d);
 }
 
 /* ---- what connections tell ---- */
+
+bool
+relay_destination_down(const struct relay_destination *d)
+{
+	return d->open == 0 && relay_now(d->relay) < d->down_until;
+}
 
 void
 relay_destination_ready(struct relay_destination *d, const struct relay_connection *k)
 {
 	d->down_times = 0;
 	d->down_until = 0;
+	d->proven = true;
 	if (k->hosts == d->hosts)
 		d->good = k->at;
+	/* One was enough to find out; now as many as there is work for. */
+	if (d->waiting > 1 && !d->hungry)
+		open_connections(d);
 }
 
+/* One more for each success; for each round of them once it has asked for less. */
 void
 relay_destination_success(struct relay_destination *d)
 {
-	if (d->limit < d->relay->child.conf.relay_concurrency)
+	if (d->slowed > 0 && ++d->credit < d->limit)
+		return;
+	d->credit = 0;
+	if (d->limit < d->most)
 		d->limit++;
+}
+
+/* What was under way together is answered together: it counts once. */
+void
+relay_destination_slow(struct relay_destination *d)
+{
+	uint64_t now = relay_now(d->relay);
+	uint32_t limit = d->limit < d->open ? d->limit : d->open;
+
+	if (d->slowed > 0 && now - d->slowed < RELAY_SLOW_MS)
+		return;
+	d->slowed = now > 0 ? now : 1;
+	d->credit = 0;
+	d->limit = limit > 2 ? limit / 2 : 1;
 }
 
 /* For half of the first retry's interval, then twice as long each time. */
@@ -363,15 +414,16 @@ remember_down(struct relay_destination *d, const struct relay_reason *reason)
 	d->down = *reason;
 	d->down_times++;
 	d->down_until = relay_now(d->relay) + hold;
+	d->proven = false;
 }
 
 void
 relay_destination_refused(struct relay_destination *d, const struct relay_reason *reason)
 {
 	d->limit = d->limit > 1 ? d->limit / 2 : 1;
-	forget_hosts(d);
+	d->stale = true;
 	if (reason->policy == TRANSPORT_STS)
-		relay_sts_doubt(d);
+		relay_domains_doubt(d);
 	if (d->open > 0)
 		return;                 /* the others may still carry what waits */
 	remember_down(d, reason);
@@ -397,8 +449,7 @@ sweep_connections(struct relay_destination *d, uint64_t now)
 static bool
 idle(const struct relay_destination *d, uint64_t now)
 {
-	return d->connections == NULL && d->waiting == 0 && d->lookup == NULL && d->sts == NULL && now >= d->down_until &&
-	    (d->hosts == NULL || now >= d->hosts_until);
+	return d->connections == NULL && d->waiting == 0 && d->domains == 0 && !d->hungry && now >= d->down_until;
 }
 
 void
@@ -427,33 +478,28 @@ relay_destinations_sweep(struct relay *relay)
 void
 relay_destinations_forget(struct relay *relay)
 {
+	relay_domains_forget(relay);
 	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next) {
 		struct relay_attempt *a;
 
-		while ((a = relay_destination_take(d)) != NULL)
+		while ((a = relay_line_take(d)) != NULL)
 			relay_attempt_finish(a);
 	}
 }
 
+/* Nothing is known any more, not even the way: whoever waits asks anew, when somebody pumps. */
 void
 relay_destinations_renew(struct relay *relay)
 {
-	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next) {
-		mx_lookup_cancel(d->lookup);
-		d->lookup = NULL;
-		relay_sts_forget(d);
-		forget_hosts(d);
-		d->down_until = 0;
-	}
-}
+	bool was_going = relay->going;
 
-void
-relay_destinations_pump(struct relay *relay)
-{
-	relay->hungry = false;
-	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next)
-		if (d->waiting > 0)
-			relay_destination_pump(d);
+	relay_domains_renew(relay);
+	relay->going = false;
+	for (struct relay_destination *d = relay->destinations; d != NULL; d = d->next) {
+		d->down_until = 0;
+		disperse(d);
+	}
+	relay->going = was_going;
 }
 
 /* The first connection of all that is chosen; each use changes the lists, so the search begins anew. */

@@ -13,6 +13,11 @@ enum { RELAY_PROGRAM = 24 * 1024 * 1024 };      /* resident before it has looked
 static const struct limit going[] = {
 	{ "connections to all next hops", "relay-connections", 0, LIMIT_COUNT, "server", "mail waits" },
 	{ "connections to one next hop", "relay-concurrency", 0, LIMIT_COUNT, "destination", "mail waits" },
+	{ "connections that are not ready", "relay-connections", 0, LIMIT_COUNT, "server: half of them", "mail waits" },
+	{ "destinations with a row in relay-limit", NULL, CONF_LIMITS_MAX, LIMIT_COUNT, "server", "the configuration is refused" },
+	{ "rows of relay-source", NULL, CONF_SOURCES_MAX, LIMIT_COUNT, "server", "the configuration is refused" },
+	{ "DNS questions without an answer", NULL, RESOLVER_QUESTIONS, LIMIT_COUNT, "server", "the others wait" },
+	{ "time for all DNS questions of a domain", NULL, MX_DEADLINE, LIMIT_MS, "destination", "mail waits" },
 	{ "time to connect", NULL, RELAY_CONNECT_MS, LIMIT_MS, "connection", "the next address" },
 	{ "a reply line", NULL, SMTP_REPLY_LINE_MAX, LIMIT_OCTETS, "reply", "the connection ends, mail waits" },
 	{ "lines of a reply", NULL, SMTP_REPLY_LINES_MAX, LIMIT_COUNT, "reply", "the connection ends, mail waits" },
@@ -50,7 +55,8 @@ relay_memory(const struct conf *c, struct memory *m)
 	memory_add(m, "messages that are converted", sizeof(struct relay_conversion), c->relay_connections);
 	memory_add(m, "messages", sizeof(struct relay_attempt), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, 2);
-	memory_add(m, "destinations with their addresses", sizeof(struct relay_destination) + sizeof(struct relay_hosts), KEEPER_TRIES);
+	memory_add(m, "domains, destinations with their addresses, and who waits there", sizeof(struct relay_domain) +
+	    sizeof(struct relay_destination) + RELAY_KEY_MAX + sizeof(struct relay_hosts) + sizeof(struct relay_line), KEEPER_TRIES);
 	if (c->tls_reports) {
 		memory_add(m, "days of TLS reports", sizeof(struct tlsrpt) + TLSRPT_DOMAINS_MAX * sizeof(struct report_state), RELAY_REPORT_DAYS);
 		memory_add(m, "one of them to be written, one report being made", RELAY_REPORT_FILE_MAX + REPORT_MAKING, 1);

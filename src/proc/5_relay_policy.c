@@ -28,12 +28,12 @@ relay_hop(const struct conf *conf)
 	return TRANSPORT_HOP_FIXED_TLS;
 }
 
-static struct transport_verdict
-decide(const struct relay_destination *d, const struct relay_hosts *hosts, const struct mx_host *host)
+struct transport_verdict
+relay_verdict(const struct conf *conf, enum transport_need need, const struct relay_hosts *hosts, const struct mx_host *host)
 {
 	const struct mta_sts_policy *sts = hosts->sts;
 	struct transport_facts f = {
-		.hop = relay_hop(&d->relay->child.conf), .need = d->need, .literal = hosts->list.literal,
+		.hop = relay_hop(conf), .need = need, .literal = hosts->list.literal,
 		.mx = hosts->list.mx, .address = host->address, .tlsa = host->tlsa, .tlsa_usable = host->tlsa_usable,
 		.sts = sts != NULL, .sts_mode = sts != NULL ? sts->mode : MTA_STS_NONE,
 		.sts_matches = sts != NULL && mta_sts_matches(sts, span_of(host->name)),
@@ -56,7 +56,7 @@ relay_policy(const struct relay_destination *d, const struct relay_hosts *hosts,
 	const struct conf *conf = &d->relay->child.conf;
 	const struct mx_host *host = &hosts->list.host[hosts->list.address[address].host];
 	bool smart = conf->relay.kind == CONF_RELAY_SMART_HOST;
-	struct relay_policy p = { .verdict = decide(d, hosts, host), .auth = smart && conf->relay.user.p[0] != 0,
+	struct relay_policy p = { .verdict = relay_verdict(conf, d->need, hosts, host), .auth = smart && conf->relay.user.p[0] != 0,
 		.port = smart ? conf->relay.port : (uint16_t)conf->relay_port, .host = host, .name = host->name };
 
 	p.tls = tls_of(conf, &p.verdict);

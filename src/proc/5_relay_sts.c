@@ -30,7 +30,7 @@ enum sts_state {
 struct relay_sts {
 	struct relay_sts *bucket_next;
 	struct relay_policies *policies;
-	struct relay_destination *waiters;
+	struct relay_domain *waiters;
 	enum sts_state state;
 	struct txt_lookup *txt;
 	struct mx_lookup *hosts;
@@ -133,7 +133,7 @@ in_force(const struct relay_sts *s)
 }
 
 static bool
-fill(struct relay_destination *d, const struct relay_sts *s)
+fill(struct relay_domain *d, const struct relay_sts *s)
 {
 	bool failed = s->failed != 0 && s->wanted[0] != 0 && strcmp(s->failed_id, s->wanted) == 0;
 
@@ -153,15 +153,15 @@ tell(struct relay_sts *s)
 {
 	uint32_t count = 0;
 
-	for (struct relay_destination *d = s->waiters; d != NULL; d = d->sts_next)
+	for (struct relay_domain *d = s->waiters; d != NULL; d = d->sts_next)
 		count++;
 	for (; count > 0 && s->waiters != NULL; count--) {
-		struct relay_destination *d = s->waiters;
+		struct relay_domain *d = s->waiters;
 
 		while (d->sts_next != NULL)
 			d = d->sts_next;
 		relay_sts_forget(d);
-		relay_destination_pump(d);
+		relay_domain_pump(d);
 	}
 }
 
@@ -360,7 +360,7 @@ check(struct relay_sts *s)
 
 /* sts-10: a smart host's own name is the policy domain; and mail to a subdomain never uses its parent's policy. */
 static bool
-domain_of(const struct relay_destination *d, char domain[MX_NAME_MAX])
+domain_of(const struct relay_domain *d, char domain[MX_NAME_MAX])
 {
 	const struct conf *conf = &d->relay->child.conf;
 	bool smart = conf->relay.kind == CONF_RELAY_SMART_HOST;
@@ -375,7 +375,7 @@ is_known(const struct relay_sts *s)
 }
 
 bool
-relay_sts_ask(struct relay_destination *d)
+relay_sts_ask(struct relay_domain *d)
 {
 	char domain[MX_NAME_MAX];
 	struct relay_sts *s;
@@ -400,9 +400,9 @@ relay_sts_ask(struct relay_destination *d)
 }
 
 void
-relay_sts_forget(struct relay_destination *d)
+relay_sts_forget(struct relay_domain *d)
 {
-	struct relay_destination **at;
+	struct relay_domain **at;
 
 	if (d->sts == NULL)
 		return;
@@ -414,7 +414,7 @@ relay_sts_forget(struct relay_destination *d)
 }
 
 void
-relay_sts_doubt(struct relay_destination *d)
+relay_sts_doubt(struct relay_domain *d)
 {
 	char domain[MX_NAME_MAX];
 	struct relay_sts *s = d->relay->policies != NULL && domain_of(d, domain) ? sts_find(d->relay->policies, domain) : NULL;

@@ -13,9 +13,9 @@
 struct relay_policies *relay_sts_open(struct relay *);          /* NULL: the log says why; no policy is asked for then */
 void relay_sts_close(struct relay_policies *);
 /* Fill d->hosts->sts with what is in force. False: not known yet, d is pumped when it is. */
-bool relay_sts_ask(struct relay_destination *d);
-void relay_sts_forget(struct relay_destination *d);             /* d does not wait any longer */
-void relay_sts_doubt(struct relay_destination *d);              /* its policy stopped mail: look for a newer one (8461 5.1) */
+bool relay_sts_ask(struct relay_domain *d);
+void relay_sts_forget(struct relay_domain *d);                  /* d does not wait any longer */
+void relay_sts_doubt(struct relay_domain *d);                   /* its policy stopped mail: look for a newer one (8461 5.1) */
 void relay_sts_sweep(struct relay *);                           /* every second */
 
 /* ---- 5_relay_sts_file.c: policies that outlive us, one file for each domain in STATE/relay/mta-sts ---- */

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "os/log.h"
+#include "policy/reply_class.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_report.h"
 
@@ -303,9 +304,9 @@ opened(struct relay_connection *k)
 		relay_connection_retry(k);
 		return false;
 	}
-	k->ready = true;
-	k->to->opening--;
+	relay_connection_ready(k);
 	relay_destination_ready(k->to, k);
+	relay_work_over(k->relay);
 	log_begin(&l, LOG_FINE, "next-hop");
 	log_text(&l, "host", k->reason.host);
 	log_text(&l, "tls", k->reason.tls);
@@ -332,9 +333,11 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 		return false;
 	if (k->attempt != NULL)
 		transaction_over(k);
-	if (used_up(k)) {
+	if (used_up(k) || (k->attempt == NULL && relay_destination_yields(k->to, k))) {
 		hand_back(k);
 		relay_connection_enter(k, RELAY_LEAVING);
+		/* What waits needs another one. */
+		relay_destination_pump(k->to);
 		*want = smtp_client_quit(&k->smtp);
 		return true;
 	}
@@ -418,6 +421,15 @@ outcome_of_session(struct relay_connection *k)
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }
 
+/* A "later" that asks for less of everything, not only for this message again. */
+static bool
+asks_for_less(const struct smtp_outcome *o)
+{
+	struct reply_facts f = { o->code, span_of(o->enhanced), o->text };
+
+	return o->class == SMTP_CLASS_LATER && o->code != 0 && reply_class_slows(reply_class(&f));
+}
+
 static bool
 on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 {
@@ -432,6 +444,8 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 		relay_reason_set(&k->reason, o->class, o->code, o->enhanced, "");
 		k->reason.stage = o->stage;
 		k->delivered |= o->class == SMTP_CLASS_DELIVERED;
+		if (asks_for_less(o))
+			relay_destination_slow(k->to);
 		relay_attempt_report(k->attempt, k->attempt->map[o->recipient], &k->reason, o->text,
 		    (o->dsn ? RELAY_TOOK_DSN : 0u) | (o->by ? RELAY_TOOK_BY : 0u));
 	}

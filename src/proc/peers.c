@@ -189,6 +189,7 @@ static const struct field relay_try_fields[] = {
 	FIELD_OF_U64(struct relay_try, deadline),
 	FIELD_OF_U32(struct relay_try, by),
 	FIELD_OF_U32(struct relay_try, priority),
+	FIELD_OF_SPAN(struct relay_try, login, 255),
 };
 const struct layout relay_try_layout = LAYOUT(relay_try_fields);
 
@@ -262,6 +263,7 @@ static const struct field queue_recipient_fields[] = {
 	FIELD_OF_U32(struct queue_recipient, number),
 	FIELD_OF_U32(struct queue_recipient, class),
 	FIELD_OF_U32(struct queue_recipient, code),
+	FIELD_OF_U32(struct queue_recipient, kind),
 	FIELD_OF_U64(struct queue_recipient, when),
 	FIELD_OF_SPAN(struct queue_recipient, path, 320),
 	FIELD_OF_SPAN(struct queue_recipient, host, 400),

@@ -70,6 +70,7 @@ struct relay_try {
 	struct span extents;            /* of content in order: u64 segment, u64 offset, u32 octets, each 20 octets */
 	uint64_t deadline;              /* as in spool_mail */
 	uint32_t by, priority;
+	struct span login;              /* whose it is: takes turns with others', and may have an address to be sent from */
 };
 enum { RELAY_EXTENT = 20 };
 struct relay_result {

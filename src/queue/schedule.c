@@ -1,9 +1,15 @@
-#include "queue/schedule.h"
+/* The schedule: where flows stand, whose turn it is, what an ended try teaches. schedule_table.c has the arrays. */
+#include "queue/schedule_parts.h"
 
 #include <assert.h>
-#include <string.h>
 
-#include "queue/heap.h"
+enum {
+	KNOCK_MS = 1000,        /* a destination of which nobody is heard is knocked at by one job; the others look again after this */
+	WAKE_MOST = 256,        /* flows woken before one that may run is looked for: a million may wake at once, after a start */
+	JOBS_MOST = 64,         /* jobs of one flow whose time has come that are found so for one that is run */
+};
+
+/* ---- the orders ---- */
 
 static struct heap_link *
 job_at(const struct schedule *s, uint32_t index)
@@ -11,304 +17,490 @@ job_at(const struct schedule *s, uint32_t index)
 	return &s->job[index].link;
 }
 
-/* Equal times: the older slot first, which is nearly the order of arrival. */
+static bool
+due_before(const struct schedule *s, uint32_t a, uint32_t b)
+{
+	return s->job[a].due < s->job[b].due;
+}
+
+/* Which of two jobs that are due is run first: the most urgent (RFC 6710 4.2), then the one that has waited longest. Equal times: the
+ * older slot first, which is nearly the order of arrival. */
 static bool
 job_before(const struct schedule *s, uint32_t a, uint32_t b)
 {
+	if (s->job[a].priority != s->job[b].priority)
+		return s->job[a].priority > s->job[b].priority;
 	if (s->job[a].due != s->job[b].due)
 		return s->job[a].due < s->job[b].due;
 	return s->job[a].message < s->job[b].message;
 }
 
-/* Of those that are due: the most urgent first, then the one that has waited longest. */
-static bool
-job_before_ripe(const struct schedule *s, uint32_t a, uint32_t b)
-{
-	if (s->job[a].priority != s->job[b].priority)
-		return s->job[a].priority > s->job[b].priority;
-	return job_before(s, a, b);
-}
-
 static struct heap_link *
-destination_at(const struct schedule *s, uint32_t index)
+flow_at(const struct schedule *s, uint32_t index)
 {
-	return &s->destination[index].link;
+	return &s->flow[index].link;
 }
 
 static bool
-destination_before(const struct schedule *s, uint32_t a, uint32_t b)
+wakes_before(const struct schedule *s, uint32_t a, uint32_t b)
 {
-	return s->destination[a].ready < s->destination[b].ready;
+	return s->flow[a].wake < s->flow[b].wake;
 }
 
-/* Jobs that become ripe for one that is taken: a million that are due at once must not stop the loop. */
-enum { RIPEN_MOST = 64 };
-
-static const struct heap jobs_heap = { job_at, job_before };
-static const struct heap ripe_heap = { job_at, job_before_ripe };
-static const struct heap destinations_heap = { destination_at, destination_before };
-
-void
-schedule_init(struct schedule *s, const struct schedule_conf *conf, uint32_t *bucket, uint32_t buckets)
+/* Of one principal's flows: by the job that each would run. */
+static bool
+flow_before(const struct schedule *s, uint32_t a, uint32_t b)
 {
-	assert(buckets > 0 && (buckets & (buckets - 1)) == 0);
-	*s = (struct schedule){ .conf = *conf, .bucket = bucket, .buckets = buckets };
-	s->jobs_free = s->destinations_free = s->root = SCHEDULE_NONE;
-	for (uint32_t i = 0; i < buckets; i++)
-		bucket[i] = SCHEDULE_NONE;
+	return job_before(s, s->flow[a].due, s->flow[b].due);
 }
 
-void
-schedule_lend_jobs(struct schedule *s, struct job *job, uint32_t count)
-{
-	assert(count >= s->jobs && count < SCHEDULE_NONE);
-	s->job = job;
-	s->jobs = count;
-}
+static const struct heap due_heap = { job_at, job_before };
+static const struct heap later_heap = { job_at, due_before };
+static const struct heap asleep_heap = { flow_at, wakes_before };
+static const struct heap open_heap = { flow_at, flow_before };
 
-void
-schedule_lend_destinations(struct schedule *s, struct destination *destination, uint32_t count)
-{
-	assert(count >= s->destinations && count < SCHEDULE_NONE);
-	s->destination = destination;
-	s->destinations = count;
-}
+/* ---- principals take turns ---- */
 
-/* Put a destination where its newest facts want it: in the heap when it may run something, out of it when not. */
 static void
-replace(struct schedule *s, uint32_t index)
+ring_add(struct schedule *s, uint32_t index, unsigned class)
 {
-	struct destination *d = &s->destination[index];
+	struct principal *p = &s->principal[index];
+	uint32_t first = s->turn[class];
 
-	if (d->queued)
-		s->root = heap_remove(&destinations_heap, s, s->root, index);
-	d->queued = d->waiting > 0 && d->running < d->window;
-	if (!d->queued)
+	p->ringed[class] = true;
+	if (first == SCHEDULE_NONE) {
+		p->next[class] = p->prev[class] = s->turn[class] = index;
 		return;
-	d->ready = s->job[d->ripe != SCHEDULE_NONE ? d->ripe : d->root].due;
-	if (d->ready < d->held)
-		d->ready = d->held;
-	s->root = heap_add(&destinations_heap, s, s->root, index);
+	}
+	p->next[class] = first;
+	p->prev[class] = s->principal[first].prev[class];
+	s->principal[p->prev[class]].next[class] = index;
+	s->principal[first].prev[class] = index;
 }
 
-void
-schedule_configure(struct schedule *s, const struct schedule_conf *conf)
+static void
+ring_remove(struct schedule *s, uint32_t index, unsigned class)
 {
-	s->conf = *conf;
-	for (uint32_t i = 0; i < s->destinations_used; i++) {
-		struct destination *d = &s->destination[i];
+	struct principal *p = &s->principal[index];
 
-		if (!d->used)
-			continue;
-		if (d->failures == 0 || d->window > conf->window)
-			d->window = conf->window;
-		replace(s, i);
+	p->ringed[class] = false;
+	s->principal[p->prev[class]].next[class] = p->next[class];
+	s->principal[p->next[class]].prev[class] = p->prev[class];
+	if (s->turn[class] == index)
+		s->turn[class] = p->next[class] == index ? SCHEDULE_NONE : p->next[class];
+}
+
+/* In the ring is who has something to run and may. */
+static void
+ring_settle(struct schedule *s, uint32_t index, unsigned class)
+{
+	struct principal *p = &s->principal[index];
+	bool full = class == SCHEDULE_UNPROVEN && s->conf.unproven > 0 && p->unproven >= (s->conf.unproven + 1) / 2;
+	bool belongs = p->open[class] != SCHEDULE_NONE && !full;
+
+	if (belongs && !p->ringed[class])
+		ring_add(s, index, class);
+	else if (!belongs && p->ringed[class])
+		ring_remove(s, index, class);
+}
+
+/* ---- where a flow stands ---- */
+
+static void
+flow_leave(struct schedule *s, uint32_t index)
+{
+	struct flow *f = &s->flow[index];
+	struct principal *p = &s->principal[f->principal];
+
+	if (f->place == FLOW_ASLEEP)
+		s->asleep = heap_remove(&asleep_heap, s, s->asleep, index);
+	else if (f->place == FLOW_OPEN) {
+		p->open[f->class] = heap_remove(&open_heap, s, p->open[f->class], index);
+		ring_settle(s, f->principal, f->class);
+	}
+	f->place = FLOW_OUT;
+}
+
+static void
+flow_sleep(struct schedule *s, uint32_t index, uint64_t until)
+{
+	struct flow *f = &s->flow[index];
+
+	f->wake = until;
+	f->place = FLOW_ASLEEP;
+	s->asleep = heap_add(&asleep_heap, s, s->asleep, index);
+}
+
+static void
+flow_open(struct schedule *s, uint32_t index)
+{
+	struct flow *f = &s->flow[index];
+	struct principal *p = &s->principal[f->principal];
+
+	f->class = s->destination[f->destination].proven ? SCHEDULE_PROVEN : SCHEDULE_UNPROVEN;
+	f->place = FLOW_OPEN;
+	p->open[f->class] = heap_add(&open_heap, s, p->open[f->class], index);
+	ring_settle(s, f->principal, f->class);
+}
+
+/* Jobs whose time has come, some at a time: a million may have been due at once. Urgent ones are urgent among those found. */
+static void
+flow_wake(struct schedule *s, struct flow *f)
+{
+	for (unsigned i = 0; i < JOBS_MOST && f->later != SCHEDULE_NONE && s->job[f->later].due <= s->now; i++) {
+		uint32_t job = f->later;
+
+		f->later = heap_remove(&later_heap, s, f->later, job);
+		job_phase_enter(&s->job[job], JOB_DUE);
+		f->due = heap_add(&due_heap, s, f->due, job);
 	}
 }
 
-static uint32_t
-hash_of(struct span name)
+static uint64_t
+later_of(uint64_t a, uint64_t b)
 {
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < name.len; i++)
-		h = (h ^ name.p[i]) * 16777619u;
-	return h ^ h >> 15;
+	return a > b ? a : b;
 }
 
-uint32_t
-schedule_find(const struct schedule *s, struct span name)
-{
-	uint32_t i = s->bucket[hash_of(name) & (s->buckets - 1)];
-
-	while (i != SCHEDULE_NONE && !span_eq(s->destination[i].name, name))
-		i = s->destination[i].hash_next;
-	return i;
-}
-
-uint32_t
-schedule_destination(struct schedule *s, struct span name)
-{
-	uint32_t *bucket = &s->bucket[hash_of(name) & (s->buckets - 1)];
-	uint32_t i = s->destinations_free;
-
-	if (i != SCHEDULE_NONE)
-		s->destinations_free = s->destination[i].hash_next;
-	else if (s->destinations_used < s->destinations)
-		i = s->destinations_used++;
-	else
-		return SCHEDULE_NONE;
-	s->destination[i] = (struct destination){ .name = name, .hash_next = *bucket, .root = SCHEDULE_NONE, .ripe = SCHEDULE_NONE,
-		.window = s->conf.window, .used = true };
-	*bucket = i;
-	return i;
-}
-
-bool
-schedule_retire(struct schedule *s, uint32_t index, uint64_t now)
-{
-	struct destination *d = &s->destination[index];
-	uint32_t *at = &s->bucket[hash_of(d->name) & (s->buckets - 1)];
-
-	if (!d->used || d->waiting + d->running > 0 || d->held > now)
-		return false;
-	while (*at != index)
-		at = &s->destination[*at].hash_next;
-	*at = d->hash_next;
-	*d = (struct destination){ .hash_next = s->destinations_free };
-	s->destinations_free = index;
-	return true;
-}
-
+/* Put a flow where its newest facts want it. */
 static void
-job_leave_heap(struct schedule *s, uint32_t index)
+flow_settle(struct schedule *s, uint32_t index)
 {
-	const struct job *j = &s->job[index];
-	struct destination *d = &s->destination[j->destination];
+	struct flow *f = &s->flow[index];
+	const struct destination *d = &s->destination[f->destination];
 
-	if (j->ripe)
-		d->ripe = heap_remove(&ripe_heap, s, d->ripe, index);
-	else
-		d->root = heap_remove(&jobs_heap, s, d->root, index);
+	flow_leave(s, index);
+	flow_wake(s, f);
+	if (f->due == SCHEDULE_NONE) {
+		if (f->later != SCHEDULE_NONE)
+			flow_sleep(s, index, later_of(s->job[f->later].due, d->held));
+		else if (f->running == 0)
+			flow_give(s, index);
+	} else if (d->held > s->now)
+		flow_sleep(s, index, d->held);
+	else if (d->failures > 0 && d->running > 0)
+		flow_sleep(s, index, s->now + KNOCK_MS);
+	else if (f->running < d->window)
+		flow_open(s, index);
 }
 
+/* After something that matters to all of them. */
 static void
-job_join_heap(struct schedule *s, uint32_t index)
+flows_settle(struct schedule *s, const struct destination *d)
 {
-	struct job *j = &s->job[index];
-	struct destination *d = &s->destination[j->destination];
+	uint32_t next;
 
-	j->ripe = j->due <= s->now;
-	if (j->ripe)
-		d->ripe = heap_add(&ripe_heap, s, d->ripe, index);
-	else
-		d->root = heap_add(&jobs_heap, s, d->root, index);
+	for (uint32_t i = d->flows; i != SCHEDULE_NONE; i = next) {
+		next = s->flow[i].next;
+		flow_settle(s, i);
+	}
 }
 
+/* May what stands at the head run, as things are now? Learning about a destination does not walk over all its flows. */
+static bool
+flow_may(const struct schedule *s, const struct flow *f)
+{
+	const struct destination *d = &s->destination[f->destination];
+
+	return d->held <= s->now && !(d->failures > 0 && d->running > 0) && f->running < d->window
+	    && f->class == (d->proven ? SCHEDULE_PROVEN : SCHEDULE_UNPROVEN);
+}
+
+/* ---- jobs ---- */
+
+/* more: 0 - n for n less. */
+static void
+count_unproven(struct schedule *s, uint32_t principal, uint32_t more)
+{
+	s->unproven += more;
+	s->principal[principal].unproven += more;
+	ring_settle(s, principal, SCHEDULE_UNPROVEN);
+}
+
+/* The only way a job goes from one phase to another; its flow must be out. */
 static void
 job_enter(struct schedule *s, uint32_t index, enum job_phase next)
 {
 	struct job *j = &s->job[index];
-	struct destination *d = &s->destination[j->destination];
+	struct flow *f = &s->flow[j->flow];
+	struct destination *d = &s->destination[f->destination];
+	uint32_t was = j->state == JOB_RUNNING, is = next == JOB_RUNNING;
+	uint32_t waited = j->state == JOB_LATER || j->state == JOB_DUE, waits = next == JOB_LATER || next == JOB_DUE;
 
-	assert(j->state != next);
-	if (j->state == JOB_WAITING) {
-		job_leave_heap(s, index);
-		d->waiting--;
-		s->waiting--;
-	} else if (j->state == JOB_RUNNING) {
-		d->running--;
-		s->running--;
-	}
-	j->state = (uint8_t)next;
-	if (next == JOB_WAITING) {
-		job_join_heap(s, index);
-		d->waiting++;
-		s->waiting++;
-	} else if (next == JOB_RUNNING) {
-		d->running++;
-		s->running++;
-	}
-	replace(s, j->destination);
+	assert(f->place == FLOW_OUT);
+	if (j->state == JOB_LATER)
+		f->later = heap_remove(&later_heap, s, f->later, index);
+	else if (j->state == JOB_DUE)
+		f->due = heap_remove(&due_heap, s, f->due, index);
+	job_phase_enter(j, next);
+	if (next == JOB_LATER)
+		f->later = heap_add(&later_heap, s, f->later, index);
+	else if (next == JOB_DUE)
+		f->due = heap_add(&due_heap, s, f->due, index);
+	f->waiting += waits - waited;
+	s->waiting += waits - waited;
+	f->running += is - was;
+	d->running += is - was;
+	s->running += is - was;
+	if (!d->proven)
+		count_unproven(s, f->principal, is - was);
+}
+
+/* Is there room for one more job to a destination that is not proven? */
+static bool
+room_unproven(const struct schedule *s)
+{
+	return s->conf.unproven == 0 || s->unproven < s->conf.unproven;
+}
+
+static void
+note_now(struct schedule *s, uint64_t now)
+{
+	if (now > s->now)
+		s->now = now;
+}
+
+static void
+job_wait(struct schedule *s, uint32_t index)
+{
+	uint32_t flow = s->job[index].flow;
+
+	flow_leave(s, flow);
+	job_enter(s, index, s->job[index].due > s->now ? JOB_LATER : JOB_DUE);
+	flow_settle(s, flow);
+}
+
+static void
+job_run(struct schedule *s, uint32_t index)
+{
+	uint32_t flow = s->job[index].flow;
+
+	flow_leave(s, flow);
+	job_enter(s, index, JOB_RUNNING);
+	flow_settle(s, flow);
 }
 
 uint32_t
-schedule_add(struct schedule *s, uint32_t destination, uint32_t message, uint64_t due, uint32_t attempts)
+schedule_add(struct schedule *s, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due, uint32_t attempts)
 {
-	return schedule_add_ranked(s, destination, message, due, attempts, 0);
+	return schedule_add_ranked(s, destination, principal, message, due, attempts, 0);
 }
 
 uint32_t
-schedule_add_ranked(struct schedule *s, uint32_t destination, uint32_t message, uint64_t due, uint32_t attempts,
-    int8_t priority)
+schedule_add_ranked(struct schedule *s, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due,
+    uint32_t attempts, int8_t priority)
 {
-	uint32_t i = s->jobs_free;
+	uint32_t flow = schedule_full(&s->jobs) ? SCHEDULE_NONE : flow_take(s, destination, principal), i;
 
-	if (i != SCHEDULE_NONE)
-		s->jobs_free = s->job[i].sibling;
-	else if (s->jobs_used < s->jobs)
-		i = s->jobs_used++;
-	else
+	if (flow == SCHEDULE_NONE)
 		return SCHEDULE_NONE;
-	s->job[i] = (struct job){ .due = due, .message = message, .sibling = SCHEDULE_NONE, .destination = destination,
-		.attempts = attempts, .priority = priority };
-	job_enter(s, i, JOB_WAITING);
+	i = job_take(s);
+	s->job[i] = (struct job){ .due = due, .message = message, .sibling = SCHEDULE_NONE, .flow = flow, .attempts = attempts,
+		.priority = priority };
+	job_wait(s, i);
 	return i;
 }
 
 void
 schedule_remove(struct schedule *s, uint32_t job)
 {
+	uint32_t flow = s->job[job].flow;
+
+	flow_leave(s, flow);
 	job_enter(s, job, JOB_FREE);
-	s->job[job].sibling = s->jobs_free;
-	s->jobs_free = job;
+	job_give(s, job);
+	flow_settle(s, flow);
+}
+
+/* ---- the next one ---- */
+
+/* A flow that may run something, of the principal whose turn it is; those that may not any more go where they belong. */
+static uint32_t
+flow_next(struct schedule *s, unsigned class)
+{
+	while (s->turn[class] != SCHEDULE_NONE) {
+		uint32_t index = s->principal[s->turn[class]].open[class];
+		struct flow *f = &s->flow[index];
+
+		if (flow_may(s, f))
+			return index;
+		flow_settle(s, index);
+	}
+	return SCHEDULE_NONE;
+}
+
+static uint32_t
+run_first(struct schedule *s, uint32_t index)
+{
+	struct flow *f = &s->flow[index];
+	unsigned class = f->class;
+	uint32_t job;
+
+	/* The next one's turn, also when this one has more. */
+	s->turn[class] = s->principal[f->principal].next[class];
+	flow_leave(s, index);
+	flow_wake(s, f);
+	job = f->due;
+	job_enter(s, job, JOB_RUNNING);
+	flow_settle(s, index);
+	return job;
+}
+
+/* Wake some of those whose time has come; false: there was none. */
+static bool
+wake_some(struct schedule *s)
+{
+	unsigned woken = 0;
+
+	for (; woken < WAKE_MOST && s->asleep != SCHEDULE_NONE && s->flow[s->asleep].wake <= s->now; woken++)
+		flow_settle(s, s->asleep);
+	return woken > 0;
+}
+
+/* Of those who are awake, each class in its turn. */
+static uint32_t
+next_awake(struct schedule *s)
+{
+	for (unsigned i = 0; i < SCHEDULE_CLASSES; i++) {
+		uint32_t flow;
+
+		s->class = (uint8_t)!s->class;
+		if (s->class == SCHEDULE_UNPROVEN && !room_unproven(s))
+			continue;
+		flow = flow_next(s, s->class);
+		if (flow != SCHEDULE_NONE)
+			return run_first(s, flow);
+	}
+	return SCHEDULE_NONE;
 }
 
 uint32_t
 schedule_next(struct schedule *s, uint64_t now)
 {
-	struct destination *d;
-	uint32_t job;
+	uint32_t job = SCHEDULE_NONE;
+	bool more = true;
 
-	s->now = now;
-	if (schedule_when(s) > now)
-		return SCHEDULE_NONE;
-	d = &s->destination[s->root];
-	for (unsigned i = 0; i < RIPEN_MOST && d->root != SCHEDULE_NONE && s->job[d->root].due <= now; i++) {
-		job = d->root;
-		job_leave_heap(s, job);
-		job_join_heap(s, job);
+	note_now(s, now);
+	while (job == SCHEDULE_NONE && more && s->running < s->conf.running) {
+		more = wake_some(s);
+		job = next_awake(s);
 	}
-	job = d->ripe;
-	job_enter(s, job, JOB_RUNNING);
 	return job;
+}
+
+bool
+schedule_waiting(const struct schedule *s, uint32_t job)
+{
+	return s->job[job].state == JOB_LATER || s->job[job].state == JOB_DUE;
 }
 
 bool
 schedule_held(const struct schedule *s, uint32_t job, uint64_t now)
 {
-	const struct job *j = &s->job[job];
+	const struct destination *d = &s->destination[schedule_job_destination(s, job)];
 
-	return j->state == JOB_WAITING && j->due <= now && s->destination[j->destination].failures > 0
-	    && s->destination[j->destination].held > now;
+	return schedule_waiting(s, job) && s->job[job].due <= now && d->failures > 0 && d->held > now;
 }
 
 void
 schedule_take(struct schedule *s, uint32_t job)
 {
-	assert(s->job[job].state == JOB_WAITING);
-	job_enter(s, job, JOB_RUNNING);
+	assert(schedule_waiting(s, job));
+	job_run(s, job);
 }
 
 uint64_t
 schedule_when(const struct schedule *s)
 {
-	if (s->root == SCHEDULE_NONE || s->running >= s->conf.running)
+	if (s->running >= s->conf.running)
 		return UINT64_MAX;
-	return s->destination[s->root].ready;
+	if (s->turn[SCHEDULE_PROVEN] != SCHEDULE_NONE ||
+	    (s->turn[SCHEDULE_UNPROVEN] != SCHEDULE_NONE && room_unproven(s)))
+		return 0;
+	return s->asleep != SCHEDULE_NONE ? s->flow[s->asleep].wake : UINT64_MAX;
 }
 
-/* What a try teaches about its destination. Tries that fail together, because they ran together, teach only once. */
-static void
-learn(struct schedule *s, struct destination *d, enum try_end end, uint64_t now)
-{
-	uint64_t hold = s->conf.retry_first / 4;
+/* ---- what a try teaches ---- */
 
-	if (end == TRY_ANSWERED) {
-		d->failures = 0;
+/* A quarter of the first retry's interval, twice as much each time. */
+static uint64_t
+pause_of(const struct schedule *s, uint32_t times)
+{
+	uint64_t pause = s->conf.retry_first / 4;
+
+	for (uint32_t i = 0; i < times && pause < s->conf.hold_max; i++)
+		pause *= 2;
+	return pause < s->conf.hold_max ? pause : s->conf.hold_max;
+}
+
+/* What runs there moves from one sum to the other. */
+static void
+prove(struct schedule *s, struct destination *d, bool proven)
+{
+	if (d->proven == proven)
+		return;
+	for (uint32_t i = d->flows; i != SCHEDULE_NONE; i = s->flow[i].next)
+		count_unproven(s, s->flow[i].principal, proven ? 0 - s->flow[i].running : s->flow[i].running);
+	d->proven = proven;
+}
+
+/* Somebody is there. */
+static void
+learn_life(struct schedule *s, struct destination *d)
+{
+	if (d->failures == 0 && d->proven)
+		return;
+	if (d->failures > 0)
 		d->held = 0;
-		if (d->window < s->conf.window)
-			d->window++;
-	}
-	if (end != TRY_FAILED)
+	d->failures = 0;
+	prove(s, d, true);
+	flows_settle(s, d);
+}
+
+static void
+learn_answer(struct schedule *s, struct destination *d)
+{
+	if (d->window < s->conf.window)
+		d->window++;
+	if (d->slowed > 0 && d->held <= s->now)
+		d->slowed--;
+	learn_life(s, d);
+}
+
+/* Answers that ask for less come in crowds, because the tries ran together: a crowd teaches once. */
+static void
+learn_slowness(struct schedule *s, struct destination *d)
+{
+	learn_life(s, d);
+	if (d->held > s->now)
 		return;
+	d->window = d->window > 2 ? d->window / 2 : 1;
+	d->held = s->now + pause_of(s, d->slowed);
+	d->slowed += d->slowed < UINT16_MAX;
+}
+
+static void
+learn_failure(struct schedule *s, struct destination *d)
+{
 	d->window = 1;
-	if (d->held > now)
+	prove(s, d, false);
+	if (d->held > s->now)
 		return;
-	for (uint32_t i = 0; i < d->failures && hold < s->conf.hold_max; i++)
-		hold *= 2;
-	d->held = now + (hold < s->conf.hold_max ? hold : s->conf.hold_max);
-	d->failures++;
+	d->held = s->now + pause_of(s, d->failures);
+	d->failures += d->failures < UINT16_MAX;
+}
+
+static void
+learn(struct schedule *s, uint32_t job, enum try_end end)
+{
+	struct destination *d = &s->destination[schedule_job_destination(s, job)];
+
+	if (end == TRY_ANSWERED)
+		learn_answer(s, d);
+	else if (end == TRY_SLOWED)
+		learn_slowness(s, d);
+	else if (end == TRY_FAILED)
+		learn_failure(s, d);
 }
 
 void
@@ -317,18 +509,20 @@ schedule_again(struct schedule *s, uint32_t job, uint64_t due, enum try_end end,
 	struct job *j = &s->job[job];
 
 	assert(j->state == JOB_RUNNING);
-	learn(s, &s->destination[j->destination], end, now);
+	note_now(s, now);
+	learn(s, job, end);
 	j->due = due;
 	if (end != TRY_VOID)
 		j->attempts++;
-	job_enter(s, job, JOB_WAITING);
+	job_wait(s, job);
 }
 
 void
 schedule_finish(struct schedule *s, uint32_t job, enum try_end end, uint64_t now)
 {
 	assert(s->job[job].state == JOB_RUNNING);
-	learn(s, &s->destination[s->job[job].destination], end, now);
+	note_now(s, now);
+	learn(s, job, end);
 	schedule_remove(s, job);
 }
 
@@ -337,83 +531,36 @@ schedule_move(struct schedule *s, uint32_t job, uint64_t due)
 {
 	struct job *j = &s->job[job];
 
-	if (j->state != JOB_WAITING)
+	if (!schedule_waiting(s, job))
 		return;
-	job_leave_heap(s, job);
+	flow_leave(s, j->flow);
+	/* Out of its heap by the old time, in by the new one. */
+	job_enter(s, job, JOB_FREE);
 	j->due = due;
-	job_join_heap(s, job);
-	replace(s, j->destination);
+	job_wait(s, job);
 }
 
 void
 schedule_hurry(struct schedule *s, uint32_t job, uint64_t now)
 {
-	if (s->job[job].state != JOB_WAITING)
+	if (!schedule_waiting(s, job))
 		return;
-	s->destination[s->job[job].destination].held = 0;
+	note_now(s, now);
+	s->destination[schedule_job_destination(s, job)].held = 0;
 	schedule_move(s, job, now);
 }
 
-static uint64_t
-shifted(uint64_t when, int64_t ms)
-{
-	uint64_t back = ms < 0 ? (uint64_t)-ms : 0;
-
-	return ms >= 0 ? when + (uint64_t)ms : when > back ? when - back : 0;
-}
-
-/* Who came before another does so still, so the heaps stay as they are. */
 void
-schedule_shift(struct schedule *s, int64_t ms)
+schedule_configure(struct schedule *s, const struct schedule_conf *conf)
 {
-	s->now = shifted(s->now, ms);
-	for (uint32_t i = 0; i < s->jobs_used; i++)
-		if (s->job[i].state != JOB_FREE)
-			s->job[i].due = shifted(s->job[i].due, ms);
-	for (uint32_t i = 0; i < s->destinations_used; i++) {
+	s->conf = *conf;
+	for (uint32_t i = 0; i < s->destinations.used; i++) {
 		struct destination *d = &s->destination[i];
 
-		d->ready = shifted(d->ready, ms);
-		d->held = d->held == 0 ? 0 : shifted(d->held, ms);
+		if (!d->used)
+			continue;
+		if (d->window > conf->window)
+			d->window = conf->window;
+		flows_settle(s, d);
 	}
-}
-
-uint64_t
-schedule_backoff(const struct schedule_conf *conf, uint64_t now, uint32_t attempts, uint32_t random)
-{
-	uint64_t wait = conf->retry_first;
-
-	for (uint32_t i = 1; i < attempts && wait < conf->retry_max; i++)
-		wait *= 2;
-	if (wait > conf->retry_max)
-		wait = conf->retry_max;
-	/* Never longer than what was asked for: the first retry comes within retry_first. */
-	return now + wait - wait / 8 * (random % 1024) / 1024;
-}
-
-void
-schedule_check(const struct schedule *s)
-{
-	uint32_t waiting = 0, running = 0;
-
-	for (uint32_t i = 0; i < s->destinations_used; i++) {
-		const struct destination *d = &s->destination[i];
-
-		waiting += d->waiting;
-		running += d->running;
-		assert((d->waiting == 0) == (!d->used || (d->root == SCHEDULE_NONE && d->ripe == SCHEDULE_NONE)));
-		assert(d->queued == (d->used && d->waiting > 0 && d->running < d->window));
-		assert(!d->used || schedule_find(s, d->name) == i);
-	}
-	assert(waiting == s->waiting && running == s->running);
-	for (uint32_t i = 0; i < s->jobs_used; i++) {
-		const struct job *j = &s->job[i];
-
-		waiting -= j->state == JOB_WAITING;
-		running -= j->state == JOB_RUNNING;
-		assert(j->state != JOB_WAITING || j->ripe || s->job[s->destination[j->destination].root].due <= j->due);
-		assert(j->state != JOB_WAITING || !j->ripe || s->job[s->destination[j->destination].ripe].priority >= j->priority);
-		assert(j->state == JOB_FREE || s->destination[j->destination].used);
-	}
-	assert(waiting == 0 && running == 0);
 }

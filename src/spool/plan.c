@@ -9,7 +9,7 @@ enum { BUCKETS = 65536, FIRST = 256, NAME_MAX_OCTETS = 320, SWEEP = 64 };
 bool
 plan_init(struct spool *s)
 {
-	uint32_t *bucket = malloc(BUCKETS * sizeof *bucket);
+	uint32_t *bucket = malloc(3 * BUCKETS * sizeof *bucket);
 
 	if (bucket == NULL)
 		return false;
@@ -20,12 +20,14 @@ plan_init(struct spool *s)
 void
 plan_fini(struct spool *s)
 {
-	for (uint32_t i = 0; i < s->schedule.destinations_used; i++)
+	for (uint32_t i = 0; i < s->schedule.destinations.used; i++)
 		if (s->schedule.destination[i].used)
 			free((void *)(uintptr_t)s->schedule.destination[i].name.p);
 	free(s->schedule.bucket);
 	free(s->schedule.job);
+	free(s->schedule.flow);
 	free(s->schedule.destination);
+	free(s->schedule.principal);
 }
 
 static uint32_t
@@ -35,10 +37,17 @@ chance(struct spool *s)
 	return s->chance >> 8;
 }
 
+/* How many elements a full array gets: half as many more. */
+static uint32_t
+more_of(const struct schedule_pool *p)
+{
+	return p->lent == 0 ? FIRST : p->lent + p->lent / 2;
+}
+
 static bool
 lend_destinations(struct spool *s)
 {
-	uint32_t more = s->schedule.destinations == 0 ? FIRST : s->schedule.destinations * 2;
+	uint32_t more = more_of(&s->schedule.destinations);
 	struct destination *bigger = reallocarray(s->schedule.destination, more, sizeof *bigger);
 
 	if (bigger == NULL)
@@ -50,13 +59,45 @@ lend_destinations(struct spool *s)
 static bool
 lend_jobs(struct spool *s)
 {
-	uint32_t more = s->schedule.jobs == 0 ? FIRST : s->schedule.jobs + s->schedule.jobs / 2;
+	uint32_t more = more_of(&s->schedule.jobs);
 	struct job *bigger = reallocarray(s->schedule.job, more, sizeof *bigger);
 
 	if (bigger == NULL)
 		return false;
 	schedule_lend_jobs(&s->schedule, bigger, more);
 	return true;
+}
+
+static bool
+lend_flows(struct spool *s)
+{
+	uint32_t more = more_of(&s->schedule.flows);
+	struct flow *bigger = reallocarray(s->schedule.flow, more, sizeof *bigger);
+
+	if (bigger == NULL)
+		return false;
+	schedule_lend_flows(&s->schedule, bigger, more);
+	return true;
+}
+
+static bool
+lend_principals(struct spool *s)
+{
+	uint32_t more = more_of(&s->schedule.principals);
+	struct principal *bigger = reallocarray(s->schedule.principal, more, sizeof *bigger);
+
+	if (bigger == NULL)
+		return false;
+	schedule_lend_principals(&s->schedule, bigger, more);
+	return true;
+}
+
+/* Room for one more job, whatever it needs beside itself. */
+static bool
+room_for_job(struct spool *s)
+{
+	return (!schedule_full(&s->schedule.jobs) || lend_jobs(s)) && (!schedule_full(&s->schedule.flows) || lend_flows(s))
+	    && (!schedule_full(&s->schedule.principals) || lend_principals(s));
 }
 
 static struct span
@@ -98,7 +139,7 @@ find_job(const struct spool *s, uint32_t slot, uint32_t destination)
 {
 	uint32_t j = s->index.entry[slot].job;
 
-	while (j != SCHEDULE_NONE && s->schedule.job[j].destination != destination)
+	while (j != SCHEDULE_NONE && schedule_job_destination(&s->schedule, j) != destination)
 		j = s->schedule.job[j].sibling;
 	return j;
 }
@@ -107,10 +148,10 @@ static uint32_t
 add_job(struct spool *s, uint32_t slot, uint32_t destination, uint64_t due)
 {
 	struct entry *e = &s->index.entry[slot];
-	uint32_t job = schedule_add_ranked(&s->schedule, destination, slot, due, e->attempts, e->priority);
+	uint32_t job = SCHEDULE_NONE;
 
-	if (job == SCHEDULE_NONE && lend_jobs(s))
-		job = schedule_add_ranked(&s->schedule, destination, slot, due, e->attempts, e->priority);
+	if (room_for_job(s))
+		job = schedule_add_ranked(&s->schedule, destination, e->account, slot, due, e->attempts, e->priority);
 	if (job == SCHEDULE_NONE)
 		return SCHEDULE_NONE;
 	s->schedule.job[job].sibling = e->job;
@@ -164,8 +205,8 @@ retire(struct spool *s, uint32_t destination, uint64_t now)
 void
 plan_sweep(struct spool *s, uint64_t now)
 {
-	for (uint32_t i = 0; i < SWEEP && s->schedule.destinations_used > 0; i++) {
-		s->sweep = (s->sweep + 1) % s->schedule.destinations_used;
+	for (uint32_t i = 0; i < SWEEP && s->schedule.destinations.used > 0; i++) {
+		s->sweep = (s->sweep + 1) % s->schedule.destinations.used;
 		if (s->schedule.destination[s->sweep].used)
 			retire(s, s->sweep, now);
 	}
@@ -222,14 +263,17 @@ spool_job_again(struct spool *s, uint32_t job, uint64_t due, enum try_end end, u
 }
 
 uint64_t
-spool_job_later(struct spool *s, uint32_t job, enum try_end end, uint64_t expiry, uint64_t now)
+spool_job_later(struct spool *s, uint32_t job, enum try_end end, const struct retry *r, uint64_t now)
 {
 	uint32_t attempts = s->schedule.job[job].attempts + 1;
 	uint64_t due = schedule_backoff(&s->conf.schedule, now, attempts, chance(s));
+	uint64_t asked = schedule_after(now, r->wait, chance(s));
 
+	if (r->wait > 0 && (r->exact || asked > due))
+		due = asked;
 	/* The last try comes when its time is over, not hours after. */
-	if (due > expiry)
-		due = expiry > now ? expiry : now;
+	if (due > r->expiry)
+		due = r->expiry > now ? r->expiry : now;
 	if (end == TRY_VOID)
 		due = now;
 	spool_job_again(s, job, due, end, now);
@@ -244,7 +288,7 @@ spool_concerns(struct spool *s, uint32_t job, uint32_t number, struct span path)
 
 	if (entry_final(e, number))
 		return false;
-	return s->conf.single || span_same(recipient_domain(path), s->schedule.destination[j->destination].name);
+	return s->conf.single || span_same(recipient_domain(path), s->schedule.destination[schedule_job_destination(&s->schedule, job)].name);
 }
 
 void
@@ -254,19 +298,6 @@ spool_hurry(struct spool *s, uint32_t slot, uint64_t now)
 		return;
 	for (uint32_t j = s->index.entry[slot].job; j != SCHEDULE_NONE; j = s->schedule.job[j].sibling)
 		schedule_hurry(&s->schedule, j, now);
-}
-
-uint32_t
-spool_hurry_all(struct spool *s, uint64_t now)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < s->index.used; i++)
-		if (s->index.entry[i].used && !spool_is_held(s, i) && !spool_unreleased(s, i, now)) {
-			spool_hurry(s, i, now);
-			count++;
-		}
-	return count;
 }
 
 void

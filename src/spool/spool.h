@@ -162,11 +162,13 @@ void release_clock(struct spool *, int64_t ms);
 void spool_job_done(struct spool *, uint32_t job, enum try_end, uint64_t now);
 /* A running job waits until due; when its message is held it ends instead. */
 void spool_job_again(struct spool *, uint32_t job, uint64_t due, enum try_end, uint64_t now);
-/* It is tried again later, at its expiry at the latest; when. */
-uint64_t spool_job_later(struct spool *, uint32_t job, enum try_end, uint64_t expiry, uint64_t now);
-/* Try everything of this message, or of all that are not held, at once; how many messages. */
+/* When a job may come again: at its expiry at the latest, not before `wait` ms are over, and exact: then, instead of when the usual
+ * back-off says. */
+struct retry { uint64_t expiry, wait; bool exact; };
+/* It is tried again later; when. */
+uint64_t spool_job_later(struct spool *, uint32_t job, enum try_end, const struct retry *, uint64_t now);
+/* Try everything of this message at once, unless it waits for its release. */
 void spool_hurry(struct spool *, uint32_t slot, uint64_t now);
-uint32_t spool_hurry_all(struct spool *, uint64_t now);
 /* The clock was set: nothing has arrived later than now. */
 void spool_no_later(struct spool *, uint64_t now);
 

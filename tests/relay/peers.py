@@ -172,13 +172,13 @@ class Relay:
 
     def attempt(self, rcpts, content=b"Subject: x\r\n\r\nhello\r\n", destination="", sender="a@relay.example", flags=0,
                 ret=0, envid="", notify=0, orcpt="", pieces=1, extents=None, arrival=1790000000000, queue_id=7 << 18,
-                deadline=0, by=0, priority=0):
+                deadline=0, by=0, priority=0, login=""):
         self.sessions += 1
         if extents is None:
             extents = self.store(content, pieces)
         body = (u64(queue_id) + u64(arrival) + u32(1) + u32(len(rcpts)) + u32(flags) + u32(ret) + text(destination) +
                 text(sender) + text(envid) + u64(len(content)) + text(extents) + u64(deadline) + u32(by) +
-                u32(priority & 0xffffffff))
+                u32(priority & 0xffffffff) + text(login))
         self.spool.send(TRY, self.sessions, body)
         for number, path in enumerate(rcpts):
             self.spool.send(RCPT, self.sessions, u32(number) + text(path) + u32(notify) + text(orcpt))

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOBS = 20000, DESTINATIONS = 300, BUCKETS = 64 };
+enum { JOBS = 60000, FLOWS = 2000, DESTINATIONS = 300, PRINCIPALS = 64, BUCKETS = 64, ALICE = 7, BOB = 8 };
 
 static struct job jobs[JOBS];
+static struct flow flows[FLOWS];
 static struct destination destinations[DESTINATIONS];
-static uint32_t buckets[BUCKETS];
+static struct principal principals[PRINCIPALS];
+static uint32_t buckets[3 * BUCKETS];
 static char names[DESTINATIONS][24];
 static const struct schedule_conf usual = { .retry_first = 60000, .retry_max = 3 * 3600000, .hold_max = 300000, .window = 20,
 	.running = 500 };
@@ -22,7 +24,17 @@ fresh(struct schedule *s, const struct schedule_conf *conf)
 {
 	schedule_init(s, conf, buckets, BUCKETS);
 	schedule_lend_jobs(s, jobs, JOBS);
+	schedule_lend_flows(s, flows, FLOWS);
 	schedule_lend_destinations(s, destinations, DESTINATIONS);
+	schedule_lend_principals(s, principals, PRINCIPALS);
+}
+
+/* What alice has for the n-th destination. */
+static uint32_t named(struct schedule *, unsigned);
+static uint32_t
+add(struct schedule *s, unsigned n, uint32_t message, uint64_t due, uint32_t attempts)
+{
+	return schedule_add(s, named(s, n), ALICE, message, due, attempts);
 }
 
 static uint32_t
@@ -47,14 +59,18 @@ due_in_order(void **state)
 	fresh(&s, &wide);
 	srand(1);
 	for (uint32_t i = 0; i < 5000; i++)
-		assert_int_not_equal(schedule_add(&s, named(&s, i % 50), i, 1000 + (uint64_t)(rand() % 100000), 0), SCHEDULE_NONE);
+		assert_int_not_equal(add(&s, i % 50, i, 1000 + (uint64_t)(rand() % 100000), 0), SCHEDULE_NONE);
 	schedule_check(&s);
 	assert_int_equal(schedule_next(&s, 999), SCHEDULE_NONE);
 	for (uint32_t i = 0; i < 5000; i++) {
 		uint64_t when = schedule_when(&s);
-		uint32_t job = schedule_next(&s, when);
+		uint32_t job;
 
+		/* 0: now. */
+		when = when == 0 ? last : when;
+		job = schedule_next(&s, when);
 		assert_true(when >= last);
+		assert_int_not_equal(job, SCHEDULE_NONE);
 		assert_int_equal(s.job[job].due, when);
 		last = when;
 		if (i % 3 == 0)
@@ -78,10 +94,10 @@ a_dead_destination_delays_nobody(void **state)
 	fresh(&s, &usual);
 	dead = named(&s, 0);
 	for (uint32_t i = 0; i < 10000; i++)
-		(void)schedule_add(&s, dead, i, 100, 0);
-	(void)schedule_add(&s, named(&s, 1), 10000, 200, 0);
+		(void)schedule_add(&s, dead, ALICE, i, 100, 0);
+	(void)add(&s, 1, 10000, 200, 0);
 	while ((job = schedule_next(&s, 1000)) != SCHEDULE_NONE) {
-		other = other || s.job[job].destination != dead;
+		other = other || schedule_job_destination(&s, job) != dead;
 		running++;
 	}
 	assert_true(other);
@@ -101,7 +117,7 @@ a_dead_destination_is_held_off(void **state)
 	fresh(&s, &usual);
 	d = named(&s, 0);
 	for (uint32_t i = 0; i < 100; i++)
-		(void)schedule_add(&s, d, i, 1, 0);
+		(void)schedule_add(&s, d, ALICE, i, 1, 0);
 	for (unsigned i = 0; i < 20; i++)
 		out[i] = schedule_next(&s, now);
 	assert_int_equal(schedule_next(&s, now), SCHEDULE_NONE);
@@ -120,7 +136,9 @@ a_dead_destination_is_held_off(void **state)
 	assert_int_equal(s.destination[d].held, now + 30000);
 	now = s.destination[d].held;
 	out[0] = schedule_next(&s, now);
+	assert_false(s.destination[d].proven);
 	schedule_finish(&s, out[0], TRY_ANSWERED, now);
+	assert_true(s.destination[d].proven);
 	assert_int_equal(s.destination[d].held, 0);
 	assert_int_equal(s.destination[d].window, 2);
 	assert_int_not_equal(schedule_next(&s, now), SCHEDULE_NONE);
@@ -138,7 +156,7 @@ limits_in_all(void **state)
 	(void)state;
 	fresh(&s, &usual);
 	for (uint32_t i = 0; i < 6000; i++)
-		(void)schedule_add(&s, named(&s, i % 200), i, 1, 0);
+		(void)add(&s, i % 200, i, 1, 0);
 	while (schedule_next(&s, 10) != SCHEDULE_NONE)
 		running++;
 	assert_int_equal(running, 500);
@@ -179,7 +197,7 @@ the_most_urgent_first(void **state)
 	fresh(&s, &wide);
 	srand(3);
 	for (uint32_t i = 0; i < left; i++)
-		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 3), i, (uint64_t)(rand() % 5000), 0,
+		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 3), ALICE, i, (uint64_t)(rand() % 5000), 0,
 		    (int8_t)(rand() % 19 - 9)), SCHEDULE_NONE);
 	while (left > 0) {
 		now += (uint64_t)(rand() % 50);
@@ -187,8 +205,8 @@ the_most_urgent_first(void **state)
 		if (job == SCHEDULE_NONE)
 			continue;
 		assert_true(s.job[job].due <= now);
-		for (uint32_t i = 0; i < s.jobs_used; i++)
-			if (s.job[i].state == JOB_WAITING && s.job[i].destination == s.job[job].destination && s.job[i].due <= now)
+		for (uint32_t i = 0; i < s.jobs.used; i++)
+			if (schedule_waiting(&s, i) && s.job[i].flow == s.job[job].flow && s.job[i].due <= now)
 				assert_true(s.job[i].priority < s.job[job].priority
 				    || (s.job[i].priority == s.job[job].priority && s.job[i].due >= s.job[job].due));
 		/* Some come again, some are moved, the clock is set once. */
@@ -199,7 +217,7 @@ the_most_urgent_first(void **state)
 			left--;
 		}
 		if (left % 100 == 0) {
-			for (job = 0; s.job[job].state != JOB_WAITING && left > 0;)
+			for (job = 0; !schedule_waiting(&s, job) && left > 0;)
 				job++;
 			if (left > 0)
 				schedule_move(&s, job, now + 700);
@@ -221,7 +239,7 @@ a_void_try_does_not_count(void **state)
 
 	(void)state;
 	fresh(&s, &usual);
-	job = schedule_add(&s, named(&s, 0), 0, 1, 0);
+	job = add(&s, 0, 0, 1, 0);
 	assert_int_equal(schedule_next(&s, 5), job);
 	schedule_again(&s, job, 5, TRY_VOID, 5);
 	assert_int_equal(s.job[job].attempts, 0);
@@ -247,9 +265,9 @@ the_clock_is_set(void **state)
 
 	(void)state;
 	fresh(&s, &usual);
-	first = schedule_add(&s, named(&s, 0), 0, now + 1000, 1);
-	second = schedule_add(&s, named(&s, 1), 1, now + 2000, 1);
-	dead = schedule_add(&s, named(&s, 2), 2, now, 0);
+	first = add(&s, 0, 0, now + 1000, 1);
+	second = add(&s, 1, 1, now + 2000, 1);
+	dead = add(&s, 2, 2, now, 0);
 	assert_int_equal(schedule_next(&s, now), dead);
 	schedule_again(&s, dead, now + 500, TRY_FAILED, now);
 	for (int way = -1; way <= 1; way += 2) {
@@ -278,8 +296,8 @@ held_ones_are_taken(void **state)
 
 	(void)state;
 	fresh(&s, &usual);
-	one = schedule_add(&s, named(&s, 0), 0, 0, 0);
-	two = schedule_add(&s, named(&s, 0), 1, 0, 0);
+	one = add(&s, 0, 0, 0, 0);
+	two = add(&s, 0, 1, 0, 0);
 	assert_false(schedule_held(&s, two, 1));
 	assert_int_equal(schedule_next(&s, 1), one);
 	schedule_again(&s, one, 100, TRY_FAILED, 1);
@@ -302,7 +320,7 @@ destinations_retire(void **state)
 	(void)state;
 	fresh(&s, &usual);
 	d = named(&s, 0);
-	job = schedule_add(&s, d, 0, 1, 0);
+	job = schedule_add(&s, d, ALICE, 0, 1, 0);
 	assert_false(schedule_retire(&s, d, 1));
 	assert_int_equal(schedule_next(&s, 1), job);
 	assert_false(schedule_retire(&s, d, 1));
@@ -334,14 +352,14 @@ any_order(void **state)
 		switch (rand() % 6) {
 		case 0:
 		case 1:
-			live[count++] = schedule_add(&s, named(&s, (unsigned)rand() % 40), step, now + (uint64_t)(rand() % 9999), 0);
+			live[count++] = schedule_add(&s, named(&s, (unsigned)rand() % 40), (uint32_t)rand() % 5, step, now + (uint64_t)(rand() % 9999), 0);
 			break;
 		case 2:
 			(void)schedule_next(&s, now);
 			break;
 		case 3:
 			if (count > 0 && s.job[job].state == JOB_RUNNING)
-				schedule_again(&s, job, now + (uint64_t)(rand() % 9999), (enum try_end)(rand() % 3), now);
+				schedule_again(&s, job, now + (uint64_t)(rand() % 9999), (enum try_end)(rand() % 5), now);
 			break;
 		case 4:
 			if (count > 0 && rand() % 2 == 0) {
@@ -360,6 +378,137 @@ any_order(void **state)
 	schedule_check(&s);
 }
 
+/* One mail of bob's waits for one of alice's, wherever hers are going: to the same host, or to two hundred others. */
+static void
+principals_take_turns(void **state)
+{
+	struct schedule s;
+	uint32_t job, bobs;
+
+	(void)state;
+	for (unsigned wide = 0; wide < 2; wide++) {
+		fresh(&s, &usual);
+		for (uint32_t i = 0; i < 50000; i++)
+			assert_int_not_equal(add(&s, wide ? i % 200 : 0, i, 1, 0), SCHEDULE_NONE);
+		for (unsigned i = 0; i < 15; i++)
+			assert_int_not_equal(schedule_next(&s, 10), SCHEDULE_NONE);
+		bobs = schedule_add(&s, named(&s, 0), BOB, 50000, 10, 0);
+		job = schedule_next(&s, 10);
+		if (job != bobs)
+			assert_int_equal(schedule_next(&s, 10), bobs);
+		schedule_check(&s);
+	}
+}
+
+/* As many of each, while both have some. */
+static void
+principals_share(void **state)
+{
+	struct schedule s;
+	struct schedule_conf narrow = usual;
+	uint32_t job, count[2] = { 0, 0 };
+
+	(void)state;
+	narrow.running = 10;
+	fresh(&s, &narrow);
+	for (uint32_t i = 0; i < 4000; i++)
+		(void)schedule_add(&s, named(&s, i % 100), i < 3000 ? ALICE : BOB, i, 1, 0);
+	for (unsigned i = 0; i < 1600; i++) {
+		job = schedule_next(&s, 10);
+		assert_int_not_equal(job, SCHEDULE_NONE);
+		count[s.principal[s.flow[s.job[job].flow].principal].key - ALICE]++;
+		schedule_finish(&s, job, TRY_ANSWERED, 10);
+	}
+	assert_int_equal(count[0], 800);
+	assert_int_equal(count[1], 800);
+	schedule_check(&s);
+}
+
+/* What is not known begins with little, and what answers nobody leaves room for the others. */
+static void
+the_unproven_leave_room(void **state)
+{
+	struct schedule s;
+	struct schedule_conf careful = usual;
+	uint32_t job, good, running = 0;
+
+	(void)state;
+	careful.first = 2;
+	careful.unproven = 100;
+	fresh(&s, &careful);
+	good = named(&s, 250);
+	job = add(&s, 250, 0, 1, 0);
+	assert_int_equal(schedule_next(&s, 1), job);
+	schedule_finish(&s, job, TRY_ANSWERED, 1);
+	for (uint32_t i = 0; i < 20000; i++)
+		(void)add(&s, i % 200, i, 2, 0);
+	while (schedule_next(&s, 2) != SCHEDULE_NONE)
+		running++;
+	/* Half of it is somebody else's. */
+	assert_int_equal(running, 50);
+	assert_int_equal(schedule_when(&s), UINT64_MAX);
+	job = schedule_add(&s, named(&s, 240), BOB, 30000, 2, 0);
+	assert_int_equal(schedule_next(&s, 2), job);
+	for (uint32_t i = 0; i < 20000; i++)
+		(void)schedule_add(&s, named(&s, i % 200), BOB, 30001 + i, 2, 0);
+	for (running = 1; schedule_next(&s, 2) != SCHEDULE_NONE; running++)
+		;
+	assert_int_equal(running, 50);
+	schedule_check(&s);
+	for (uint32_t i = 0; i < 10; i++)
+		(void)add(&s, 250, 60000 + i, 3, 0);
+	/* It had answered once: one more than at first. */
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(schedule_job_destination(&s, schedule_next(&s, 3)), good);
+	assert_int_equal(schedule_next(&s, 3), SCHEDULE_NONE);
+	schedule_check(&s);
+}
+
+/* A 4yz that asks for less: half as many at a time, after a pause, once for all that were under way. */
+static void
+who_asks_to_be_spared_is(void **state)
+{
+	struct schedule s;
+	uint32_t d, out[20];
+	uint64_t now = 1000;
+
+	(void)state;
+	fresh(&s, &usual);
+	d = named(&s, 0);
+	for (uint32_t i = 0; i < 100; i++)
+		(void)add(&s, 0, i, 1, 0);
+	for (unsigned i = 0; i < 20; i++)
+		out[i] = schedule_next(&s, now);
+	for (unsigned i = 0; i < 20; i++)
+		schedule_again(&s, out[i], now + 60000, TRY_SLOWED, now);
+	assert_int_equal(s.destination[d].held, now + 15000);
+	assert_true(s.destination[d].window >= 10 && s.destination[d].window < 20);
+	assert_int_equal(schedule_next(&s, now), SCHEDULE_NONE);
+	assert_int_equal(schedule_when(&s), now + 15000);
+	/* Nobody is unreachable there. */
+	assert_false(schedule_held(&s, out[0], now + 70000));
+	now += 15000;
+	out[0] = schedule_next(&s, now);
+	schedule_again(&s, out[0], now + 60000, TRY_SLOWED, now);
+	assert_int_equal(s.destination[d].held, now + 30000);
+	now += 30000;
+	for (unsigned i = 0; i < 8; i++) {
+		out[0] = schedule_next(&s, now);
+		schedule_finish(&s, out[0], TRY_ANSWERED, now);
+	}
+	assert_int_equal(s.destination[d].slowed, 0);
+	schedule_check(&s);
+}
+
+/* RFC 6647: not before the time that was named, and later by up to an eighth. */
+static void
+after_greylisting(void **state)
+{
+	(void)state;
+	assert_int_equal(schedule_after(1000, 300000, 0), 301000);
+	assert_true(schedule_after(1000, 300000, 1023) > 301000 && schedule_after(1000, 300000, 1023) <= 301000 + 37500);
+}
+
 int
 main(void)
 {
@@ -374,6 +523,11 @@ main(void)
 		cmocka_unit_test(held_ones_are_taken),
 		cmocka_unit_test(destinations_retire),
 		cmocka_unit_test(any_order),
+		cmocka_unit_test(principals_take_turns),
+		cmocka_unit_test(principals_share),
+		cmocka_unit_test(the_unproven_leave_room),
+		cmocka_unit_test(who_asks_to_be_spared_is),
+		cmocka_unit_test(after_greylisting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

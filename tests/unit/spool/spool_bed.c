@@ -187,6 +187,7 @@ bed_init(struct bed *b)
 	(void)snprintf(b->conf.spool_dir.p, CONF_TEXT_MAX, "%s/%s/spool", here, b->directory);
 	(void)snprintf(b->conf.postmaster.p, CONF_TEXT_MAX, "postmaster@mail.example.org");
 	b->conf.relay.kind = CONF_RELAY_MX;
+	b->conf.history = false;        /* nobody reads the log here, and its segments should go */
 	b->conf.retry_first = 1;
 	b->conf.spool_free_min = 1024 * 1024;
 	(void)signal(SIGPIPE, SIG_IGN);
