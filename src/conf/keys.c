@@ -409,48 +409,6 @@ get_proxy(const struct conf *conf, const struct conf_row *row, size_t item, stru
 	return item < conf->proxies && buf_put_text(out, conf->proxy[item].text);
 }
 
-static bool
-set_source(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
-{
-	(void)row;
-	if (conf->sources == CONF_SOURCES_MAX) {
-		buf_put_text(why, "is one too many; at most 64 sources");
-		return false;
-	}
-	if (!source_parse(text, &conf->source[conf->sources], why))
-		return false;
-	conf->sources++;
-	return true;
-}
-
-static bool
-get_source(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
-{
-	(void)row;
-	return item < conf->sources && source_format(&conf->source[item], out);
-}
-
-static bool
-set_limit(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
-{
-	(void)row;
-	if (conf->limits == CONF_LIMITS_MAX) {
-		buf_put_text(why, "is one too many; at most 64 destinations with limits of their own");
-		return false;
-	}
-	if (!limit_parse(text, &conf->limit[conf->limits], why))
-		return false;
-	conf->limits++;
-	return true;
-}
-
-static bool
-get_limit(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
-{
-	(void)row;
-	return item < conf->limits && limit_format(&conf->limit[item], out);
-}
-
 /* ---- the table ---- */
 
 #define KIB UINT64_C(1024)
@@ -514,10 +472,10 @@ const struct conf_row conf_rows[] = {
 	    set_boolean, get_boolean, AT(never_without_sender), 0, 0, "no" },
 	{ { "relay-limit", "What one destination gets at most: a domain, a mail exchanger or everything below .NAME, * for each; with messages "
 	    "a minute, connections, or both.", "example.net rate=60 connections=4", true },
-	    set_limit, get_limit, 0, 0, 0, NULL },
+	    limit_set, limit_get, 0, 0, 0, NULL },
 	{ { "relay-source", "Addresses to send from: for a sender's domain, login:NAME, or * for everybody; without it the kernel chooses.",
 	      "example.org 192.0.2.7 2001:db8::7", true },
-	    set_source, get_source, 0, 0, 0, NULL },
+	    source_set, source_get, 0, 0, 0, NULL },
 	{ { "retry-first", "How long after a failure the second try comes; the wait doubles from there.", "60 s", false },
 	    set_duration, get_duration, AT(retry_first), 1, DAYS, "1 min" },
 	{ { "retry-max", "The longest wait between two tries (RFC 5321 4.5.4.1).", "3 h", false },

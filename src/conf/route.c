@@ -232,3 +232,47 @@ limit_of_all(const struct conf *conf)
 			return &conf->limit[i];
 	return NULL;
 }
+
+/* ---- the rows ---- */
+
+bool
+source_set(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	if (conf->sources == CONF_SOURCES_MAX) {
+		buf_put_text(why, "is one too many; at most 64 sources");
+		return false;
+	}
+	if (!source_parse(text, &conf->source[conf->sources], why))
+		return false;
+	conf->sources++;
+	return true;
+}
+
+bool
+source_get(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row;
+	return item < conf->sources && source_format(&conf->source[item], out);
+}
+
+bool
+limit_set(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	if (conf->limits == CONF_LIMITS_MAX) {
+		buf_put_text(why, "is one too many; at most 64 destinations with limits of their own");
+		return false;
+	}
+	if (!limit_parse(text, &conf->limit[conf->limits], why))
+		return false;
+	conf->limits++;
+	return true;
+}
+
+bool
+limit_get(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row;
+	return item < conf->limits && limit_format(&conf->limit[item], out);
+}

@@ -23,4 +23,11 @@ const struct conf_limit *limit_find(const struct conf *, struct span name);
 /* The row of everybody; NULL: none. */
 const struct conf_limit *limit_of_all(const struct conf *);
 
+/* The rows' functions. */
+struct conf_row;
+bool source_set(struct conf *, const struct conf_row *, struct span text, struct buf *why);
+bool source_get(const struct conf *, const struct conf_row *, size_t item, struct buf *out);
+bool limit_set(struct conf *, const struct conf_row *, struct span text, struct buf *why);
+bool limit_get(const struct conf *, const struct conf_row *, size_t item, struct buf *out);
+
 #endif
