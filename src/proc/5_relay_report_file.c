@@ -29,14 +29,22 @@ path_of(const char *state_dir, uint32_t day, const char *tail, char *path, size_
 	return n > 0 && (size_t)n < room;
 }
 
-/* The directory is made if it is missing; who cannot make it will not be able to write either, and says so then. */
+/* Who cannot make it will not be able to write into it either, and says so then. */
+static void
+folder_make(const char *state_dir, const char *name)
+{
+	char path[PATH_ROOM];
+	int n = snprintf(path, sizeof path, "%s/%s", state_dir, name);
+
+	if (n > 0 && (size_t)n < sizeof path)
+		(void)mkdir(path, 0700);
+}
+
 bool
 report_file_names(const char *state_dir, uint32_t day, char *path, char *fresh, size_t room)
 {
-	(void)snprintf(path, room, "%s/relay", state_dir);
-	(void)mkdir(path, 0700);
-	(void)snprintf(path, room, "%s/relay/tls-reports", state_dir);
-	(void)mkdir(path, 0700);
+	folder_make(state_dir, "relay");
+	folder_make(state_dir, "relay/tls-reports");
 	return path_of(state_dir, day, "", path, room) && path_of(state_dir, day, ".new", fresh, room);
 }
 
