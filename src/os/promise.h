@@ -23,10 +23,10 @@ enum promise_calls {
 	PROMISE_CONNECT = 4,            /* Internet sockets of its own */
 	PROMISE_THREADS = 8,            /* workers */
 	PROMISE_PASS = 16,              /* duplicate descriptors, to hand one on */
-	PROMISE_RECORD_LOCKS = 64,      /* locks on its own files, against other programs */
 	PROMISE_LOCK = 32,              /* holds secrets: no page of it goes to swap */
 	PROMISE_STREAMS = 64,           /* TCP connections of its own, and no other Internet socket */
 	PROMISE_LOCAL = 128,            /* connections to other processes of this machine, by path */
+	PROMISE_RECORD_LOCKS = 256,     /* locks on its own files, against other programs */
 };
 
 enum promise_rights {
