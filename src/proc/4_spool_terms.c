@@ -128,6 +128,8 @@ terms_reschedule(struct keeper *k, uint32_t slot, uint64_t release)
 		return why;
 	if (release == 0) {
 		relay_forget(k, slot);
+		(void)spool_fact(&k->spool, &(struct fact_record){ .id = id, .kind = FACT_DROPPED, .when = keeper_now(),
+			.words = SPAN("before its release") });
 		spool_finish(&k->spool, slot);
 	} else if (!spool_reschedule(&k->spool, slot, release)) {
 		return "too much waits to be written; ask again";

@@ -18,9 +18,9 @@
 enum entry_flag {
 	ENTRY_PENDING = 1,      /* its record is not durable: nobody was told, nothing is tried */
 	ENTRY_NOTICE = 2,       /* it is a DSN: never bounced */
+	ENTRY_SERVED = 4,       /* some recipient has it */
 	ENTRY_EXTENTS = 8,      /* content lies in chunks */
 	ENTRY_MOVING = 16,      /* being copied forward */
-	ENTRY_SERVED = 64,      /* some recipient has it */
 	ENTRY_HELD = 32,        /* waits for the operator: no jobs but those whose try runs */
 	ENTRY_HOLD_FOR = 64,    /* its release was asked for as an interval, not as a point in time */
 	ENTRY_COUNTED = 128,    /* among those of its principal that wait for their release */

@@ -167,6 +167,36 @@ what_failed_may_come_again(void **state)
 	close_bed(&b);
 }
 
+/* The same of a message that waited for an interval (RFC 4865) before it failed. */
+static void
+what_failed_after_its_release(void **state)
+{
+	struct spool_commit c = { .size = 5, .rcpts = 1, .digest = { digests[1], SIPHASH_WIDE } };
+	struct bed_frame f;
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b, 600);
+	for (uint64_t id = 100; id < 102; id++) {
+		struct spool_mail m = mail(id, "a@example.org");
+
+		m.release = now_ms() + 300;
+		m.hold = SPAN("for;1");
+		bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+		bed_want(&b.front, SPOOL_ADMITTED, &f);
+		say_rcpt(&b, 1, "x@example.net", SMTP_NOTIFY_NEVER);
+		bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+		bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+		assert_int_equal(first_of(&b, 1), 0);
+		want_try(&b, &t);
+		assert_int_equal(t.id, id);
+		finish(&b, &t, SMTP_CLASS_NEVER, 550);
+		nothing_comes(&b, 200);
+	}
+	close_bed(&b);
+}
+
 /* One recipient has it, one never will: the same envelope again would be a second copy for the one. After a kill between them too. */
 static void
 what_reached_somebody(void **state)
@@ -230,6 +260,8 @@ longer_than_its_segment(void **state)
 	bed_init(&b);
 	b.conf.duplicate_window = 600;
 	b.conf.segment_size = 64 * 1024;
+	/* No segment waits for a reader. */
+	b.conf.history = false;
 	bed_start(&b);
 	for (uint8_t i = 0; i < 100; i++) {
 		digest[1] = i;
@@ -288,7 +320,7 @@ main(void)
 		cmocka_unit_test(while_the_first_is_written),
 		cmocka_unit_test(who_waits_may_leave),
 		cmocka_unit_test(after_an_abort),
-		cmocka_unit_test(what_failed_may_come_again),
+		cmocka_unit_test(what_failed_may_come_again), cmocka_unit_test(what_failed_after_its_release),
 		cmocka_unit_test(what_reached_somebody),
 		cmocka_unit_test(longer_than_its_segment),
 		cmocka_unit_test(after_the_window),

@@ -148,6 +148,8 @@ moved_and_copied(void **state)
 	(void)state;
 	bed_init(&b);
 	b.conf.segment_size = 64 * 1024;
+	/* No segment waits for a reader. */
+	b.conf.history = false;
 	bed_start(&b);
 	bed_control(&b, &c);
 	submit(&b, &m);
