@@ -211,6 +211,7 @@ message_size_limit = 52428800
 
 class Postern:
     name = "postern"
+    more, domains = "", ()      # further lines of configuration, and who signs
 
     def __init__(self, folder, port, sink, certificate, binary):
         self.folder, self.port, self.sink, self.binary = folder / "postern", port, sink, binary
@@ -220,7 +221,7 @@ class Postern:
     def run(self, *arguments, **more):
         return subprocess.run([self.binary, *arguments], check=True, capture_output=True, text=True, **more).stdout
 
-    def start(self):
+    def start(self, lines=()):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         conf = self.folder / "postern.conf"
@@ -238,8 +239,10 @@ relay = "smtp://127.0.0.1:{self.sink}"
 sessions-per-address = 1000000
 unauthenticated-per-address = 1000000
 unauthenticated-max = 1000000
-""")
+{self.more}""" + "".join(line + "\n" for line in lines))
         (self.folder / "state").mkdir(mode=0o700)
+        for domain in self.domains:
+            self.run("user", "domain", "add", domain, "--config", str(conf))
         self.run("user", "add", "--config", str(conf), "alice", "--address", SENDER)
         shown = self.run("user", "key", "--config", str(conf), "alice", "bench")
         self.login, self.password = "alice", re.search(r"[0-9a-z]{4}(?:-[0-9a-z]{4}){6}", shown).group(0)

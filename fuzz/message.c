@@ -17,7 +17,10 @@ static const struct layout *const layouts[] = {
 	&sign_ask_layout, &sign_answer_layout, &child_alarm_layout, &auth_spend_layout, &auth_spent_layout,
 	&guard_outcome_layout, &guard_notice_layout, &guard_hold_layout, &queue_held_layout, &ledger_which_layout,
 	&ledger_attempt_layout, &ledger_lock_layout, &spool_admitted_layout, &queue_reschedule_layout,
-	&ledger_attempt_layout, &ledger_lock_layout, &relay_letter_layout, &relay_letter_taken_layout,
+	&relay_letter_layout, &relay_letter_taken_layout, &filter_ask_layout, &filter_verdict_layout, &spool_refused_layout,
+	&history_segment_layout, &history_durable_layout, &history_gone_layout, &history_at_layout, &where_ask_layout,
+	&where_message_layout, &where_recipient_layout, &where_attempt_layout, &where_event_layout, &where_gap_layout,
+	&where_end_layout, &hook_send_layout, &hook_sent_layout,
 };
 
 union any_message {
@@ -40,10 +43,17 @@ union any_message {
 	struct guard_hold guard_hold;
 	struct child_alarm child_alarm;
 	struct auth_spend auth_spend;
+	struct where_message where_message;
+	struct where_attempt where_attempt;
+	struct where_end where_end;
+	struct hook_send hook_send;
 	struct auth_spent auth_spent;
 	struct ledger_which ledger_which;
 	struct ledger_attempt ledger_attempt;
 	struct ledger_lock ledger_lock;
+	struct filter_ask filter_ask;
+	struct filter_verdict filter_verdict;
+	struct spool_refused spool_refused;
 	struct sign_ask sign_ask;
 	struct sign_answer sign_answer;
 };

@@ -20,7 +20,7 @@
 
 /* The first goes to the client's socket, up to AUTHS to the channel of 3_auth, the rest to that of 4_spool. */
 static const uint16_t types[] = { 0, AUTH_CHALLENGE, AUTH_RESULT, AUTH_VERDICT, AUTH_SPENT, SPOOL_COMMITTED, SPOOL_STATE, AUTH_START,
-	SPOOL_MAIL, SPOOL_ADMITTED };
+	SPOOL_MAIL, SPOOL_ADMITTED, SPOOL_REFUSED };
 enum { AUTHS = 4 };
 
 static SSL_CTX *context;

@@ -1,5 +1,5 @@
 /*
- * fuzz/peers_to_spool.c - what a taken-over front, a taken-over relay and whoever reaches the control socket could say to 4_spool.
+ * fuzz/peers_to_spool.c - what a taken-over front, relay or history and whoever reaches the control socket could say to 4_spool.
  *
  * The process's own file is part of this program; the spool is a real one on the disk. Whatever comes: each answer belongs to a
  * COMMIT, OK is said once for each, and what was accepted is in the spool.
@@ -15,10 +15,10 @@
 
 #include "frames.h"
 
-/* The first SPOOL_TYPES go to the front's channel, the next to the relay's, the rest to the control socket. */
-enum { FRONT_TYPES = 5, RELAY_TYPES = 3 };
+/* The first SPOOL_TYPES go to the front's channel, the next to the relay's, the next to the control socket, the rest to the history's. */
+enum { FRONT_TYPES = 5, RELAY_TYPES = 3, CONTROL_TYPES = 8 };
 static const uint16_t types[] = { SPOOL_MAIL, SPOOL_RCPT, SPOOL_BODY, SPOOL_COMMIT, SPOOL_ABORT, RELAY_RESULT, RELAY_DONE, RELAY_LETTER,
-	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE, QUEUE_RESCHEDULE };
+	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE, QUEUE_RESCHEDULE, HISTORY_AT, HISTORY_ASK };
 enum { TYPES = sizeof types / sizeof types[0], INPUTS_MAX = 300 };
 
 static struct keeper k;
@@ -146,13 +146,29 @@ heard_by_control(const struct frames_one *f)
 }
 
 static void
-turns(const int fd[3], bool waiting)
+heard_by_history(const struct frames_one *f)
+{
+	struct history_segment segment;
+	struct history_durable durable;
+	struct history_gone gone;
+
+	if (f->type == HISTORY_SEGMENT)
+		frames_insist(fields_parse(history_segment_layout, f->body, &segment));
+	else if (f->type == HISTORY_DURABLE)
+		frames_insist(fields_parse(history_durable_layout, f->body, &durable));
+	else
+		frames_insist(f->type == HISTORY_GONE && fields_parse(history_gone_layout, f->body, &gone));
+}
+
+static void
+turns(const int fd[4], bool waiting)
 {
 	for (unsigned i = 0; i < (waiting ? 40u : 3u); i++) {
 		(void)uv_run(&k.child.loop, UV_RUN_NOWAIT);
 		(void)frames_read(fd[0], heard_by_front);
 		(void)frames_read(fd[1], heard_by_relay);
 		(void)frames_read(fd[2], heard_by_control);
+		(void)frames_read(fd[3], heard_by_history);
 		if (waiting && commits == 0)
 			break;
 		if (waiting)
@@ -199,26 +215,28 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct span in = { p, n };
 	struct frames_one f;
-	int ours[3], theirs[2][2];
+	int ours[4], theirs[3][2];
 
 	set_up();
 	commits = 0;
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 3; i++)
 		frames_insist(channel_pair(theirs[i]));
 	front_open(&k, 0, theirs[0][0]);
 	relay_open(&k, theirs[1][0]);
 	ours[0] = theirs[0][1];
 	ours[1] = theirs[1][1];
 	ours[2] = control_connect();
+	follower_open(&k, theirs[2][0]);
+	ours[3] = theirs[2][1];
 	while (frames_next(&in, types, TYPES, &f)) {
 		size_t i = 0, to;
 
 		while (i < TYPES && types[i] != f.type)
 			i++;
-		to = i < FRONT_TYPES ? 0 : i < FRONT_TYPES + RELAY_TYPES ? 1 : 2;
+		to = i < FRONT_TYPES ? 0 : i < FRONT_TYPES + RELAY_TYPES ? 1 : i < FRONT_TYPES + RELAY_TYPES + CONTROL_TYPES ? 2 : 3;
 		/* What is of none of them goes anywhere. */
 		if (i == TYPES)
-			to = f.session % 3;
+			to = f.session % 4;
 		/* The relay knows the number of its try. */
 		if (to == 1 && f.session < 3)
 			f.session = try_number;
@@ -226,15 +244,15 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		(void)frames_write(ours[to], &f, -1);
 		turns(ours, (f.marks & FRAMES_WAIT) != 0);
 	}
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
 		(void)close(ours[i]);
 	/* Fronts are not read while the log has enough to write, so their end may be seen late. */
-	for (unsigned i = 0; i < 2000 && (i < 4 || k.front[0] != NULL || k.relay != NULL); i++) {
+	for (unsigned i = 0; i < 2000 && (i < 4 || k.front[0] != NULL || k.relay != NULL || k.follower.channel != NULL); i++) {
 		(void)uv_run(&k.child.loop, UV_RUN_NOWAIT);
 		if (i >= 4)
 			(void)usleep(1000);
 	}
-	frames_insist(k.front[0] == NULL && k.relay == NULL);
+	frames_insist(k.front[0] == NULL && k.relay == NULL && k.follower.channel == NULL);
 	for (size_t i = 0; i < KEEPER_CONTROLS; i++)
 		frames_insist(k.control[i].channel == NULL);
 	start_anew_sometimes();

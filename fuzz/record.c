@@ -65,6 +65,7 @@ payload_any(struct span payload)
 	struct once_record once;
 	struct once_print print;
 	struct release_record release;
+	struct fact_record fact;
 	size_t at;
 
 	if (message_parse(payload, &m)) {
@@ -76,6 +77,8 @@ payload_any(struct span payload)
 		assert(at <= payload.len);
 	if (fields_parse(result_record_layout, payload, &r))
 		same_again(result_record_layout, &r, payload);
+	else if (result_parse(payload, &r))
+		assert(r.last.took == 0 && fields_size(result_record_layout, &r) == payload.len + 4);
 	if (fields_parse(chunk_record_layout, payload, &c))
 		same_again(chunk_record_layout, &c, payload);
 	if (fields_parse(held_record_layout, payload, &held))
@@ -86,6 +89,8 @@ payload_any(struct span payload)
 	}
 	if (fields_parse(release_record_layout, payload, &release))
 		same_again(release_record_layout, &release, payload);
+	if (fields_parse(fact_record_layout, payload, &fact))
+		same_again(fact_record_layout, &fact, payload);
 }
 
 static void

@@ -11,7 +11,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 POSTERN = os.environ.get("POSTERN", str(ROOT / "build" / "gcc" / "postern"))
 PATIENCE = 30
-ROLES = ("spool", "signer", "auth", "relay", "front")
+ROLES = ("spool", "history", "signer", "auth", "relay", "front")
 
 
 def free_port():

@@ -50,6 +50,7 @@ static const struct fail_row rows[FAIL_MAX] = {
 	[FAIL_CROWDED]          = { BLAME_PEER, 421, 75, "4.7.0", "too many connections from your network, try again later" },
 	[FAIL_AUTH_LATE]        = { BLAME_PEER, 421, 75, "4.7.0", "not authenticated in time, closing" },
 	[FAIL_TOO_SLOW]         = { BLAME_PEER, 421, 75, "4.4.2", "the message comes too slowly, closing" },
+	[FAIL_FILTERED]         = { BLAME_PEER, 550, 65, "5.7.1", "refused by a content filter" },
 	[FAIL_TLS_UNAVAILABLE]  = { BLAME_WORLD, 454, 75, "4.7.0", "TLS not available just now" },
 	[FAIL_AUTH_BACKEND]     = { BLAME_WORLD, 454, 75, "4.7.0", "temporary authentication failure" },
 	[FAIL_DISK_FULL]        = { BLAME_WORLD, 452, 75, "4.3.1", "no room in the spool" },
@@ -57,6 +58,7 @@ static const struct fail_row rows[FAIL_MAX] = {
 	[FAIL_BUSY]             = { BLAME_WORLD, 451, 75, "4.3.2", "try again later" },
 	[FAIL_TIMEOUT]          = { BLAME_WORLD, 421, 75, "4.4.2", "nothing heard for too long, closing" },
 	[FAIL_SHUTDOWN]         = { BLAME_WORLD, 421, 75, "4.3.2", "shutting down, try again" },
+	[FAIL_FILTER_LATER]     = { BLAME_WORLD, 451, 75, "4.7.1", "no content filter answers just now, try again later" },
 	[FAIL_LOCAL]            = { BLAME_SELF, 451, 70, "4.3.0", "local error in processing" },
 };
 

@@ -56,6 +56,7 @@ enum fail {
 	FAIL_CROWDED,           /* its place is needed, and its network has most of those who have proved nothing */
 	FAIL_AUTH_LATE,         /* not authenticated in time; said, then the connection ends */
 	FAIL_TOO_SLOW,          /* content drips; the same */
+	FAIL_FILTERED,          /* a milter does not want this message */
 	/* The world's: not now. */
 	FAIL_TLS_UNAVAILABLE,
 	FAIL_AUTH_BACKEND,
@@ -64,6 +65,7 @@ enum fail {
 	FAIL_BUSY,
 	FAIL_TIMEOUT,
 	FAIL_SHUTDOWN,
+	FAIL_FILTER_LATER,      /* a milter does not want it now, or does not answer */
 	/* Ours. */
 	FAIL_LOCAL,
 	FAIL_MAX

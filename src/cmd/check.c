@@ -114,7 +114,7 @@ print_sandbox(const struct conf *c)
 	for (unsigned role = 0; geteuid() == 0 && role < ROLE_MAX; role++) {
 		struct identity id;
 
-		if (cage_of((enum role)role) == NULL)
+		if (!cage_is_used((enum role)role, c))
 			continue;
 		id = cage_identity((enum role)role, c, &why);
 		(void)printf("             %-6s %s%s\n", role_name((enum role)role), id.uid != 0 ? "becomes " : "stays root: ",
@@ -142,6 +142,11 @@ summarise(const struct settings *s)
 	why = (struct buf){ text, 0, sizeof(text) };
 	if (conf_value(c, conf_find(SPAN("relay")), 0, &why))
 		(void)printf("relay        %.*s\n", (int)why.len, (const char *)text);
+	for (size_t i = 0; i < c->milters; i++) {
+		why = (struct buf){ text, 0, sizeof(text) };
+		if (conf_value(c, conf_find(SPAN("milter")), i, &why))
+			(void)printf("milter       %.*s\n", (int)why.len, (const char *)text);
+	}
 	(void)printf("state        %s\n", c->state_dir.p);
 	print_sandbox(c);
 }

@@ -7,7 +7,7 @@
 #include "proc/ceilings.h"
 
 static const struct limit_page *const pages[] = {
-	&front_limits, &talk_limits, &signer_limits, &auth_limits, &spool_limits, &relay_limits,
+	&front_limits, &talk_limits, &signer_limits, &auth_limits, &spool_limits, &relay_limits, &milter_limits, &history_limits,
 };
 
 /* ---- figures ---- */
@@ -105,8 +105,11 @@ print_sessions(void)
 
 /* ---- memory ---- */
 
+/* Of those processes with a sum worth printing. */
+enum { MEMORIES = 7 };
+
 static void
-gather(const struct conf *c, struct memory m[4])
+gather(const struct conf *c, struct memory m[MEMORIES])
 {
 	uint32_t fronts = memory_fronts(c);
 
@@ -114,6 +117,9 @@ gather(const struct conf *c, struct memory m[4])
 	auth_memory(c, fronts, &m[1]);
 	spool_memory(c, fronts, &m[2]);
 	relay_memory(c, &m[3]);
+	milter_memory(c, &m[4]);
+	history_memory(c, &m[5]);
+	hook_memory(c, &m[6]);
 }
 
 static void
@@ -121,6 +127,8 @@ print_process(const char *before, const struct memory *m)
 {
 	char each[40], sum[40];
 
+	if (m->processes == 0)
+		return;
 	about_text(memory_sum(m), sum, sizeof sum);
 	(void)printf("%s%-9s %s%s\n", before, m->process, sum, m->processes > 1 ? ", each of them:" : ":");
 	for (size_t i = 0; i < m->rows; i++) {
@@ -136,19 +144,19 @@ print_process(const char *before, const struct memory *m)
 void
 limits_print_memory(const struct conf *c, const char *before)
 {
-	struct memory m[4];
+	struct memory m[MEMORIES];
 	uint64_t all = 0;
 	char sum[40];
 
 	gather(c, m);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < MEMORIES; i++)
 		all += memory_sum(&m[i]) * m[i].processes;
 	about_text(all, sum, sizeof sum);
 	(void)printf("%sMemory with everything at its ceiling at once: %s in all processes, with %llu front%s. Most of it nobody ever sees;\n"
 	    "%swhat bounds it is on the page of ceilings (`postern check --limits`). 4_spool takes 150 octets more for each message that waits,\n"
 	    "%sand 0_master and 2_signer 16 MiB each.\n%s\n", before, sum, (unsigned long long)m[0].processes, m[0].processes == 1 ? "" : "s",
 	    before, before, before);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < MEMORIES; i++)
 		print_process(before, &m[i]);
 }
 

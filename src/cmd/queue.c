@@ -7,15 +7,18 @@
 #include "base/queue_id.h"
 #include "cmd/commands.h"
 #include "cmd/queue.h"
+#include "cmd/queue_where.h"
 #include "cmd/settings.h"
 #include "cmd/when.h"
 #include "os/control.h"
 
-enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500 };
+enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500,
+	WHERE_MOST = 20 };
 
 static const char usage[] =
     "usage: postern queue [list [ADDRESS]] [--held] [--most N] [--json]\n"
     "       postern queue show ID [--json]\n"
+    "       postern queue where ID|MESSAGE-ID|ADDRESS [--limit N] [--json]\n"
     "       postern queue retry ID|all\n"
     "       postern queue drop ID\n"
     "       postern queue cancel ID\n"
@@ -26,10 +29,11 @@ static const char usage[] =
     "Shows and changes what waits in the spool of the running server. ADDRESS is a sender, a recipient or a recipient's domain.\n"
     "`cancel` drops, and `reschedule` moves, what waits for its release (FUTURERELEASE), and nothing else. WHEN is a time like\n"
     "2026-11-23T08:00:00Z, how long from now, like 90min, 2h, 3d, or now.\n"
+    "where says what became of a message, also long after it has gone; ADDRESS is its sender or a recipient, newest first, 20 at most.\n"
     "What is held waits until it is released, or purged: dropped, and nobody is told. LOGIN alice has what alice/laptop sent, too.\n"
     "Exit status 0: done; 66: no such message; 69: the server is not running.\n";
 
-enum verb { VERB_LIST, VERB_SHOW, VERB_RETRY, VERB_DROP, VERB_CANCEL, VERB_RESCHEDULE, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
+enum verb { VERB_LIST, VERB_SHOW, VERB_WHERE, VERB_RETRY, VERB_DROP, VERB_CANCEL, VERB_RESCHEDULE, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
 
 struct query {
 	struct settings settings;
@@ -39,6 +43,7 @@ struct query {
 	const char *when;               /* or NULL */
 	uint64_t id, release;
 	uint64_t most;                  /* rows of a list at most */
+	uint64_t limit;                 /* messages that `where` shows at most; 0: WHERE_MOST */
 	bool json, held;
 	/* The conversation. */
 	uv_loop_t loop;
@@ -57,6 +62,7 @@ static const struct verb_row {
 } verbs[] = {
 	[VERB_LIST] = { "list", QUEUE_LIST, false, NULL },
 	[VERB_SHOW] = { "show", QUEUE_SHOW, false, NULL },
+	[VERB_WHERE] = { "where", WHERE_ASK, false, NULL },
 	[VERB_RETRY] = { "retry", QUEUE_RETRY, false, "to be tried now" },
 	[VERB_DROP] = { "drop", QUEUE_DROP, false, "dropped" },
 	[VERB_CANCEL] = { "cancel", QUEUE_RESCHEDULE, false, "cancelled" },
@@ -98,6 +104,23 @@ check_when(struct query *q, struct buf *why)
 }
 
 static bool
+check_where(const struct query *q, struct buf *why)
+{
+	if (q->what == NULL || q->what[0] == '\0' || strlen(q->what) > HISTORY_TEXT_MAX)
+		return buf_put_text(why, "say which: a queue id, a Message-ID, a sender or a recipient") && false;
+	return true;
+}
+
+/* A number of messages. */
+static bool
+take_limit(struct query *q, const char *text)
+{
+	struct span digits = span_of(text);
+
+	return span_take_u64(&digits, &q->limit) && span_done(digits) && q->limit > 0 && q->limit <= HISTORY_FIND_MOST;
+}
+
+static bool
 check_words(struct query *q, struct buf *why)
 {
 	bool all = q->verb == VERB_RETRY && q->what != NULL && strcmp(q->what, "all") == 0;
@@ -109,6 +132,10 @@ check_words(struct query *q, struct buf *why)
 		return buf_put_text(why, "that is not a login") && false;
 	if ((q->held || q->most > 0) && q->verb != VERB_LIST)
 		return buf_put_text(why, q->held ? "--held goes with list" : "--most goes with list") && false;
+	if (q->limit != 0 && q->verb != VERB_WHERE)
+		return buf_put_text(why, "--limit goes with where") && false;
+	if (q->verb == VERB_WHERE)
+		return check_where(q, why);
 	if (q->verb == VERB_LIST || q->principal != NULL || all)
 		return true;
 	if (q->what != NULL && queue_id_parse(span_of(q->what), &q->id))
@@ -148,6 +175,8 @@ take_arguments(struct query *q, int argc, char **argv, struct buf *why)
 				return buf_put_text(why, "--most needs a number of messages, at least 1") && false;
 		} else if (strcmp(argv[i], "--principal") == 0 && i + 1 < argc && q->principal == NULL)
 			q->principal = argv[++i];
+		else if (strcmp(argv[i], "--limit") == 0 && i + 1 < argc && take_limit(q, argv[i + 1]))
+			i++;
 		else if (argv[i][0] == '-' || !take_word(q, argv[i], &words))
 			return buf_put_text(why, "not understood: ") && buf_put_text(why, argv[i]) && false;
 	}
@@ -346,5 +375,7 @@ command_queue(int argc, char **argv)
 		(void)fprintf(stderr, "postern queue: %s\n", text);
 		return EXIT_CONFIG;
 	}
+	if (q.verb == VERB_WHERE)
+		return queue_where(&q.settings, q.what, q.limit != 0 ? (uint32_t)q.limit : WHERE_MOST, q.json);
 	return converse(&q);
 }

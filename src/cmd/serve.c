@@ -38,6 +38,8 @@ static const struct {
 	int (*run)(uint32_t slot);
 } roles[] = {
 	{ "front", front_main }, { "signer", signer_main }, { "auth", auth_main }, { "spool", spool_main }, { "relay", relay_main },
+	{ "milter", milter_main },
+	{ "history", history_main }, { "hook", hook_main },
 };
 
 /* Only the master starts these: descriptor 3 must be its channel. */

@@ -102,6 +102,15 @@ check_certificates(const struct settings *s, struct buf *why)
 	return refuse(s, "certificate", "", (const char *)words, why);
 }
 
+static bool
+check_dkim(const struct settings *s, struct buf *why)
+{
+	uint8_t words[800];
+	struct buf wrong = BUF_OVER(words);
+
+	return master_dkim_keys(&s->conf, &wrong) || refuse(s, "dkim-dir", "", (const char *)words, why);
+}
+
 bool
 settings_check(const struct settings *s, struct buf *why)
 {
@@ -113,6 +122,7 @@ settings_check(const struct settings *s, struct buf *why)
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
 	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
 	    check_writable(s, "state-dir", c->state_dir.p, why) && check_writable(s, "spool-dir", c->spool_dir.p, why) &&
+	    check_dkim(s, why) &&
 	    (c->relay.kind != CONF_RELAY_MAILDIR || check_writable(s, "relay", c->relay.directory.p, why));
 }
 

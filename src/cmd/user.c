@@ -24,6 +24,11 @@ static const char usage[] =
     "       postern user forgive LOGIN|NETWORK\n"
     "       postern user locks [LOGIN] [--json]\n"
     "       postern user unlock LOGIN [--network ADDRESS]\n"
+    "       postern user domain add DOMAIN [--wait]\n"
+    "       postern user domain check|rotate|activate DOMAIN\n"
+    "       postern user domain import DOMAIN SELECTOR PEM-FILE\n"
+    "       postern user domain remove DOMAIN [SELECTOR]\n"
+    "       postern user domain list [DOMAIN] [--json]\n"
     "       all: [--users FILE] [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "ADDRESS is alice@example.org (with alice+anything@example.org), or @example.org for all of a domain.\n"
@@ -33,6 +38,8 @@ static const char usage[] =
     "`attempts` shows whose secrets were guessed wrongly, from where, and who is refused for it; `forgive` ends that.\n"
     "`locks` shows who is slowed, held or locked for sending as never before, and why; `unlock` ends that, and with --network\n"
     "what comes from there is the login's own from now on. LOGIN is NAME, or NAME/DEVICE for a sender key.\n"
+    "`domain add` makes the keys with which a domain's mail is signed (DKIM) and prints the DNS records to publish; `rotate` makes new\n"
+    "ones, and `activate` puts them in the place of the old ones. A running server takes them within seconds.\n"
     "NETWORK is 192.0.2.7, 192.0.2.0/24, 2001:db8::7 or 2001:db8::/48.\n"
     "Exit status 0: done; 64: not understood; 65: refused, and nothing has changed; 69: the server is not running;\n"
     "78: the configuration is wrong.\n";
@@ -203,12 +210,13 @@ static const struct verb {
 	{ "forgive", 1, 1, 0, user_forgive },
 	{ "locks", 0, 1, USER_JSON, user_locks },
 	{ "unlock", 1, 1, USER_NETWORK, user_unlock },
+	{ "domain", 1, 4, USER_JSON | USER_WAIT, user_domain },
 };
 
 static const struct { const char *name; enum user_option option; } options[] = {
 	{ "--address", USER_ADDRESS }, { "--from", USER_FROM }, { "--expires", USER_EXPIRES }, { "--hostname", USER_HOSTNAME },
 	{ "--password", USER_PASSWORD }, { "--json", USER_JSON }, { "--recovery", USER_RECOVERY }, { "--limit", USER_LIMIT },
-	{ "--network", USER_NETWORK }, { "--priority", USER_PRIORITY },
+	{ "--network", USER_NETWORK }, { "--priority", USER_PRIORITY }, { "--wait", USER_WAIT },
 };
 
 /* ---- the command line ---- */
@@ -285,6 +293,8 @@ take_word(struct user_command *c, int argc, char **argv, int *at, struct buf *wh
 		c->json = true;
 	else if (strcmp(word, "--password") == 0)
 		c->password = true;
+	else if (strcmp(word, "--wait") == 0)
+		c->wait = true;
 	else if (strncmp(word, "--", 2) == 0)
 		return ++*at, take_value(c, word, *at < argc ? argv[*at] : NULL, why);
 	else if (word[0] == '-' || c->words == USER_WORDS_MAX)

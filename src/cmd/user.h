@@ -8,7 +8,7 @@
 #include "cmd/settings.h"
 #include "sasl/users_edit.h"
 
-enum { USER_ADDRESSES_MAX = 64, USER_WORDS_MAX = 2 };
+enum { USER_ADDRESSES_MAX = 64, USER_WORDS_MAX = 4 };
 
 /* Which options were given; each verb says which it has a use for. */
 enum user_option {
@@ -22,6 +22,7 @@ enum user_option {
 	USER_LIMIT = 128,
 	USER_NETWORK = 256,
 	USER_PRIORITY = 512,
+	USER_WAIT = 1024,
 };
 
 struct user_command {
@@ -35,7 +36,7 @@ struct user_command {
 	size_t froms;
 	const char *expires, *hostname, *recovery, *limit, *priority, *network;
 	unsigned given;                 /* enum user_option */
-	bool password, json;
+	bool password, json, wait;
 	int status;                     /* when it fails for another reason than 65's */
 };
 
@@ -45,6 +46,11 @@ bool user_ask_password(const char *name, struct secret *, struct buf *why);
 bool user_expiry(const char *text, uint64_t now, uint64_t *when);
 /* All principals with their keys, on stdout. False with words. */
 bool user_list(struct user_command *, struct buf *why);
+/* Keys with which domains sign their mail. False with words and status. */
+bool user_domain(struct user_command *, struct buf *why);
+/* Say of each key whether the DNS has its record. False with words: it has not. */
+struct dkim_entry;
+bool user_domain_seen(const struct conf *, const struct dkim_entry *, size_t count, struct buf *why);
 /* The ledger of failed logins, and taking something out of it; both ask the running server. False with words and status. */
 bool user_attempts(struct user_command *, struct buf *why);
 bool user_forgive(struct user_command *, struct buf *why);

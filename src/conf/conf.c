@@ -182,6 +182,12 @@ contradiction(const struct conf *conf)
 		return "relay names a user, but relay-credentials names no file with his password";
 	if (password && !user)
 		return "relay-credentials is set, but relay names no user; right would be relay = \"submissions://USER@HOST\"";
+	if (conf->webhook.p[0] != '\0' && conf->webhook_secret.p[0] == '\0')
+		return "webhook is set, but webhook-secret names no file with the key that signs what is posted";
+	if (conf->webhook.p[0] == '\0' && conf->webhook_secret.p[0] != '\0')
+		return "webhook-secret is set, but webhook says nothing of where to post";
+	if (conf->webhook.p[0] != '\0' && !conf->history)
+		return "webhook needs history = \"yes\": what could not be posted yet waits there";
 	if (conf->retry_first > conf->retry_max)
 		return "retry-first is longer than retry-max";
 	if (conf->retry_max > conf->expire)
@@ -192,6 +198,11 @@ contradiction(const struct conf *conf)
 		return "control-socket is longer than the 107 octets that a socket's path may have; set it to a shorter path";
 	if (strlen(conf->ledger_socket.p) > 107)
 		return "ledger-socket is longer than the 107 octets that a socket's path may have; set it to a shorter path";
+	if (strlen(conf->history_socket.p) > 107)
+		return "history-socket is longer than the 107 octets that a socket's path may have; set it to a shorter path";
+	if (span_eq(span_of(conf->history_socket.p), span_of(conf->control_socket.p))
+	    || span_eq(span_of(conf->history_socket.p), span_of(conf->ledger_socket.p)))
+		return "history-socket is the path of another socket; it needs one of its own";
 	if (span_eq(span_of(conf->ledger_socket.p), span_of(conf->control_socket.p)))
 		return "ledger-socket and control-socket are the same path; each needs one of its own";
 	return NULL;
@@ -204,7 +215,8 @@ conf_finish(struct conf *conf, struct buf *why)
 
 	if (!fill_path(&conf->spool_dir, conf, "/spool", why) || !fill_path(&conf->users_file, conf, "/auth/users", why) ||
 	    !fill_path(&conf->control_socket, conf, "/control", why) || !fill_path(&conf->ledger_socket, conf, "/ledger", why) ||
-	    !fill_listeners(conf, why) || !fill_postmaster(conf, why)) {
+	    !fill_path(&conf->history_socket, conf, "/where", why) ||
+	    !fill_path(&conf->dkim_dir, conf, "/dkim", why) || !fill_listeners(conf, why) || !fill_postmaster(conf, why)) {
 		finish_words(why);
 		return false;
 	}

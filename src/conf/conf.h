@@ -18,6 +18,8 @@ enum {
 	CONF_LISTEN_MAX = 16,
 	CONF_CERTIFICATES_MAX = 32,
 	CONF_PROXIES_MAX = 32,
+	CONF_MILTERS_MAX = 8,
+	CONF_DKIM_RULES_MAX = 32,
 	CONF_SOURCES_MAX = 64,
 	CONF_LIMITS_MAX = 64,
 };
@@ -76,6 +78,25 @@ struct conf_relay {
 	uint16_t port;
 };
 
+/* What a milter that does not answer means for the message. */
+enum conf_milter_failure { CONF_MILTER_TEMPFAIL, CONF_MILTER_ACCEPT, CONF_MILTER_REJECT };
+
+struct conf_milter {
+	bool local;                     /* a path */
+	char place[108];                /* path of a socket, or an address without brackets; NUL-terminated */
+	uint16_t port;
+	uint32_t timeout;               /* seconds of silence; default 30 */
+	enum conf_milter_failure failure;
+};
+
+/* Bits of enum dkim_algorithm (mail/dkim.h). */
+enum conf_dkim { CONF_DKIM_OFF, CONF_DKIM_RSA, CONF_DKIM_ED25519, CONF_DKIM_BOTH };
+
+struct conf_dkim_rule {
+	char name[CONF_TEXT_MAX];       /* of a domain or of a next hop; ".example.org" for all below it; NUL-terminated */
+	enum conf_dkim algorithms;
+};
+
 enum conf_log_format { CONF_LOG_LOGFMT, CONF_LOG_JSON };
 enum conf_log_target { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
 /* AUTO: as REQUIRED when started as root, but for users that are not there; else as BEST. */
@@ -99,6 +120,16 @@ struct conf {
 	struct conf_text country_database;      /* in MaxMind's format; empty: none */
 	struct conf_text control_socket;        /* for `postern queue`; default STATE/control */
 	struct conf_text alarm_command;         /* program that tells the operator; empty: none */
+	bool history;                           /* keep what became of each message in SQLite; default true */
+	struct conf_text webhook;               /* events are posted to this URL; empty: nowhere */
+	struct conf_text webhook_secret;        /* file with the key that signs them, mode 0600 */
+	uint32_t webhook_events;                /* bits of enum webhook_event; default all */
+	uint32_t webhook_age;                   /* seconds that an event is tried; default 1 d */
+	uint32_t webhook_most;                  /* events that wait at most; default 100000 */
+	struct conf_text history_socket;        /* for `postern queue where`; default STATE/where */
+	uint32_t history_age;                   /* seconds; default 30 d */
+	uint64_t history_size;                  /* octets of its file at most; default 1 GiB */
+	uint64_t history_backlog;               /* octets of the log that are kept until it has read them; default 256 MiB */
 	struct conf_text ledger_socket;         /* for `postern user attempts` and its kin; default STATE/ledger */
 	struct conf_listen listen[CONF_LISTEN_MAX];
 	uint32_t listens;
@@ -154,9 +185,18 @@ struct conf {
 	struct conf_text tls_report_contact;    /* From and contact-info of reports; default postmaster */
 	struct conf_text tls_report_organization;       /* default HOSTNAME */
 	struct conf_text tls_report_extra_contact;      /* a further word for people; empty: none */
+	enum conf_dkim dkim;                    /* which of a domain's keys sign; default both */
+	struct conf_dkim_rule dkim_domain[CONF_DKIM_RULES_MAX];         /* for mail of these domains */
+	uint32_t dkim_domains;
+	struct conf_dkim_rule dkim_hop[CONF_DKIM_RULES_MAX];            /* to these next hops */
+	uint32_t dkim_hops;
+	struct conf_text dkim_dir;              /* default STATE/dkim */
 	bool auth_login;                        /* offer LOGIN; default true on submission for old clients' sake */
 	bool habit_watch;                       /* slow, hold and lock principals that look stolen; default true */
 	uint32_t habit_hour, habit_day;         /* recipients of a principal at most, whatever its past; default 20000, 100000 */
+	struct conf_milter milter[CONF_MILTERS_MAX];    /* asked in this order about every message */
+	uint32_t milters;
+	uint32_t milter_deadline;               /* seconds for all of them; default 100 */
 	enum conf_log_format log_format;
 	enum conf_log_target log_target;
 	enum conf_sandbox sandbox;
@@ -167,7 +207,7 @@ struct conf_key {
 	const char *name;
 	const char *meaning;            /* one sentence for --explain and the manual */
 	const char *example;
-	bool repeatable;                /* listen, certificate, proxy, relay-source, relay-limit */
+	bool repeatable;                /* listen, certificate, proxy, dkim-domain, dkim-next-hop, relay-source, relay-limit */
 };
 
 size_t conf_keys(void);

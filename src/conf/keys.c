@@ -1,8 +1,10 @@
 #include "conf/keys.h"
 
+#include "conf/milter.h"
 #include "conf/network.h"
 #include "conf/route.h"
 #include "conf/value.h"
+#include "conf/webhook.h"
 
 #define MEMBER(type, conf, row) ((type *)(void *)((uint8_t *)(conf) + (row)->offset))
 #define MEMBER_CONST(type, conf, row) ((const type *)(const void *)((const uint8_t *)(conf) + (row)->offset))
@@ -307,6 +309,29 @@ get_relay(const struct conf *conf, const struct conf_row *row, size_t item, stru
 	return relay_format(&conf->relay, out);
 }
 
+static bool
+set_webhook(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	struct webhook_url url;
+
+	(void)row;
+	return webhook_url_parse(text, &url, why) && text_set(&conf->webhook, text, why);
+}
+
+static bool
+set_webhook_events(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	return webhook_events_parse(text, &conf->webhook_events, why);
+}
+
+static bool
+get_webhook_events(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return webhook_events_format(conf->webhook_events, out);
+}
+
 /* ---- lists ---- */
 
 /* least holds the service: both listener keys share the one list. */
@@ -381,6 +406,49 @@ get_proxy(const struct conf *conf, const struct conf_row *row, size_t item, stru
 {
 	(void)row;
 	return item < conf->proxies && buf_put_text(out, conf->proxy[item].text);
+}
+
+static bool
+set_dkim(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	(void)row;
+	return dkim_parse(text, &conf->dkim, why);
+}
+
+static bool
+get_dkim(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	(void)row, (void)item;
+	return buf_put_text(out, dkim_name(conf->dkim));
+}
+
+/* Both lists are alike; least says which. */
+enum { DKIM_RULES_DOMAIN, DKIM_RULES_HOP };
+
+static bool
+set_dkim_rule(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	bool hop = row->least == DKIM_RULES_HOP;
+	struct conf_dkim_rule *list = hop ? conf->dkim_hop : conf->dkim_domain;
+	uint32_t *count = hop ? &conf->dkim_hops : &conf->dkim_domains;
+
+	if (*count == CONF_DKIM_RULES_MAX) {
+		buf_put_text(why, "is one too many; at most 32");
+		return false;
+	}
+	if (!dkim_rule_parse(text, hop, &list[*count], why))
+		return false;
+	++*count;
+	return true;
+}
+
+static bool
+get_dkim_rule(const struct conf *conf, const struct conf_row *row, size_t item, struct buf *out)
+{
+	bool hop = row->least == DKIM_RULES_HOP;
+
+	return item < (hop ? conf->dkim_hops : conf->dkim_domains) &&
+	    dkim_rule_format(hop ? &conf->dkim_hop[item] : &conf->dkim_domain[item], out);
 }
 
 static bool
@@ -506,6 +574,15 @@ const struct conf_row conf_rows[] = {
 	{ { "postmaster-notices", "Tell the postmaster when mail without a sender, a notification itself as a rule, is lost (RFC 3461 5.2).", "yes",
 	      false },
 	    set_boolean, get_boolean, AT(postmaster_notices), 0, 0, "no" },
+	{ { "dkim", "Which keys of a domain sign its mail (RFC 6376): both, rsa, ed25519 or off. `postern user domain add` makes them.", "both",
+	      false },
+	    set_dkim, get_dkim, 0, 0, 0, "both" },
+	{ { "dkim-domain", "The same for mail of one domain.", "example.org rsa", true },
+	    set_dkim_rule, get_dkim_rule, 0, DKIM_RULES_DOMAIN, 0, NULL },
+	{ { "dkim-next-hop", "The same for mail to one domain or one host; with a dot in front for all below it.", ".example.net rsa", true },
+	    set_dkim_rule, get_dkim_rule, 0, DKIM_RULES_HOP, 0, NULL },
+	{ { "dkim-dir", "The keys of domains, written by `postern user domain`; without it STATE-DIR/dkim.", "/etc/postern/dkim", false },
+	    set_path, get_text, AT(dkim_dir), 0, 0, NULL },
 	{ { "dns-server", "The resolver to ask; without it those of /etc/resolv.conf.", "192.0.2.53@5353", false },
 	    set_dns_server, get_text, AT(dns_server), 0, 0, NULL },
 	{ { "dns-trust-anchor", "The root of DNSSEC; without it answers count as unsigned, and DANE (RFC 7672) is not looked at.",
@@ -528,6 +605,28 @@ const struct conf_row conf_rows[] = {
 	    set_path, get_text, AT(alarm_command), 0, 0, NULL },
 	{ { "ledger-socket", "Where `postern user attempts` asks; without it STATE-DIR/ledger.", "/run/postern/ledger", false },
 	    set_path, get_text, AT(ledger_socket), 0, 0, NULL },
+	{ { "history", "Keep what became of each message, in SQLite, for `postern queue where`.", "yes", false },
+	    set_boolean, get_boolean, AT(history), 0, 0, "yes" },
+	{ { "history-age", "How long; older messages are forgotten.", "90 d", false },
+	    set_duration, get_duration, AT(history_age), 3600, 3650 * DAYS, "30 d" },
+	{ { "history-size", "Octets that its file may take; the oldest messages make room.", "4 GiB", false },
+	    set_size, get_size, AT(history_size), 1 * MIB, 1024 * GIB, "1 GiB" },
+	{ { "history-backlog", "Octets of the spool's log that are kept until they are in the history; what is more is missing there, and said so.",
+	      "1 GiB", false },
+	    set_size, get_size, AT(history_backlog), 0, 1024 * GIB, "256 MiB" },
+	{ { "history-socket", "Where `postern queue where` asks; without it STATE-DIR/where.", "/run/postern/where", false },
+	    set_path, get_text, AT(history_socket), 0, 0, NULL },
+	{ { "webhook", "Where what happens to messages is posted, signed, as JSON.", "https://hooks.example.org/postern", false },
+	    set_webhook, get_text, AT(webhook), 0, 0, NULL },
+	{ { "webhook-secret", "File with the key of the signatures on its first line; nobody else may read it.", "/etc/postern/webhook-secret",
+	      false },
+	    set_path, get_text, AT(webhook_secret), 0, 0, NULL },
+	{ { "webhook-events", "Which: some of delivered, deferred, bounced, held.", "delivered bounced", false },
+	    set_webhook_events, get_webhook_events, 0, 0, 0, "delivered deferred bounced held" },
+	{ { "webhook-age", "How long an event is tried to be posted.", "3 d", false },
+	    set_duration, get_duration, AT(webhook_age), 60, 365 * DAYS, "1 d" },
+	{ { "webhook-most", "How many events may wait; beyond it the oldest go.", "100000", false },
+	    set_count, get_count, AT(webhook_most), 1, 10000000, "100000" },
 	{ { "segment-size", "Octets of one spool segment.", "64 MiB", false },
 	    set_size, get_size, AT(segment_size), 64 * KIB, 2 * GIB, "64 MiB" },
 	{ { "spool-free-min", "What stays free on the spool's disk; below it mail is refused with 452.", "128 MiB", false },
@@ -578,6 +677,12 @@ const struct conf_row conf_rows[] = {
 	    set_count, get_count, AT(habit_hour), 1, 100000000, "20000" },
 	{ { "habit-recipients-per-day", "Recipients of one login in a day at most, whatever it has sent before.", "100000", false },
 	    set_count, get_count, AT(habit_day), 1, 100000000, "100000" },
+	{ { "milter", "Content filters that see every message before it is acknowledged, in this order (libmilter's protocol).",
+	      "inet:127.0.0.1:8891", true },
+	    milter_set, milter_get, 0, 0, 0, NULL },
+	{ { "milter-deadline", "Time that all milters together have for one message; then it is as if the one that is busy had failed.",
+	      "100 s", false },
+	    set_duration, get_duration, AT(milter_deadline), 5, 300, "100 s" },
 	{ { "log-format", "logfmt or json.", "logfmt", false },
 	    set_log_format, get_log_format, 0, 0, 0, "logfmt" },
 	{ { "log-target", "stderr or syslog.", "stderr", false },

@@ -47,6 +47,12 @@ bool relay_format(const struct conf_relay *, struct buf *out);
 bool certificate_parse(struct span text, struct conf_certificate *out, struct buf *why);
 bool certificate_format(const struct conf_certificate *, struct buf *out);
 
+/* "both", "rsa", "ed25519", "off"; and "example.org off", the name of a host or, when below is, ".example.org". */
+bool dkim_parse(struct span text, enum conf_dkim *out, struct buf *why);
+const char *dkim_name(enum conf_dkim);
+bool dkim_rule_parse(struct span text, bool below, struct conf_dkim_rule *out, struct buf *why);
+bool dkim_rule_format(const struct conf_dkim_rule *, struct buf *out);
+
 /* 1 to 65535 off the front. */
 bool port_take(struct span *text, uint16_t *port);
 

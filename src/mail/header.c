@@ -103,6 +103,15 @@ look_at_tls(struct header_scan *h, struct span text)
 	h->tls = h->tls == HEADER_TLS_BEGUN && span_same(text, SPAN("No")) ? HEADER_TLS_NO : HEADER_TLS_ODD;
 }
 
+/* RFC 5322 3.6.4: the msg-id without its brackets and the white space around and inside. */
+static void
+keep_id(struct header_scan *h, struct span text)
+{
+	for (size_t i = 0; i < text.len && h->id_len < HEADER_ID_MAX; i++)
+		if ((ascii_is_graph(text.p[i]) || text.p[i] > 127) && text.p[i] != '<' && text.p[i] != '>')
+			h->id[h->id_len++] = text.p[i];
+}
+
 static void
 look_at_octets(struct header_scan *h, struct span line)
 {
@@ -142,7 +151,7 @@ field_begins(struct header_scan *h, struct span line)
 	struct span name, value;
 	enum known which;
 
-	h->dropping = h->in_from = h->in_tls = false;
+	h->dropping = h->in_from = h->in_tls = h->in_id = false;
 	if (!field_split(line, &name, &value)) {
 		refuse(h, FAIL_CONTENT, h->line, "a header line that is no field: \"Name: value\" must begin it");
 		return;
@@ -154,6 +163,10 @@ field_begins(struct header_scan *h, struct span line)
 		h->in_from = true;
 		h->from_line = h->line;
 		keep_from(h, value);
+	}
+	if (which == KNOWN_MESSAGE_ID && !has_seen(h, which)) {
+		h->in_id = true;
+		keep_id(h, value);
 	}
 	if (which == KNOWN_TLS_REQUIRED) {
 		h->in_tls = true;
@@ -181,6 +194,8 @@ header_line(struct header_scan *h, struct span line)
 		keep_from(h, line);
 	else if (h->in_tls)
 		look_at_tls(h, line);
+	else if (h->in_id)
+		keep_id(h, line);
 	return !h->dropping;
 }
 
@@ -200,6 +215,19 @@ bool
 header_tls_optional(const struct header_scan *h)
 {
 	return h->tls == HEADER_TLS_NO;
+}
+
+struct span
+header_message_id(const struct header_scan *h)
+{
+	return (struct span){ h->id, h->id_len };
+}
+
+void
+header_give_message_id(struct header_scan *h, struct span id)
+{
+	h->id_len = 0;
+	keep_id(h, id);
 }
 
 struct span

@@ -22,6 +22,7 @@
 enum {
 	HEADER_LINE_MAX = 998,          /* RFC 5322 2.1.1, without CRLF */
 	HEADER_OCTETS_MAX = 256 * 1024, /* the whole section; ours */
+	HEADER_ID_MAX = 255,            /* of Message-ID, without brackets, that we keep to find the message again; ours */
 	HEADER_FROM_MAX = 1024,         /* the value of From that we keep to check its authors; ours */
 	HEADER_AUTHOR_MAX = PATH_MAX_OCTETS - 2,        /* one address of From, with what stands inside it; RFC 5321 4.5.3.1.3 */
 	RECEIVED_MAX = 100,             /* RFC 5321 6.3 */
@@ -36,7 +37,8 @@ struct header_scan {
 	uint32_t octets;
 	uint16_t received;
 	bool dropping;                  /* inside Bcc or Return-Path */
-	bool in_from, in_tls;
+	bool in_from, in_tls, in_id;
+	uint8_t id_len;
 	uint8_t tls;                    /* enum header_tls */
 	bool ended;                     /* the empty line has been seen */
 	bool utf8_ok;                   /* SMTPUTF8 was given */
@@ -46,6 +48,7 @@ struct header_scan {
 	uint32_t from_line;             /* where From began */
 	uint16_t from_len;
 	uint8_t from[HEADER_FROM_MAX];  /* unfolded value of From */
+	uint8_t id[HEADER_ID_MAX];      /* the msg-id of Message-ID */
 };
 
 void header_init(struct header_scan *, bool utf8_ok);
@@ -66,6 +69,11 @@ enum fail header_end(struct header_scan *);
 
 /* "TLS-Required: No" stands there, once (RFC 8689 3); anything else the field may say has no meaning. */
 bool header_tls_optional(const struct header_scan *);
+
+/* The Message-ID without its angle brackets, cut at HEADER_ID_MAX; empty when there is none. */
+struct span header_message_id(const struct header_scan *);
+/* It had none, and was given this one: "<...>". */
+void header_give_message_id(struct header_scan *, struct span);
 
 /* The authors: walk with address_next(). Empty when From was not seen. */
 struct span header_authors(const struct header_scan *);

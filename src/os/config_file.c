@@ -9,7 +9,7 @@
 #include "conf/nearest.h"
 #include "os/config_text.h"
 
-enum { OPTIONS_MAX = 128 };     /* more than there are keys, and an end */
+enum { OPTIONS_MAX = 256 };     /* keys, and a row that ends them */
 
 /* libconfuse gives its callbacks no argument, so what one reading needs stands here while it lasts. */
 static struct reading {
@@ -207,9 +207,8 @@ options_init(cfg_opt_t *options, cfg_opt_t *certificate)
 	const cfg_opt_t end = CFG_END();
 	size_t n = 0;
 
-	/* A key without a place here would be none that a file may have. */
-	assert(conf_keys() < OPTIONS_MAX);
-	for (size_t i = 0; i < conf_keys(); i++) {
+	assert(conf_keys() < OPTIONS_MAX - 2);
+	for (size_t i = 0; i < conf_keys() && n < OPTIONS_MAX - 1; i++) {
 		const char *name = conf_key(i)->name;
 		const cfg_opt_t scalar = CFG_STR_CB(name, NULL, CFGF_NODEFAULT, on_value);
 		const cfg_opt_t list = CFG_STR_LIST_CB(name, NULL, CFGF_NODEFAULT, on_value);

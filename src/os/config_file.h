@@ -17,7 +17,7 @@
 #include "conf/conf.h"
 
 /* Room for where each value came from: all keys, and all items of those that repeat. */
-enum { CONFIG_ORIGINS_MAX = 128 };
+enum { CONFIG_ORIGINS_MAX = 512 };
 
 struct config_origin {
 	size_t key, item;

@@ -23,9 +23,8 @@ enum { SCOPE_ABSTRACT_UNIX = 1, SCOPE_SIGNAL = 2 };              /* 6 */
 enum { CREATE_VERSION = 1, RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2 };
 
 struct ruleset { uint64_t fs, net, scoped; };
-struct path_beneath { uint64_t allowed; int32_t parent; } __attribute__((packed));
-
 struct net_port { uint64_t allowed, port; };
+struct path_beneath { uint64_t allowed; int32_t parent; } __attribute__((packed));
 
 static long
 create(const struct ruleset *set, size_t size, uint32_t flags)
@@ -43,13 +42,14 @@ landlock_abi(void)
 
 /* Everything that this kernel knows is forbidden unless a rule allows it. */
 static struct ruleset
-handled(int abi, unsigned calls)
+handled(int abi, const struct promise *p)
 {
+	bool anywhere = (p->calls & PROMISE_CONNECT) != 0;
 	struct ruleset set = { .fs = FS_ABI_1 };
 
 	set.fs |= (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL_DEV : 0);
 	if (abi >= 4)
-		set.net = NET_BIND_TCP | ((calls & PROMISE_CONNECT) == 0 ? NET_CONNECT_TCP : 0);
+		set.net = NET_BIND_TCP | (anywhere ? 0 : NET_CONNECT_TCP);
 	if (abi >= 6)
 		set.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
 	return set;
@@ -86,13 +86,22 @@ add_root(int set_fd, uint64_t known, const struct promise_root *root)
 	return added;
 }
 
-/* Who connects may choose the address that he comes from, and no port: those that he could listen on are not his. */
 static bool
-add_source(int set_fd, const struct ruleset *set, unsigned calls)
+add_port(int set_fd, const struct ruleset *set, uint16_t port)
+{
+	struct net_port rule = { NET_CONNECT_TCP, port };
+
+	/* Before ABI 4 there are no such rules, and then every port is open to who may connect. */
+	return set->net == 0 || syscall(SYS_landlock_add_rule, set_fd, RULE_NET_PORT, &rule, 0) == 0;
+}
+
+/* Who connects anywhere may choose the address that he comes from, and no port: those that he could listen on are not his. */
+static bool
+add_source(int set_fd, const struct ruleset *set, const struct promise *p)
 {
 	struct net_port rule = { .allowed = NET_BIND_TCP, .port = 0 };
 
-	if ((calls & PROMISE_CONNECT) == 0 || (set->net & NET_BIND_TCP) == 0)
+	if ((p->calls & PROMISE_CONNECT) == 0 || p->ports > 0 || (set->net & NET_BIND_TCP) == 0)
 		return true;
 	return syscall(SYS_landlock_add_rule, set_fd, RULE_NET_PORT, &rule, 0) == 0;
 }
@@ -128,7 +137,7 @@ bool
 landlock_take(const struct promise *p, const char **why)
 {
 	int abi = landlock_abi(), fd;
-	struct ruleset set = handled(abi, p->calls);
+	struct ruleset set = handled(abi, p);
 	bool taken = true;
 
 	if (abi == 0)
@@ -142,7 +151,9 @@ landlock_take(const struct promise *p, const char **why)
 		return refuse(why, "files: Landlock refuses a set of rules");
 	for (size_t i = 0; i < p->roots; i++)
 		taken &= add_root(fd, set.fs, &p->root[i]);
-	taken &= add_source(fd, &set, p->calls);
+	for (size_t i = 0; i < p->ports; i++)
+		taken &= add_port(fd, &set, p->port[i]);
+	taken &= add_source(fd, &set, p);
 	taken = taken && syscall(SYS_landlock_restrict_self, fd, 0) == 0;
 	(void)close(fd);
 	return taken || refuse(why, "files: Landlock refuses a rule");

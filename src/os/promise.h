@@ -23,7 +23,10 @@ enum promise_calls {
 	PROMISE_CONNECT = 4,            /* Internet sockets of its own; their address may be chosen, their port not */
 	PROMISE_THREADS = 8,            /* workers */
 	PROMISE_PASS = 16,              /* duplicate descriptors, to hand one on */
+	PROMISE_RECORD_LOCKS = 64,      /* locks on its own files, against other programs */
 	PROMISE_LOCK = 32,              /* holds secrets: no page of it goes to swap */
+	PROMISE_STREAMS = 64,           /* TCP connections of its own, and no other Internet socket */
+	PROMISE_LOCAL = 128,            /* connections to other processes of this machine, by path */
 };
 
 enum promise_rights {
@@ -32,7 +35,7 @@ enum promise_rights {
 	PROMISE_MOVE = 4,               /* link and rename from one directory below into another */
 };
 
-enum { PROMISE_ROOTS_MAX = 20 };
+enum { PROMISE_ROOTS_MAX = 20, PROMISE_PORTS_MAX = 8 };
 
 /* A file or a directory with everything below it. One that is not there is left out: nothing can be opened there then. */
 struct promise_root {
@@ -52,6 +55,8 @@ struct promise {
 	struct identity identity;
 	struct promise_root root[PROMISE_ROOTS_MAX];
 	size_t roots;
+	uint16_t port[PROMISE_PORTS_MAX];       /* with PROMISE_STREAMS: to these ports and no other */
+	size_t ports;
 };
 
 /* The parts that a kernel or a start without root may leave open. */

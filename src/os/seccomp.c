@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdarg.h>
@@ -61,6 +62,7 @@ static const int deadly[] = {
 
 /* Deadly, too, for whom they were not promised. */
 static const int sockets[] = { SYS(socket), SYS(socketpair), SYS(connect), SYS(bind) };
+static const int never_bound[] = { SYS(socketpair), SYS(bind) };
 static const int files[] = { SYS(open), SYS(openat), SYS(openat2), SYS(creat) };
 
 #define ADD_ALL(filter, action, list) add_all(filter, action, list, sizeof(list) / sizeof((list)[0]))
@@ -141,8 +143,31 @@ add_descriptors(scmp_filter_ctx filter, unsigned calls)
 
 	if (calls & PROMISE_PASS)
 		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
+	if (calls & PROMISE_RECORD_LOCKS)
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_SETLK)) &&
+		    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETLK));
 	if (calls & PROMISE_CONNECT)
 		added &= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(fcntl), 2, setting) == 0;
+	return added;
+}
+
+/* Connections and nothing else. The type has flags beside it: SOCK_NONBLOCK, SOCK_CLOEXEC. */
+static bool
+add_streams(scmp_filter_ctx filter, unsigned calls)
+{
+	static const struct { unsigned promise; int family; } kinds[] = {
+		{ PROMISE_STREAMS, AF_INET }, { PROMISE_STREAMS, AF_INET6 }, { PROMISE_LOCAL, AF_UNIX },
+	};
+	bool added = ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, never_bound) &&
+	    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS(connect), 0) == 0 &&
+	    add_if(filter, SCMP_ACT_ALLOW, SYS(setsockopt), ARG(1, SCMP_CMP_EQ, IPPROTO_TCP));
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct scmp_arg_cmp stream[] = { ARG(0, SCMP_CMP_EQ, kinds[i].family), ARG_BITS(1, 0xf, SOCK_STREAM) };
+
+		if (calls & kinds[i].promise)
+			added &= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(socket), 2, stream) == 0;
+	}
 	return added;
 }
 
@@ -156,8 +181,10 @@ add_network(scmp_filter_ctx filter, unsigned calls)
 	/* Not of the listening socket that all fronts share. */
 	if (calls & (PROMISE_ACCEPT | PROMISE_CONNECT))
 		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), ARG(0, SCMP_CMP_GT, highest_descriptor()));
-	if ((calls & PROMISE_CONNECT) == 0)
+	if ((calls & (PROMISE_CONNECT | PROMISE_STREAMS | PROMISE_LOCAL)) == 0)
 		return added && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, sockets);
+	if ((calls & PROMISE_CONNECT) == 0)
+		return added && add_streams(filter, calls);
 	return added && ADD_ALL(filter, SCMP_ACT_ALLOW, with_connect) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), ARG(0, SCMP_CMP_EQ, AF_INET)) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(socket), ARG(0, SCMP_CMP_EQ, AF_INET6));

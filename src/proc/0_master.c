@@ -187,7 +187,11 @@ master_on_end(struct master *m, struct worker *w)
 		drain_on(m);
 		return;
 	}
+	if (master_is_spare(w) && w->exit_status == 0 && w->exit_signal == 0)
+		return;
 	log_end_of(w);
+	if (master_is_spare(w))
+		return;
 	/* One that cannot even begin will not do better the next time: its words are in the log, the operator reads them. */
 	if (!w->was_ready && (w->exit_signal == 0 || w->backoff >= BACKOFF_HOPELESS_MS)) {
 		drain(m, w->exit_status > 0 ? (int)w->exit_status : EXIT_SOFTWARE);
@@ -324,7 +328,8 @@ prepare(struct master *m, struct buf *why)
 {
 	m->status = 78;
 	certificates_look(&m->conf, m->seen);
-	if (!certificates_read(&m->conf, &m->certificates, why) || !master_lock(m, why, &m->status) ||
+	dkim_look(&m->conf, &m->dkim_seen);
+	if (!certificates_read(&m->conf, &m->certificates, why) || !dkim_read(&m->conf, false, &m->dkim, why) || !master_lock(m, why, &m->status) ||
 	    !cage_hand_over(&m->conf, why) || !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
 		return false;
 	m->status = EXIT_OS;
@@ -394,7 +399,7 @@ master_run(const struct master_setup *setup)
 	promise_begin(STDERR_FILENO);
 	m.setup = setup;
 	m.conf = setup->conf;
-	m.lock_fd = m.control_fd = m.ledger_fd = -1;
+	m.lock_fd = m.control_fd = m.ledger_fd = m.history_fd = -1;
 	log_target_open(&m.conf, "master");
 	if (uv_loop_init(&m.loop) != 0) {
 		log_say(LOG_FAULT, "start", "no event loop");
@@ -407,6 +412,7 @@ master_run(const struct master_setup *setup)
 	master_sockets_close(&m);
 	certificates_free(&m.certificates);
 	certificates_free(&m.before);
+	dkim_store_free(&m.dkim);
 	wipe(m.ticket_keys, sizeof(m.ticket_keys));
 	(void)uv_loop_close(&m.loop);
 	return m.status;

@@ -10,12 +10,13 @@
 
 #include "proc/master.h"
 #include "proc/peers.h"
+#include "tls/dkim_store.h"
 #include "tls/served.h"
 #include "tls/server.h"
 
 enum {
 	FRONTS_MAX = 64,
-	WORKERS_MAX = 4 + FRONTS_MAX,
+	WORKERS_MAX = 7 + FRONTS_MAX,
 	SOCKETS_MAX = 2 * CONF_LISTEN_MAX,      /* "*" takes two */
 	CHAIN_MAX = 256 * 1024,
 	KEY_MAX = 64 * 1024,
@@ -112,7 +113,7 @@ struct master {
 	enum master_phase phase;
 	enum stage stage;               /* being started, or being drained */
 	int status;                     /* that master_run() will return */
-	int lock_fd, control_fd, ledger_fd;
+	int lock_fd, control_fd, ledger_fd, history_fd;
 	struct worker worker[WORKERS_MAX];
 	size_t workers;
 	struct socket_bound socket[SOCKETS_MAX];
@@ -121,6 +122,8 @@ struct master {
 	struct certificates before;     /* proved ones, while those that follow them are being proved */
 	struct file_mark seen[2 * CONF_CERTIFICATES_MAX];       /* chain and key of each, as they were when we last read them */
 	uint64_t look_again;            /* uv_now(), though nothing changes; 0: not */
+	struct dkim_store dkim;         /* keys that sign; read from the files each time they are handed on */
+	struct file_mark dkim_seen;     /* DKIM-DIR/changed, when we last read them */
 	struct certificate_warned warned[2 * CONF_CERTIFICATES_MAX];
 	size_t warned_next;
 	struct alarms alarms;
@@ -141,6 +144,10 @@ void master_on_end(struct master *, struct worker *);
 void master_children_init(struct master *, unsigned fronts);
 /* False: the system denies a process; said in the log. */
 bool master_child_begin(struct worker *);
+/* 6_milter begins, begins anew or ends, as the configuration in force has milters; anew: they are others than before. */
+void master_milter(struct master *, bool anew);
+/* Is it for nobody any more? */
+bool master_is_spare(const struct worker *);
 /* Start it again, after a back-off. */
 void master_child_again(struct worker *);
 void master_send_conf(struct worker *);
@@ -167,7 +174,7 @@ void master_alarms_end(struct master *);
 /* Bind all of conf's listeners that m->socket has not (they are fresh); what is bound already is kept, what is no longer
  * wanted is closed. All or nothing: false with words in why and the exit status in *status. */
 bool master_listen(struct master *, const struct conf *, struct buf *why, int *status);
-/* Those of `postern queue` and of `postern user attempts`. */
+/* Those of `postern queue`, of `postern user attempts` and of `postern queue where`. */
 bool master_control_open(struct master *, struct buf *why, int *status);
 /* One server for one state directory. */
 bool master_lock(struct master *, struct buf *why, int *status);
@@ -193,6 +200,18 @@ bool certificates_name(const struct certificates *, size_t which, char name[CERT
 /* What clients will not like about them. */
 void certificates_inspect(const struct conf *, const struct certificates *,
     void (*say)(void *arg, const char *file, const char *words), void *arg);
+
+/* How a file is now; false: it is not there. */
+bool file_look(const char *path, struct file_mark *);
+bool file_differs(const struct file_mark *, const struct file_mark *);
+
+/* ---- 0_master_dkim.c ---- */
+/* The keys that are active, each looked at; false with words that name the file. expected: there have been some. */
+bool dkim_read(const struct conf *, bool expected, struct dkim_store *, struct buf *why);
+void dkim_look(const struct conf *, struct file_mark *seen);
+bool dkim_changed(const struct conf *, const struct file_mark *seen);
+/* To 2_signer with the keys, to 5_relay without; to others nothing. */
+void master_send_dkim(struct worker *);
 
 /* ---- 0_master_proof.c ---- */
 /* Connect to each of our listeners for each certificate until all are served, PROOF_MS at most; then master_on_proof(). */

@@ -27,8 +27,8 @@ refuse(struct buf *why, const char *what, const char *file, const char *words)
 	return false;
 }
 
-static bool
-mark_of(const char *path, struct file_mark *mark)
+bool
+file_look(const char *path, struct file_mark *mark)
 {
 	struct stat st;
 
@@ -149,8 +149,8 @@ certificates_read(const struct conf *conf, struct certificates *all, struct buf 
 	return ok;
 }
 
-static bool
-mark_differs(const struct file_mark *a, const struct file_mark *b)
+bool
+file_differs(const struct file_mark *a, const struct file_mark *b)
 {
 	return a->seconds != b->seconds || a->nanoseconds != b->nanoseconds || a->size != b->size || a->inode != b->inode;
 }
@@ -160,8 +160,8 @@ certificates_look(const struct conf *conf, struct file_mark seen[2 * CONF_CERTIF
 {
 	memset(seen, 0, 2 * CONF_CERTIFICATES_MAX * sizeof(*seen));
 	for (size_t i = 0; i < conf->certificates; i++) {
-		(void)mark_of(conf->certificate[i].chain.p, &seen[2 * i]);
-		(void)mark_of(conf->certificate[i].key.p, &seen[2 * i + 1]);
+		(void)file_look(conf->certificate[i].chain.p, &seen[2 * i]);
+		(void)file_look(conf->certificate[i].key.p, &seen[2 * i + 1]);
 	}
 }
 
@@ -174,7 +174,7 @@ certificates_changed(const struct conf *conf, const struct file_mark seen[2 * CO
 	certificates_look(conf, now);
 	for (size_t i = 0; i < 2 * CONF_CERTIFICATES_MAX; i++)
 		/* A file that is away for a moment is being replaced: the next look will find it. */
-		changed = changed || (now[i].inode != 0 && mark_differs(&now[i], &seen[i]));
+		changed = changed || (now[i].inode != 0 && file_differs(&now[i], &seen[i]));
 	return changed;
 }
 

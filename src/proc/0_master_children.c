@@ -22,6 +22,10 @@ static const enum role talk[][2] = {
 	{ ROLE_FRONT, ROLE_SPOOL },
 	{ ROLE_SPOOL, ROLE_RELAY },
 	{ ROLE_SPOOL, ROLE_AUTH },
+	{ ROLE_SPOOL, ROLE_MILTER },
+	{ ROLE_RELAY, ROLE_SIGNER },
+	{ ROLE_SPOOL, ROLE_HISTORY },
+	{ ROLE_HISTORY, ROLE_HOOK },
 };
 
 static void
@@ -38,9 +42,15 @@ void
 master_children_init(struct master *m, unsigned fronts)
 {
 	worker_init(m, ROLE_SPOOL, 0, STAGE_SPOOL);
+	if (m->conf.history)
+		worker_init(m, ROLE_HISTORY, 0, STAGE_SPOOL);
 	worker_init(m, ROLE_SIGNER, 0, STAGE_AUTH);
 	worker_init(m, ROLE_AUTH, 0, STAGE_AUTH);
 	worker_init(m, ROLE_RELAY, 0, STAGE_RELAY);
+	if (m->conf.milters > 0)
+		worker_init(m, ROLE_MILTER, 0, STAGE_AUTH);
+	if (m->conf.webhook.p[0] != '\0')
+		worker_init(m, ROLE_HOOK, 0, STAGE_RELAY);
 	for (unsigned i = 0; i < fronts && i < FRONTS_MAX; i++)
 		worker_init(m, ROLE_FRONT, i, STAGE_FRONTS);
 }
@@ -50,7 +60,7 @@ master_children_init(struct master *m, unsigned fronts)
 void
 master_send_conf(struct worker *w)
 {
-	uint8_t text[48 * 1024];
+	static uint8_t text[128 * 1024];
 	struct buf b = BUF_OVER(text);
 
 	if (w->channel != NULL && conf_format(&w->master->conf, &b))
@@ -98,18 +108,21 @@ send_control(struct worker *w)
 	const struct master *m = w->master;
 	struct master_listen queue = { MASTER_LISTEN_CONTROL, span_of(m->conf.control_socket.p), 0 };
 	struct master_listen ledger = { MASTER_LISTEN_LEDGER, span_of(m->conf.ledger_socket.p), 0 };
+	struct master_listen history = { MASTER_LISTEN_HISTORY, span_of(m->conf.history_socket.p), 0 };
 
 	if (w->role == ROLE_SPOOL)
 		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &queue, m->control_fd);
 	if (w->role == ROLE_AUTH)
 		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &ledger, m->ledger_fd);
+	if (w->role == ROLE_HISTORY)
+		(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &history, m->history_fd);
 }
 
-/* Read anew each time, so that the master keeps no password. */
+/* Read anew each time, so that the master keeps no password and no key. */
 static void
-send_password(struct worker *w)
+send_secret(struct worker *w)
 {
-	const char *path = w->master->conf.relay_credentials.p;
+	const char *path = w->role == ROLE_HOOK ? w->master->conf.webhook_secret.p : w->master->conf.relay_credentials.p;
 	struct secret password = { .len = 0 };
 	struct stat st;
 	ssize_t n = -1;
@@ -124,7 +137,7 @@ send_password(struct worker *w)
 		password.len = span_find((struct span){ password.p, (size_t)n }, '\n');
 		(void)channel_send_octets(w->channel, MASTER_SECRET, 0, (struct span){ password.p, password.len });
 	} else {
-		log_say(LOG_FAULT, "relay-credentials", "cannot be read, is empty, or may be read by others");
+		log_say(LOG_FAULT, w->role == ROLE_HOOK ? "webhook-secret" : "relay-credentials", "cannot be read, is empty, or may be read by others");
 	}
 	if (fd != -1)
 		(void)close(fd);
@@ -169,13 +182,14 @@ brief(struct worker *w)
 		master_keys_anew(w->master);
 	master_send_conf(w);
 	master_send_certificates(w);
+	master_send_dkim(w);
 	master_send_listeners(w, false);
 	if (w->role == ROLE_FRONT)
 		(void)channel_send_octets(w->channel, MASTER_TICKET_KEYS, 0,
 		    (struct span){ w->master->ticket_keys, TLS_TICKET_KEYS });
 	send_control(w);
-	if (w->role == ROLE_RELAY)
-		send_password(w);
+	if (w->role == ROLE_RELAY || w->role == ROLE_HOOK)
+		send_secret(w);
 	introduce_to_all(w);
 	(void)channel_send_octets(w->channel, MASTER_GO, 0, (struct span){ NULL, 0 });
 }
@@ -183,8 +197,8 @@ brief(struct worker *w)
 void
 master_send_reload(struct worker *w)
 {
-	if (w->role == ROLE_RELAY)
-		send_password(w);
+	if (w->role == ROLE_RELAY || w->role == ROLE_HOOK)
+		send_secret(w);
 	if (w->role == ROLE_SIGNER)
 		w->unconfirmed++;
 	(void)channel_send_octets(w->channel, MASTER_RELOAD, 0, (struct span){ NULL, 0 });
@@ -233,6 +247,9 @@ may_accuse(enum role accuser, uint32_t accused)
 {
 	static const enum role believed[][2] = {
 		{ ROLE_SIGNER, ROLE_FRONT }, { ROLE_AUTH, ROLE_FRONT }, { ROLE_SPOOL, ROLE_FRONT }, { ROLE_SPOOL, ROLE_RELAY },
+		{ ROLE_SPOOL, ROLE_MILTER },
+		{ ROLE_SIGNER, ROLE_RELAY },
+		{ ROLE_SPOOL, ROLE_HISTORY }, { ROLE_HISTORY, ROLE_HOOK },
 	};
 
 	for (size_t i = 0; i < sizeof(believed) / sizeof(believed[0]); i++)
@@ -275,6 +292,8 @@ pulses_of(enum role role)
 {
 	static const unsigned pulses[ROLE_MAX] = {
 		[ROLE_SIGNER] = 5, [ROLE_FRONT] = 10, [ROLE_AUTH] = 10, [ROLE_RELAY] = 15, [ROLE_SPOOL] = 30,
+		[ROLE_MILTER] = 10,
+		[ROLE_HISTORY] = 60, [ROLE_HOOK] = 15,
 	};
 
 	return pulses[role];
@@ -457,7 +476,7 @@ on_timer(uv_timer_t *timer)
 {
 	struct worker *w = timer->data;
 
-	if (w->master->phase >= MASTER_DRAINING || w->running)
+	if (w->master->phase >= MASTER_DRAINING || w->running || master_is_spare(w))
 		return;
 	if (!master_child_begin(w))
 		master_child_again(w);
@@ -474,4 +493,41 @@ master_child_again(struct worker *w)
 	if (w->backoff > BACKOFF_MAX_MS)
 		w->backoff = BACKOFF_MAX_MS;
 	(void)uv_timer_start(&w->timer, on_timer, w->backoff, 0);
+}
+
+/* ---- 6_milter, which is there when there are milters ---- */
+
+static struct worker *
+milter_worker(struct master *m)
+{
+	for (size_t i = 0; i < m->workers; i++)
+		if (m->worker[i].role == ROLE_MILTER)
+			return &m->worker[i];
+	return NULL;
+}
+
+bool
+master_is_spare(const struct worker *w)
+{
+	return w->role == ROLE_MILTER && w->master->conf.milters == 0;
+}
+
+void
+master_milter(struct master *m, bool anew)
+{
+	struct worker *w = milter_worker(m);
+
+	if (w == NULL && m->conf.milters > 0 && m->workers < WORKERS_MAX) {
+		worker_init(m, ROLE_MILTER, 0, STAGE_AUTH);
+		w = milter_worker(m);
+		/* A server that runs does not end because of it. */
+		w->was_ready = true;
+	}
+	if (w == NULL || !anew)
+		return;
+	/* A cage is never widened, nor is it worth narrowing: another process. */
+	if (w->running && w->channel != NULL)
+		(void)channel_send_octets(w->channel, MASTER_DRAIN, 0, (struct span){ NULL, 0 });
+	else if (!w->running && m->conf.milters > 0 && !uv_is_active((uv_handle_t *)&w->timer) && !master_child_begin(w))
+		master_child_again(w);
 }

@@ -234,7 +234,8 @@ bool
 master_control_open(struct master *m, struct buf *why, int *status)
 {
 	return control_open(&m->control_fd, "control-socket", m->conf.control_socket.p, why, status) &&
-	    control_open(&m->ledger_fd, "ledger-socket", m->conf.ledger_socket.p, why, status);
+	    control_open(&m->ledger_fd, "ledger-socket", m->conf.ledger_socket.p, why, status) &&
+	    (!m->conf.history || control_open(&m->history_fd, "history-socket", m->conf.history_socket.p, why, status));
 }
 
 static void
@@ -320,7 +321,8 @@ master_sockets_close(struct master *m)
 	master_listeners_close(m);
 	control_close(m->control_fd, m->conf.control_socket.p);
 	control_close(m->ledger_fd, m->conf.ledger_socket.p);
+	control_close(m->history_fd, m->conf.history_socket.p);
 	if (m->lock_fd != -1)
 		(void)close(m->lock_fd);
-	m->control_fd = m->ledger_fd = m->lock_fd = -1;
+	m->control_fd = m->ledger_fd = m->history_fd = m->lock_fd = -1;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "conf/milter.h"
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/0_master.h"
@@ -188,6 +189,14 @@ keep_fixed(struct conf *next, const struct conf *now)
 	keep("state-dir", text_same(&next->state_dir, &now->state_dir));
 	keep("spool-dir", text_same(&next->spool_dir, &now->spool_dir));
 	keep("control-socket", text_same(&next->control_socket, &now->control_socket));
+	keep("history", next->history == now->history);
+	/* There is a process for it, or there is none; a URL may become another one. */
+	if ((next->webhook.p[0] == '\0') != (now->webhook.p[0] == '\0')) {
+		keep("webhook", false);
+		next->webhook = now->webhook;
+		next->webhook_secret = now->webhook_secret;
+	}
+	keep("history-socket", text_same(&next->history_socket, &now->history_socket));
 	keep("ledger-socket", text_same(&next->ledger_socket, &now->ledger_socket));
 	keep("segment-size", next->segment_size == now->segment_size);
 	keep("fronts", next->fronts == now->fronts);
@@ -204,6 +213,8 @@ keep_fixed(struct conf *next, const struct conf *now)
 	next->spool_dir = now->spool_dir;
 	next->control_socket = now->control_socket;
 	next->ledger_socket = now->ledger_socket;
+	next->history = now->history;
+	next->history_socket = now->history_socket;
 	next->segment_size = now->segment_size;
 	next->fronts = now->fronts;
 }
@@ -232,6 +243,7 @@ tell(struct master *m, bool signer)
 			continue;
 		master_send_conf(w);
 		master_send_certificates(w);
+		master_send_dkim(w);
 		master_send_listeners(w, true);
 		master_send_reload(w);
 	}
@@ -354,48 +366,80 @@ master_keys_anew(struct master *m)
 	master_log_state(m, "certificate-taken");
 }
 
+/* What stands in the files that the configuration names, and how they were. */
+struct fresh {
+	struct certificates certificates;
+	struct file_mark seen[2 * CONF_CERTIFICATES_MAX];
+	struct dkim_store dkim;
+	struct file_mark dkim_seen;
+};
+
 /* Looked at before they are read: what changes meanwhile is found again. */
 static bool
-read_fresh(const struct conf *conf, struct file_mark seen[2 * CONF_CERTIFICATES_MAX], struct certificates *fresh, struct buf *why)
+fresh_read(const struct conf *conf, bool keys, struct fresh *f, struct buf *why)
 {
-	certificates_look(conf, seen);
-	return certificates_read(conf, fresh, why);
+	certificates_look(conf, f->seen);
+	dkim_look(conf, &f->dkim_seen);
+	if (!certificates_read(conf, &f->certificates, why))
+		return false;
+	if (dkim_read(conf, keys, &f->dkim, why))
+		return true;
+	certificates_free(&f->certificates);
+	return false;
+}
+
+static void
+fresh_free(struct fresh *f)
+{
+	certificates_free(&f->certificates);
+	dkim_store_free(&f->dkim);
+}
+
+static void
+fresh_take(struct master *m, struct fresh *f)
+{
+	memcpy(m->seen, f->seen, sizeof(m->seen));
+	replace_certificates(m, &f->certificates);
+	m->dkim_seen = f->dkim_seen;
+	dkim_store_free(&m->dkim);
+	m->dkim = f->dkim;
+	f->dkim = (struct dkim_store){ NULL, 0 };
 }
 
 void
 master_reload(struct master *m)
 {
 	static struct conf next;
-	static struct certificates fresh;
-	struct file_mark seen[2 * CONF_CERTIFICATES_MAX];
+	static struct fresh fresh;
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
-	bool anew;
+	bool anew, milters;
 	int status;
 
 	/* One after the other: 2_signer keeps the keys of one change only. */
 	m->reload_wanted = m->proving != NULL || m->untold;
 	if (m->reload_wanted)
 		return;
-	if (!m->setup->reread(m->setup->arg, &next, &why) || !read_fresh(&next, seen, &fresh, &why)) {
+	if (!m->setup->reread(m->setup->arg, &next, &why) || !fresh_read(&next, m->dkim.count > 0, &fresh, &why)) {
 		refuse("reload-refused", (const char *)words);
 		return;
 	}
 	keep_fixed(&next, &m->conf);
 	anew = m->conf.sandbox != CONF_SANDBOX_OFF && !cage_fits(ROLE_RELAY, &m->conf, &next);
+	milters = !conf_milters_same(m->conf.milter, m->conf.milters, next.milter, next.milters);
 	if (!master_listen(m, &next, &why, &status)) {
-		certificates_free(&fresh);
+		fresh_free(&fresh);
 		refuse("reload-refused", (const char *)words);
 		return;
 	}
 	m->conf = next;
-	memcpy(m->seen, seen, sizeof(seen));
-	replace_certificates(m, &fresh);
+	fresh_take(m, &fresh);
 	log_target_open(&m->conf, "master");
 	tell_everybody(m);
 	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
 	if (anew && cage_hand_over(&m->conf, &why))
 		master_tell(m, STAGE_RELAY, MASTER_DRAIN);
+	master_milter(m, milters);
 	master_log_state(m, "reloaded");
 	master_log_doubts(m);
 	master_log_endings(m);
@@ -404,22 +448,24 @@ master_reload(struct master *m)
 void
 master_watch(struct master *m)
 {
-	static struct certificates fresh;
+	static struct fresh fresh;
 	uint8_t words[1024];
 	struct buf why = BUF_OVER(words);
-	bool again = m->look_again != 0 && uv_now(&m->loop) >= m->look_again;
+	bool again = m->look_again != 0 && uv_now(&m->loop) >= m->look_again, mail = dkim_changed(&m->conf, &m->dkim_seen);
 
 	/* What could not be used is said once, and tried again when it changes again. */
-	if (m->proving != NULL || m->untold || (!again && !certificates_changed(&m->conf, m->seen)))
+	if (m->proving != NULL || m->untold || (!again && !mail && !certificates_changed(&m->conf, m->seen)))
 		return;
 	m->look_again = 0;
-	if (!read_fresh(&m->conf, m->seen, &fresh, &why)) {
-		refuse("certificate-refused", (const char *)words);
+	if (!fresh_read(&m->conf, m->dkim.count > 0, &fresh, &why)) {
+		memcpy(m->seen, fresh.seen, sizeof(m->seen));
+		m->dkim_seen = fresh.dkim_seen;
+		refuse(mail ? "dkim-refused" : "certificate-refused", (const char *)words);
 		return;
 	}
-	replace_certificates(m, &fresh);
+	fresh_take(m, &fresh);
 	tell_everybody(m);
-	master_log_state(m, "certificate-taken");
+	master_log_state(m, mail ? "dkim-taken" : "certificate-taken");
 	master_log_doubts(m);
 	master_log_endings(m);
 }

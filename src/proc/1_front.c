@@ -50,15 +50,26 @@ expire(struct front_session *s)
 	}
 }
 
+/* Milters take the time that they are given, and 4_spool a little to say what came of it. */
+static uint64_t
+us_ms(void)
+{
+	const struct conf *c = &front.child.conf;
+	uint64_t milters = c->milters > 0 ? (uint64_t)c->milter_deadline * 1000 + FRONT_FILTER_MS : 0;
+
+	return milters > FRONT_US_MS ? milters : FRONT_US_MS;
+}
+
 static uint64_t
 allowed(const struct front_session *s)
 {
 	static const uint64_t ms[QUEUE_MAX] = {
-		[QUEUE_HANDSHAKE] = FRONT_HANDSHAKE_MS, [QUEUE_US] = FRONT_US_MS, [QUEUE_GOODBYE] = FRONT_GOODBYE_MS,
+		[QUEUE_HANDSHAKE] = FRONT_HANDSHAKE_MS, [QUEUE_GOODBYE] = FRONT_GOODBYE_MS,
 	};
 
 	/* The setting in force, the same for all of a list: it is looked through from its oldest on. */
-	return s->queue == QUEUE_CLIENT ? (uint64_t)front.child.conf.command_timeout * 1000 : ms[s->queue];
+	return s->queue == QUEUE_CLIENT ? (uint64_t)front.child.conf.command_timeout * 1000 : s->queue == QUEUE_US ? us_ms()
+	                                                                                                     : ms[s->queue];
 }
 
 static void

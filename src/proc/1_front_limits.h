@@ -23,6 +23,7 @@ enum {
 
 	FRONT_HANDSHAKE_MS = 30 * 1000, /* requirements F2 */
 	FRONT_US_MS = 110 * 1000,       /* 6409-12: an answer in less than two minutes */
+	FRONT_FILTER_MS = 10 * 1000,    /* more than milter-deadline, when that is longer */
 	FRONT_GOODBYE_MS = 5 * 1000,
 	FRONT_DRAIN_MS = 15 * 1000,     /* less than the master waits for fronts, or nobody would hear our 421 */
 	FRONT_SWEEP_MS = 1000,          /* between two looks at who is late */

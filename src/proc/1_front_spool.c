@@ -135,7 +135,8 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	struct spool_commit m = {
 		.size = s->draft->sent,
 		.rcpts = mail->rcpts,
-		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u),
+		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u) | (uint32_t)s->mechanism << MAIL_MECHANISM,
+		.message_id = header_message_id(&mail->header),
 	};
 
 	a->verdict.fail = FAIL_LOCAL;
@@ -184,6 +185,27 @@ on_committed(struct front_session *s, struct span body)
 	return true;
 }
 
+/* A milter has said no: 4xx or 5xx of its own, an enhanced code of the same class. */
+static bool
+on_refused(struct front_session *s, struct span body)
+{
+	struct spool_refused r;
+	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
+	struct smtp_answer a = { .verdict = { FAIL_FILTERED, { NULL, 0 } }, .enhanced = enhanced };
+
+	if (!fields_parse(spool_refused_layout, body, &r) || !smtp_refusal_valid(r.code, r.enhanced))
+		return false;
+	if (s == NULL || s->waiting != WAIT_COMMIT)
+		return true;
+	for (size_t i = 0; i < r.enhanced.len; i++)
+		enhanced[i] = (char)r.enhanced.p[i];
+	a.verdict.fail = r.code < 500 ? FAIL_FILTER_LATER : FAIL_FILTERED;
+	a.verdict.words = r.text;
+	a.code = (uint16_t)r.code;
+	talk_answer(s, &a);
+	return true;
+}
+
 static bool
 on_state(struct span body)
 {
@@ -208,6 +230,10 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	if (f->fd == -1 && f->type == SPOOL_COMMITTED) {
 		session_settle(f->session);
 		good = on_committed(session_find(f->session), f->body);
+	}
+	if (f->fd == -1 && f->type == SPOOL_REFUSED) {
+		session_settle(f->session);
+		good = on_refused(session_find(f->session), f->body);
 	}
 	if (f->fd == -1 && f->type == SPOOL_STATE)
 		good = on_state(f->body);

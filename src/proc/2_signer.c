@@ -1,8 +1,9 @@
 /*
- * 2_signer - signs what a TLS server must sign, for fronts that never see the key.
+ * 2_signer - signs what a TLS server must sign, for fronts that never see the key; and mail, for 5_relay (2_signer_dkim.c).
  *
- * Reads from strangers  nothing; from fronts, questions of fixed ceilings whose octets it takes apart before it signs.
- * Secrets it holds      the TLS private keys.
+ * Reads from strangers  nothing; from fronts, questions of fixed ceilings whose octets it takes apart before it signs; from
+ *                       5_relay, digests.
+ * Secrets it holds      the TLS private keys, the DKIM keys; neither ever signs for the other's purpose.
  * May                   read and write its channels. It opens no file and no connection.
  *
  * A question that no sane front asks (another form, another order) ends that front; too many are answered with "busy".
@@ -15,6 +16,7 @@
 #include "os/log.h"
 #include "policy/sign_form.h"
 #include "proc/2_signer.h"
+#include "proc/2_signer_dkim.h"
 #include "proc/cage.h"
 #include "proc/child.h"
 #include "tls/sign.h"
@@ -90,6 +92,7 @@ on_forget(uv_timer_t *timer)
 {
 	(void)timer;
 	keys_free(&me.before);
+	signer_dkim_forget();
 }
 
 /* What was new is kept as what was old would be: handshakes have begun with it. */
@@ -127,7 +130,7 @@ drain_when_alone(void)
 	for (size_t i = 0; i < SIGNER_FRONTS_MAX; i++)
 		if (me.front[i].channel != NULL)
 			return;
-	if (me.draining)
+	if (me.draining && signer_dkim_alone())
 		child_drained(&me.child);
 }
 
@@ -185,6 +188,25 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 	}
 }
 
+/* ---- 5_relay ---- */
+
+static void
+on_dkim(void *arg, const struct master_dkim *m)
+{
+	(void)arg;
+	signer_dkim_key(m);
+}
+
+static void
+on_relay_broken(uint32_t slot, const char *why)
+{
+	log_say(LOG_FAULT, "relay-broken", why);
+	child_accuse(&me.child, ROLE_RELAY, slot);
+	drain_when_alone();
+}
+
+static const struct signer_dkim_handler relay_handler = { .broken = on_relay_broken, .gone = drain_when_alone };
+
 /* ---- fronts ---- */
 
 static void
@@ -224,6 +246,10 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	struct signed_for *f = role == ROLE_FRONT ? place_of(slot) : NULL;
 
 	(void)arg;
+	if (role == ROLE_RELAY) {
+		signer_dkim_peer(&me.child.loop, &relay_handler, slot, fd);
+		return;
+	}
 	if (f == NULL) {
 		log_say(LOG_FAULT, "peer", "a peer that 2_signer has no business with");
 		(void)close(fd);
@@ -271,6 +297,7 @@ signer_main(uint32_t slot)
 	static const struct child_handler handler = {
 		.peer = on_peer,
 		.certificate = on_certificate,
+		.dkim = on_dkim,
 		.go = on_go,
 		.reload = on_reload,
 		.back = on_back,
@@ -280,5 +307,6 @@ signer_main(uint32_t slot)
 
 	keys_free(&me.now);
 	keys_free(&me.before);
+	signer_dkim_end();
 	return status;
 }

@@ -1,6 +1,7 @@
 /* What 3_auth has for strangers, as rows of docs/limits.md and of `postern check --explain`. 2_signer's page is here too: it has no other. */
 #include "os/country.h"
 #include "proc/2_signer.h"
+#include "proc/2_signer_dkim.h"
 #include "proc/3_auth.h"
 #include "proc/ceilings.h"
 
@@ -17,8 +18,10 @@ enum {
 static const struct limit signing[] = {
 	{ "signatures of one front in a second", NULL, SIGNER_PER_SECOND, LIMIT_COUNT, "front", "the handshake fails" },
 	{ "signatures of one front at once, after a rest", NULL, SIGNER_BURST, LIMIT_COUNT, "front", "the handshake fails" },
+	{ "signatures of mail in a second", NULL, SIGNER_DKIM_PER_SECOND, LIMIT_COUNT, "server", "mail waits" },
+	{ "questions of 5_relay that wait", NULL, SIGN_DKIM_WINDOW, LIMIT_COUNT, "server", "5_relay is ended" },
 };
-const struct limit_page signer_limits = { "Signing handshakes", signing, ROWS(signing) };
+const struct limit_page signer_limits = { "Signing handshakes and mail", signing, ROWS(signing) };
 
 static const struct limit proving[] = {
 	{ "failed AUTHs; from then on nothing is checked", NULL, AUTH_FAILURES_MAX, LIMIT_COUNT, "session", "535 5.7.8" },

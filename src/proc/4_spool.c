@@ -78,6 +78,8 @@ settle(struct keeper *k, uint64_t took)
 	(void)spool_settle(&k->spool);
 	front_flush_all(k);
 	hold_settled(k);
+	filter_pump(k);
+	follower_settled(k);
 	log_release();
 	spool_tidy(&k->spool);
 	front_tell_all(k);
@@ -125,9 +127,11 @@ leave(struct keeper *k)
 {
 	k->opened = false;
 	front_close_all(k);
+	filter_close(k);
 	relay_close(k);
 	control_close(k);
 	guard_close(k);
+	follower_close(k);
 	(void)uv_check_stop(&k->turn);
 	(void)uv_idle_stop(&k->walk_on);
 	(void)uv_timer_stop(&k->tick);
@@ -263,6 +267,8 @@ on_tick(uv_timer_t *timer)
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
+	filter_step(k);
+	follower_tell(k);
 	/* A batch that found no room tries again. */
 	if (k->spool.journal.state == FAIL_DISK_FULL)
 		write_batch(k);
@@ -282,6 +288,8 @@ static void
 on_gone(void *arg, uint64_t segment)
 {
 	relay_segment_gone(arg, segment);
+	filter_segment_gone(arg, segment);
+	follower_segment_gone(arg, segment);
 }
 
 static const struct spool_handler spool_handler = { on_committed, on_gone };
@@ -320,13 +328,14 @@ on_go(void *arg)
 	const struct conf *c = &k->child.conf;
 	struct spool_conf sc = { .directory = c->spool_dir.p, .disk = &disk_linux, .segment_size = c->segment_size,
 		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX,
-		.duplicate_window = c->duplicate_window * UINT64_C(1000) };
+		.duplicate_window = c->duplicate_window * UINT64_C(1000), .history = c->history };
 
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, keeper_now()))
 		exit(74);
 	k->opened = true;
 	k->clock = clock_of_boot();
 	k->told = spool_state(&k->spool);
+	filter_configure(k);
 	(void)uv_check_init(&k->child.loop, &k->turn);
 	(void)uv_idle_init(&k->child.loop, &k->walk_on);
 	(void)uv_timer_init(&k->child.loop, &k->tick);
@@ -336,6 +345,7 @@ on_go(void *arg)
 	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
 	front_go_all(k);
 	guard_pause(k);
+	follower_go(k);
 	child_ready(&k->child);
 	keeper_turn(k);
 }
@@ -350,6 +360,7 @@ on_reload(void *arg)
 	k->spool.conf.free_min = k->child.conf.spool_free_min;
 	spool_configure(&k->spool, &s, k->child.conf.duplicate_window * UINT64_C(1000));
 	front_tell_anew(k);
+	filter_configure(k);
 	keeper_turn(k);
 }
 
@@ -373,6 +384,10 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		relay_open(arg, fd);
 	else if (role == ROLE_AUTH)
 		guard_open(arg, fd);
+	else if (role == ROLE_MILTER)
+		filter_open(arg, fd);
+	else if (role == ROLE_HISTORY)
+		follower_open(arg, fd);
 	else
 		(void)close(fd);
 }

@@ -4,15 +4,13 @@
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
  *	4_spool_repeat.c    what was submitted twice is kept once
- *	4_spool_relay.c     messages go to 5_relay as tries
- *	4_spool_result.c    what happened to them
- *	4_spool_gather.c    recipients of several destinations that are told of together
- *	4_spool_notice.c    notifications to senders
+ *	4_spool_filter.c    6_milter is asked about drafts before they are committed
+ *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them
+ *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
  *	4_spool_terms.c     what senders want of the time: later releases, urgencies, deadlines
  *	4_spool_letter.c    TLS reports by mail
- *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held
- *	4_spool_hold.c      what waits for the operator: hold, release, purge
- *	4_spool_control.c   `postern queue`
+ *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
+ *	4_spool_control.c   `postern queue`; _history.c: 7_history follows the log
  *
  * Everything lives in one thread but the batch that is being written.
  */
@@ -22,6 +20,8 @@
 #include "base/queue_id.h"
 #include "mail/dsn.h"
 #include "mail/path.h"
+#include "proc/4_spool_filter.h"
+#include "proc/4_spool_history.h"
 #include "proc/4_spool_letter.h"
 #include "proc/4_spool_limits.h"
 #include "proc/child.h"
@@ -93,11 +93,10 @@ struct try {
 	struct hold *hold;
 	uint32_t holds;
 	uint64_t counted;               /* of keeper.tries_octets */
+	uint64_t begun;                 /* ms since 1970 */
 };
 
-struct control {
-	struct channel *channel;
-};
+struct control { struct channel *channel; };
 
 enum walk_phase { WALK_FREE, WALK_WALKING, WALK_SYNCING };
 
@@ -140,11 +139,13 @@ struct keeper {
 	struct front_session *waiting;  /* those of them that wait for another's */
 	uint64_t repeats;               /* submissions that had been taken already, since the start */
 	struct channel *relay, *guard;  /* guard: 3_auth */
+	struct filters filters;
 	struct outcome_sum outcome[KEEPER_OUTCOMES];
 	size_t outcomes;
 	uint32_t notices;               /* to owners, since notices_since */
 	uint64_t notices_since;
 	struct letters letters;
+	struct follower follower;
 	struct hold_walk walk[KEEPER_WALKS];
 	uint32_t walking;               /* of them that are WALKING */
 	bool guard_paused;
@@ -193,6 +194,8 @@ void front_pause_all(struct keeper *, bool paused);
 void front_close_all(struct keeper *);
 /* What fronts are bringing just now for this login will be held. */
 void front_hold(struct keeper *, struct span login);
+/* The milters have said all about this session's draft. */
+void front_filtered(struct keeper *, struct front_session *, const struct filter_result *);
 
 /* 4_spool_relay.c */
 void relay_open(struct keeper *, int fd);

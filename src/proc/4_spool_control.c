@@ -231,6 +231,7 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 		return true;
 	}
 	relay_forget(k, slot);
+	(void)spool_fact(&k->spool, &(struct fact_record){ .id = q.id, .kind = FACT_DROPPED, .when = keeper_now() });
 	spool_finish(&k->spool, slot);
 	log_begin(&l, LOG_NOTE, "dropped");
 	log_id(&l, "id", q.id);

@@ -1,6 +1,7 @@
 /* Fronts bring drafts. What a session may ask next is a column of the table below; a front that asks anything else is ended. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "os/log.h"
@@ -12,11 +13,12 @@
  * MAIL        a draft without recipients
  * RCPT        at least one recipient, no content
  * BODY        content has begun
+ * FILTERING   content is whole; milters look at it; the answer is owed
  * COMMITTING  the journal has it; the answer is owed
  *
  * A draft that could not be had (draft NULL, fail says why) goes through the same phases and hears of it at COMMIT.
  */
-enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_RCPT, SESSION_BODY, SESSION_COMMITTING };
+enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_RCPT, SESSION_BODY, SESSION_FILTERING, SESSION_COMMITTING };
 
 #define BIT(phase) (1u << (phase))
 
@@ -43,8 +45,9 @@ session_enter(struct front_session *s, enum session_phase next)
 	static const unsigned edges[] = {
 		[SESSION_FREE] = BIT(SESSION_MAIL),
 		[SESSION_MAIL] = BIT(SESSION_RCPT) | BIT(SESSION_FREE),
-		[SESSION_RCPT] = BIT(SESSION_RCPT) | BIT(SESSION_BODY) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
-		[SESSION_BODY] = BIT(SESSION_BODY) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_RCPT] = BIT(SESSION_RCPT) | BIT(SESSION_BODY) | BIT(SESSION_FILTERING) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_BODY] = BIT(SESSION_BODY) | BIT(SESSION_FILTERING) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_FILTERING] = BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
 		[SESSION_COMMITTING] = BIT(SESSION_FREE),
 	};
 
@@ -83,6 +86,13 @@ session_give(struct keeper *k, struct front_session *s)
 {
 	if (s->front != NULL)
 		session_detach(s);
+	if (s->filter != NULL) {
+		filter_cancel(k, s->filter);
+		k->commits--;
+	}
+	s->filter = NULL;
+	free(s->why);
+	s->why = NULL;
 	if (s->draft != NULL)
 		draft_abort(&k->spool, s->draft);
 	s->draft = NULL;
@@ -171,12 +181,69 @@ answer(struct front_session *s, enum fail f, uint64_t first)
 		(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
 }
 
+/* Was it taken before? Then it is answered like the first one. digest NULL: as it was when it came. */
+static bool
+joined(struct keeper *k, struct front_session *s, const uint8_t *digest)
+{
+	uint64_t first;
+
+	if (s->draft == NULL || !draft_repeats(&k->spool, s->draft, digest, keeper_now(), &first))
+		return false;
+	session_enter(s, SESSION_COMMITTING);
+	repeat_join(k, s, first);
+	return true;
+}
+
+/* Only the history wants to know its name: in front of the MESSAGE, see fact_kind. */
+static void
+name_message(struct keeper *k, const struct draft *d, struct span message_id)
+{
+	if (message_id.len > 0)
+		(void)spool_fact(&k->spool, &(struct fact_record){ .id = draft_envelope(d)->id, .kind = FACT_MESSAGE_ID,
+			.words = message_id });
+}
+
+static void
+commit(struct keeper *k, struct front_session *s, uint32_t flags, struct span message_id)
+{
+	struct draft *d = s->draft;
+	enum fail fail = s->fail;
+
+	s->draft = NULL;
+	session_enter(s, SESSION_COMMITTING);
+	/* Others of the same principal may have come in between. */
+	if (d != NULL && (fail = terms_admit(k, draft_envelope(d))) != OK)
+		draft_abort(&k->spool, d);
+	else if (d != NULL) {
+		name_message(k, d, message_id);
+		fail = draft_commit(&k->spool, d, flags | (s->held ? MAIL_HOLD : 0), s);
+	}
+	if (fail == OK) {
+		k->commits++;
+		return;
+	}
+	answer(s, fail, 0);
+	session_give(k, s);
+}
+
+/* False: there is no memory for it. */
+static bool
+ask_milters(struct keeper *k, struct front_session *s, const struct spool_commit *m)
+{
+	s->filter = filter_begin(k, s, s->draft, m);
+	if (s->filter == NULL)
+		return false;
+	k->commits++;
+	session_enter(s, SESSION_FILTERING);
+	filter_pump(k);
+	return true;
+}
+
 static bool
 on_commit(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
 	struct spool_commit m;
 	struct draft *d = s->draft;
-	enum fail fail = s->fail;
 
 	(void)f;
 	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_DSN))
@@ -185,21 +252,14 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 		return false;
 	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts))
 		return false;
-	session_enter(s, SESSION_COMMITTING);
-	if (d != NULL && m.digest.len > 0 && repeat_take(k, s, m.digest.p))
+	if (joined(k, s, m.digest.len > 0 ? m.digest.p : NULL))
 		return true;
-	s->draft = NULL;
-	/* Others of the same principal may have come in between. */
-	if (d != NULL && (fail = terms_admit(k, draft_envelope(d))) != OK)
-		draft_abort(&k->spool, d);
-	else if (d != NULL)
-		fail = draft_commit(&k->spool, d, m.flags | (s->held ? MAIL_HOLD : 0), s);
-	if (fail == OK) {
-		k->commits++;
-		return true;
+	if (d == NULL || !filter_wanted(k)) {
+		commit(k, s, m.flags & MAIL_FLAGS, m.message_id);
+	} else if (!ask_milters(k, s, &m)) {
+		answer(s, FAIL_BUSY, 0);
+		session_give(k, s);
 	}
-	answer(s, fail, 0);
-	session_give(k, s);
 	return true;
 }
 
@@ -445,6 +505,8 @@ front_committed(struct keeper *k, void *who, uint64_t id, uint32_t slot, enum fa
 	/* A notice of our own has no session. */
 	if (s == NULL)
 		return;
+	if (f == OK && s->why != NULL)
+		(void)spool_withhold(&k->spool, slot, span_of(s->why), keeper_now());
 	front_settle(k, s, f, 0);
 	repeat_settled(k, id, f);
 }
@@ -454,5 +516,38 @@ front_settle(struct keeper *k, struct front_session *s, enum fail f, uint64_t fi
 {
 	k->commits--;
 	answer(s, f, first);
+	session_give(k, s);
+}
+
+/* ---- what milters have said ---- */
+static void
+refuse(struct front_session *s, const struct filter_result *r)
+{
+	struct spool_refused m = { r->code, span_of(r->enhanced), r->text };
+
+	if (s->front != NULL)
+		(void)channel_send(s->front->channel, SPOOL_REFUSED, s->number, spool_refused_layout, &m);
+}
+
+void
+front_filtered(struct keeper *k, struct front_session *s, const struct filter_result *r)
+{
+	s->filter = NULL;
+	k->commits--;
+	/* Milters take their time, and a client that has lost patience may have brought it again and been quicker. */
+	if (r->kind == FILTER_PASS && joined(k, s, NULL))
+		return;
+	if (r->kind == FILTER_PASS) {
+		/* Without memory for the words it is held all the same. */
+		s->why = r->why.len > 0 ? strndup((const char *)r->why.p, r->why.len) : NULL;
+		commit(k, s, r->flags, r->message_id);
+		return;
+	}
+	if (r->kind == FILTER_DISCARD)
+		answer(s, OK, 0);
+	else if (r->code != 0)
+		refuse(s, r);
+	else
+		answer(s, r->fail, 0);
 	session_give(k, s);
 }

@@ -162,6 +162,8 @@ walk_one(struct keeper *k, struct hold_walk *w, uint32_t slot)
 		/* Its jobs are those whose tries run: they end without a word. */
 		if (k->spool.index.entry[slot].job != SCHEDULE_NONE)
 			relay_forget(k, slot);
+		(void)spool_fact(&k->spool, &(struct fact_record){ .id = k->spool.index.entry[slot].id, .kind = FACT_PURGED,
+			.when = keeper_now() });
 		spool_finish(&k->spool, slot);
 	}
 	w->count += good;

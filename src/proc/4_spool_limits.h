@@ -7,6 +7,9 @@
 enum {
 	KEEPER_TRIES = 16384,           /* messages at 5_relay, at most */
 	KEEPER_TRIES_OCTETS = 256 * 1024 * 1024,        /* of their recipients and results, from which no more are handed out */
+	KEEPER_FILTERS = 128,           /* messages at 6_milter, at most */
+	KEEPER_FILTER_GRACE_MS = 3000,  /* after milter-deadline, for 6_milter to say so itself */
+	KEEPER_AHEAD = 8,               /* segments that 7_history has and has not read yet */
 	KEEPER_RESULT_MOST = 1100,      /* octets of one recipient's result, counted ahead */
 };
 

@@ -186,6 +186,14 @@ begin_draft(struct notice *n, const struct dsn_facts *facts, uint64_t id, uint32
 	return true;
 }
 
+static const char *
+notice_action(enum dsn_action action)
+{
+	static const char *const names[] = { "failed", "delayed", "delivered", "relayed" };
+
+	return names[action];
+}
+
 static void
 log_notice_withheld(const struct message_record *m)
 {
@@ -200,14 +208,13 @@ log_notice_withheld(const struct message_record *m)
 static void
 log_notice(uint64_t id, const struct message_record *m, struct span to, enum dsn_action action, size_t rcpts)
 {
-	static const char *const names[] = { "failed", "delayed", "delivered", "relayed" };
 	struct log_line l;
 
 	log_begin(&l, LOG_NOTE, "dsn");
 	log_id(&l, "id", id);
 	log_id(&l, "about", m->id);
 	log_span(&l, "to", to);
-	log_text(&l, "action", names[action]);
+	log_text(&l, "action", notice_action(action));
 	log_u64(&l, "rcpts", rcpts);
 	log_end(&l);
 }
@@ -290,6 +297,8 @@ notice_make(struct notice *n, const struct message_record *m, uint64_t content_a
 	if (draft_commit(&k->spool, n->draft, 0, NULL) != OK)
 		return false;
 	log_notice(number, m, facts.to, rows[0].action, count);
+	(void)spool_fact(&k->spool, &(struct fact_record){ .id = m->id, .kind = FACT_NOTICE, .when = facts.now, .other = number,
+		.words = span_of(notice_action(rows[0].action)) });
 	return true;
 }
 

@@ -36,7 +36,8 @@ const struct limit_page spool_limits = { "Keeping mail", keeping, ROWS(keeping) 
 void
 spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 {
-	(void)c;
+	uint32_t milter = c->milters > 0 ? 1 : 0;
+
 	*m = (struct memory){ .process = "4_spool", .processes = 1 };
 	memory_add(m, "the program and its libraries, as measured", SPOOL_PROGRAM, 1);
 	memory_add(m, "drafts", SPOOL_DRAFT_STRUCT, SPOOL_DRAFTS_MAX);
@@ -45,7 +46,10 @@ spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "what is gathered, and what is being written", JOURNAL_MOST, 2);
 	memory_add(m, "messages handed to 5_relay", sizeof(struct try), KEEPER_TRIES);
 	memory_add(m, "their recipients", KEEPER_TRIES_OCTETS, SPOOL_OVERSHOOT);
+	if (milter > 0)
+		memory_add(m, "headers that milters have changed", FILTER_HEADER_MAX, KEEPER_FILTERS);
 	memory_add(m, "one message read or moved", RECORD_PAYLOAD_MAX, 2);
-	memory_add(m, "what fronts, 5_relay and `postern queue` have not read yet", CHANNEL_BACKLOG_MAX, fronts + 1 + KEEPER_CONTROLS);
-	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts + 1 + KEEPER_CONTROLS);
+	memory_add(m, "what fronts, 5_relay, 7_history and `postern queue` have not read yet", CHANNEL_BACKLOG_MAX,
+	    fronts + 2 + milter + KEEPER_CONTROLS);
+	memory_add(m, "what they say", CHANNEL_BODY_MAX, fronts + 2 + milter + KEEPER_CONTROLS);
 }

@@ -65,6 +65,7 @@ try_begin(struct keeper *k)
 	t->generation++;
 	t->rcpts = t->cursor = 0;
 	t->dropped = t->untried = false;
+	t->begun = 0;
 	try_enter(t, TRY_OUT);
 	/* Offset 0 means "none yet". */
 	t->text.len = buf_grow(&t->text, 1, KEEPER_TRY_KEPT) ? 1 : 0;
@@ -225,6 +226,7 @@ send_try(struct keeper *k, struct try *t)
 		return SENT_NOT;
 	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;
 	send_rcpts(k, t);
+	t->begun = keeper_now();
 	t->counted = t->text.max + (uint64_t)t->rcpts * (2 * sizeof *t->rcpt + KEEPER_RESULT_MOST);
 	k->tries_octets += t->counted;
 	return SENT;

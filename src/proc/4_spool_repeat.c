@@ -34,25 +34,20 @@ settle(struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
 	front_settle(k, s, f, first);
 }
 
-bool
-repeat_take(struct keeper *k, struct front_session *s, const uint8_t digest[SIPHASH_WIDE])
+void
+repeat_join(struct keeper *k, struct front_session *s, uint64_t first)
 {
-	uint64_t first;
-	uint32_t slot;
+	uint32_t slot = index_find(&k->spool.index, first);
 
-	if (!draft_repeats(&k->spool, s->draft, digest, keeper_now(), &first))
-		return false;
 	k->commits++;
-	slot = index_find(&k->spool.index, first);
 	/* Not there: it was durable, and has been delivered or dropped since. */
 	if (slot == INDEX_NONE || spool_ready(&k->spool, slot)) {
 		settle(k, s, OK, first);
-		return true;
+		return;
 	}
 	s->first = first;
 	s->waiting = k->waiting;
 	k->waiting = s;
-	return true;
 }
 
 void

@@ -79,6 +79,7 @@ outcome_of(const struct keeper *k, const struct try *t, const struct relay_resul
 
 	o.attempt = k->spool.schedule.job[t->job].attempts + !t->untried;
 	o.flags = m->dsn ? OUTCOME_DSN : 0;
+	o.took = t->begun > 0 && m->when > t->begun ? (uint32_t)(m->when - t->begun) : 0;
 	if (k->spool.schedule.job[t->job].told)
 		o.flags |= OUTCOME_TOLD;
 	if (k->spool.schedule.job[t->job].late)
@@ -443,8 +444,10 @@ settle(struct ending *e)
 	uint32_t later;
 
 	count_outcomes(e);
-	/* When it is all over DONE says everything that a restart must know. */
+	/* When it is all over DONE says everything that a restart must know; the history wants to know how it ended. */
 	if (left_after(e) == 0) {
+		if (s->conf.history)
+			record_results(e);
 		spool_job_done(s, t->job, end, e->now);
 		spool_fruitless(s, t->slot);
 		spool_finish(s, t->slot);

@@ -14,6 +14,8 @@ struct front_session {
 	struct front_session *next;     /* in the bucket, or spare */
 	struct front_session *waiting;  /* the next that waits for another's commit: 4_spool_repeat.c */
 	struct draft *draft;
+	struct filter *filter;          /* while milters look at it */
+	char *why;                      /* what the message is held for, in words; NULL: nothing */
 	uint64_t first;                 /* it waits for this one's */
 	uint32_t number;
 	enum fail fail;
@@ -26,8 +28,8 @@ struct front_session {
 void front_settle(struct keeper *, struct front_session *, enum fail, uint64_t first);
 
 /* 4_spool_repeat.c */
-/* Was the session's draft taken before? Then it is answered now, or when the first one is durable; true. */
-bool repeat_take(struct keeper *, struct front_session *, const uint8_t digest[SIPHASH_WIDE]);
+/* The session's draft repeats first: it is answered now, or when that one is durable. */
+void repeat_join(struct keeper *, struct front_session *, uint64_t first);
 /* After a commit: answer those who waited for it. */
 void repeat_settled(struct keeper *, uint64_t id, enum fail);
 

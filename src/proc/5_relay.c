@@ -90,6 +90,7 @@ on_clock(uv_timer_t *timer)
 	relay_destinations_sweep(r);
 	relay_destinations_pump(r);
 	relay_sts_sweep(r);
+	relay_dkim_sweep(r);
 	if (r->draining && relay_now(r) >= r->drain_until)
 		relay_connections_drop(r, false);
 	drained_check(r);
@@ -193,6 +194,10 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	struct relay *r = arg;
 
 	(void)slot;
+	if (role == ROLE_SIGNER) {
+		relay_dkim_peer(r, fd);
+		return;
+	}
 	if (role != ROLE_SPOOL) {
 		(void)close(fd);
 		return;
@@ -301,6 +306,15 @@ on_secret(void *arg, struct span octets)
 }
 
 static void
+on_dkim(void *arg, const struct master_dkim *m)
+{
+	struct relay *r = arg;
+
+	if (!relay_dkim_keys_stage(m))
+		child_give_up(&r->child, "the list of DKIM keys is out of order, or memory is short");
+}
+
+static void
 on_go(void *arg)
 {
 	struct relay *r = arg;
@@ -311,6 +325,7 @@ on_go(void *arg)
 	uv_timer_init(&r->child.loop, &r->alone);
 	uv_idle_init(&r->child.loop, &r->converter.turn);
 	configure(r);
+	relay_dkim_keys_take(r);
 	r->going = true;
 	child_ready(&r->child);
 	relay_domains_sweep(r);
@@ -324,6 +339,7 @@ on_reload(void *arg)
 	/* Look-ups first: the resolver that they wait for goes. */
 	relay_destinations_renew(r);
 	configure(r);
+	relay_dkim_keys_take(r);
 	relay_connections_leave(r);
 	relay_domains_sweep(r);
 	relay_destinations_pump(r);
@@ -348,7 +364,7 @@ int
 relay_main(uint32_t slot)
 {
 	static const struct child_handler handler = {
-		.peer = on_peer, .secret = on_secret, .go = on_go, .reload = on_reload, .drain = on_drain,
+		.peer = on_peer, .secret = on_secret, .dkim = on_dkim, .go = on_go, .reload = on_reload, .drain = on_drain,
 	};
 	char text[200];
 	struct buf why = BUF_OVER(text);

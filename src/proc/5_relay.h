@@ -65,8 +65,8 @@ struct relay_policy {
 };
 
 enum relay_connection_state {
-	RELAY_CONNECTING,
-	RELAY_SHAKING,
+	RELAY_CONNECTING, RELAY_SHAKING,
+	RELAY_SIGNING,          /* its attempt waits for 2_signer; nothing is said */
 	RELAY_TALKING,          /* before the greeting up to READY, and whenever an attempt is being carried */
 	RELAY_IDLE,
 	RELAY_LEAVING,          /* QUIT is said */

@@ -53,6 +53,7 @@ void
 relay_attempt_free(struct relay_attempt *a)
 {
 	relay_conversion_free(a->relay, a->conversion);
+	relay_dkim_forget(a);
 	free(a->texts.p);
 	free(a);
 }

@@ -9,6 +9,7 @@
 #define POSTERN_PROC_5_RELAY_ATTEMPT_H
 
 #include "policy/transport.h"
+#include "proc/5_relay_dkim.h"
 #include "proc/peers.h"
 #include "smtp/client.h"
 
@@ -63,6 +64,7 @@ struct relay_attempt {
 	uint32_t window;                /* recipients in the transaction that runs */
 	uint32_t *map;                  /* their places in rcpt */
 	struct relay_conversion *conversion;    /* for the hop that has it or had it last; NULL: none was needed */
+	struct relay_seal seal;         /* what goes in front of the content */
 	struct buf texts;
 	struct relay_recipient rcpt[];
 };

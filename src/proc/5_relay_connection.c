@@ -510,6 +510,10 @@ on_event(uv_poll_t *poll, int status, int events)
 			(void)tls_goodbye(k->tls);
 		relay_connection_drop(k);
 		break;
+	case RELAY_SIGNING:
+		/* Whatever it says is heard when it is its turn. */
+		relay_connection_watch(k, 0);
+		break;
 	case RELAY_TALKING:
 	case RELAY_LEAVING:
 		relay_talk_event(k, events);
@@ -530,6 +534,9 @@ relay_connection_expire(struct relay_connection *k)
 		break;
 	case RELAY_IDLE:
 		relay_talk_quit(k);
+		break;
+	case RELAY_SIGNING:
+		/* Signing has a deadline of its own. */
 		break;
 	case RELAY_TALKING:
 		relay_talk_lost(k, "the next hop said nothing for too long");

@@ -364,20 +364,30 @@ relay_conversion_free(struct relay *relay, struct relay_conversion *c)
 /* ---- the octets that go out ---- */
 
 static struct relay_conversion *
-converted(const struct relay_connection *k)
+converted(const struct relay_attempt *a)
 {
-	struct relay_conversion *c = k->attempt->conversion;
+	struct relay_conversion *c = a->conversion;
 
 	return c != NULL && c->verdict == DOWNGRADE_CONVERT ? c : NULL;
+}
+
+/* What is left of the signatures, which go before everything else. */
+static struct span
+front_left(const struct relay_connection *k)
+{
+	struct span front = relay_dkim_front(k->attempt);
+
+	span_skip(&front, k->attempt->seal.given);
+	return front;
 }
 
 void
 relay_outgoing_begin(struct relay_connection *k)
 {
-	struct relay_conversion *c = converted(k);
+	struct relay_conversion *c = converted(k->attempt);
 
 	k->cursor = (struct relay_cursor){ 0, 0 };
-	k->given = 0;
+	k->given = k->attempt->seal.given = 0;
 	if (c != NULL)
 		conversion_enter(c, RELAY_CONVERT_READY);
 }
@@ -387,7 +397,7 @@ relay_outgoing_size(const struct relay_connection *k)
 {
 	const struct relay_conversion *c = k->attempt->conversion;
 
-	return c != NULL ? c->size : facts_of(k)->size;
+	return (c != NULL ? c->size : facts_of(k)->size) + relay_dkim_front(k->attempt).len;
 }
 
 bool
@@ -408,10 +418,16 @@ bool
 relay_outgoing(struct relay_connection *k, struct span *octets, bool *last)
 {
 	const struct relay_try *m = facts_of(k);
-	struct relay_conversion *c = converted(k);
+	struct relay_conversion *c = converted(k->attempt);
 	uint64_t left = m->size - k->given;
 	size_t room = buf_room(&k->io.out), most = room > RELAY_CONTENT_LEAST ? room : RELAY_CONTENT_LEAST;
+	struct span front = front_left(k);
 
+	if (!span_done(front)) {
+		*octets = front;
+		*last = false;
+		return true;
+	}
 	if (c != NULL) {
 		if (c->taken == c->out.len && !convert_more(k->relay, m, c))
 			return false;
@@ -428,12 +444,53 @@ relay_outgoing(struct relay_connection *k, struct span *octets, bool *last)
 void
 relay_outgoing_used(struct relay_connection *k, size_t octets)
 {
-	struct relay_conversion *c = converted(k);
+	struct relay_conversion *c = converted(k->attempt);
 
+	if (!span_done(front_left(k))) {
+		k->attempt->seal.given += (uint32_t)octets;
+		return;
+	}
 	if (c != NULL) {
 		c->taken += octets;
 		return;
 	}
 	relay_cursor_move(facts_of(k), &k->cursor, octets);
 	k->given += octets;
+}
+
+/* ---- the same octets, for signing ---- */
+
+uint32_t
+relay_conversion_form(const struct relay_attempt *a)
+{
+	const struct relay_conversion *c = converted(a);
+
+	return c == NULL ? RELAY_FORM_STORED : RELAY_FORM_CONVERTED | (c->hop.eightbit ? RELAY_FORM_EIGHTBIT : 0u) |
+	    (c->hop.utf8 ? RELAY_FORM_UTF8 : 0u);
+}
+
+struct relay_conversion *
+relay_conversion_again(const struct relay_attempt *a)
+{
+	const struct relay_conversion *of = a->conversion;
+	struct relay_conversion *c = malloc(sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	*c = (struct relay_conversion){ .verdict = of->verdict, .hop = of->hop, .plan = of->plan, .size = of->size };
+	conversion_enter(c, RELAY_CONVERT_READY);
+	return c;
+}
+
+size_t
+relay_conversion_read(struct relay *relay, const struct relay_try *m, struct relay_conversion *c, uint8_t *to, size_t max)
+{
+	struct span octets;
+
+	if (c->taken == c->out.len && (c->over || !convert_more(relay, m, c)))
+		return 0;
+	octets = span_head((struct span){ c->out.p + c->taken, c->out.len - c->taken }, max);
+	memcpy(to, octets.p, octets.len);
+	c->taken += octets.len;
+	return octets.len;
 }

@@ -4,7 +4,8 @@
  *
  * Only then is the content walked through before MAIL: whether it needs what the hop lacks, whether it may be changed, and how long it
  * is then. The walk takes a slice in each turn of the loop, so a big message keeps nobody else waiting. The octets that
- * relay_outgoing() gives are the ones that are sent, before the engine doubles dots: whoever signs mail for this hop signs these.
+ * relay_outgoing() gives are the ones that are sent, before the engine doubles dots. Signatures (5_relay_dkim.h) are made of what the
+ * conversion gives, and stand in front of it.
  *
  * Owner     a conversion belongs to the attempt that a connection has, through all of its transactions there.
  * Blocks    on the disk, as relay_content_read() does.
@@ -80,7 +81,16 @@ struct span relay_convert_orcpt(const struct relay_connection *, struct span orc
 enum smtp_client_want relay_envelope_begin(struct relay_connection *);
 enum smtp_client_want relay_envelope_rcpt(struct relay_connection *);
 
-/* ---- the octets that go out ---- */
+/* ---- the same octets, for signing ---- */
+/* Which octets of a message go out, when its attempt may be carried: bits of these. */
+enum relay_form { RELAY_FORM_STORED = 0, RELAY_FORM_CONVERTED = 1, RELAY_FORM_EIGHTBIT = 2, RELAY_FORM_UTF8 = 4 };
+uint32_t relay_conversion_form(const struct relay_attempt *);
+/* A reader of its own of an attempt's RELAY_FORM_CONVERTED, which outlives the attempt; NULL: out of memory. The caller's. */
+struct relay_conversion *relay_conversion_again(const struct relay_attempt *);
+/* The next of them, at most max; 0: they cannot be read, or it was all. m is the message, wherever it stands. */
+size_t relay_conversion_read(struct relay *, const struct relay_try *m, struct relay_conversion *, uint8_t *to, size_t max);
+
+/* ---- the octets that go out: signatures, and behind them the message ---- */
 void relay_outgoing_begin(struct relay_connection *);
 uint64_t relay_outgoing_size(const struct relay_connection *);
 bool relay_outgoing_eightbit(const struct relay_connection *);

@@ -1,7 +1,7 @@
 /* What 5_relay has for next hops, who are strangers too, as rows of docs/limits.md and of `postern check --explain`. */
 #include "proc/4_spool_limits.h"
-#include "proc/5_relay.h"
 #include "proc/5_relay_report.h"
+#include "proc/5_relay_signed.h"
 #include "proc/ceilings.h"
 #include "tls/cost.h"
 
@@ -38,6 +38,11 @@ static const struct limit going[] = {
 	{ "octets of a server's answer to one", NULL, RELAY_REPORT_ANSWER_MAX, LIMIT_OCTETS, "report", "tried again later" },
 	{ "how long a TLS report is tried", NULL, RELAY_REPORT_RETRY_MS, LIMIT_MS, "report", "dropped" },
 	{ "age of a connection that takes another message", NULL, RELAY_AGE_MS, LIMIT_MS, "connection", "QUIT" },
+	{ "a header section that is signed", NULL, RELAY_DKIM_HEADER_MAX, LIMIT_OCTETS, "message", "mail waits" },
+	{ "fields of one name that are signed", NULL, DKIM_INSTANCES_MAX, LIMIT_COUNT, "message", "the last ones are" },
+	{ "time for 2_signer to sign a message", NULL, RELAY_DKIM_MS, LIMIT_MS, "message", "mail waits" },
+	{ "octets digested before others have their turn", NULL, RELAY_DKIM_SLICE, LIMIT_OCTETS, "message", "the next turn of the loop" },
+	{ "signed messages that are remembered for further destinations", NULL, RELAY_DKIM_KEPT, LIMIT_COUNT, "server", "the oldest is forgotten" },
 };
 const struct limit_page relay_limits = { "Handing mail on", going, ROWS(going) };
 
@@ -57,6 +62,9 @@ relay_memory(const struct conf *c, struct memory *m)
 		memory_add(m, "one of them to be written, one report being made", RELAY_REPORT_FILE_MAX + REPORT_MAKING, 1);
 		memory_add(m, "TLS reports on their way", RELAY_REPORT_MAX + sizeof(struct report_run), RELAY_REPORTS_AT_ONCE);
 	}
+	memory_add(m, "signatures that are remembered", DKIM_ALGORITHMS * DKIM_FIELD_MAX + sizeof(struct relay_signed), RELAY_DKIM_KEPT);
+	memory_add(m, "signatures being made", sizeof(struct relay_signed_work) + sizeof(struct relay_conversion) +
+	    DKIM_ALGORITHMS * sizeof(struct relay_dkim_question), c->relay_connections);
 	memory_add(m, "what 4_spool has not read yet", CHANNEL_BACKLOG_MAX, 1);
 	memory_add(m, "what it says", CHANNEL_BODY_MAX, 1);
 }

@@ -140,7 +140,14 @@ used_up(const struct relay_connection *k)
 	    (k->smtp.caps.mail_max > 0 && k->smtp.transactions >= k->smtp.caps.mail_max);
 }
 
-/* Begin with the attempt. False: the connection waits until it is known what the next hop can be sent. */
+static enum smtp_client_want
+mail(struct relay_connection *k)
+{
+	k->heard = k->requeue = k->delivered = k->in_content = false;
+	return relay_envelope_begin(k);
+}
+
+/* Begin with the attempt. False: the connection waits until it is known what the next hop can be sent, and that is signed. */
 static bool
 carry(struct relay_connection *k, enum smtp_client_want *want)
 {
@@ -155,8 +162,9 @@ carry(struct relay_connection *k, enum smtp_client_want *want)
 	case RELAY_CONVERT_GO:
 		break;
 	}
-	k->heard = k->requeue = k->delivered = k->in_content = false;
-	*want = relay_envelope_begin(k);
+	if (!relay_seal_begin(k))
+		return false;
+	*want = mail(k);
 	return true;
 }
 
@@ -526,6 +534,18 @@ relay_talk_carry(struct relay_connection *k, struct relay_attempt *a)
 	}
 	relay_connection_enter(k, RELAY_TALKING);
 	relay_talk_carry_on(k);
+}
+
+void
+relay_talk_mail(struct relay_connection *k)
+{
+	talk(k, mail(k));
+}
+
+void
+relay_talk_next(struct relay_connection *k)
+{
+	talk(k, SMTP_CLIENT_READY);
 }
 
 void

@@ -25,10 +25,16 @@ cage_of(enum role role)
 {
 	static const struct cage *const cages[ROLE_MAX] = {
 		[ROLE_FRONT] = &front_cage, [ROLE_SIGNER] = &signer_cage, [ROLE_AUTH] = &auth_cage, [ROLE_SPOOL] = &spool_cage,
-		[ROLE_RELAY] = &relay_cage,
+		[ROLE_RELAY] = &relay_cage, [ROLE_MILTER] = &milter_cage, [ROLE_HISTORY] = &history_cage, [ROLE_HOOK] = &hook_cage,
 	};
 
 	return cages[role];
+}
+
+bool
+cage_is_used(enum role role, const struct conf *conf)
+{
+	return cage_of(role) != NULL && (role != ROLE_MILTER || conf->milters > 0);
 }
 
 /* ---- from the table to paths ---- */
@@ -59,6 +65,8 @@ promise_of(enum role role, const struct conf *conf, struct paths *paths, struct 
 		if (resolve(&cage->root[i], conf, paths->text[i]))
 			out->root[out->roots++] = (struct promise_root){ paths->text[i], cage->root[i].rights };
 	}
+	if (cage->narrow != NULL)
+		cage->narrow(conf, out);
 }
 
 bool
@@ -199,7 +207,7 @@ cage_hand_over(const struct conf *conf, struct buf *why)
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		struct identity id;
 
-		if (cage_of((enum role)role) == NULL)
+		if (!cage_is_used((enum role)role, conf))
 			continue;
 		id = cage_identity((enum role)role, conf, why);
 		if (why->len > 0)

@@ -34,12 +34,16 @@ struct cage {
 	unsigned calls;
 	unsigned descriptors;           /* at most; 0: what the system allows */
 	struct cage_root root[PROMISE_ROOTS_MAX];
+	/* What the configuration alone can say; NULL: nothing. */
+	void (*narrow)(const struct conf *, struct promise *);
 };
 
-extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage;
+extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage, milter_cage, history_cage, hook_cage;
 
 /* NULL: this role has none. */
 const struct cage *cage_of(enum role);
+/* Is there such a process, with a cage, under this configuration? */
+bool cage_is_used(enum role, const struct conf *);
 /* Whom the process becomes. Uid 0 with words in why when it stays what it is, though started as root. */
 struct identity cage_identity(enum role, const struct conf *, struct buf *why);
 /* For good. False: a part is missing and the configuration does not put up with that; said in the log. */

@@ -29,10 +29,11 @@ struct limit_page {
 };
 
 /* In the order in which a connection meets them. */
-extern const struct limit_page front_limits, talk_limits, signer_limits, auth_limits, spool_limits, relay_limits;
+extern const struct limit_page front_limits, talk_limits, signer_limits, auth_limits, spool_limits, relay_limits, milter_limits,
+    history_limits;
 
 /* What one process takes: rows of (octets each) x (how many). */
-enum { MEMORY_ROWS = 12 };
+enum { MEMORY_ROWS = 16 };
 struct memory_row {
 	const char *what;
 	uint64_t each, times;
@@ -53,6 +54,11 @@ void front_memory(const struct conf *, struct memory *);
 void auth_memory(const struct conf *, uint32_t fronts, struct memory *);
 void spool_memory(const struct conf *, uint32_t fronts, struct memory *);
 void relay_memory(const struct conf *, struct memory *);
+/* processes is 0 without milters. */
+void milter_memory(const struct conf *, struct memory *);
+/* No processes when the configuration wants none. */
+void history_memory(const struct conf *, struct memory *);
+void hook_memory(const struct conf *, struct memory *);
 
 /* Of one session, octets. Idle: waits for a command. Most: everything that can be held for it is. */
 enum session_age { SESSION_SHAKING, SESSION_UNKNOWN, SESSION_KNOWN, SESSION_AGES };

@@ -82,6 +82,17 @@ on_certificate(struct span body)
 }
 
 static void
+on_dkim(struct span body)
+{
+	struct master_dkim m;
+
+	if (!fields_parse(master_dkim_layout, body, &m))
+		refuse("DKIM key malformed");
+	else if (me.handler->dkim != NULL)
+		me.handler->dkim(me.arg, &m);
+}
+
+static void
 on_listen(const struct frame *f)
 {
 	struct master_listen m;
@@ -162,6 +173,9 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		break;
 	case MASTER_CERTIFICATE:
 		on_certificate(f->body);
+		break;
+	case MASTER_DKIM:
+		on_dkim(f->body);
 		break;
 	case MASTER_TICKET_KEYS:
 		if (me.handler->ticket_keys != NULL)

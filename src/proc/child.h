@@ -28,6 +28,7 @@ struct child_handler {
 	void (*listen)(void *arg, const struct master_listen *, int fd);
 	void (*peer)(void *arg, enum role, uint32_t slot, int fd);
 	void (*certificate)(void *arg, const struct master_certificate *);
+	void (*dkim)(void *arg, const struct master_dkim *);
 	void (*ticket_keys)(void *arg, struct span keys);
 	void (*secret)(void *arg, struct span octets);
 	void (*go)(void *arg);
@@ -55,5 +56,8 @@ int signer_main(uint32_t slot);
 int auth_main(uint32_t slot);
 int spool_main(uint32_t slot);
 int relay_main(uint32_t slot);
+int milter_main(uint32_t slot);
+int history_main(uint32_t slot);
+int hook_main(uint32_t slot);
 
 #endif

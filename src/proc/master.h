@@ -38,5 +38,7 @@ struct master_certificates_handler {
 /* Read conf's certificates and keys as the server would, and show each; for `postern check`. handler NULL: only whether they are
  * right. False with words in why. */
 bool master_certificates(const struct conf *, const struct master_certificates_handler *, void *arg, struct buf *why);
+/* Can the keys that sign mail be used? False with words in why that name the file. */
+bool master_dkim_keys(const struct conf *, struct buf *why);
 
 #endif

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "policy/sign_form.h"
+#include "tls/dkim_store.h"
 
 const char *
 role_name(enum role role)
@@ -10,6 +11,8 @@ role_name(enum role role)
 	static const char *const names[ROLE_MAX] = {
 		[ROLE_MASTER] = "master", [ROLE_FRONT] = "front", [ROLE_SIGNER] = "signer", [ROLE_AUTH] = "auth",
 		[ROLE_SPOOL] = "spool", [ROLE_RELAY] = "relay", [ROLE_HTTP] = "http",
+		[ROLE_MILTER] = "milter",
+		[ROLE_HISTORY] = "history", [ROLE_HOOK] = "hook",
 	};
 
 	assert(role < ROLE_MAX);
@@ -23,6 +26,7 @@ message_is_secret(uint16_t type)
 	case MASTER_CERTIFICATE:
 	case MASTER_TICKET_KEYS:
 	case MASTER_SECRET:
+	case MASTER_DKIM:
 	case AUTH_START:
 	case AUTH_NEXT:
 		return true;
@@ -51,6 +55,24 @@ static const struct field master_peer_fields[] = {
 	FIELD_OF_U32(struct master_peer, life),
 };
 const struct layout master_peer_layout = LAYOUT(master_peer_fields);
+
+static const struct field master_dkim_fields[] = {
+	FIELD_OF_U32(struct master_dkim, index),
+	FIELD_OF_U32(struct master_dkim, count),
+	FIELD_OF_U32(struct master_dkim, algorithm),
+	FIELD_OF_SPAN(struct master_dkim, domain, DKIM_SDID_MAX),
+	FIELD_OF_SPAN(struct master_dkim, selector, DKIM_SELECTOR_MAX),
+	FIELD_OF_SPAN(struct master_dkim, key, DKIM_PEM_MAX),
+};
+const struct layout master_dkim_layout = LAYOUT(master_dkim_fields);
+
+static const struct field sign_dkim_ask_fields[] = {
+	FIELD_OF_U32(struct sign_dkim_ask, algorithm),
+	FIELD_OF_SPAN(struct sign_dkim_ask, domain, DKIM_SDID_MAX),
+	FIELD_OF_SPAN(struct sign_dkim_ask, selector, DKIM_SELECTOR_MAX),
+	FIELD_OF_SPAN(struct sign_dkim_ask, digest, DKIM_DIGEST),
+};
+const struct layout sign_dkim_ask_layout = LAYOUT(sign_dkim_ask_fields);
 
 static const struct field sign_ask_fields[] = {
 	FIELD_OF_U32(struct sign_ask, scheme),
@@ -125,6 +147,7 @@ static const struct field spool_commit_fields[] = {
 	FIELD_OF_U32(struct spool_commit, rcpts),
 	FIELD_OF_U32(struct spool_commit, flags),
 	FIELD_OF_SPAN(struct spool_commit, digest, 16),
+	FIELD_OF_SPAN(struct spool_commit, message_id, 255),
 };
 const struct layout spool_commit_layout = LAYOUT(spool_commit_fields);
 
@@ -336,3 +359,145 @@ static const struct field ledger_lock_fields[] = {
 	FIELD_OF_U64(struct ledger_lock, since),
 };
 const struct layout ledger_lock_layout = LAYOUT(ledger_lock_fields);
+
+static const struct field filter_ask_fields[] = {
+	FIELD_OF_U64(struct filter_ask, queue_id),
+	FIELD_OF_SPAN(struct filter_ask, milter, 200),
+	FIELD_OF_U32(struct filter_ask, patience),
+	FIELD_OF_U32(struct filter_ask, flags),
+	FIELD_OF_U32(struct filter_ask, mechanism),
+	FIELD_OF_U32(struct filter_ask, rcpts),
+	FIELD_OF_U64(struct filter_ask, size),
+	FIELD_OF_SPAN(struct filter_ask, reverse_path, 320),
+	FIELD_OF_SPAN(struct filter_ask, login, 255),
+	FIELD_OF_SPAN(struct filter_ask, peer, 64),
+	FIELD_OF_SPAN(struct filter_ask, helo, 255),
+	FIELD_OF_SPAN(struct filter_ask, tls, 128),
+	FIELD_OF_SPAN(struct filter_ask, extents, 256 * 1024),
+	FIELD_OF_SPAN(struct filter_ask, text, 64 * 1024),
+};
+const struct layout filter_ask_layout = LAYOUT(filter_ask_fields);
+
+static const struct field filter_verdict_fields[] = {
+	FIELD_OF_U32(struct filter_verdict, kind),
+	FIELD_OF_U32(struct filter_verdict, changes),
+	FIELD_OF_U32(struct filter_verdict, code),
+	FIELD_OF_U64(struct filter_verdict, body_at),
+	FIELD_OF_SPAN(struct filter_verdict, enhanced, 11),
+	FIELD_OF_SPAN(struct filter_verdict, text, 400),
+	FIELD_OF_SPAN(struct filter_verdict, words, 400),
+};
+const struct layout filter_verdict_layout = LAYOUT(filter_verdict_fields);
+
+static const struct field spool_refused_fields[] = {
+	FIELD_OF_U32(struct spool_refused, code),
+	FIELD_OF_SPAN(struct spool_refused, enhanced, 11),
+	FIELD_OF_SPAN(struct spool_refused, text, 400),
+};
+const struct layout spool_refused_layout = LAYOUT(spool_refused_fields);
+
+static const struct field history_segment_fields[] = {
+	FIELD_OF_U64(struct history_segment, number),
+	FIELD_OF_U64(struct history_segment, salt),
+};
+const struct layout history_segment_layout = LAYOUT(history_segment_fields);
+
+static const struct field history_durable_fields[] = {
+	FIELD_OF_U64(struct history_durable, sequence),
+	FIELD_OF_U32(struct history_durable, asked),
+};
+const struct layout history_durable_layout = LAYOUT(history_durable_fields);
+
+static const struct field history_gone_fields[] = {
+	FIELD_OF_U64(struct history_gone, number),
+};
+const struct layout history_gone_layout = LAYOUT(history_gone_fields);
+
+static const struct field history_at_fields[] = {
+	FIELD_OF_U64(struct history_at, segment),
+	FIELD_OF_U64(struct history_at, sequence),
+	FIELD_OF_U32(struct history_at, again),
+};
+const struct layout history_at_layout = LAYOUT(history_at_fields);
+
+static const struct field where_ask_fields[] = {
+	FIELD_OF_SPAN(struct where_ask, what, 512),
+	FIELD_OF_U64(struct where_ask, before),
+	FIELD_OF_U32(struct where_ask, most),
+};
+const struct layout where_ask_layout = LAYOUT(where_ask_fields);
+
+static const struct field where_message_fields[] = {
+	FIELD_OF_U64(struct where_message, id),
+	FIELD_OF_U64(struct where_message, arrival),
+	FIELD_OF_U64(struct where_message, size),
+	FIELD_OF_U32(struct where_message, flags),
+	FIELD_OF_U32(struct where_message, rcpts),
+	FIELD_OF_SPAN(struct where_message, sender, 320),
+	FIELD_OF_SPAN(struct where_message, login, 255),
+	FIELD_OF_SPAN(struct where_message, peer, 64),
+	FIELD_OF_SPAN(struct where_message, tls, 128),
+	FIELD_OF_SPAN(struct where_message, message_id, 255),
+};
+const struct layout where_message_layout = LAYOUT(where_message_fields);
+
+static const struct field where_recipient_fields[] = {
+	FIELD_OF_U64(struct where_recipient, id),
+	FIELD_OF_U32(struct where_recipient, number),
+	FIELD_OF_SPAN(struct where_recipient, path, 320),
+};
+const struct layout where_recipient_layout = LAYOUT(where_recipient_fields);
+
+static const struct field where_attempt_fields[] = {
+	FIELD_OF_U64(struct where_attempt, id),
+	FIELD_OF_U64(struct where_attempt, when),
+	FIELD_OF_U32(struct where_attempt, number),
+	FIELD_OF_U32(struct where_attempt, attempt),
+	FIELD_OF_U32(struct where_attempt, class),
+	FIELD_OF_U32(struct where_attempt, code),
+	FIELD_OF_U32(struct where_attempt, took),
+	FIELD_OF_SPAN(struct where_attempt, status, 16),
+	FIELD_OF_SPAN(struct where_attempt, host, 400),
+	FIELD_OF_SPAN(struct where_attempt, tls, 400),
+	FIELD_OF_SPAN(struct where_attempt, text, 480),
+};
+const struct layout where_attempt_layout = LAYOUT(where_attempt_fields);
+
+static const struct field where_event_fields[] = {
+	FIELD_OF_U64(struct where_event, id),
+	FIELD_OF_U64(struct where_event, when),
+	FIELD_OF_U64(struct where_event, other),
+	FIELD_OF_U32(struct where_event, kind),
+	FIELD_OF_SPAN(struct where_event, words, 480),
+};
+const struct layout where_event_layout = LAYOUT(where_event_fields);
+
+static const struct field where_gap_fields[] = {
+	FIELD_OF_U64(struct where_gap, when),
+	FIELD_OF_SPAN(struct where_gap, words, 480),
+};
+const struct layout where_gap_layout = LAYOUT(where_gap_fields);
+
+static const struct field where_end_fields[] = {
+	FIELD_OF_U32(struct where_end, fail),
+	FIELD_OF_U32(struct where_end, messages),
+	FIELD_OF_U64(struct where_end, next),
+	FIELD_OF_U64(struct where_end, begun),
+	FIELD_OF_U64(struct where_end, behind),
+	FIELD_OF_SPAN(struct where_end, words, 400),
+};
+const struct layout where_end_layout = LAYOUT(where_end_fields);
+
+static const struct field hook_send_fields[] = {
+	FIELD_OF_U64(struct hook_send, row),
+	FIELD_OF_SPAN(struct hook_send, event_id, 64),
+	FIELD_OF_SPAN(struct hook_send, body, 16384),
+};
+const struct layout hook_send_layout = LAYOUT(hook_send_fields);
+
+static const struct field hook_sent_fields[] = {
+	FIELD_OF_U64(struct hook_sent, row),
+	FIELD_OF_U32(struct hook_sent, good),
+	FIELD_OF_SPAN(struct hook_sent, words, 400),
+};
+const struct layout hook_sent_layout = LAYOUT(hook_sent_fields);

@@ -13,14 +13,16 @@
 #include "os/channel.h"
 #include "proc/peers_auth.h"
 #include "proc/peers_control.h"
+#include "proc/peers_filter.h"
+#include "proc/peers_history.h"
 #include "proc/peers_mail.h"
 #include "proc/peers_master.h"
 #include "proc/peers_sign.h"
 
 /* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
-enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64 };
+enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64, HOOK_IN_FLIGHT = 8 };
 
-enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MAX };
+enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MILTER, ROLE_HISTORY, ROLE_HOOK, ROLE_MAX };
 /* "front", "auth", ... */
 const char *role_name(enum role);
 
@@ -30,14 +32,16 @@ enum message {
 	MASTER_CERTIFICATE,     /* struct master_certificate, to fronts without the key, to 2_signer with it: replaces the staged list
 	                         * from index 0 on; 2_signer keeps the list before it for SIGNER_KEPT_MS */
 	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
-	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool and 3_auth */
+	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool, 3_auth, 7_history */
 	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
-	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay */
+	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay; what signs webhooks, to 8_hook */
 	MASTER_GO,              /* empty: all is given, take the promise and work */
 	MASTER_RELOAD,          /* empty: take what is staged, drop no session */
 	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
 	MASTER_BACK,            /* empty, to 2_signer: the certificates of the list before count again */
 	MASTER_PING,            /* empty: say CHILD_PONG; who does not for long enough hangs and is ended */
+	MASTER_DKIM = 16,       /* struct master_dkim, one for each key that signs mail: to 2_signer with the key, to 5_relay without;
+	                         * staged, and taken with GO or RELOAD */
 
 	/* Everybody to 0_master. */
 	CHILD_READY = 20,       /* empty: working; from 2_signer also: RELOAD is done */
@@ -50,6 +54,10 @@ enum message {
 	SIGN_ASK = 30,          /* struct sign_ask */
 	/* 2_signer to 1_front. */
 	SIGN_ANSWER,            /* struct sign_answer */
+	/* 5_relay to 2_signer; session counts its questions from 1 on, and at most SIGN_DKIM_WINDOW of them wait. */
+	SIGN_DKIM_ASK,          /* struct sign_dkim_ask */
+	/* 2_signer to 5_relay, in the order of the questions. */
+	SIGN_DKIM_ANSWER,       /* struct sign_answer */
 
 	/* 1_front to 3_auth; session is the SMTP session. */
 	AUTH_START = 40,        /* struct auth_start; FRESH only */
@@ -114,6 +122,45 @@ enum message {
 	LEDGER_UNLOCK,          /* struct ledger_which (login): back to normal; QUEUE_END */
 	LEDGER_ATTEMPT = 130,   /* struct ledger_attempt */
 	LEDGER_LOCK,            /* struct ledger_lock */
+
+	/* 4_spool to 6_milter; session is the question. */
+	FILTER_SEGMENT = 160,   /* struct relay_segment with a read-only descriptor */
+	FILTER_SEGMENT_GONE,    /* struct relay_segment */
+	FILTER_ASK,             /* struct filter_ask, then one FILTER_RCPT for each recipient */
+	FILTER_RCPT,            /* raw octets: path */
+	FILTER_CANCEL,          /* empty: nobody wants the answer any more; none comes after it but what was under way */
+	/* 6_milter to 4_spool, between ASK and VERDICT and about that draft; nothing of it counts unless the verdict is PASS. */
+	FILTER_BODY = 168,      /* raw octets of a new body, as they come; the empty line in front of it among them */
+	FILTER_BODY_GONE,       /* empty: what came of a new body is forgotten */
+	FILTER_HEADER,          /* raw octets of a new header section, without the empty line */
+	FILTER_SENDER,          /* raw octets: reverse-path */
+	FILTER_DROP,            /* raw octets: a bit for each recipient, 1: away with it; the first is the lowest of the first octet */
+	FILTER_ADD,             /* raw octets: path of one more recipient */
+	FILTER_VERDICT,         /* struct filter_verdict: the question is answered */
+	/* 4_spool to 1_front, instead of COMMITTED. */
+	SPOOL_REFUSED = 179,    /* struct spool_refused: a milter says no, in words of its own */
+
+	/* 4_spool to 7_history. */
+	HISTORY_SEGMENT = 140,  /* struct history_segment with a read-only descriptor; once, in the order of their numbers */
+	HISTORY_DURABLE,        /* struct history_durable: read up to here */
+	HISTORY_GONE,           /* struct history_gone: that segment has been removed */
+	/* 7_history to 4_spool. */
+	HISTORY_AT,             /* struct history_at: at the beginning, and after each transaction */
+	HISTORY_ASK,            /* empty: sync what is written, then say HISTORY_DURABLE, in any case */
+
+	/* `postern queue where` to 7_history over its control socket, and its answers. */
+	WHERE_ASK = 146,        /* struct where_ask: of each message WHERE_MESSAGE, _RECIPIENT, _ATTEMPT, _EVENT; then WHERE_GAP; WHERE_END */
+	WHERE_MESSAGE,          /* struct where_message */
+	WHERE_RECIPIENT,        /* struct where_recipient */
+	WHERE_ATTEMPT,          /* struct where_attempt */
+	WHERE_EVENT,            /* struct where_event */
+	WHERE_GAP,              /* struct where_gap */
+	WHERE_END,              /* struct where_end */
+
+	/* 7_history to 8_hook; HOOK_IN_FLIGHT at once. */
+	HOOK_SEND = 155,        /* struct hook_send */
+	/* 8_hook to 7_history. */
+	HOOK_SENT,              /* struct hook_sent, to SEND */
 };
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */

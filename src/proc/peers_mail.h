@@ -35,12 +35,15 @@ enum mail_flag {
 	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
 	MAIL_BINARY = 64,               /* BODY=BINARYMIME (RFC 3030 3): content may have any octets, without line ends */
 };
+/* Of spool_commit.flags alone, where it stands above the others: enum smtp_mechanism by which the login was proved, for milters. */
+enum { MAIL_MECHANISM = 24, MAIL_FLAGS = (1 << MAIL_MECHANISM) - 1 };
 struct spool_rcpt { uint32_t number; struct span path; uint32_t notify; struct span orcpt; };
 struct spool_commit {
 	uint64_t size;
 	uint32_t rcpts;
-	uint32_t flags;                 /* enum mail_flag, MAIL_HOLD among them */
+	uint32_t flags;                 /* enum mail_flag, MAIL_HOLD among them; MAIL_MECHANISM */
 	struct span digest;             /* smtp_server_digest(), or empty: not to be compared with others */
+	struct span message_id;         /* without its angle brackets, or empty: for the history */
 };
 struct spool_committed {
 	uint32_t fail;

@@ -132,8 +132,21 @@ static const struct field result_record_fields[] = {
 	FIELD_OF_U64(struct result_record, id),
 	FIELD_OF_U32(struct result_record, number),
 	FIELDS_OF_OUTCOME(struct result_record),
+	FIELD_OF_U32(struct result_record, last.took),
 };
 const struct layout result_record_layout = LAYOUT(result_record_fields);
+/* As it was before version 3. */
+static const struct layout result_before_layout = { result_record_fields,
+	sizeof result_record_fields / sizeof result_record_fields[0] - 1 };
+
+static const struct field fact_record_fields[] = {
+	FIELD_OF_U64(struct fact_record, id),
+	FIELD_OF_U32(struct fact_record, kind),
+	FIELD_OF_U64(struct fact_record, when),
+	FIELD_OF_U64(struct fact_record, other),
+	FIELD_OF_SPAN(struct fact_record, words, FACT_WORDS_MAX),
+};
+const struct layout fact_record_layout = LAYOUT(fact_record_fields);
 
 static const struct field recipient_fields[] = {
 	FIELD_OF_U32(struct recipient, notify),
@@ -232,6 +245,15 @@ take_fields(struct span *rest, struct message_record *m, bool content)
 	m->flags &= ~(uint32_t)RECORD_FLAG_TERMS;
 	/* One form for one meaning: terms that say nothing are not written. */
 	return terms == has_terms(m);
+}
+
+bool
+result_parse(struct span payload, struct result_record *r)
+{
+	if (fields_parse(result_record_layout, payload, r))
+		return true;
+	r->last.took = 0;
+	return fields_parse(result_before_layout, payload, r);
 }
 
 static bool

@@ -19,14 +19,16 @@ enum record_kind {
 	RECORD_HELD,
 	RECORD_ONCE,
 	RECORD_RELEASE,
-	RECORD_KINDS = RECORD_RELEASE,
+	RECORD_FACT,
+	RECORD_KINDS = RECORD_FACT,
 };
 
 enum {
 	RECORD_HEADER = 40,
 	RECORD_ALIGN = 8,
 	RECORD_PAYLOAD_MAX = 32 * 1024 * 1024,
-	RECORD_VERSION = 3,             /* 2: HELD; 3: ONCE, RELEASE, a MESSAGE with terms: a program without them would deliver too early */
+	/* 2: HELD. 3: ONCE, RELEASE, a MESSAGE with terms, FACT, RESULT.took: a program without them would deliver too early. */
+	RECORD_VERSION = 3,
 	RECORD_VERSION_LEAST = 1,       /* what we still read */
 	RECORD_DONE_OCTETS = 8,
 	RECORD_PRINT_OCTETS = 32,
@@ -77,6 +79,23 @@ struct once_print {
 /* The message is released then, whatever its MESSAGE and RELEASEs before it said. */
 struct release_record { uint64_t id, release; };
 
+/* What nothing but the history wants to know: docs/history.md. The last three are the end of the message. */
+enum fact_kind {
+	FACT_MESSAGE_ID = 1,    /* words: without its angle brackets. Stands in front of the MESSAGE of this id */
+	FACT_NOTICE,            /* the sender was written to: other is the notice's id, words "failed", "delayed", ... */
+	FACT_DROPPED,           /* by an operator, with a word to nobody */
+	FACT_PURGED,            /* it was held, and dropped */
+	FACT_LOST,              /* the disk has lost its content */
+};
+struct fact_record {
+	uint64_t id;
+	uint32_t kind;          /* enum fact_kind */
+	uint64_t when;          /* ms since 1970 */
+	uint64_t other;
+	struct span words;
+};
+enum { FACT_WORDS_MAX = 255 };
+
 /* What happened to a recipient; the numbers are those of enum smtp_class. */
 enum outcome_class { OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_NEVER, OUTCOME_NONE = 99 };
 enum outcome_flag {
@@ -92,6 +111,7 @@ struct outcome {
 	uint32_t flags;
 	uint64_t when;          /* ms since 1970 */
 	struct span enhanced, host, tls, text;
+	uint32_t took;          /* ms from the beginning of the try; only in a RESULT, and only since version 3 */
 };
 
 struct recipient {
@@ -134,7 +154,10 @@ enum { RECORD_HOLD_MAX = 48 };
 struct extent { uint64_t segment, offset; uint32_t octets; };
 
 extern const struct layout segment_record_layout, chunk_record_layout, done_record_layout, result_record_layout,
-    held_record_layout, once_record_layout, release_record_layout, message_record_layout, recipient_layout;
+    held_record_layout, once_record_layout, release_record_layout, fact_record_layout, message_record_layout, recipient_layout;
+
+/* The payload of a RESULT, with or without took. */
+bool result_parse(struct span payload, struct result_record *);
 
 /* The whole payload of a MESSAGE, checked inside too: recipients and extents are as many and as long as they should be. */
 bool message_parse(struct span payload, struct message_record *);

@@ -16,6 +16,7 @@ enum {
 	SMTP_CONTENT_ROOM = 4096,       /* the least that io->content must hold when empty, from the answer to DATA on */
 	SMTP_CHALLENGE_MAX = 744,       /* octets of an AUTH challenge, so that its base64 fits in SMTP_REPLY_ROOM */
 	SMTP_HELO_MAX = 255,
+	SMTP_ENHANCED_MAX = 11,         /* octets of an enhanced code, 5.999.999 and a little */
 	SMTP_SIZE_LEAST = 64 * 1024,    /* RFC 5321 4.5.3.1.7 */
 
 	/* ---- what brings nothing forward ---- */

@@ -263,6 +263,11 @@ commit_answered(struct smtp_server *s, const struct smtp_answer *a)
 {
 	s->drafting = false;
 	server_forget_mail(s);
+	if (a->verdict.fail != OK && a->code != 0) {
+		reply_say(s, a->code, a->enhanced, a->verdict.words);
+		server_count(s, a->verdict.fail);
+		return;
+	}
 	if (a->verdict.fail != OK) {
 		server_refuse(s, a->verdict);
 		return;

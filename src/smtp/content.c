@@ -207,12 +207,18 @@ put_message_id(struct smtp_server *s)
 	struct buf *out = &s->io->content;
 	uint8_t id[QUEUE_ID_LEN], octets[8];
 	uint64_t random = 0;
+	size_t at;
 
 	env->random(env->arg, octets, sizeof octets);
 	for (size_t i = 0; i < sizeof octets; i++)
 		random = random << 8 | octets[i];
-	return buf_put_text(out, "Message-ID: ") &&
-	    message_id_format(queue_id_text(s->mail, id), random, s->conf->hostname, out) && buf_put_text(out, "\r\n");
+	if (!buf_put_text(out, "Message-ID: "))
+		return false;
+	at = out->len;
+	if (!message_id_format(queue_id_text(s->mail, id), random, s->conf->hostname, out))
+		return false;
+	header_give_message_id(&s->mail->header, (struct span){ out->p + at, out->len - at });
+	return buf_put_text(out, "\r\n");
 }
 
 static bool

@@ -105,6 +105,18 @@ reply_priority(struct smtp_server *s, int priority)
 	reply_say(s, 250, "2.3.6", buf_span(&words));
 }
 
+bool
+smtp_refusal_valid(uint32_t code, struct span enhanced)
+{
+	uint64_t class, subject, detail;
+
+	if (code < 400 || code > 559 || code == 421 || enhanced.len > SMTP_ENHANCED_MAX)
+		return false;
+	return span_take_u64(&enhanced, &class) && class == code / 100 && span_take_byte(&enhanced, '.') &&
+	    span_take_u64(&enhanced, &subject) && span_take_byte(&enhanced, '.') && span_take_u64(&enhanced, &detail) &&
+	    span_done(enhanced);
+}
+
 /* ---- the list behind EHLO (requirements F4) ---- */
 
 static bool

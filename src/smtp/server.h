@@ -47,10 +47,7 @@
 #include "smtp/terms.h"
 
 enum smtp_mechanism {                   /* bits of smtp_server_conf.mechanisms */
-	SMTP_AUTH_PLAIN = 1,
-	SMTP_AUTH_LOGIN = 2,
-	SMTP_AUTH_SCRAM_SHA_256 = 4,
-	SMTP_AUTH_SCRAM_SHA_256_PLUS = 8,
+	SMTP_AUTH_PLAIN = 1, SMTP_AUTH_LOGIN = 2, SMTP_AUTH_SCRAM_SHA_256 = 4, SMTP_AUTH_SCRAM_SHA_256_PLUS = 8,
 };
 
 /* IANA's name of a mechanism, NUL-terminated; NULL: the number is none. */
@@ -63,8 +60,7 @@ struct smtp_server_conf {               /* shared by all sessions of a listener 
 	uint64_t size_max;              /* octets of a message, as RFC 1870 counts; never 0 */
 	uint32_t rcpt_max;              /* at least 100 */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
-	bool binarymime;                /* BODY=BINARYMIME (RFC 3030 3) */
-	bool mt_priority, deliver_by;   /* MT-PRIORITY (RFC 6710), DELIVERBY (RFC 2852) */
+	bool binarymime, mt_priority, deliver_by;       /* RFC 3030 3, RFC 6710, RFC 2852 */
 	int8_t priority_least;          /* MAIL with less is refused */
 	uint32_t by_least;              /* seconds that BY=n;R must give us; 0: any */
 	uint32_t hold_max;              /* seconds until a release at most (RFC 4865); 0: no FUTURERELEASE */
@@ -131,8 +127,7 @@ struct smtp_ask {
 	uint64_t size;                  /* SIZE=, 0 when not given */
 	enum smtp_body body;
 	enum smtp_ret ret;
-	bool utf8;                      /* SMTPUTF8 */
-	bool requiretls;                /* REQUIRETLS (RFC 8689 2) */
+	bool utf8, requiretls;          /* SMTPUTF8, REQUIRETLS (RFC 8689 2) */
 	struct span envid;              /* xtext as received, at most 100 */
 	struct span auth;               /* AUTH= as received (RFC 4954 5), at most 500 */
 	struct smtp_terms terms;
@@ -148,6 +143,7 @@ struct smtp_answer {
 	uint64_t queue_id;              /* DATA; COMMIT: of the message that this one repeats, 0: it is no such */
 	const uint8_t *digest_key;      /* DATA: of SIPHASH_KEY octets, when the driver wants smtp_server_digest(); else NULL */
 	bool lowered; int8_t priority;  /* SENDER: it gets this priority, and not what it asked for (RFC 6710 4.1) */
+	uint16_t code; const char *enhanced;    /* COMMIT refused in somebody else's words: their code, and one of its class; 0: not */
 };
 
 /* Lent for one transaction, given back when smtp_server_reclaim() says so. */
@@ -222,6 +218,9 @@ struct smtp_server {
 	uint8_t helo_len;
 	uint8_t helo[SMTP_HELO_MAX];
 };
+
+/* May a refusal have this code and this enhanced code (RFC 3463 2)? 4xx or 5xx, but not 421, which is ours to say; of one class. */
+bool smtp_refusal_valid(uint32_t code, struct span enhanced);
 
 enum smtp_want smtp_server_begin(struct smtp_server *, const struct smtp_server_conf *, struct smtp_io *,
     struct smtp_session_facts);

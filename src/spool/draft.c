@@ -1,28 +1,13 @@
-#include "spool/draft.h"
+#include "spool/draft_room.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1750, BUFFER_KEPT = 16 * 1024 };
+enum { BUFFER_KEPT = 16 * 1024 };
 /* Of the message's flags, what the client asked for in the envelope: RFC 6531, RFC 8689. */
 enum { DRAFT_ASKED = RECORD_FLAG_UTF8 | RECORD_FLAG_REQUIRETLS };
 
-struct draft {
-	struct message_record mail;     /* spans point into text */
-	struct buf rcpts, content, extents;
-	struct hold *hold;
-	struct draft *next;             /* spare ones */
-	uint64_t size;
-	uint32_t holds;
-	uint32_t count;                 /* recipients */
-	uint32_t refusals;              /* spool's count when the first chunk was written */
-	bool kept, printed;             /* printed: print and when mean something */
-	uint8_t print[ONCE_PRINT];
-	uint64_t when;
-	enum fail fail;
-	uint8_t text[TEXT_MAX];
-};
 static_assert(sizeof(struct draft) <= SPOOL_DRAFT_STRUCT, "the ceilings' page says so");
 
 bool
@@ -45,8 +30,7 @@ buf_grow(struct buf *b, size_t n, size_t most)
 	return true;
 }
 
-/* Counts what the draft's buffers take in all drafts' sum. */
-static bool
+bool
 draft_grow(struct spool *s, struct buf *b, size_t n, size_t most)
 {
 	size_t before = b->max;
@@ -77,6 +61,7 @@ draft_take(struct spool *s)
 	s->drafts_octets += d->rcpts.max + d->content.max + d->extents.max;
 	d->rcpts.len = d->content.len = d->extents.len = 0;
 	d->hold = NULL;
+	d->fresh = NULL;
 	d->holds = d->count = 0;
 	d->size = 0;
 	d->fail = OK;
@@ -133,7 +118,7 @@ draft_spares_free(struct spool *s)
 static bool
 keep_text(struct draft *d, size_t *used, struct span *s)
 {
-	if (s->len > TEXT_MAX - *used)
+	if (s->len > DRAFT_TEXT_MAX - *used)
 		return false;
 	if (s->len > 0)
 		memcpy(d->text + *used, s->p, s->len);
@@ -205,8 +190,8 @@ chunk_append(struct spool *s, uint64_t id, struct span first, struct span second
 	return extent_format(&e, extents);
 }
 
-static enum fail
-refusal(const struct spool *s)
+enum fail
+draft_refusal(const struct spool *s)
 {
 	enum fail f = spool_state(s);
 
@@ -227,7 +212,7 @@ spill(struct spool *s, struct draft *d, struct span more)
 	if (d->extents.len >= RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS)
 		d->fail = FAIL_TOO_BIG;
 	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, buf_span(&d->content), more, false, &d->extents))
-		d->fail = refusal(s);
+		d->fail = draft_refusal(s);
 	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
 		d->fail = FAIL_BUSY;
 	s->drafts_octets += d->extents.max - before;
@@ -293,13 +278,15 @@ feed_recipients(struct siphash *h, const uint8_t key[SIPHASH_KEY], struct span r
 }
 
 bool
-draft_repeats(struct spool *s, struct draft *d, const uint8_t content[SIPHASH_WIDE], uint64_t now, uint64_t *id)
+draft_repeats(struct spool *s, struct draft *d, const uint8_t *content, uint64_t now, uint64_t *id)
 {
 	const struct message_record *m = &d->mail;
 	struct siphash h;
 
-	if (s->once.window == 0 || d->fail != OK)
+	if (s->once.window == 0 || d->fail != OK || (content == NULL && !d->printed))
 		return false;
+	if (content == NULL)
+		return once_find(&s->once, d->print, now, id);
 	siphash_init(&h, s->once.key);
 	/* Nobody learns by it what another has sent. */
 	siphash_feed_text(&h, m->login);
@@ -337,7 +324,7 @@ append(struct spool *s, struct draft *d, void *who)
 		print = once_append(&s->once, d->print, m->id, d->when);
 	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !message_format(m, &payload)) {
 		index_remove(&s->index, ticket.index);
-		return refusal(s);
+		return draft_refusal(s);
 	}
 	place = journal_commit(&s->journal, RECORD_MESSAGE, payload, true, &ticket);
 	segment_hold(&s->journal, PLACE_SEGMENT(place), record_octets(octets), false);
@@ -395,6 +382,7 @@ draft_commit(struct spool *s, struct draft *d, uint32_t flags, void *who)
 void
 draft_abort(struct spool *s, struct draft *d)
 {
+	draft_fresh_drop(s, d);
 	holds_give(s, d->hold, d->holds);
 	d->hold = NULL;
 	d->holds = 0;

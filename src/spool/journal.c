@@ -22,7 +22,7 @@ journal_init(struct journal *j, const struct disk *disk, int dirfd, uint64_t seg
 {
 	*j = (struct journal){ .disk = disk,
 		.dirfd = dirfd, .segment_size = segment_size < SEGMENT_MOST ? segment_size : SEGMENT_MOST, .handler = handler, .arg = arg,
-		.next_number = 1, .sequence = 1 };
+		.next_number = 1, .sequence = 1, .follower = UINT64_MAX };
 	j->gather = &j->batch[0];
 	j->write = &j->batch[1];
 	j->batch[0].journal = j->batch[1].journal = j;
@@ -149,6 +149,38 @@ closes(const struct batch *b, const struct segment *s)
 	return false;
 }
 
+/* The batch that was written last can still be looked at; of a segment that goes there is nothing to see. */
+static void
+unview(struct batch *b, const struct segment *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->parts; i++)
+		if (b->part[i].segment != s)
+			b->part[kept++] = b->part[i];
+	b->parts = kept;
+}
+
+void
+journal_follow(struct journal *j, uint64_t from, uint64_t most)
+{
+	j->follower = from;
+	j->follower_most = most;
+}
+
+/* Is the oldest segment, which no message needs, kept for who follows the log? */
+static bool
+is_followed(const struct journal *j)
+{
+	uint64_t octets = 0;
+
+	if (j->follower > j->segment[0]->number)
+		return false;
+	for (size_t i = 0; i < j->segments && j->segment[i]->refs == 0 && octets <= j->follower_most; i++)
+		octets += j->segment[i]->size;
+	return octets <= j->follower_most;
+}
+
 void
 journal_reap(struct journal *j)
 {
@@ -158,7 +190,7 @@ journal_reap(struct journal *j)
 		struct segment *s = j->segment[0];
 
 		/* The newest stays, so that numbers and sequence never begin again. */
-		if (s == j->active || j->segments == 1 || s->refs > 0)
+		if (s == j->active || j->segments == 1 || s->refs > 0 || is_followed(j))
 			return;
 		/* A segment that ceased to be the active one without ever being freed: its own records must be synced. */
 		if (s->freed > j->durable) {
@@ -173,6 +205,7 @@ journal_reap(struct journal *j)
 		j->segments--;
 		memmove(j->segment, j->segment + 1, j->segments * sizeof *j->segment);
 		j->handler->gone(j->arg, s->number);
+		unview(j->write, s);
 		segment_close(s);
 	}
 }

@@ -39,7 +39,7 @@ struct segment {
 	uint32_t refs;          /* messages and drafts that need it */
 	int fd;                 /* for writing; -1 for segments of before this start. While a batch runs it is the batch's */
 	int reader;             /* read-only; -1 until asked for */
-	bool told;              /* the relay has the descriptor */
+	bool told, told_filter; /* the relay has the descriptor; 6_milter has */
 };
 
 /* Where a record begins: segment number << 32 | offset; 0 is nowhere. */
@@ -106,6 +106,8 @@ struct journal {
 	uint64_t written;               /* sequence of the last record that is written */
 	uint64_t durable;               /* sequence of the last record that is synced */
 	uint64_t octets, live;          /* sums over all segments */
+	uint64_t follower;              /* number of the segment that who follows the log reads; UINT64_MAX: nobody does */
+	uint64_t follower_most;         /* octets of segments that are kept for nobody but him */
 	struct segment **segment;       /* by number */
 	size_t segments, segments_max;
 	struct segment *active;         /* the one being appended to; NULL at start */
@@ -135,6 +137,8 @@ uint64_t journal_commit(struct journal *, enum record_kind, struct buf payload, 
 /* Octets of a segment begin or cease to be needed by a message; again: the message needs others of it already. */
 void segment_hold(struct journal *, uint64_t number, uint64_t octets, bool again);
 void segment_release(struct journal *, uint64_t number, uint64_t octets);
+/* Segments from this number on are kept for somebody who follows the log, as far as they are most octets. */
+void journal_follow(struct journal *, uint64_t from, uint64_t most);
 /* Order the removal of the oldest segments that nobody needs and for whose death everything is synced. */
 void journal_reap(struct journal *);
 

@@ -95,7 +95,7 @@ read_result(struct spool *s, uint64_t place, uint8_t record[OUTCOME_TEXT], struc
 	    || !journal_read(&s->journal, place, record, RECORD_HEADER + h.length)
 	    || !record_intact((struct span){ record, RECORD_HEADER + h.length }, &h))
 		return false;
-	return fields_parse(result_record_layout, (struct span){ record + RECORD_HEADER, h.length }, r);
+	return result_parse((struct span){ record + RECORD_HEADER, h.length }, r);
 }
 
 void
@@ -159,6 +159,16 @@ spool_fruitless(struct spool *s, uint32_t slot)
 
 	if (!(e->flags & ENTRY_SERVED))
 		once_revoke(&s->once, e->once, e->id);
+}
+
+bool
+spool_fact(struct spool *s, const struct fact_record *r)
+{
+	struct buf payload;
+
+	return s->conf.history && journal_reserve(&s->journal, fields_size(fact_record_layout, r), false, &payload)
+	    && fields_format(fact_record_layout, r, &payload)
+	    && journal_commit(&s->journal, RECORD_FACT, payload, false, NULL) != 0;
 }
 
 static void

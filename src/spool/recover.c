@@ -165,7 +165,7 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 	uint32_t slot;
 	bool final;
 
-	if (!fields_parse(result_record_layout, payload, &result))
+	if (!result_parse(payload, &result))
 		return;
 	slot = index_find(x, result.id);
 	if (slot == INDEX_NONE || result.number >= x->entry[slot].rcpts)
@@ -441,6 +441,8 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 		e->flags |= ENTRY_NOTICE;
 	if (e->release > now)
 		release_count(s, slot);
+	if (lost)
+		(void)spool_fact(s, &(struct fact_record){ .id = e->id, .kind = FACT_LOST, .when = now });
 	if (lost || e->waiting == 0)
 		spool_finish(s, slot);
 	else if (!(e->flags & ENTRY_HELD))

@@ -73,6 +73,8 @@ spool_open(struct spool *s, const struct spool_conf *conf, const struct spool_ha
 		return false;
 	}
 	journal_init(&s->journal, conf->disk, s->dirfd, conf->segment_size, &journal_handler, s);
+	if (conf->history)
+		journal_follow(&s->journal, 0, UINT64_MAX);
 	if (!once_init(&s->once, &s->journal, conf->duplicate_window) || !index_init(&s->index) || !plan_init(s) || !recover(s, now)) {
 		spool_close(s);
 		return false;

@@ -42,6 +42,7 @@ struct spool_conf {
 	bool single;                            /* one next hop for everything: smart host, Maildir */
 	uint32_t slot;                          /* of our queue ids, for DSNs */
 	uint64_t duplicate_window;              /* ms; 0: what comes twice is queued twice */
+	bool history;                           /* somebody follows the log: write what only he wants, keep it until he has read it */
 };
 
 struct spool_handler {
@@ -125,6 +126,8 @@ void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct o
 void spool_served(struct spool *, uint32_t slot);
 /* It has failed for the last of them: if nobody has it, the sender means it when he submits the same again. */
 void spool_fruitless(struct spool *, uint32_t slot);
+/* Record what only the history wants to know; without one, nothing. False: not written, and nothing waits for it. */
+bool spool_fact(struct spool *, const struct fact_record *);
 /* Nothing is left to do: record it, forget the message and its jobs. */
 void spool_finish(struct spool *, uint32_t slot);
 /* The slot is a message that may be tried, shown and dropped. */

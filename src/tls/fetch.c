@@ -150,6 +150,8 @@ configure_post(struct fetch *f, const struct fetch_question *q)
 
 	f->headers = curl->slist_append(NULL, q->post_header);
 	more = f->headers != NULL ? curl->slist_append(f->headers, "Expect:") : NULL;
+	for (size_t i = 0; more != NULL && i < FETCH_HEADERS_MAX && q->more_header[i] != NULL; i++)
+		more = curl->slist_append(f->headers, q->more_header[i]);
 	if (more == NULL)
 		return false;
 	(void)SET(CURLOPT_POST, 1L);
@@ -163,10 +165,11 @@ configure(struct fetch *f, const struct fetch_question *q)
 {
 	char url[16 + FETCH_HOST_MAX + FETCH_PATH_MAX];
 	CURLcode code = CURLE_OK;
+	bool v6 = strchr(q->host, ':') != NULL;
 
-	(void)snprintf(url, sizeof url, "https://%s:%u%s", q->host, q->port, q->path);
+	(void)snprintf(url, sizeof url, "%s://%s%s%s:%u%s", q->clear ? "http" : "https", v6 ? "[" : "", q->host, v6 ? "]" : "", q->port, q->path);
 	(void)SET(CURLOPT_URL, url);
-	(void)SET(CURLOPT_PROTOCOLS_STR, "https");
+	(void)SET(CURLOPT_PROTOCOLS_STR, q->clear ? "http" : "https");
 	(void)SET(CURLOPT_FOLLOWLOCATION, 0L);
 	(void)SET(CURLOPT_PROXY, "");
 	(void)SET(CURLOPT_RESOLVE, f->resolve);
@@ -214,7 +217,7 @@ host_fits(const char *host)
 	size_t len = strlen(host);
 
 	for (size_t i = 0; i < len; i++)
-		if (!ascii_is_alnum((uint8_t)host[i]) && host[i] != '-' && host[i] != '.' && host[i] != '_')
+		if (!ascii_is_alnum((uint8_t)host[i]) && host[i] != '-' && host[i] != '.' && host[i] != '_' && host[i] != ':')
 			return false;
 	return len > 0 && len < FETCH_HOST_MAX;
 }

@@ -26,6 +26,7 @@ enum {
 	FETCH_ADDRESS_TEXT = 48,
 	FETCH_HOST_MAX = 256,           /* with NUL */
 	FETCH_PATH_MAX = 512,
+	FETCH_HEADERS_MAX = 4,
 };
 
 struct fetch_question {
@@ -39,6 +40,8 @@ struct fetch_question {
 	uint32_t milliseconds;          /* for everything */
 	struct span post;               /* POST this instead of GET; outlives the fetch; empty: GET */
 	const char *post_header;        /* "Content-Type: ..." */
+	const char *more_header[FETCH_HEADERS_MAX];     /* of a POST; the first NULL ends them */
+	bool clear;                     /* http, to this machine; host may be an address */
 	bool anybody;                   /* whatever certificate the server has (RFC 8460 3 lets reports go so) */
 };
 

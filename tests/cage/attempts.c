@@ -53,6 +53,7 @@ static int make_segment(void) { return got(open(below("spool/next"), O_RDWR | O_
 static int drop_segment(void) { return got(unlink(below("spool/segment"))); }
 static int read_verifiers(void) { return got(open(below("auth/users"), O_RDONLY)); }
 static int note_last_use(void) { return got(open(below("auth/last-used.new"), O_WRONLY | O_CREAT | O_EXCL, 0600)); }
+static int read_history(void) { return got(open(below("history/history.db"), O_RDWR)); }
 static int read_mailbox(void) { return got(open(below("Maildir/new/old"), O_RDONLY)); }
 static int own_memory(void) { return got(open("/proc/self/mem", O_RDWR)); }
 static int others_memory(void) { char p[64]; (void)snprintf(p, sizeof p, "/proc/%d/mem", world.sibling); return got(open(p, O_RDWR)); }
@@ -87,16 +88,28 @@ keep_policy(void)
 	return fd == -1 ? errno : got(rename(made, below("relay/mta-sts/example.net")));
 }
 
+/* SQLite's way to be the only one that writes. */
+static int
+lock_history(void)
+{
+	struct flock all = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	return got(fcntl(world.passed, F_SETLK, &all));
+}
+
 /* ---- the network ---- */
 
 static int
-connect_out(void)
+connect_to(unsigned short port)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(world.port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	return fd == -1 ? errno : got(connect(fd, (struct sockaddr *)&to, sizeof to));
 }
+
+static int connect_out(void) { return connect_to(world.port); }
+static int connect_elsewhere(void) { return connect_to(world.other); }
 
 static int
 serve_too(void)
@@ -208,19 +221,22 @@ const struct attempt attempts[] = {
 	{ "drop a segment", drop_segment, SPOOL, 1 },
 	{ "read the verifiers", read_verifiers, AUTH, 1 },
 	{ "note a last use", note_last_use, AUTH, 1 },
+	{ "read and write the history", read_history, HISTORY, 1 },
+	{ "lock a part of a file", lock_history, HISTORY, 0 },
 	{ "read delivered mail", read_mailbox, RELAY, 1 },
 	{ "deliver", deliver, RELAY, 1 },
 	{ "keep a policy", keep_policy, RELAY, 1 },
 	{ "read /proc/self/mem", own_memory, NOBODY, 1 },
 	{ "read a sibling's memory as a file", others_memory, NOBODY, 1 },
-	{ "read the trusted authorities", trusted_authorities, RELAY, 1 },
-	{ "read who resolves names", resolvers, RELAY, 1 },
-	{ "connect", connect_out, RELAY, 0 },
+	{ "read the trusted authorities", trusted_authorities, RELAY | HOOK, 1 },
+	{ "read who resolves names", resolvers, RELAY | HOOK, 1 },
+	{ "connect", connect_out, RELAY | HOOK | MILTER, 0 },
+	{ "connect to another port", connect_elsewhere, RELAY | HOOK, 4 },
 	{ "serve", serve_too, NOBODY, 0 },
-	{ "ask for names", ask_names, RELAY, 0 },
-	{ "make a local socket", local_socket, NOBODY, 0 },
+	{ "ask for names", ask_names, RELAY | HOOK, 0 },
+	{ "make a local socket", local_socket, MILTER_LOCAL, 0 },
 	{ "make a raw socket", raw_socket, NOBODY, 0 },
-	{ "accept", accept_one, FRONT | AUTH | SPOOL, 0 },
+	{ "accept", accept_one, FRONT | AUTH | SPOOL | HISTORY, 0 },
 	{ "shut the shared listener", stop_listening, NOBODY, 0 },
 	{ "make a passed descriptor wait", make_it_wait, NOBODY, 0 },
 	{ "make a passed descriptor wait, by ioctl", make_it_wait_by_ioctl, NOBODY, 0 },
@@ -229,7 +245,7 @@ const struct attempt attempts[] = {
 	{ "put another descriptor in the log's place", put_in_place, NOBODY, 0 },
 	{ "run a program", run_program, NOBODY, 0 },
 	{ "fork", second_process, NOBODY, 0 },
-	{ "start a thread", work_beside, AUTH | SPOOL | RELAY, 0 },
+	{ "start a thread", work_beside, AUTH | SPOOL | RELAY | HOOK, 0 },
 	{ "trace a sibling", trace, NOBODY, 0 },
 	{ "kill a sibling", kill_sibling, NOBODY, 0 },
 	{ "kill a sibling's thread", kill_by_thread, NOBODY, 0 },

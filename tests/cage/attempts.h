@@ -17,12 +17,14 @@ struct world {
 	int passed;                     /* a descriptor that was given, shared with others */
 	int listener;                   /* one that listens */
 	unsigned short port;            /* somebody listens on 127.0.0.1 */
+	unsigned short other;           /* the same, and no milter is there */
 	int abi;                        /* of Landlock */
 };
 
 extern struct world world;
 
-enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16, NOBODY = 0, ALL = 31 };
+enum who { FRONT = 1, AUTH = 2, SPOOL = 4, RELAY = 8, SIGNER = 16,
+	MILTER = 32, MILTER_LOCAL = 64 /* whose milters listen at a path */, HISTORY = 128, HOOK = 256, NOBODY = 0, ALL = 511 };
 
 struct attempt {
 	const char *name;

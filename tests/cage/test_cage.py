@@ -52,7 +52,7 @@ def test_every_child_is_caged(server):
     submit(server)
     server.await_mails()
     children = server.children()
-    assert {name.split(":")[0] for name in children} == {"spool", "signer", "auth", "relay", "front"}
+    assert {name.split(":")[0] for name in children} == {"spool", "signer", "auth", "relay", "front", "history"}
     for pid in children.values():
         assert_caged(pid)
 
@@ -185,12 +185,12 @@ def test_check_says_who_stays_root(tmp_path):
         pytest.skip("needs root, and a machine without our users")
     done = postern("check", "--state", tmp_path / "state")
     assert {m[1] for m in re.finditer(r"^ +(\w+) +stays root: there is no user postern", done.stdout, re.M)} == \
-        {"front", "signer", "auth", "spool", "relay"}, done.stdout
+        {"front", "signer", "auth", "spool", "relay", "history", "hook"}, done.stdout
 
 
 def test_check_says_who_becomes_whom(people):
     prefix, place = people
-    done = subprocess.run([*prefix, POSTERN, "check", "--state", str(place / "state")], check=True, capture_output=True, text=True)
+    done = subprocess.run([*prefix, POSTERN, "check", "--state", str(place / "state"), "--set", "milter=inet:127.0.0.1:1"], check=True, capture_output=True, text=True)
     assert dict(re.findall(r"^ +(\w+) +becomes (\S+)$", done.stdout, re.M)) == {n.split("-")[1]: n for n in USERS}, done.stdout
 
 
@@ -203,7 +203,7 @@ def test_sysusers_file_makes_just_these():
 
 
 USERS = {"postern-front": 64101, "postern-auth": 64102, "postern-spool": 64103, "postern-relay": 64104,
-         "postern-signer": 64105}
+         "postern-signer": 64105, "postern-milter": 64106, "postern-history": 64107, "postern-hook": 64108}
 
 
 @pytest.fixture

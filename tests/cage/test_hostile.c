@@ -47,7 +47,7 @@ set(const char *key, const char *value)
 static void
 furnish(void)
 {
-	static const char *const directories[] = { "auth", "spool", "tls", "relay", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur" };
+	static const char *const directories[] = { "auth", "spool", "tls", "relay", "history", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur" };
 	char path[256];
 
 	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
@@ -57,6 +57,7 @@ furnish(void)
 	put("auth/users");
 	put("spool/segment");
 	put("tls/key.pem");
+	put("history/history.db");
 	put("Maildir/new/old");
 }
 
@@ -65,7 +66,8 @@ sweep(void)
 {
 	static const char *const files[] = { "auth/users", "auth/last-used.new", "spool/segment", "spool/next", "tls/key.pem",
 		"Maildir/new/old", "Maildir/new/mail", "Maildir/tmp/draft", "planted", "relay/mta-sts/.new",
-		"relay/mta-sts/example.net", "relay/mta-sts", "relay/tls-reports", "relay", "auth", "spool", "tls", "Maildir/tmp", "Maildir/new",
+		"relay/mta-sts/example.net", "relay/mta-sts", "relay/tls-reports", "relay", "history/history.db", "history", "auth", "spool", "tls",
+		"Maildir/tmp", "Maildir/new",
 		"Maildir/cur", "Maildir", "" };
 	char path[256];
 
@@ -76,10 +78,22 @@ sweep(void)
 }
 
 static int
-set_up(void **state)
+listen_somewhere(unsigned short *port)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof at;
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 200), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+static int
+set_up(void **state)
+{
 	uint8_t words[300];
 	struct buf why = BUF_OVER(words);
 	struct log_conf quiet = { .most = LOG_FAULT };
@@ -101,11 +115,8 @@ set_up(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	world.passed = pair[0];
 	world.abi = landlock_abi();
-	world.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(world.listener, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(listen(world.listener, 200), 0);
-	assert_int_equal(getsockname(world.listener, (struct sockaddr *)&at, &len), 0);
-	world.port = ntohs(at.sin_port);
+	world.listener = listen_somewhere(&world.port);
+	(void)listen_somewhere(&world.other);
 	world.sibling = fork();
 	assert_true(world.sibling != -1);
 	if (world.sibling == 0) {
@@ -203,6 +214,24 @@ static void test_signer(void **state) { (void)state; try_all(ROLE_SIGNER, SIGNER
 static void test_auth(void **state) { (void)state; try_all(ROLE_AUTH, AUTH); }
 static void test_spool(void **state) { (void)state; try_all(ROLE_SPOOL, SPOOL); }
 static void test_relay(void **state) { (void)state; try_all(ROLE_RELAY, RELAY); }
+static void test_history(void **state) { (void)state; try_all(ROLE_HISTORY, HISTORY); }
+static void test_hook(void **state) { (void)state; try_all(ROLE_HOOK, HOOK); }
+
+static void
+test_milter(void **state)
+{
+	struct conf before = conf;
+	char place[64];
+
+	(void)state;
+	(void)snprintf(place, sizeof place, "inet:127.0.0.1:%u", world.port);
+	set("milter", place);
+	try_all(ROLE_MILTER, MILTER);
+	conf = before;
+	set("milter", "unix:/run/milter");
+	try_all(ROLE_MILTER, MILTER_LOCAL);
+	conf = before;
+}
 
 /* Our own assertions must end us as ever: the log says which. */
 static void
@@ -244,6 +273,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_front), cmocka_unit_test(test_signer), cmocka_unit_test(test_auth), cmocka_unit_test(test_spool), cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_milter),
+		cmocka_unit_test(test_history), cmocka_unit_test(test_hook),
 		cmocka_unit_test(test_abort_is_an_abort), cmocka_unit_test(test_a_cage_is_never_widened),
 	};
 

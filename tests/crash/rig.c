@@ -87,7 +87,7 @@ bool
 rig_open(struct rig *r)
 {
 	struct spool_conf conf = { .directory = r->directory, .disk = &disk_faulty, .segment_size = r->segment_size,
-		.free_min = 1024 * 1024, .duplicate_window = r->window,
+		.free_min = 1024 * 1024, .duplicate_window = r->window, .history = r->history,
 		.schedule = { .retry_first = 60000, .retry_max = 3600000, .hold_max = 300000, .window = 100, .running = 1000 } };
 
 	return spool_open(&r->spool, &conf, &handler, r, 1);

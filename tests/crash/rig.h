@@ -30,6 +30,7 @@ struct rig {
 	uint64_t durable;       /* of the journal, when it crashed */
 	uint64_t window;        /* ms in which what comes twice is known; 0: not at all */
 	bool hold_next;         /* what is submitted is held from the beginning */
+	bool history;           /* somebody follows the log */
 	bool eager;             /* a batch as soon as somebody waits, also between two pieces of a big message */
 	char directory[64];
 };

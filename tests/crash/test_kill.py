@@ -13,7 +13,7 @@ from sink import Sink  # noqa: E402
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
-VICTIMS = ("front", "signer", "auth", "spool", "relay", "master")
+VICTIMS = ("front", "signer", "auth", "spool", "relay", "history", "master")
 CONFIG = """
 relay = "smtp://127.0.0.1:{port}"
 retry-first = "1 s"

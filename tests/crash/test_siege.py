@@ -17,7 +17,7 @@ from sink import Sink  # noqa: E402
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "8"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
-VICTIMS = ("front", "front", "signer", "auth", "spool", "relay", "master")
+VICTIMS = ("front", "front", "signer", "auth", "spool", "relay", "history", "master")
 SECONDS = 20            # a new connection serves within; most of it is the master's back-off on a busy machine
 BUILD = pathlib.Path(POSTERN).resolve().parent
 CONFIG = """

@@ -16,7 +16,8 @@ import time
 
 CONF, PEER, SECRET, GO, RELOAD, DRAIN, READY, DRAINED = 1, 5, 6, 7, 8, 9, 20, 21
 SEGMENT, SEGMENT_GONE, TRY, RCPT, LETTER_TAKEN, RESULT, DONE, LETTER = 80, 81, 82, 83, 85, 90, 91, 92
-ROLE_SPOOL = 4
+DKIM, SIGN_DKIM_ASK, SIGN_DKIM_ANSWER = 16, 32, 33
+ROLE_SIGNER, ROLE_SPOOL = 2, 4
 DELIVERED, LATER, NEVER = 0, 1, 2
 GREETING, EHLO, STARTTLS, AUTH, MAIL, RCPT_STAGE, DATA, CONTENT = range(8)
 FLAG_8BIT, FLAG_UTF8, FLAG_BINARY = 1, 2, 64
@@ -137,6 +138,20 @@ class Relay:
         theirs.close()
         self.spool = Channel(ours)
 
+    def new_signer(self):
+        """The channel of a fresh 2_signer, whose part is the test's."""
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self.master.send(PEER, 0, u32(ROLE_SIGNER) + u32(0) + u32(1), theirs.fileno())
+        theirs.close()
+        self.signer = Channel(ours)
+        return self.signer
+
+    def stage_dkim(self, keys):
+        """[(domain, selector, algorithm)], for the next reload."""
+        for i, (domain, selector, algorithm) in enumerate(keys):
+            self.master.send(DKIM, 0, u32(i) + u32(len(keys)) + u32(algorithm) + text(domain) + text(selector) + text(""))
+
     def reload(self, **conf):
         self.conf.update({k.replace("_", "-"): v for k, v in conf.items()})
         self.send_conf()
@@ -216,6 +231,7 @@ class Session:
 
     def __init__(self):
         self.lines, self.mails, self.tls, self.login, self.sni = [], [], None, None, None
+        self.socket = None
 
 
 class Hop:
@@ -269,6 +285,7 @@ class Hop:
             self.most = max(self.most, self.now)
         try:
             s.settimeout(60)
+            session.socket = s
             if self.implicit:
                 s = self.implicit.wrap_socket(s, server_side=True)
                 session.tls = s.version()

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from peers import A, MX, Authority
-from postern_server import eventually
+from postern_server import eventually, postern
+from dkim_verify import records, signatures, verified
 from road import QUICK, World, await_empty, submit
 from signed import TXT, SignedDns
 from test_reports import Reports, check_report, yesterday
@@ -88,6 +89,21 @@ def test_mailed_over_whatever_tls(world, authority):                    # rpt-4,
     (kind, successful, failed), = counts(ours)
     assert (kind, successful) == ("sts", "0") and int(failed) >= 1
     assert len(hop.mails) == 1
+
+
+def test_mailed_with_a_signature(world, tmp_path):                      # rpt-5: RFC 8460 3
+    """Who gets a report without a valid signature of its sender's domain is to ignore it."""
+    hop = world.hop()
+    names(world, "mailto:reports@one.example")
+    ours = world.serve(QUICK + CONF, start=False)
+    done = postern("user", "domain", "add", "sender.example", *ours.options)
+    assert done.returncode == 0, done.stderr
+    day = yesterday(ours.state)
+    ours.start()
+    mail = eventually(lambda: hop.mails, "the report")[0]
+    check_mail(mail, ours, day)
+    assert verified(mail[2], records(ours, "sender.example"), tmp_path) == {"rsa-sha256": True, "ed25519-sha256": True}
+    assert all(fields["d"] == "sender.example" and "tls-required" in fields["h"].split(":") for _, fields, _ in signatures(mail[2]))
 
 
 def test_refused_report_is_no_bounce(world, authority):                 # rpt-5

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import eventually
+from conftest import eventually, postern
 
 
 def make_key(folder, kind):
@@ -78,7 +78,9 @@ def found_in(memory, secrets):
 def served(make_server, tmp_path):
     keys = {kind: make_key(tmp_path, kind) for kind in ("ec", "rsa", "ed25519")}
     config = "".join(f'certificate {{ chain = "{chain}" key = "{key}" }}\n' for chain, key in keys.values())
-    one = make_server(config=config).start()
+    one = make_server(config=config)
+    assert postern("user", "domain", "add", "example.org", *one.options).returncode == 0
+    one.start()
     yield one, keys
     assert one.stop() == 0
 
@@ -93,6 +95,9 @@ def test_only_the_signer_has_the_keys(served):
     except (PermissionError, AssertionError):
         pytest.skip("not allowed to read another process's memory")
     secrets = {kind: secrets_of(key) for kind, (_, key) in keys.items()}
+    # Those that sign mail too.
+    secrets.update({pem.name: secrets_of(pem) for pem in (one.state / "dkim" / "example.org").glob("*.pem")})
+    assert len(secrets) == len(keys) + 2
     for kind, all_of_it in secrets.items():
         # Or the search itself would be worth nothing.
         assert found_in(memories["signer:0"], all_of_it), f"the signer does not seem to have the {kind} key"

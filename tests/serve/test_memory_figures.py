@@ -113,7 +113,7 @@ def test_the_whole_is_said(make_server):
     assert all(line.startswith("#") for line in lines)
     whole = octets(re.search(r"at once: ([\d.]+ \w+) in all processes, with 1 front", lines[0])[1])
     parts = [octets(m[1]) for m in re.finditer(r"^# \d_\w+ +([\d.]+ \w+)", "\n".join(lines), re.M)]
-    assert len(parts) == 4 and abs(sum(parts) - whole) < 0.05 * whole
+    assert len(parts) == 5 and abs(sum(parts) - whole) < 0.05 * whole
     assert re.search(r"sessions with it \(1000 x [\d.]+ KiB\)", shown)
     assert "connections (7 x " in shown
     (one.folder / "shown.conf").write_text(shown)

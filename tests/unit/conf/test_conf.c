@@ -122,6 +122,35 @@ static const struct {
 	{ "rcpt-max", "1000", "1000" },
 	{ "rcpt-max", "99", NULL },             /* 5321-54: never fewer than 100 */
 	{ "rcpt-max", "1e3", NULL },
+	{ "history", "no", "no" },
+	{ "history-age", "90 d", "90 d" },
+	{ "history-age", "59 min", NULL },
+	{ "history-size", "1000", NULL },
+	{ "history-backlog", "0", "0" },
+	{ "webhook", "https://hooks.example.org", "https://hooks.example.org" },
+	{ "webhook", "https://hooks.example.org:8443/a?b=c", "https://hooks.example.org:8443/a?b=c" },
+	{ "webhook", "https://[2001:db8::1]:8443/a", "https://[2001:db8::1]:8443/a" },
+	{ "webhook", "http://127.0.0.1:8080/a", "http://127.0.0.1:8080/a" },
+	{ "webhook", "http://[::1]/", "http://[::1]/" },
+	{ "webhook", "http://localhost/", "http://localhost/" },
+	{ "webhook", "http://127.example.org/", NULL },
+	{ "webhook", "http://localhost.example.org/", NULL },
+	{ "webhook", "http://[::2]/", NULL },
+	{ "webhook", "http://127.0.0.1@example.org/", NULL },
+	{ "webhook", "https://user@example.org/", NULL },
+	{ "webhook", "https://example.org:0/", NULL },
+	{ "webhook", "https://example.org:65536/", NULL },
+	{ "webhook", "https://example.org?x", NULL },
+	{ "webhook", "https://example.org/a#b", NULL },
+	{ "webhook", "https://example.org/a b", NULL },
+	{ "webhook", "https:///a", NULL },
+	{ "webhook", "https://", NULL },
+	{ "webhook", "", NULL },
+	{ "webhook-events", "held delivered", "delivered held" },
+	{ "webhook-events", "delivered deferred bounced held", "delivered deferred bounced held" },
+	{ "webhook-events", "", NULL },
+	{ "webhook-events", "opened", NULL },
+	{ "webhook-most", "0", NULL },
 	{ "relay", "mx", "mx" },
 	{ "relay", "maildir:/var/mail/all", "maildir:/var/mail/all" },
 	{ "relay", "maildir:all", NULL },
@@ -211,6 +240,8 @@ defaults_are_as_documented(void **state)
 		{ "fronts", "0" }, { "sessions-max", "10000" }, { "auth-login", "yes" }, { "state-dir", "/var/lib/postern" },
 		{ "sessions-per-address", "100" }, { "unauthenticated-max", "0" }, { "unauthenticated-per-address", "50" },
 		{ "auth-deadline", "5 min" }, { "command-timeout", "5 min" }, { "content-rate-min", "16 KiB" },
+		{ "history", "yes" }, { "history-age", "30 d" }, { "history-size", "1 GiB" }, { "history-backlog", "256 MiB" },
+		{ "webhook", "" }, { "webhook-events", "delivered deferred bounced held" }, { "webhook-age", "1 d" }, { "webhook-most", "100000" },
 		{ "log-format", "logfmt" }, { "log-target", "stderr" }, { "hostname", "" }, { "passwd-file", "" },
 	};
 	struct conf conf;
@@ -251,6 +282,8 @@ a_host_name_is_enough(void **state)
 	assert_string_equal(shown, "/var/lib/postern/control");
 	get(&conf, "ledger-socket", 0, shown);
 	assert_string_equal(shown, "/var/lib/postern/ledger");
+	get(&conf, "history-socket", 0, shown);
+	assert_string_equal(shown, "/var/lib/postern/where");
 	get(&conf, "postmaster", 0, shown);
 	assert_string_equal(shown, "postmaster@mail.example.org");
 }
@@ -279,6 +312,11 @@ contradictions_are_refused(void **state)
 	} rows[] = {
 		{ { NULL }, { NULL }, NULL },
 		{ { "relay" }, { "submissions://u@h.example" }, "relay-credentials" },
+		{ { "webhook" }, { "https://h.example/" }, "webhook-secret" },
+		{ { "webhook-secret" }, { "/etc/s" }, "webhook says nothing" },
+		{ { "webhook", "webhook-secret", "history" }, { "https://h.example/", "/etc/s", "no" }, "history" },
+		{ { "webhook", "webhook-secret" }, { "https://h.example/", "/etc/s" }, NULL },
+		{ { "history-socket", "control-socket" }, { "/run/s", "/run/s" }, "history-socket" },
 		{ { "relay-credentials" }, { "/etc/p" }, "names no user" },
 		{ { "relay", "relay-credentials" }, { "submissions://u@h.example", "/etc/p" }, NULL },
 		{ { "retry-first", "retry-max" }, { "2 h", "1 h" }, "retry-first" },

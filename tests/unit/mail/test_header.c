@@ -242,6 +242,31 @@ test_tls_required(void **state)
 	}
 }
 
+static const struct { const char *text, *id; } ids[] = {
+	{ FROM "Message-ID: <a.b@example.org>\n\n", "a.b@example.org" },
+	{ FROM "message-id:\n\t<a.b@example.org> \n\n", "a.b@example.org" },
+	{ FROM "Message-ID: <a.b@\n example.org>\n\n", "a.b@example.org" },
+	{ FROM "Message-ID: no brackets\n\n", "nobrackets" },
+	{ FROM "Message-ID: <>\nX: <y@z>\n\n", "" },
+	{ FROM "\n", "" },
+	{ FROM "Resent-Message-ID: <a@b>\nIn-Reply-To: <c@d>\n\n", "" },
+	/* 255 octets are kept. */
+	{ FROM "Message-ID: <" SAY_10(SAY_10("abc")) ">\n\n", SAY_10("abcabcabcabcabcabcabcabc") "abcabcabcabcabc" },
+};
+
+static void
+the_message_id_is_known(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(ids); i++) {
+		print_message("Message-ID, row %zu\n", i);
+		(void)feed(ids[i].text, false);
+		assert_true(span_eq(header_message_id(&scan), span_of(ids[i].id)));
+	}
+	header_give_message_id(&scan, SPAN("<x@y>"));
+	assert_true(span_eq(header_message_id(&scan), SPAN("x@y")));
+}
+
 int
 main(void)
 {
@@ -255,6 +280,7 @@ main(void)
 		cmocka_unit_test(the_section_has_an_end),
 		cmocka_unit_test(a_long_from_is_refused_and_not_cut),
 		cmocka_unit_test(test_tls_required),
+		cmocka_unit_test(the_message_id_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

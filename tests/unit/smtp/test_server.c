@@ -390,6 +390,22 @@ test_plain_length(void **state)
 			}
 }
 
+/* What a milter may have us say; RFC 3463 2, RFC 2034 4. */
+static void
+test_refusals_of_others(void **state)
+{
+	static const struct { uint32_t code; const char *enhanced; bool valid; } rows[] = {
+		{ 550, "5.7.1", true }, { 451, "4.7.1", true }, { 559, "5.999.999", true }, { 400, "4.0.0", true },
+		{ 550, "4.7.1", false }, { 451, "5.7.1", false }, { 421, "4.7.1", false }, { 250, "2.0.0", false }, { 354, "3.0.0", false },
+		{ 560, "5.7.1", false }, { 550, "", false }, { 550, "5", false }, { 550, "5.7", false }, { 550, "5.7.", false },
+		{ 550, "5.7.1.1", false }, { 550, "5.7.1 ", false }, { 550, "5.7.1\r\n250", false }, { 550, "5.7.1234567890", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(smtp_refusal_valid(rows[i].code, span_of(rows[i].enhanced)), rows[i].valid);
+}
+
 int
 main(void)
 {
@@ -407,6 +423,7 @@ main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_plain_length),
+		cmocka_unit_test(test_refusals_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,7 +178,7 @@ bed_init(struct bed *b)
 	char here[160];
 
 	memset(b, 0, sizeof *b);
-	b->master.fd = b->front.fd = b->relay.fd = b->auth.fd = -1;
+	b->master.fd = b->front.fd = b->relay.fd = b->auth.fd = b->history.fd = -1;
 	(void)snprintf(b->directory, sizeof b->directory, "bed-XXXXXX");
 	assert_non_null(mkdtemp(b->directory));
 	conf_defaults(&b->conf);
@@ -226,6 +226,12 @@ void
 bed_new_auth(struct bed *b)
 {
 	give_peer(b, ROLE_AUTH, &b->auth);
+}
+
+void
+bed_new_history(struct bed *b)
+{
+	give_peer(b, ROLE_HISTORY, &b->history);
 }
 
 void
@@ -329,6 +335,7 @@ bed_fini(struct bed *b)
 	bed_end_close(&b->front);
 	bed_end_close(&b->relay);
 	bed_end_close(&b->auth);
+	bed_end_close(&b->history);
 	for (unsigned n = 1; n < 100; n++) {
 		(void)snprintf(command[0], sizeof command[0], "%s/spool/%016x.log", b->directory, n);
 		(void)unlink(command[0]);

@@ -18,7 +18,7 @@ struct bed_end {
 
 struct bed {
 	pid_t pid;
-	struct bed_end master, front, relay, auth;
+	struct bed_end master, front, relay, auth, history;
 	bool listening;
 	struct conf conf;
 	char directory[64];
@@ -39,6 +39,8 @@ void bed_start(struct bed *);
 void bed_new_relay(struct bed *);
 void bed_new_front(struct bed *);
 void bed_new_auth(struct bed *);
+/* There is none before. */
+void bed_new_history(struct bed *);
 /* A connection as `postern queue` makes it. */
 void bed_control(struct bed *, struct bed_end *);
 void bed_end_close(struct bed_end *);

@@ -1,0 +1,302 @@
+/* Where a message is and what happened to it: in words, and as JSON. */
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "cmd/queue.h"
+#include "cmd/queue_where.h"
+
+/* What strangers wrote must not drive the terminal. */
+static void
+put(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		(void)putchar(s.p[i] < 32 || s.p[i] == 127 ? '?' : s.p[i]);
+}
+
+/* "2026-11-22 10:00:00", UTC. */
+static void
+time_text(uint64_t ms, char out[32])
+{
+	queue_time(ms, out);
+	if (out[0] != '\0') {
+		out[10] = ' ';
+		out[19] = '\0';
+	}
+}
+
+static void
+put_time(uint64_t ms)
+{
+	char text[32];
+
+	time_text(ms, text);
+	(void)fputs(text, stdout);
+}
+
+/* ---- words ---- */
+static void
+print_attempt(const struct history_attempt *t)
+{
+	static const char *const done[] = { "delivered to", "put off by", "refused by" };
+
+	(void)fputs("    ", stdout);
+	put_time(t->when);
+	(void)printf("  try %u ", t->attempt);
+	if (t->host.len > 0) {
+		(void)printf("%s ", t->class < 3 ? done[t->class] : "at");
+		put(t->host);
+	} else {
+		(void)fputs(t->class == 0 ? "delivered" : "reached nobody", stdout);
+	}
+	if (t->took > 0)
+		(void)printf(" after %u.%03u s", t->took / 1000, t->took % 1000);
+	if (t->code != 0 || t->text.len > 0 || t->status.len > 0)
+		(void)putchar(':');
+	if (t->code != 0)
+		(void)printf(" %u", t->code);
+	/* A reply mostly says its status itself. */
+	if (t->status.len > 0 && !span_eq(span_head(t->text, t->status.len), t->status)) {
+		(void)putchar(' ');
+		put(t->status);
+	}
+	if (t->text.len > 0) {
+		(void)putchar(' ');
+		put(t->text);
+	}
+	(void)putchar('\n');
+	if (t->tls.len > 0) {
+		(void)fputs("                         TLS ", stdout);
+		put(t->tls);
+		(void)putchar('\n');
+	}
+}
+
+/* What happens next, as far as anybody knows. */
+static void
+print_state(const struct where_answer *a, size_t row, enum where_state state)
+{
+	const struct where_row *r = &a->row[row];
+	static const char *const words[] = {
+		[WHERE_WAITING] = "not tried yet", [WHERE_DEFERRED] = "waiting", [WHERE_HELD] = "held",
+		[WHERE_DELIVERED] = "delivered", [WHERE_BOUNCED] = "failed for good", [WHERE_DROPPED] = "dropped by an operator",
+		[WHERE_PURGED] = "purged by an operator", [WHERE_LOST] = "lost: the disk no longer has its content",
+		[WHERE_UNKNOWN] = "finished; how is not recorded",
+	};
+
+	(void)fputs(words[state], stdout);
+	if (state != WHERE_WAITING && state != WHERE_DEFERRED)
+		return;
+	if (!r->live)
+		(void)fputs(a->offline ? " when the server stopped" : "", stdout);
+	else if (r->next_try == 0)
+		(void)fputs(", being tried now", stdout);
+	else {
+		(void)fputs(", next try ", stdout);
+		put_time(r->next_try);
+	}
+}
+
+static void
+print_person(const struct where_answer *a, size_t row, const struct where_person *p)
+{
+	(void)fputs("  to <", stdout);
+	put(p->path);
+	(void)fputs(">: ", stdout);
+	print_state(a, row, where_state(a, row, p->number));
+	(void)putchar('\n');
+	for (size_t i = a->row[row].first_attempt; i < where_attempts_end(a, row); i++)
+		if (a->attempt[i].number == p->number)
+			print_attempt(&a->attempt[i]);
+}
+
+static void
+print_event(const struct history_event *e)
+{
+	static const char *const words[] = { [HISTORY_HELD] = "held", [HISTORY_RELEASED] = "released",
+		[HISTORY_NOTICE] = "the sender was written to", [HISTORY_DROPPED] = "dropped by an operator",
+		[HISTORY_PURGED] = "purged by an operator", [HISTORY_LOST] = "its content could not be read from the disk",
+		[HISTORY_DONE] = "found to be finished" };
+	char id[16];
+
+	if (e->kind < HISTORY_HELD || e->kind > HISTORY_DONE)
+		return;
+	(void)fputs("    ", stdout);
+	put_time(e->when);
+	(void)printf("  %s", words[e->kind]);
+	if (e->words.len > 0) {
+		(void)fputs(": ", stdout);
+		put(e->words);
+	}
+	if (e->other != 0) {
+		queue_id_text(e->other, id);
+		(void)printf(" (%s)", id);
+	}
+	(void)putchar('\n');
+}
+
+static void
+print_row(const struct where_answer *a, size_t row)
+{
+	const struct where_row *r = &a->row[row];
+	const struct history_message *m = &r->message;
+	size_t told = where_persons_end(a, row) - r->first_recipient;
+	char id[16];
+
+	queue_id_text(m->id, id);
+	(void)printf("%s  from <", id);
+	put(m->sender);
+	(void)printf(">, %llu octets", (unsigned long long)m->size);
+	if (told < m->rcpts)
+		(void)printf(", %zu of %u recipients", told, m->rcpts);
+	(void)fputs("\n    ", stdout);
+	put_time(m->arrival);
+	(void)fputs(m->flags & MAIL_DSN ? "  written by this server" : "  accepted", stdout);
+	if (m->login.len > 0) {
+		(void)fputs(" of ", stdout);
+		put(m->login);
+	}
+	if (m->peer.len > 0) {
+		(void)fputs(" at ", stdout);
+		put(m->peer);
+	}
+	if (m->tls.len > 0) {
+		(void)fputs(", ", stdout);
+		put(m->tls);
+	}
+	if (m->message_id.len > 0) {
+		(void)fputs("\n    Message-ID <", stdout);
+		put(m->message_id);
+		(void)putchar('>');
+	}
+	(void)putchar('\n');
+	for (size_t i = r->first_event; i < where_events_end(a, row); i++)
+		print_event(&a->event[i]);
+	for (size_t i = r->first_recipient; i < where_persons_end(a, row); i++)
+		print_person(a, row, &a->person[i]);
+}
+
+void
+where_print(const struct where_answer *a, const char *what)
+{
+	(void)what;
+	if (a->offline)
+		(void)fputs("The server is not running; this is what its history says.\n", stdout);
+	for (size_t i = 0; i < a->rows; i++) {
+		if (i > 0)
+			(void)putchar('\n');
+		print_row(a, i);
+	}
+	if (a->found.next != 0)
+		(void)printf("\nThere may be older ones: --limit shows more than %zu.\n", a->rows);
+	if (a->behind > 0)
+		(void)printf("\nThe history is behind: %llu records of the spool's log are not in it yet.\n", (unsigned long long)a->behind);
+	for (size_t i = 0; i < a->holes; i++) {
+		(void)fputs(i == 0 ? "\nThe history has gaps:\n  " : "  ", stdout);
+		put_time(a->hole[i].when);
+		(void)fputs("  ", stdout);
+		put(a->hole[i].words);
+		(void)putchar('\n');
+	}
+}
+
+/* ---- JSON ---- */
+static json_t *
+text_of(struct span s)
+{
+	json_t *text = json_stringn(s.len > 0 ? (const char *)s.p : "", s.len);
+
+	/* Octets that are no UTF-8 are not worth losing the answer for. */
+	return text != NULL ? text : json_string("(not UTF-8)");
+}
+
+static json_t *
+time_of(uint64_t ms)
+{
+	char text[32];
+
+	if (ms == 0)
+		return json_null();
+	queue_time(ms, text);
+	return json_string(text);
+}
+
+static json_t *
+id_of(uint64_t id)
+{
+	char text[16];
+
+	queue_id_text(id, text);
+	return json_string(text);
+}
+
+static json_t *
+attempt_of(const struct history_attempt *t)
+{
+	static const char *const classes[] = { "delivered", "deferred", "bounced" };
+
+	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "when", time_of(t->when), "attempt", (json_int_t)t->attempt,
+	    "class", t->class < 3 ? classes[t->class] : "unknown", "host", text_of(t->host), "policy", text_of(where_policy(t->tls)),
+	    "tls", text_of(t->tls), "code", (json_int_t)t->code, "status", text_of(t->status), "text", text_of(t->text),
+	    "took_ms", (json_int_t)t->took);
+}
+
+static json_t *
+person_of(const struct where_answer *a, size_t row, const struct where_person *p)
+{
+	const struct where_row *r = &a->row[row];
+	enum where_state state = where_state(a, row, p->number);
+	bool waits = r->live && (state == WHERE_WAITING || state == WHERE_DEFERRED);
+	json_t *attempts = json_array();
+
+	for (size_t i = r->first_attempt; i < where_attempts_end(a, row); i++)
+		if (a->attempt[i].number == p->number)
+			(void)json_array_append_new(attempts, attempt_of(&a->attempt[i]));
+	return json_pack("{s:o, s:s, s:o, s:b, s:o}", "to", text_of(p->path), "state", where_state_name(state),
+	    "next_try", waits ? time_of(r->next_try) : json_null(), "being_tried", waits && r->next_try == 0, "attempts", attempts);
+}
+
+static json_t *
+event_of(const struct history_event *e)
+{
+	static const char *const kinds[] = { [HISTORY_HELD] = "held", [HISTORY_RELEASED] = "released", [HISTORY_NOTICE] = "notice",
+		[HISTORY_DROPPED] = "dropped", [HISTORY_PURGED] = "purged", [HISTORY_LOST] = "lost", [HISTORY_DONE] = "finished" };
+	bool known = e->kind >= HISTORY_HELD && e->kind <= HISTORY_DONE;
+
+	return json_pack("{s:o, s:s, s:o, s:o}", "when", time_of(e->when), "event", known ? kinds[e->kind] : "unknown",
+	    "why", text_of(e->words), "notice", e->other != 0 ? id_of(e->other) : json_null());
+}
+
+static json_t *
+row_of(const struct where_answer *a, size_t row)
+{
+	const struct where_row *r = &a->row[row];
+	const struct history_message *m = &r->message;
+	json_t *to = json_array(), *events = json_array();
+
+	for (size_t i = r->first_recipient; i < where_persons_end(a, row); i++)
+		(void)json_array_append_new(to, person_of(a, row, &a->person[i]));
+	for (size_t i = r->first_event; i < where_events_end(a, row); i++)
+		(void)json_array_append_new(events, event_of(&a->event[i]));
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:I, s:o, s:o}", "id", id_of(m->id),
+	    "message_id", text_of(m->message_id), "accepted", time_of(m->arrival), "size", (json_int_t)m->size, "from", text_of(m->sender),
+	    "login", text_of(m->login), "peer", text_of(m->peer), "tls", text_of(m->tls), "notification", (m->flags & MAIL_DSN) != 0,
+	    "recipients", (json_int_t)m->rcpts, "to", to, "events", events);
+}
+
+bool
+where_print_json(const struct where_answer *a)
+{
+	json_t *rows = json_array(), *holes = json_array(), *root;
+	bool good;
+
+	for (size_t i = 0; i < a->rows; i++)
+		(void)json_array_append_new(rows, row_of(a, i));
+	for (size_t i = 0; i < a->holes; i++)
+		(void)json_array_append_new(holes, json_pack("{s:o, s:o}", "when", time_of(a->hole[i].when), "what", text_of(a->hole[i].words)));
+	root = json_pack("{s:o, s:b, s:b, s:o, s:I, s:o}", "messages", rows, "more", a->found.next != 0, "server_runs", !a->offline,
+	    "history_begins", time_of(a->found.begun), "behind", (json_int_t)a->behind, "gaps", holes);
+	good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+	json_decref(root);
+	return good;
+}

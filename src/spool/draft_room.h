@@ -1,0 +1,39 @@
+/*
+ * spool/draft_room.h - what the files about drafts say to each other, and nobody else.
+ */
+#ifndef POSTERN_SPOOL_DRAFT_ROOM_H
+#define POSTERN_SPOOL_DRAFT_ROOM_H
+
+#include "spool/draft.h"
+
+enum { DRAFT_TEXT_MAX = 1750 };
+
+/* A body that is to take the place of the one that came. */
+struct draft_fresh {
+	struct buf text, extents;       /* text: what follows the extents */
+	uint64_t size;
+};
+
+struct draft {
+	struct message_record mail;     /* spans point into text */
+	struct buf rcpts, content, extents;
+	struct hold *hold;
+	struct draft_fresh *fresh;      /* or NULL */
+	struct draft *next;             /* spare ones */
+	uint64_t size;
+	uint32_t holds;
+	uint32_t count;                 /* recipients */
+	uint32_t refusals;              /* spool's count when the first chunk was written */
+	bool kept, printed;             /* printed: print and when mean something */
+	uint8_t print[ONCE_PRINT];
+	uint64_t when;
+	enum fail fail;
+	uint8_t text[DRAFT_TEXT_MAX];
+};
+
+/* Make room in one of the draft's buffers; counts what they take in all drafts' sum. */
+bool draft_grow(struct spool *, struct buf *, size_t n, size_t most);
+/* Why a chunk could not be written. */
+enum fail draft_refusal(const struct spool *);
+
+#endif

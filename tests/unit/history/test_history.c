@@ -1,0 +1,449 @@
+/* What is written is found, once, until it is too old or too much; what is damaged makes room. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "history/history.h"
+
+#define NOW UINT64_C(1763827200000)
+#define ID(n) ((NOW << 18) + (uint64_t)(n))
+#define DAY UINT64_C(86400000)
+
+static char directory[64];
+static struct history *h;
+static struct history_limits limits;
+static struct history_place place;
+
+static void
+reopen(void)
+{
+	enum history_fault fault = HISTORY_FINE;
+	uint8_t text[300];
+	struct buf why = BUF_OVER(text);
+
+	history_close(h);
+	h = history_open(directory, &limits, NOW, &fault, &why);
+	assert_non_null(h);
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	(void)snprintf(directory, sizeof directory, "history-XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	limits = (struct history_limits){ 30 * DAY, 64 << 20 };
+	place = (struct history_place){ 0 };
+	reopen();
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	char command[128];
+
+	(void)state;
+	history_close(h);
+	h = NULL;
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const parts[] = { "", "-wal", "-shm" };
+
+		(void)snprintf(command, sizeof command, "%s/history.db%s", directory, parts[i]);
+		(void)unlink(command);
+		(void)snprintf(command, sizeof command, "%s/damaged-%llu.db%s", directory, (unsigned long long)NOW, parts[i]);
+		(void)unlink(command);
+	}
+	return rmdir(directory);
+}
+
+static void
+commit(void)
+{
+	place.sequence++;
+	assert_int_equal(history_commit(h, &place), HISTORY_FINE);
+}
+
+/* "m3@x.example" from s3@x.example to r3@y.example and all@y.example */
+static bool
+add_message(uint64_t id, unsigned n)
+{
+	char message_id[32], sender[32], rcpt[32];
+	struct history_message m = { .id = id, .arrival = id >> 18, .size = 100 + n, .rcpts = 2, .login = SPAN_INIT("alice"),
+		.peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
+	bool added;
+
+	(void)snprintf(message_id, sizeof message_id, "M%u@x.example", n);
+	(void)snprintf(sender, sizeof sender, "s%u@x.example", n);
+	(void)snprintf(rcpt, sizeof rcpt, "r%u@y.example", n);
+	m.message_id = span_of(message_id);
+	m.sender = span_of(sender);
+	added = history_add_message(h, &m);
+	history_add_recipient(h, id, 0, span_of(rcpt));
+	history_add_recipient(h, id, 1, SPAN("all@y.example"));
+	return added;
+}
+
+static void
+add_attempt(uint64_t id, uint32_t number, uint64_t sequence, uint32_t class)
+{
+	history_add_attempt(h, &(struct history_attempt){ .id = id, .number = number, .sequence = sequence, .when = NOW, .attempt = 1,
+		.class = class, .code = 250, .took = 7, .status = SPAN_INIT("2.0.0"), .host = SPAN_INIT("mx"), .tls = SPAN_INIT("none"),
+		.text = SPAN_INIT("ok") });
+}
+
+/* What was told, as "m5 r0 r1 a0 e1". */
+struct told { char text[8192]; size_t len; };
+
+static void
+say(void *arg, const char *what, uint64_t n)
+{
+	struct told *t = arg;
+
+	t->len += (size_t)snprintf(t->text + t->len, sizeof t->text - t->len, "%s%s%llu", t->len > 0 ? " " : "", what, (unsigned long long)n);
+}
+
+static void tell_message(void *arg, const struct history_message *m) { say(arg, "m", m->id - ID(0)); }
+static void tell_recipient(void *arg, uint64_t id, uint32_t n, struct span path) { (void)id, (void)path; say(arg, "r", n); }
+static void tell_attempt(void *arg, const struct history_attempt *a) { say(arg, "a", a->number); }
+static void tell_event(void *arg, const struct history_event *e) { say(arg, "e", e->kind); }
+static void tell_gap(void *arg, uint64_t when, struct span words) { (void)when, (void)words; say(arg, "g", 0); }
+
+static const char *
+ask(const char *what, uint64_t id, uint64_t before, uint32_t most, struct history_found *found)
+{
+	static struct told t;
+	struct history_answer a = { tell_message, tell_recipient, tell_attempt, tell_event, tell_gap, &t };
+	struct history_question q = { .what = span_of(what), .id = id, .before = before, .most = most };
+
+	t.len = 0;
+	t.text[0] = '\0';
+	assert_int_equal(history_find(h, &q, &a, found), HISTORY_FINE);
+	return t.text;
+}
+
+static void
+test_found_by_whatever_is_known(void **state)
+{
+	struct history_found f;
+
+	(void)state;
+	history_begin(h);
+	for (unsigned i = 1; i <= 3; i++)
+		assert_true(add_message(ID(i), i));
+	add_attempt(ID(2), 0, 10, 0);
+	add_attempt(ID(2), 1, 11, 1);
+	assert_true(history_add_event(h, &(struct history_event){ .id = ID(2), .when = NOW, .kind = HISTORY_HELD }));
+	commit();
+	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 e1");
+	assert_string_equal(ask("m2@X.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
+	assert_string_equal(ask("<M2@x.example>", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
+	assert_string_equal(ask("S2@x.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
+	assert_string_equal(ask("r2@y.example", 0, 0, 9, &f), "m2 r0 a0 a1 e1");
+	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m3 r1 m2 r1 a0 a1 e1 m1 r1");
+	assert_int_equal(f.messages, 3);
+	assert_true(f.next == 0 && f.begun == NOW);
+	assert_string_equal(ask("r2@y.exampl", 0, 0, 9, &f), "");
+	/* A part at a time. */
+	assert_string_equal(ask("all@y.example", 0, 0, 2, &f), "m3 r1 m2 r1 a0 a1 e1");
+	assert_true(f.next == ID(2));
+	assert_string_equal(ask("all@y.example", 0, f.next, 2, &f), "m1 r1");
+	assert_true(f.next == 0);
+}
+
+/* Ids of a month lie in six hundred periods: each is looked into. */
+static void
+test_found_in_every_period(void **state)
+{
+	struct history_found f;
+
+	(void)state;
+	limits.age = 400 * DAY;
+	history_begin(h);
+	for (unsigned i = 0; i < 40; i++)
+		assert_true(add_message(ID(i) + ((DAY * 5 / 7 * i) << 18), i));
+	commit();
+	(void)ask("all@y.example", 0, 0, 100, &f);
+	assert_int_equal(f.messages, 40);
+	(void)ask("r17@y.example", 0, 0, 100, &f);
+	assert_int_equal(f.messages, 1);
+}
+
+static void
+test_what_comes_again_is_there_once(void **state)
+{
+	struct history_found f;
+	struct history_event e = { .id = ID(1), .when = NOW, .kind = HISTORY_HELD };
+
+	(void)state;
+	history_begin(h);
+	assert_true(add_message(ID(1), 1));
+	assert_false(add_message(ID(1), 1));
+	add_attempt(ID(1), 0, 5, 1);
+	add_attempt(ID(1), 0, 5, 1);
+	assert_true(history_add_event(h, &e));
+	assert_false(history_add_event(h, &e));
+	commit();
+	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1 a0 e1");
+}
+
+static void
+test_rows_and_place_go_together(void **state)
+{
+	struct history_found f;
+
+	(void)state;
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	place = (struct history_place){ 3, 4, 5, 6 };
+	commit();
+	history_begin(h);
+	(void)add_message(ID(2), 2);
+	history_abort(h);
+	assert_string_equal(ask("x", ID(2), 0, 9, &f), "");
+	/* As a killed process leaves it: nobody has closed the file. */
+	history_begin(h);
+	(void)add_message(ID(3), 3);
+	reopen();
+	assert_string_equal(ask("x", ID(3), 0, 9, &f), "");
+	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1");
+	assert_true(history_place(h).segment == 3 && history_place(h).salt == 4 && history_place(h).offset == 5 && history_place(h).sequence == 7);
+}
+
+static void
+test_settled(void **state)
+{
+	(void)state;
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	assert_int_equal(history_settled(h, ID(9)), HISTORY_UNKNOWN);
+	add_attempt(ID(1), 0, 5, 1);
+	add_attempt(ID(1), 0, 6, 0);
+	assert_int_equal(history_settled(h, ID(1)), HISTORY_OPEN);
+	add_attempt(ID(1), 1, 7, 2);
+	assert_int_equal(history_settled(h, ID(1)), HISTORY_SETTLED);
+	commit();
+}
+
+static void
+test_too_old_goes(void **state)
+{
+	struct history_found f;
+
+	(void)state;
+	history_begin(h);
+	for (unsigned i = 0; i < 1200; i++)
+		(void)add_message(ID(i) - ((31 * DAY) << 18), i);
+	(void)add_message(ID(5000), 5000);
+	commit();
+	for (unsigned i = 0; i < 50 && history_prune(h, NOW); i++)
+		;
+	assert_false(history_prune(h, NOW));
+	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m5000 r1");
+	assert_string_equal(ask("r7@y.example", 0, 0, 9, &f), "");
+}
+
+static off_t
+file_size(void)
+{
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "%s/history.db", directory);
+	return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static void
+test_too_much_goes_and_the_file_shrinks(void **state)
+{
+	struct history_found f;
+	off_t before;
+
+	(void)state;
+	history_begin(h);
+	for (unsigned i = 0; i < 20000; i++)
+		(void)add_message(ID(i), i);
+	commit();
+	reopen();
+	before = file_size();
+	assert_true(before > 3 << 20);
+	limits.size = 1 << 20;
+	history_limit(h, &limits);
+	for (unsigned i = 0; i < 2000 && history_prune(h, NOW); i++)
+		;
+	reopen();
+	assert_true(file_size() <= (1 << 20) + (256 << 10));
+	/* The newest are there. */
+	assert_string_equal(ask("r19999@y.example", 0, 0, 9, &f), "m19999 r0");
+	assert_string_equal(ask("r0@y.example", 0, 0, 9, &f), "");
+}
+
+static void
+test_a_full_disk_takes_the_transaction_back(void **state)
+{
+	struct rlimit small = { 100 * 1024, RLIM_INFINITY }, large;
+	struct history_found f;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &large), 0);
+	small.rlim_max = large.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	history_begin(h);
+	for (unsigned i = 0; i < 20000; i++)
+		(void)add_message(ID(i), i);
+	place.sequence = 99;
+	assert_int_equal(history_commit(h, &place), HISTORY_FULL);
+	assert_true(strlen(history_why(h)) > 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &large), 0);
+	assert_true(history_place(h).sequence == 0);
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	commit();
+	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m1 r1");
+}
+
+static void
+test_what_is_damaged_is_set_aside(void **state)
+{
+	enum history_fault fault = HISTORY_FINE;
+	uint8_t text[300], name[200];
+	struct buf why = BUF_OVER(text), as = BUF_OVER(name);
+	char path[128];
+	FILE *file;
+
+	(void)state;
+	history_close(h);
+	h = NULL;
+	(void)snprintf(path, sizeof path, "%s/history.db", directory);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	for (unsigned i = 0; i < 4000; i++)
+		(void)fputs("this is no database\n", file);
+	(void)fclose(file);
+	assert_null(history_open(directory, &limits, NOW, &fault, &why));
+	assert_int_equal(fault, HISTORY_BROKEN);
+	assert_true(history_set_aside(directory, NOW, &as));
+	assert_int_equal(access((const char *)name, F_OK), 0);
+	reopen();
+	assert_true(history_place(h).sequence == 0);
+}
+
+static void
+test_damage_that_shows_later(void **state)
+{
+	char path[128], junk[8192];
+	struct history_found f;
+	FILE *file;
+
+	(void)state;
+	history_begin(h);
+	for (unsigned i = 0; i < 3000; i++)
+		(void)add_message(ID(i), i);
+	commit();
+	history_close(h);
+	h = NULL;
+	memset(junk, 0xa5, sizeof junk);
+	(void)snprintf(path, sizeof path, "%s/history.db", directory);
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	/* All but the first page and the schema. */
+	for (long at = 10 * 8192; at < 60 * 8192; at += 8192) {
+		assert_int_equal(fseek(file, at, SEEK_SET), 0);
+		assert_int_equal(fwrite(junk, sizeof junk, 1, file), 1);
+	}
+	(void)fclose(file);
+	reopen();
+	{
+		struct told t = { .len = 0 };
+		struct history_answer a = { tell_message, tell_recipient, tell_attempt, tell_event, tell_gap, &t };
+		struct history_question q = { .what = SPAN_INIT("all@y.example"), .most = 5 };
+		enum history_fault fault = HISTORY_FINE;
+
+		for (unsigned i = 0; i < 3000 && fault == HISTORY_FINE; i++) {
+			t.len = 0;
+			q.id = ID(i);
+			fault = history_find(h, &q, &a, &f);
+		}
+		assert_int_equal(fault, HISTORY_BROKEN);
+	}
+}
+
+static void
+test_one_process_has_it(void **state)
+{
+	enum history_fault fault = HISTORY_FINE;
+	uint8_t text[300];
+	struct buf why = BUF_OVER(text);
+
+	(void)state;
+	history_begin(h);
+	commit();
+	/* The lock is a process's: asked from here it would be given. */
+	if (fork() == 0)
+		_exit(history_open(directory, &limits, NOW, &fault, &why) == NULL && fault == HISTORY_FULL ? 7 : 8);
+	else {
+		int status = 0;
+
+		(void)wait(&status);
+		assert_int_equal(WEXITSTATUS(status), 7);
+	}
+}
+
+static void
+test_hooks_wait_until_they_are_taken(void **state)
+{
+	struct history_hook due[8];
+
+	(void)state;
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	add_attempt(ID(1), 0, 5, 0);
+	for (unsigned i = 0; i < 5; i++)
+		history_add_hook(h, &(struct history_hook){ .id = ID(1), .sequence = 5, .when = NOW + i, .event = 1 });
+	commit();
+	reopen();
+	assert_int_equal(history_due(h, NOW, due, 8), 5);
+	assert_int_equal(history_due(h, NOW, due, 3), 3);
+	history_begin(h);
+	history_hook_done(h, due[0].row);
+	history_hook_later(h, due[1].row, NOW + 1000);
+	commit();
+	assert_int_equal(history_due(h, NOW, due, 8), 3);
+	assert_int_equal(history_due(h, NOW + 1000, due, 8), 4);
+	assert_true(due[3].tries == 1 && due[0].tries == 0);
+	history_begin(h);
+	/* When NOW + 0 is gone already, + 1 is too old; of three that are left two may wait. */
+	assert_int_equal(history_trim_hooks(h, NOW + 2, 100), 1);
+	assert_int_equal(history_trim_hooks(h, 0, 2), 1);
+	commit();
+	assert_int_equal(history_due(h, NOW + 1000, due, 8), 2);
+	assert_true(due[0].when == NOW + 3);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(test_found_by_whatever_is_known), TEST(test_found_in_every_period), TEST(test_what_comes_again_is_there_once),
+		TEST(test_rows_and_place_go_together), TEST(test_settled), TEST(test_too_old_goes),
+		TEST(test_too_much_goes_and_the_file_shrinks), TEST(test_a_full_disk_takes_the_transaction_back),
+		TEST(test_what_is_damaged_is_set_aside), TEST(test_damage_that_shows_later), TEST(test_one_process_has_it),
+		TEST(test_hooks_wait_until_they_are_taken),
+	};
+#undef TEST
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
