@@ -61,6 +61,7 @@ a_question_is_answered_when_all_is_synced(void **state)
 
 	(void)state;
 	bed_init(&b);
+	b.conf.history = true;
 	bed_start(&b);
 	bed_new_history(&b);
 	submit(&b, 1);
@@ -94,6 +95,7 @@ no_more_than_it_can_read(void **state)
 
 	(void)state;
 	bed_init(&b);
+	b.conf.history = true;
 	b.conf.segment_size = 64 * 1024;
 	bed_start(&b);
 	for (uint64_t id = 1; id < 300; id++) {
@@ -127,6 +129,7 @@ what_breaks_the_order_ends_it(void **state)
 
 	(void)state;
 	bed_init(&b);
+	b.conf.history = true;
 	bed_start(&b);
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		struct history_at first = { 0, 0, 0 };
