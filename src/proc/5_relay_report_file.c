@@ -4,6 +4,7 @@
  *	2026-11-22              what was counted (policy/tlsrpt_store.c), replaced whole
  *	2026-11-22.settled      after its end, one line each, appended: "begun MS DOMAIN", "settled DOMAIN"
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@ path_of(const char *state_dir, uint32_t day, const char *tail, char *path, size_
 bool
 report_file_names(const char *state_dir, uint32_t day, char *path, char *fresh, size_t room)
 {
+	assert(path != NULL && fresh != NULL);
 	(void)snprintf(path, room, "%s/relay", state_dir);
 	(void)mkdir(path, 0700);
 	(void)snprintf(path, room, "%s/relay/tls-reports", state_dir);
