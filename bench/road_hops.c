@@ -100,7 +100,7 @@ static size_t
 answer(uint8_t *out, const char *name, int type, int *count)
 {
 	bool host = strncasecmp(name, "mx", 2) == 0;
-	const char *domain = host ? strchr(name, '.') + 1 : name;
+	const char *dot = strchr(name, '.'), *domain = host && dot != NULL ? dot + 1 : name;
 	const char *letter = strchr(letters, domain[0]);
 	long number = strtol(domain + 1, NULL, 10);
 	uint8_t data[256] = { 0, 10 };
@@ -141,7 +141,7 @@ dns(void)
 	size_t p = 12, n = 0;
 	int count;
 
-	if (got < 17)
+	if (got < 17 || got > DNS_MAX)
 		return;
 	while (p < (size_t)got && q[p] != 0 && p + 1 + q[p] < (size_t)got) {
 		memcpy(name + n, q + p + 1, q[p]);
@@ -150,7 +150,7 @@ dns(void)
 		p += 1 + (size_t)q[p];
 	}
 	name[n > 0 ? n - 1 : 0] = '\0';
-	if (p + 5 > (size_t)got || ((name[0] == 'q' || strstr(name, ".q") != NULL) && strstr(name, ".road.") != NULL))
+	if (p > DNS_MAX - 5 || p + 5 > (size_t)got || ((name[0] == 'q' || strstr(name, ".q") != NULL) && strstr(name, ".road.") != NULL))
 		return;
 	memcpy(out, q, p + 5);
 	n = p + 5 + answer(out + p + 5, name, q[p + 1] << 8 | q[p + 2], &count);

@@ -4,6 +4,7 @@
  *	2026-11-22              what was counted (policy/tlsrpt_store.c), replaced whole
  *	2026-11-22.settled      after its end, one line each, appended: "begun MS DOMAIN", "settled DOMAIN"
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -38,6 +38,7 @@ end(void **state)
 {
 	(void)state;
 	tail_fini(&tail);
+	rig_crash(&r);
 	rig_end(&r);
 	return 0;
 }
