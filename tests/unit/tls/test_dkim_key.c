@@ -259,6 +259,7 @@ keys_that_others_may_read_are_refused(void **state)
 	assert_non_null(strstr(words, "chmod 600"));
 	assert_int_equal(unlink(path), 0);
 	assert_false(dkim_store_check(dir, &store.entry[1], NULL, &why));
+	dkim_store_free(&store);
 }
 
 /* A key of the RFC's: Ed25519 is taken, RSA of 1024 bits is not (dkim-1). */
