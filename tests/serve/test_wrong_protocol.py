@@ -1,9 +1,14 @@
 """Who speaks the wrong protocol is told so in his own, and the operator in the log. 8314-1 urd-2 urd-4 tls-2 tls-8 6409-11 5321-24."""
+import contextlib
+import os
 import re
+import signal
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
+import time
 
 import pytest
 from postern_server import eventually
@@ -133,6 +138,30 @@ def test_a_client_that_trusts_no_ca(make_server, version):
         shake(gate, context)
     event = gate.await_event("handshake-failed", why="client trusts no CA of ours (alert unknown_ca)")
     assert "`certificate`" in event["change"]
+    assert gate.stop() == 0
+
+
+def test_an_alert_that_a_reset_follows_is_read(make_server):
+    """Regress 0221: whoever does not trust us says so and hangs up at once; both may be there before the front looks."""
+    gate = make_server(config=ONE).start()
+    front = gate.children()["front:0"]
+    to_us, to_them = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(to_us, to_them, server_hostname=gate.hostname)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    with socket.create_connection((gate.host, gate.submissions), 20) as tcp:
+        tcp.sendall(to_them.read())
+        with pytest.raises(ssl.SSLCertVerificationError):
+            while True:
+                to_us.write(tcp.recv(65536))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    tls.do_handshake()
+        os.kill(front, signal.SIGSTOP)
+        tcp.sendall(to_them.read())
+        time.sleep(0.1)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.kill(front, signal.SIGCONT)
+    gate.await_event("handshake-failed", why="client trusts no CA of ours (alert unknown_ca)", patience=5)
     assert gate.stop() == 0
 
 
