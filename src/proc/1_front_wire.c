@@ -335,6 +335,9 @@ wire_ready(uv_poll_t *poll, int status, int events)
 {
 	struct front_session *s = poll->data;
 
+	/* An alert may lie in front of a reset, and it says what the client should change. */
+	if (status != 0 && s->phase == PHASE_HANDSHAKE)
+		shake(s);
 	if (status != 0) {
 		session_drop(s, "connection lost");
 		return;
