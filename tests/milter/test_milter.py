@@ -1,7 +1,7 @@
 """Milters and what they may do to a message, through a running server. The milter is tests/milter/milters.py."""
 import concurrent.futures
-import re
 import contextlib
+import re
 import smtplib
 import socket
 import subprocess
