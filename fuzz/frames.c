@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -120,4 +122,31 @@ frames_read(int from, void (*heard)(const struct frames_one *))
 		if (n > 0)
 			close_arrived(&m);
 	}
+}
+
+/* ---- a directory for a process that needs one ---- */
+static const char *directory;
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+	(void)st, (void)flag, (void)at;
+	return remove(path);
+}
+
+void
+frames_directory_remove(void)
+{
+	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+bool
+frames_directory(char *name)
+{
+	if (mkdtemp(name) == NULL)
+		return false;
+	if (directory == NULL)
+		frames_insist(atexit(frames_directory_remove) == 0);
+	directory = name;
+	return true;
 }

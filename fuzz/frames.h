@@ -27,4 +27,9 @@ bool frames_write(int to, const struct frames_one *, int fd /* -1: some descript
 bool frames_read(int from, void (*heard)(const struct frames_one *));
 void frames_insist(bool good);
 
+/* Make a directory of this name, whose XXXXXX is replaced, and remove it with all that is in it at the end. name outlives the program. */
+bool frames_directory(char *name);
+/* Remove it now; another may be made. */
+void frames_directory_remove(void);
+
 #endif

@@ -4,7 +4,6 @@
  * Whatever comes: each answer belongs to a session that asked for one and is of a type and form that a front understands, nobody
  * is proved who did not say a right password, and a front that is gone leaves no session behind.
  */
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,19 +45,6 @@ write_accounts(const char *path)
 
 static char directory[] = "/tmp/fuzz-auth-XXXXXX";
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
-
-static void
-remove_directory(void)
-{
-	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static void
 set_up(void)
 {
@@ -71,8 +57,7 @@ set_up(void)
 	/* As proc/child.c: workers may still hash when the program ends. */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	log_open(&quiet, "fuzz");
-	frames_insist(mkdtemp(directory) != NULL);
-	(void)atexit(remove_directory);
+	frames_insist(frames_directory(directory));
 	conf_defaults(&conf);
 	(void)snprintf(conf.state_dir.p, sizeof conf.state_dir.p, "%s", directory);
 	(void)snprintf(conf.users_file.p, sizeof conf.users_file.p, "%s/users", directory);

@@ -6,7 +6,6 @@
  */
 #include "../src/proc/4_spool.c"
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,19 +25,6 @@ static unsigned answers, inputs;
 static uint32_t asked[SESSIONS + 1];
 static uint64_t next_id = 1;
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
-
-static void
-remove_directory(void)
-{
-	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static void
 set_up(void)
 {
@@ -51,8 +37,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(mkdtemp(directory) != NULL);
-	(void)atexit(remove_directory);
+	frames_insist(frames_directory(directory));
 	conf_defaults(c);
 	(void)snprintf(c->spool_dir.p, sizeof c->spool_dir.p, "%s/spool", directory);
 	(void)snprintf(c->hostname.p, sizeof c->hostname.p, "mail.example.org");
@@ -173,7 +158,7 @@ start_anew_sometimes(void)
 	uv_close((uv_handle_t *)&k.due, NULL);
 	(void)uv_run(&k.child.loop, UV_RUN_DEFAULT);
 	frames_insist(uv_loop_close(&k.child.loop) == 0);
-	remove_directory();
+	frames_directory_remove();
 	memset(&k, 0, sizeof k);
 	memcpy(directory + sizeof directory - 7, "XXXXXX", 6);
 }

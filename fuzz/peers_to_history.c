@@ -8,7 +8,6 @@
 #include "../src/proc/7_history.c"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,19 +28,6 @@ static unsigned asked;
 static uint32_t epoch;
 static uint64_t hook_row, sequence, offset;
 static int log_fd = -1;
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
-
-static void
-remove_directory(void)
-{
-	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static struct sockaddr_un
 control_at(void)
@@ -84,11 +70,10 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	if (mkdtemp(directory) == NULL) {
+	if (!frames_directory(directory)) {
 		(void)snprintf(directory, sizeof directory, "/tmp/fuzz-history-XXXXXX");
-		frames_insist(mkdtemp(directory) != NULL);
+		frames_insist(frames_directory(directory));
 	}
-	(void)atexit(remove_directory);
 	(void)snprintf(path, sizeof path, "%s/history", directory);
 	frames_insist(mkdir(path, 0700) == 0);
 	conf_defaults(c);

@@ -6,7 +6,6 @@
  */
 #include "../src/proc/4_spool.c"
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,19 +24,6 @@ static struct keeper k;
 static char directory[] = "/tmp/fuzz-spool-XXXXXX";
 static unsigned commits, inputs;
 static uint32_t try_number;
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
-
-static void
-remove_directory(void)
-{
-	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static int
 control_socket(void)
@@ -72,8 +58,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(mkdtemp(directory) != NULL);
-	(void)atexit(remove_directory);
+	frames_insist(frames_directory(directory));
 	conf_defaults(c);
 	(void)snprintf(c->spool_dir.p, sizeof c->spool_dir.p, "%s/spool", directory);
 	(void)snprintf(c->hostname.p, sizeof c->hostname.p, "mail.example.org");
@@ -197,7 +182,7 @@ start_anew_sometimes(void)
 	uv_close((uv_handle_t *)&k.control_poll, NULL);
 	(void)uv_run(&k.child.loop, UV_RUN_DEFAULT);
 	frames_insist(uv_loop_close(&k.child.loop) == 0);
-	remove_directory();
+	frames_directory_remove();
 	for (uint32_t i = 0; i < k.tries; i++) {
 		free(k.try[i].text.p);
 		free(k.try[i].rcpt);

@@ -23,18 +23,6 @@ static char directory[] = "/tmp/fuzz-milter-XXXXXX";
 static int segment = -1, yes = -1, no = -1, talks[LINKS];
 static unsigned asks, verdicts;
 
-static void
-remove_directory(void)
-{
-	char path[100];
-
-	(void)snprintf(path, sizeof path, "%s/yes", directory);
-	(void)unlink(path);
-	(void)snprintf(path, sizeof path, "%s/no", directory);
-	(void)unlink(path);
-	(void)rmdir(directory);
-}
-
 static int
 listen_at(const char *name)
 {
@@ -70,8 +58,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(mkdtemp(directory) != NULL);
-	(void)atexit(remove_directory);
+	frames_insist(frames_directory(directory));
 	for (size_t i = 0; i < LINKS; i++)
 		talks[i] = -1;
 	conf_defaults(&milters.child.conf);

@@ -5,7 +5,6 @@
  */
 #include "../src/proc/5_relay.c"
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -17,19 +16,6 @@ static const uint16_t types[] = { RELAY_SEGMENT, RELAY_SEGMENT_GONE, RELAY_TRY, 
 static char directory[] = "/tmp/fuzz-relay-XXXXXX";
 static int segment = -1;
 static unsigned tries, ended, rcpts, results;
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
-
-static void
-remove_directory(void)
-{
-	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static void
 set_up(void)
@@ -46,8 +32,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(mkdtemp(directory) != NULL);
-	(void)atexit(remove_directory);
+	frames_insist(frames_directory(directory));
 	conf_defaults(c);
 	(void)snprintf(route, sizeof route, "maildir:%s/Maildir", directory);
 	frames_insist(conf_set(c, conf_find(SPAN("hostname")), SPAN("mail.example.org"), &why) &&
