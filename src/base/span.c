@@ -156,3 +156,14 @@ ascii_is_graph(uint8_t c)
 {
 	return c > 32 && c < 127;
 }
+
+struct span
+span_settle(uint8_t **at, struct span s)
+{
+	struct span copy = { *at, s.len };
+
+	if (s.len > 0)
+		memcpy(*at, s.p, s.len);
+	*at += s.len;
+	return copy;
+}

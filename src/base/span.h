@@ -64,6 +64,9 @@ bool span_take_u64(struct span *s, uint64_t *value);
 /* Take the next word (no SP inside) with the spaces around it; empty at the end. */
 struct span span_take_word(struct span *s);
 
+/* Copy s to *at and move *at behind it; what comes back points to the copy. There must be room. */
+struct span span_settle(uint8_t **at, struct span s);
+
 /* Offset of the first byte c, or s.len. */
 size_t span_find(struct span s, uint8_t c);
 

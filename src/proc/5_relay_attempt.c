@@ -5,18 +5,6 @@
 #include "proc/5_relay.h"
 #include "spool/spool.h"
 
-/* Copy s to *at and move on; what comes back points to the copy. */
-static struct span
-settle(uint8_t **at, struct span s)
-{
-	struct span copy = { *at, s.len };
-
-	if (s.len > 0)
-		memcpy(*at, s.p, s.len);
-	*at += s.len;
-	return copy;
-}
-
 /* One block: the attempt, its recipients, their map, the texts that came with the try. */
 static struct relay_attempt *
 attempt_new(const struct relay_try *m)
@@ -33,11 +21,11 @@ attempt_new(const struct relay_try *m)
 	a->facts = *m;
 	a->map = (uint32_t *)((uint8_t *)a + fixed);
 	at = (uint8_t *)(a->map + m->rcpts);
-	a->facts.destination = settle(&at, m->destination);
-	a->facts.reverse_path = settle(&at, m->reverse_path);
-	a->facts.envid = settle(&at, m->envid);
-	a->facts.extents = settle(&at, m->extents);
-	a->facts.login = settle(&at, m->login);
+	a->facts.destination = span_settle(&at, m->destination);
+	a->facts.reverse_path = span_settle(&at, m->reverse_path);
+	a->facts.envid = span_settle(&at, m->envid);
+	a->facts.extents = span_settle(&at, m->extents);
+	a->facts.login = span_settle(&at, m->login);
 	a->principal = account_hash(m->login);
 	a->left = m->rcpts;
 	a->texts.max = 64 + 64 * (size_t)m->rcpts;

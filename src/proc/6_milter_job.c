@@ -10,18 +10,6 @@
 
 /* ---- arriving ---- */
 
-/* Copy s to *at and move on; what comes back points to the copy. */
-static struct span
-settle(uint8_t **at, struct span s)
-{
-	struct span copy = { *at, s.len };
-
-	if (s.len > 0)
-		memcpy(*at, s.p, s.len);
-	*at += s.len;
-	return copy;
-}
-
 static struct milter_job *
 job_new(const struct filter_ask *m)
 {
@@ -37,14 +25,14 @@ job_new(const struct filter_ask *m)
 	j->facts = *m;
 	j->rcpt = (struct milter_rcpt *)(j + 1);
 	at = (uint8_t *)j + fixed;
-	j->facts.milter = settle(&at, m->milter);
-	j->facts.reverse_path = settle(&at, m->reverse_path);
-	j->facts.login = settle(&at, m->login);
-	j->facts.peer = settle(&at, m->peer);
-	j->facts.helo = settle(&at, m->helo);
-	j->facts.tls = settle(&at, m->tls);
-	j->facts.extents = settle(&at, m->extents);
-	j->facts.text = settle(&at, m->text);
+	j->facts.milter = span_settle(&at, m->milter);
+	j->facts.reverse_path = span_settle(&at, m->reverse_path);
+	j->facts.login = span_settle(&at, m->login);
+	j->facts.peer = span_settle(&at, m->peer);
+	j->facts.helo = span_settle(&at, m->helo);
+	j->facts.tls = span_settle(&at, m->tls);
+	j->facts.extents = span_settle(&at, m->extents);
+	j->facts.text = span_settle(&at, m->text);
 	return j;
 }
 

@@ -27,18 +27,7 @@ const struct cage hook_cage = {
 	.user = "postern-hook",
 	.calls = PROMISE_FILES | PROMISE_CONNECT | PROMISE_THREADS | PROMISE_LOCK,
 	.root = {
-		{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE },
-		{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE },
-		{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/etc/ssl/openssl.cnf", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/usr/lib/ssl", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/usr/share/ca-certificates", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/usr/local/share/ca-certificates", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/etc/pki/tls/certs", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/etc/resolv.conf", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/run/systemd/resolve", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/run/NetworkManager", PROMISE_READ, 0 },
-		{ CAGE_FIXED, "/etc/hosts", PROMISE_READ, 0 },
+		CAGE_TLS_AND_NAMES,
 	},
 };
 

@@ -29,6 +29,21 @@ struct cage_root {
 #define CAGE_FIXED ((size_t)-1)
 #define CAGE_CONF(member) offsetof(struct conf, member)
 
+/* What OpenSSL and libunbound read of a machine when they are set up: for who speaks to strangers' servers by name and certificate. */
+#define CAGE_TLS_AND_NAMES \
+	{ CAGE_CONF(relay_ca_file), "", PROMISE_READ, CAGE_BESIDE }, \
+	{ CAGE_CONF(dns_trust_anchor), "", PROMISE_READ, CAGE_BESIDE }, \
+	{ CAGE_FIXED, "/etc/ssl/certs", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/etc/ssl/openssl.cnf", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/usr/lib/ssl", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/usr/share/ca-certificates", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/usr/local/share/ca-certificates", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/etc/pki/tls/certs", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/etc/resolv.conf", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/run/systemd/resolve", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/run/NetworkManager", PROMISE_READ, 0 }, \
+	{ CAGE_FIXED, "/etc/hosts", PROMISE_READ, 0 }
+
 struct cage {
 	const char *user;               /* whom it becomes when started as root, "postern" being the second choice */
 	unsigned calls;
