@@ -64,6 +64,22 @@ transcript_open(struct transcript *t, struct span text)
 }
 
 bool
+transcript_take(struct span *all, struct span *one)
+{
+	struct span rest = *all, head = SPAN("postern-audit ");
+
+	if (span_done(rest))
+		return false;
+	do {
+		span_skip(&rest, span_find(rest, '\n'));
+		(void)span_take_byte(&rest, '\n');
+	} while (!span_done(rest) && !span_eq(span_head(rest, head.len), head));
+	*one = span_head(*all, all->len - rest.len);
+	*all = rest;
+	return true;
+}
+
+bool
 transcript_next(struct transcript *t, struct section *s)
 {
 	while (!span_done(t->rest)) {

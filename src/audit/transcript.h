@@ -79,6 +79,8 @@ struct transcript {
 
 /* False: no transcript, or of a version that is not known. */
 bool transcript_open(struct transcript *, struct span text);
+/* The next of several that stand one behind the other, off the front of all; false at the end. */
+bool transcript_take(struct span *all, struct span *one);
 /* The next endpoint; false at the end. */
 bool transcript_next(struct transcript *, struct section *);
 

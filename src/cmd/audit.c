@@ -248,19 +248,13 @@ judge_file(struct audit *a)
 {
 	static uint8_t text[TRANSCRIPT_MAX];
 	FILE *f = fopen(a->judge, "rbe");
-	size_t n = f != NULL ? fread(text, 1, sizeof text, f) : 0, from = 0;
+	struct span all = { text, f != NULL ? fread(text, 1, sizeof text, f) : 0 }, one;
 
 	if (f == NULL)
 		return audit_misused(a->judge, strerror(errno));
 	(void)fclose(f);
-	for (size_t at = 1; at <= n; at++) {
-		struct span here = { text + at, n - at };
-
-		if (at < n && (text[at - 1] != '\n' || !span_take(&here, SPAN("postern-audit "))))
-			continue;
-		judge(a, (struct span){ text + from, at - from });
-		from = at;
-	}
+	while (transcript_take(&all, &one))
+		judge(a, one);
 	return a->status;
 }
 

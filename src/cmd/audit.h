@@ -24,6 +24,9 @@ enum {
 	AUDIT_PLACES_MAX = 16,          /* of one domain */
 };
 
+/* Nobody has this name: RFC 2606 reserves it. */
+#define AUDIT_EHLO "EHLO audit.invalid"
+
 /* ---- one connection (audit_link.c) ---- */
 struct link {
 	int fd;                         /* -1: none */

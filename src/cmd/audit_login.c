@@ -61,7 +61,7 @@ open_session(struct endpoint *e, struct link *l)
 		return false;
 	if (e->service == AUDIT_SUBMISSIONS)
 		link_reply(l, &e->reply);
-	link_ask(l, "EHLO audit.invalid", &e->reply);
+	link_ask(l, AUDIT_EHLO, &e->reply);
 	return e->reply.code == 250;
 }
 

@@ -7,7 +7,6 @@
 enum { FIRST_MS = 400, INJECTED_MS = 700 };     /* a server that speaks first does so at once; an answer that was queued too */
 
 /* Nobody has these: RFC 2606 reserves them. */
-#define EHLO "EHLO audit.invalid"
 #define MAIL "MAIL FROM:<>"
 #define RCPT "RCPT TO:<nobody@example.com>"
 
@@ -88,7 +87,7 @@ hello_clear(struct endpoint *e, struct link *l)
 	link_reply(l, &e->reply);
 	if (e->reply.code != 220)
 		return false;
-	link_ask(l, EHLO, &e->reply);
+	link_ask(l, AUDIT_EHLO, &e->reply);
 	return e->reply.code == 250;
 }
 
@@ -211,7 +210,7 @@ examine_smtp(struct endpoint *e, struct link *l)
 		if (e->reply.code != 220)
 			return;
 	}
-	link_ask(l, EHLO, &e->reply);
+	link_ask(l, AUDIT_EHLO, &e->reply);
 	put_ehlo(e, "ehlo-tls");
 	if (e->service == AUDIT_SMTP || is_lost(e, l))
 		return;

@@ -26,23 +26,6 @@ struct sight {
 
 /* ---- the file ---- */
 
-/* The next transcript of those that stand one behind the other. */
-static bool
-take_transcript(struct span *all, struct span *one)
-{
-	struct span rest = *all, head = SPAN("postern-audit ");
-
-	if (span_done(rest))
-		return false;
-	do {
-		span_skip(&rest, span_find(rest, '\n'));
-		(void)span_take_byte(&rest, '\n');
-	} while (!span_done(rest) && !span_eq(span_head(rest, head.len), head));
-	*one = span_head(*all, all->len - rest.len);
-	*all = rest;
-	return true;
-}
-
 static struct span
 name_of(struct span text)
 {
@@ -57,7 +40,7 @@ find(struct span all, struct span name)
 {
 	struct span one;
 
-	while (take_transcript(&all, &one))
+	while (transcript_take(&all, &one))
 		if (span_eq(name_of(one), name))
 			return one;
 	return SPAN("");
@@ -175,7 +158,7 @@ audit_watch_close(struct audit_watch *w)
 	char fresh[4096];
 	bool kept;
 
-	while (take_transcript(&all, &one))
+	while (transcript_take(&all, &one))
 		if (span_done(find(mine, name_of(one))))
 			w->full |= !buf_put(&w->now, one);
 	kept = !w->full && snprintf(fresh, sizeof fresh, "%s.new", w->file) < (int)sizeof fresh && file_replace(w->file, fresh, buf_span(&w->now));
