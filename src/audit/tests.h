@@ -34,8 +34,22 @@ condition cert_expired, cert_not_yet, cert_ends_soon, cert_ends_in_weeks, cert_u
 condition cert_common_name_only, cert_weak_key, cert_weak_signature, cert_no_sct, cert_no_staple, cert_revoked, cert_long;
 
 /* ---- tests_domain.c ---- */
-condition srv_missing, srv_no_implicit, srv_clear_first, srv_unsigned, guessed, nowhere, no_mta_sts, no_tlsrpt, dns_failed;
+condition srv_missing, srv_no_implicit, srv_clear_first, srv_equal, srv_elsewhere, srv_unsigned, guessed, nowhere, no_mta_sts, no_tlsrpt, dns_failed;
 condition tlsa_differs, tlsa_unsigned, tlsa_unusable, good_srv, good_tlsa;
+
+/* One record as the transcript has it, off the front of lines; false at the end. */
+struct srv_said {
+	struct span value, service, host;       /* value: all of it */
+	int64_t priority, port;
+	bool leads;                     /* to a place: neither "none" nor "." nor port 0 */
+	bool secure;
+};
+bool srv_take(struct span *lines, struct srv_said *);
+
+/* ---- tests_announced.c ---- */
+condition autoconfig_missing, autoconfig_bad, autoconfig_partly, autoconfig_empty, autoconfig_untrusted, autoconfig_failed, autoconfig_clear;
+condition autoconfig_order, autoconfig_no_implicit, autoconfig_no_login, port_of_other_service, announced_otherwise, announced_elsewhere;
+condition good_autoconfig, sources;
 
 /* ---- tests_inside.c ---- */
 condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;

@@ -38,7 +38,9 @@
  *	srv              SERVICE none | SERVICE PRIORITY WEIGHT PORT HOST secure|insecure
  *	mx               none | PREFERENCE HOST secure|insecure
  *	mta-sts, tlsrpt  none | the TXT record
- *	found            HOST PORT SERVICE srv|mx       what is examined therefore
+ *	autoconfig       URL ok|partly|empty|none|bad|untrusted|failed WORDS      what became of the file
+ *	autoconfig-server       HOST PORT plain|STARTTLS|SSL METHOD,...|- autoconfig|well-known   one of a file's, in its order
+ *	found            HOST PORT SERVICE srv|autoconfig|well-known|mx     what is examined therefore; a line for each who says so
  *	dns-failed       WORDS
  *	unknown-host     HOST: WORDS            it has no address
  *	host             the name under which an endpoint was reached
@@ -48,6 +50,7 @@
  *	smuggling        ENDING CODE TEXT | waits | refused | closed | not-begun CODE TEXT        what ended a message that should not, with --active
  *	hostile          WORDS                  it sent what no honest server does
  *	throttled        WORDS
+ *	unexamined       WORDS                  what is not known, because of a ceiling
  *
  * Owner     the caller of the text; facts point into it. Blocks never.
  * Fails     a line that is none of these is skipped; a text without the first line is no transcript.

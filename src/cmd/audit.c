@@ -95,7 +95,7 @@ probe_host(const struct audit *a, const struct audit_host *h, struct buf *out, i
 
 	put_head(h, out);
 	if (h->domain)
-		audit_find(dns, h->name, &places, out);
+		audit_find(dns, &(struct audit_web){ a->ca_file, (uint16_t)a->autoconfig_port, a->patience }, h->name, &places, out);
 	else
 		usual_places(h, &places);
 	for (size_t i = 0; i < places.count; i++)
@@ -271,7 +271,8 @@ announce(const struct audit *a)
 int
 command_audit(int argc, char **argv)
 {
-	static struct audit a = { .parallel = 8, .patience = PATIENCE_MS, .report = { .format = &audit_as_text, .policy = { .from = SEVERITY_HIGH } } };
+	static struct audit a = { .parallel = 8, .patience = PATIENCE_MS, .autoconfig_port = 443,
+		.report = { .format = &audit_as_text, .policy = { .from = SEVERITY_HIGH } } };
 	char text[400];
 	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
 	int status;
