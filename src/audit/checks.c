@@ -24,6 +24,8 @@
 #define MEND_465 MEND("master.cf: submissions inet n - y - - smtpd -o smtpd_tls_wrappermode=yes", "tls_on_connect_ports = 465", \
     "listen on ... port 465 smtps", "listen-submissions = { \"[::]:465\" }")
 
+#define MEND_TIMEOUT MEND("smtpd_timeout = 300s; smtpd_starttls_timeout = 300s", "smtp_receive_timeout = 5m", NULL, "auth-deadline = \"5 min\" command-timeout = \"5 min\"")
+
 const struct check audit_checks[] = {
 	/* ---- what answers ---- */
 	{ "port-closed", SEVERITY_LOW, "nothing listens here", "Clients that try implicit TLS first cannot have it.", "RFC 8314 3.3",
@@ -42,8 +44,9 @@ const struct check audit_checks[] = {
 	    MEND_NOTHING, other_here },
 	{ "hostile", SEVERITY_HIGH, "the server sends what no honest one does", "It may be broken, or mean to harm clients; the examination was cut short.",
 	    "RFC 5321 4.2", MEND_NOTHING, hostile },
-	{ "throttled", SEVERITY_INFO, "the server slowed the examination down", "What was not seen may be there all the same: examine again later, slower.",
-	    "RFC 5321 3.8", MEND_NOTHING, throttled },
+	{ "throttled", SEVERITY_INFO, "the server had enough of being examined", "What was not examined may be there all the same: examine again later, with a longer "
+	    "--pace.", "RFC 5321 3.8, RFC 6409 5.3", MEND_NOTHING, throttled },
+	{ "not-examined", SEVERITY_INFO, "a part could not be examined", "What was not seen may be there all the same.", "RFC 5321 3.8", MEND_NOTHING, unexamined },
 
 	/* ---- STARTTLS ---- */
 	{ "starttls-missing", SEVERITY_CRITICAL, "no STARTTLS on the submission port", "Logins and mail travel in clear.", "RFC 8314 3.3, 4.1",
@@ -196,6 +199,20 @@ const struct check audit_checks[] = {
 	{ "tlsa-unusable", SEVERITY_LOW, "TLSA records that cannot be used for SMTP", "Usages 0 and 1, unknown numbers and wrong lengths are passed over.", "RFC 7672 3.1.3",
 	    MEND_TLSA, tlsa_unusable },
 
+	/* ---- time-outs: --slow ---- */
+	{ "timeout-login", SEVERITY_MEDIUM, "a session with a login is ended after less than five minutes of silence", "Programs that keep a session open, or have much to compute, lose it.",
+	    "RFC 5321 4.5.3.2.7", MEND_TIMEOUT, timeout_short_login },
+	{ "timeout-hasty", SEVERITY_LOW, "who has no login yet gets less than ten seconds", "Over a bad link clients never get as far as the login.", "RFC 5321 4.5.3.2.7", MEND_TIMEOUT,
+	    timeout_hasty },
+	{ "timeout-short", SEVERITY_INFO, "who has no login yet gets less than five minutes", "The RFC asks for five; servers that defend themselves against floods give less.",
+	    "RFC 5321 4.5.3.2.7", MEND_TIMEOUT, timeout_short },
+	{ "timeout-none", SEVERITY_LOW, "silent sessions without a login are held without end", "Whoever opens enough of them keeps others out.", "RFC 5321 4.5.3.2, 7.8", MEND_TIMEOUT,
+	    timeout_none },
+	{ "timeout-drip", SEVERITY_LOW, "an octet now and then holds a session without a login", "Whoever opens enough of them keeps others out.", "RFC 5321 7.8",
+	    MEND("smtpd_per_request_deadline = yes", NULL, NULL, "auth-deadline = \"5 min\""), timeout_drip },
+	{ "timeout-unknown", SEVERITY_INFO, "no time-out within the time that was waited", "It may be long, or there may be none: --slow-max waits longer.", "RFC 5321 4.5.3.2.7",
+	    MEND_NOTHING, timeout_unknown },
+
 	/* ---- manners ---- */
 	{ "vrfy", SEVERITY_LOW, "VRFY tells who exists", "It helps to collect addresses and guess logins.", "RFC 5321 7.3",
 	    MEND("disable_vrfy_command = yes", "acl_smtp_vrfy: deny", NULL, "nothing: 252 for everybody"), vrfy_tells },
@@ -213,6 +230,8 @@ const struct check audit_checks[] = {
 	{ "endings-good", SEVERITY_GOOD, "only CRLF . CRLF ends a message", "As it should be.", "RFC 5321 4.1.1.4", MEND_NOTHING, good_endings },
 	{ "announced", SEVERITY_GOOD, "who says where the service is", "Each place was examined.", "RFC 6186 3", MEND_NOTHING, sources },
 	{ "autoconfig-good", SEVERITY_GOOD, "autoconfig leads to implicit TLS first", "As it should be.", "RFC 8314 4", MEND_NOTHING, good_autoconfig },
+	{ "timeouts-good", SEVERITY_GOOD, "silent clients are waited for as long as they should be", "As it should be.", "RFC 5321 4.5.3.2.7", MEND_NOTHING, good_timeouts },
+	{ "paced", SEVERITY_GOOD, "one connection after the other", "So that being examined is no load.", "RFC 5321 3.8", MEND_NOTHING, paced },
 	{ "srv-good", SEVERITY_GOOD, "SRV leads to implicit TLS first", "As it should be.", "RFC 8314 4.5.2", MEND_NOTHING, good_srv },
 	{ "tlsa-good", SEVERITY_GOOD, "a signed TLSA record fits the certificate", "As it should be.", "RFC 7672 3.1", MEND_NOTHING, good_tlsa },
 	{ "implicit-tls", SEVERITY_GOOD, "submission over implicit TLS", "Nothing can be stripped.", "RFC 8314 3.3", MEND_NOTHING, good_implicit },

@@ -20,7 +20,7 @@ bool number_in(struct span value, unsigned words, int64_t *n);
 typedef bool condition(const struct section *, struct buf *);
 
 /* ---- tests_wire.c ---- */
-condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile, throttled;
+condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile;
 condition no_starttls, starttls_unsteady, starttls_refused, starttls_again, injectable, no_close_notify;
 condition auth_offered_clear, auth_taken_clear, auth_exposing_clear, no_auth, no_scram, no_binding, mail_without_login;
 condition mail_without_login_clear, open_relay, vrfy_tells, expn_tells, greeting_odd, ehlo_odd, no_size, no_pipelining;
@@ -50,6 +50,10 @@ bool srv_take(struct span *lines, struct srv_said *);
 condition autoconfig_missing, autoconfig_bad, autoconfig_partly, autoconfig_empty, autoconfig_untrusted, autoconfig_failed, autoconfig_clear;
 condition autoconfig_order, autoconfig_no_implicit, autoconfig_no_login, port_of_other_service, announced_otherwise, announced_elsewhere;
 condition good_autoconfig, sources;
+
+/* ---- tests_slow.c ---- */
+condition timeout_hasty, timeout_short, timeout_short_login, timeout_none, timeout_drip, timeout_unknown, good_timeouts;
+condition throttled, unexamined, paced;
 
 /* ---- tests_inside.c ---- */
 condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;

@@ -36,6 +36,7 @@ struct link {
 	unsigned patience;              /* ms for one step */
 	size_t octets;                  /* received so far */
 	bool ended, cut;                /* the peer closed; without close_notify under TLS */
+	bool parting;                   /* QUIT or DATA was said: an end is no wonder */
 	const char *hostile;            /* what it did that no honest server does; NULL: nothing */
 	struct buf in;
 	uint8_t room[AUDIT_LINE_MAX * 2];
@@ -79,6 +80,7 @@ struct endpoint {
 	struct audit_dns *dns;          /* NULL: nothing is asked */
 	const struct audit_login *login;        /* NULL: none */
 	bool active;                    /* messages are begun, and broken off */
+	bool greeted, secured;          /* it said 220 in clear; TLS came about */
 	struct buf *out;                /* the transcript */
 	struct reply reply;
 };
@@ -98,6 +100,8 @@ struct audit_login {
 };
 
 void audit_inside(struct endpoint *);
+/* Up to the EHLO reply under TLS, and through AUTH when there is a login; false: not there. The link is open or closed, and the caller's. */
+bool audit_enter(struct endpoint *, struct link *);
 
 /* ---- what the DNS says (audit_find.c) ---- */
 struct audit_place {
@@ -203,6 +207,8 @@ struct audit {
 	struct audit_login login;       /* name NULL: none */
 	bool active;
 	unsigned parallel, patience;    /* ms */
+	unsigned pace;                  /* ms between two connections to one host, or AUDIT_PACE_USUAL */
+	unsigned slow;                  /* seconds that --slow waits at most; 0: it was not asked for */
 	unsigned autoconfig_port;
 	struct tls_examiner *examiner;
 	int status;

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/audit.h"
+#include "cmd/audit_pace.h"
 
 enum { CONNECTION_STEPS = 12 };         /* a connection lives at most so many times the patience of a step */
 
@@ -52,8 +52,8 @@ socket_to(const char *address, uint16_t port)
 	return -1;
 }
 
-const char *
-link_open(struct link *l, const char *address, uint16_t port, unsigned patience)
+static const char *
+open_once(struct link *l, const char *address, uint16_t port, unsigned patience)
 {
 	int error = 0;
 	socklen_t len = sizeof error;
@@ -74,9 +74,23 @@ link_open(struct link *l, const char *address, uint16_t port, unsigned patience)
 	return error == ECONNREFUSED ? "refused" : error == ETIMEDOUT ? "timed-out" : "unreachable";
 }
 
+const char *
+link_open(struct link *l, const char *address, uint16_t port, unsigned patience)
+{
+	const char *failed;
+
+	do {
+		audit_pace_wait();
+		failed = open_once(l, address, port, patience);
+	} while (audit_pace_again(failed));
+	return failed;
+}
+
 void
 link_close(struct link *l)
 {
+	if (l->ended && l->octets == 0)
+		audit_pace_doubt();
 	tls_free(l->tls);
 	l->tls = NULL;
 	if (l->fd != -1)
@@ -114,6 +128,8 @@ link_secure(struct link *l, struct tls_examiner *examiner, const char *name, cha
 		(void)(buf_put_text(&why, "the handshake does not come to an end") && buf_terminate(&why));
 	else if (step != TLS_DONE)
 		tls_why(l->tls, &why);
+	if (step != TLS_DONE)
+		audit_pace_doubt();
 	return step == TLS_DONE;
 }
 
@@ -153,6 +169,7 @@ link_say(struct link *l, const char *line)
 	uint8_t octets[AUDIT_LINE_MAX];
 	struct buf b = BUF_OVER(octets);
 
+	l->parting = l->parting || strcmp(line, "QUIT") == 0 || strcmp(line, "DATA") == 0;
 	return buf_put_text(&b, line) && buf_put_text(&b, "\r\n") && link_send(l, buf_span(&b));
 }
 
@@ -239,8 +256,8 @@ take_code(const char *line, unsigned *code)
 	return true;
 }
 
-void
-link_reply(struct link *l, struct reply *r)
+static void
+read_reply(struct link *l, struct reply *r)
 {
 	char line[AUDIT_LINE_MAX];
 
@@ -263,6 +280,19 @@ link_reply(struct link *l, struct reply *r)
 	}
 	if (r->lines == AUDIT_LINES_MAX)
 		l->hostile = "a reply of more than 100 lines";
+}
+
+void
+link_reply(struct link *l, struct reply *r)
+{
+	uint64_t since = audit_now(), ms;
+	bool reached = l->fd != -1;
+
+	read_reply(l, r);
+	ms = audit_now() - since;
+	if (reached && !l->parting && l->hostile == NULL)
+		audit_pace_reply(r, ms, r->code != 0 ? NULL : l->ended ? "the connection ended instead of a reply"
+		    : ms >= l->patience ? "no reply came in time" : NULL);
 }
 
 void

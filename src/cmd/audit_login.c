@@ -104,6 +104,12 @@ enter(struct endpoint *e, struct link *l, bool say)
 	return e->reply.code == 235;
 }
 
+bool
+audit_enter(struct endpoint *e, struct link *l)
+{
+	return enter(e, l, false);
+}
+
 static void
 leave(struct link *l)
 {

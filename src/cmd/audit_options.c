@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/audit.h"
+#include "cmd/audit_pace.h"
+#include "cmd/audit_slow.h"
 
 enum { USAGE = 64 };
 
@@ -22,6 +23,9 @@ static const char usage[] =
     "    --hosts FILE      hosts to examine, one a line\n"
     "    --parallel N      so many hosts at a time (1 to 64; 8)\n"
     "    --timeout S       seconds to wait for one answer (1 to 120; 5)\n"
+    "    --pace MS         milliseconds between two connections to one host (0 to 10000; 100, on loopback 0); more where the server slows us\n"
+    "    --slow            also how long the server waits for silent and slow clients; takes five and a half minutes\n"
+    "    --slow-max S      the same, waiting for so many seconds at most (1 to 3600; 330)\n"
     "    --resolver ADDRESS[@PORT]  whom to ask for DNS, instead of the system's\n"
     "    --autoconfig-port PORT     where web servers listen for HTTPS, instead of 443\n"
     "    --trust-anchor FILE        the root of DNSSEC (" AUDIT_TRUST_ANCHOR ", when it is there)\n"
@@ -223,6 +227,8 @@ take_numbered(struct audit *a, const char *option, const char *value)
 	const struct { const char *name; unsigned *value, times, least, most; const char *wrong; } options[] = {
 		{ "--parallel", &a->parallel, 1, 1, AUDIT_PARALLEL_MAX, "is no number of 1 to 64" },
 		{ "--timeout", &a->patience, 1000, 1, 120, "is no number of 1 to 120" },
+		{ "--pace", &a->pace, 1, 0, AUDIT_PACE_MOST, "is no number of 0 to 10000" },
+		{ "--slow-max", &a->slow, 1, 1, AUDIT_SLOW_MOST, "is no number of 1 to 3600" },
 		{ "--autoconfig-port", &a->autoconfig_port, 1, 1, UINT16_MAX, "is no port" },
 	};
 	unsigned n;
@@ -266,6 +272,8 @@ take_flag(struct audit *a, const char *option)
 		a->report.details = true;
 	else if (strcmp(option, "--active") == 0)
 		a->active = true;
+	else if (strcmp(option, "--slow") == 0)
+		a->slow = a->slow != 0 ? a->slow : AUDIT_SLOW_SECONDS;
 	else
 		return false;
 	return true;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/audit.h"
+#include "cmd/audit_pace.h"
 
 enum { FIRST_MS = 400, INJECTED_MS = 700 };     /* a server that speaks first does so at once; an answer that was queued too */
 
@@ -233,14 +233,14 @@ examine_end(struct endpoint *e, struct link *l)
 		put(e, "close-notify", l->cut ? "no" : "yes");
 }
 
-static bool
+static void
 examine_tls(struct endpoint *e)
 {
 	struct link l;
 	char words[600];
-	bool up = audit_reach(e, &l) && link_secure(&l, e->examiner, e->host, words);
 
-	if (up) {
+	e->secured = audit_reach(e, &l) && link_secure(&l, e->examiner, e->host, words);
+	if (e->secured) {
 		put(e, "first", is_implicit(e) ? "tls" : "smtp");
 		tls_examined(l.tls, put_fact, e);
 		audit_tlsa(e->dns, e, l.tls);
@@ -252,7 +252,6 @@ examine_tls(struct endpoint *e)
 	}
 	put_hostile(e, &l);
 	link_close(&l);
-	return up;
 }
 
 /* Work that a stranger may ask for again and again (RFC 9325 3.5). TLS 1.3 has none. */
@@ -317,7 +316,7 @@ speaks_first(struct endpoint *e)
 	bool spoke = false;
 
 	if (failed != NULL) {
-		put(e, "connect", failed);
+		put(e, "connect", audit_pace_excuse(e, failed));
 		return true;
 	}
 	(void)snprintf(text, sizeof text, "ok %u", (unsigned)(audit_now() - since));
@@ -352,8 +351,29 @@ examine_greeting(struct endpoint *e)
 	if (link_open(&l, e->address, e->port, e->patience) == NULL) {
 		link_reply(&l, &e->reply);
 		put_reply(e, "greeting");
+		e->greeted = e->reply.code == 220;
 	}
 	link_close(&l);
+}
+
+static void
+examine(struct endpoint *e)
+{
+	if (speaks_first(e))
+		return;
+	if (!is_implicit(e)) {
+		examine_greeting(e);
+		audit_part(e, "what is offered and taken in clear", examine_clear);
+		audit_part(e, "injection into STARTTLS", examine_injection);
+	}
+	audit_part(e, "TLS, the certificate and what is said over TLS", examine_tls);
+	if (e->secured) {
+		audit_part(e, "versions and suites of TLS", audit_hellos);
+		audit_part(e, "renegotiation", examine_renegotiation);
+		audit_part(e, "what a login may do", audit_inside);
+	} else if (is_implicit(e)) {
+		audit_part(e, "what else answers", examine_other);
+	}
 }
 
 void
@@ -364,19 +384,7 @@ audit_probe(struct endpoint *e)
 	(void)snprintf(text, sizeof text, "%s %u %s", e->address, e->port, audit_service_name(e->service));
 	put(e, "endpoint", text);
 	put(e, "host", e->host);
-	if (speaks_first(e))
-		return;
-	if (!is_implicit(e)) {
-		examine_greeting(e);
-		examine_clear(e);
-	}
-	if (!is_implicit(e))
-		examine_injection(e);
-	if (examine_tls(e)) {
-		audit_hellos(e);
-		examine_renegotiation(e);
-		audit_inside(e);
-	} else if (is_implicit(e)) {
-		examine_other(e);
-	}
+	audit_pace_endpoint(e);
+	examine(e);
+	audit_pace_end(e);
 }
