@@ -4,7 +4,7 @@
  */
 #include "audit/tests.h"
 
-enum { IMPLICIT_PORT = 465, NEGOTIATED_PORT = 587 };
+enum { IMPLICIT_PORT = 465, NEGOTIATED_PORT = 587, RECORDS_MAX = 64 /* that are compared with each of a file's servers */ };
 
 enum mode { MODE_PLAIN, MODE_STARTTLS, MODE_IMPLICIT };
 
@@ -301,7 +301,7 @@ file_has_first(const struct section *s, const char *file, const struct srv_said 
 	struct span lines = s->lines;
 	struct srv_said r;
 
-	while (srv_take(&lines, &r))
+	for (unsigned n = 0; n < RECORDS_MAX && srv_take(&lines, &r); n++)
 		if (r.leads && r.priority == first->priority && span_eq(r.service, first->service) && file_has(s, file, &r))
 			return true;
 	return false;
