@@ -415,7 +415,7 @@ def test_others_go_on_while_one_waits(served):
     gate = threading.Event()
     one = served(Milter(answers={b"E": wait_for}))
     said = []
-    slow = threading.Thread(target=lambda: said.append(submit(one, subject="slow")))
+    slow = threading.Thread(target=lambda: said.append(submit(one, subject="slow")), daemon=True)
     slow.start()
     eventually(lambda: one.events("authenticated"), "the slow one")
     for _ in range(5):
@@ -431,7 +431,7 @@ def test_a_front_that_dies_takes_its_draft_along(served):
     gate = threading.Event()
     milter = Milter(answers={b"E": lambda data, seen: (gate.wait(20), packet(b"c"))[1]})
     one = served(milter)
-    lost = threading.Thread(target=lambda: pytest.raises((smtplib.SMTPException, OSError), submit, one))
+    lost = threading.Thread(target=lambda: pytest.raises((smtplib.SMTPException, OSError), submit, one), daemon=True)
     lost.start()
     eventually(lambda: milter.of(b"E"), "the end of the message")
     for name, pid in one.children().items():
@@ -493,7 +493,7 @@ def test_many_at_once(served):
     milter = Milter(answers={b"E": later})
     one = served(milter)
     said = []
-    threads = [threading.Thread(target=lambda: said.append(submit(one))) for _ in range(60)]
+    threads = [threading.Thread(target=lambda: said.append(submit(one)), daemon=True) for _ in range(60)]
     for t in threads:
         t.start()
     for t in threads:
@@ -519,7 +519,7 @@ def test_our_process_dies_in_the_middle(served):
     milter = Milter(answers={b"E": lambda data, seen: (gate.wait(20), packet(b"c"))[1]})
     one = served(milter, behind=" on-failure=accept")
     said = []
-    waiting = threading.Thread(target=lambda: said.append(submit(one)))
+    waiting = threading.Thread(target=lambda: said.append(submit(one)), daemon=True)
     waiting.start()
     eventually(lambda: milter.of(b"E"), "the end of the message")
     before = one.children()["milter:0"]
