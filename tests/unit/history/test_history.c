@@ -162,6 +162,27 @@ test_found_by_whatever_is_known(void **state)
 	assert_true(f.next == 0);
 }
 
+/* Kept is its beginning, asked for is all of it. regress 0282 */
+static void
+test_found_by_a_long_message_id(void **state)
+{
+	char text[301];
+	struct history_message m = { .id = ID(1), .arrival = NOW, .rcpts = 1, .message_id = { (const uint8_t *)text, 255 } };
+	struct history_found f;
+
+	(void)state;
+	memset(text, 'a', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	history_begin(h);
+	assert_true(history_add_message(h, &m));
+	commit();
+	assert_string_equal(ask(text, 0, 0, 9, &f), "m1");
+	text[255] = '\0';
+	assert_string_equal(ask(text, 0, 0, 9, &f), "m1");
+	text[254] = '\0';
+	assert_string_equal(ask(text, 0, 0, 9, &f), "");
+}
+
 /* Ids of a month lie in six hundred periods: each is looked into. */
 static void
 test_found_in_every_period(void **state)
@@ -436,7 +457,7 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_found_by_whatever_is_known), TEST(test_found_in_every_period), TEST(test_what_comes_again_is_there_once),
+		TEST(test_found_by_whatever_is_known), TEST(test_found_by_a_long_message_id), TEST(test_found_in_every_period), TEST(test_what_comes_again_is_there_once),
 		TEST(test_rows_and_place_go_together), TEST(test_settled), TEST(test_too_old_goes),
 		TEST(test_too_much_goes_and_the_file_shrinks), TEST(test_a_full_disk_takes_the_transaction_back),
 		TEST(test_what_is_damaged_is_set_aside), TEST(test_damage_that_shows_later), TEST(test_one_process_has_it),
