@@ -1,4 +1,4 @@
-/* proc/4_spool: what the ends of tries, processes and clocks leave behind. 5321-55, 4865-4, 3461-7; regress 0275 0276 0278 0279 0283 */
+/* proc/4_spool: what the ends of tries, processes and clocks leave behind. 5321-55, 4865-4, 3461-7; regress 0275 0276 0278 0283 */
 #include "spool_talk.h"
 
 #include <stdarg.h>
