@@ -124,7 +124,7 @@ bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span p
 void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
 /* A recipient has it, whether that is recorded or not. */
 void spool_served(struct spool *, uint32_t slot);
-/* It has failed for the last of them: if nobody has it, the sender means it when he submits the same again. */
+/* It has failed for the last of them, or was taken back: if nobody has it, the sender means it when he submits the same again. */
 void spool_fruitless(struct spool *, uint32_t slot);
 /* Record what only the history wants to know; without one, nothing. False: not written, and nothing waits for it. */
 bool spool_fact(struct spool *, const struct fact_record *);
