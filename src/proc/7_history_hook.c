@@ -149,7 +149,8 @@ archive_post(struct archive *a)
 	if (a->hook == NULL || a->history == NULL || a->hooked + HOOK_IN_FLIGHT > ARCHIVE_HOOKED || a->in_flight == HOOK_IN_FLIGHT)
 		return;
 	n = history_due(a->history, archive_now(), due, sizeof due / sizeof due[0]);
-	for (size_t i = 0, at = 0; i < n && a->in_flight < HOOK_IN_FLIGHT && a->hooked < ARCHIVE_HOOKED; i++) {
+	/* Each that is under way needs a place when it ends, also while others end without having been sent. */
+	for (size_t i = 0, at = 0; i < n && a->in_flight < HOOK_IN_FLIGHT && a->hooked + a->in_flight < ARCHIVE_HOOKED; i++) {
 		if (is_taken(a, due[i].row))
 			continue;
 		/* The message was forgotten meanwhile: there is nothing to say. */
