@@ -24,6 +24,7 @@ enum {
 	SPOOL_INLINE_MAX = 64 * 1024,           /* content that lies in the MESSAGE record; what a draft buffers */
 	SPOOL_NOTICE_MAX = 4 * 1024 * 1024,     /* of a DSN, all in its record */
 	SPOOL_MESSAGES_MAX = 16 * 1024 * 1024,  /* waiting; a start takes more, should there be more */
+	SPOOL_RCPTS_MAX = 32 * 1024 * 1024,     /* of all of them; the same. Each may have a destination of its own, see index.h */
 	SPOOL_DRAFTS_MAX = 65536,               /* open at once */
 	SPOOL_DRAFT_STRUCT = 2304,              /* octets of a draft beside its buffers, at most */
 	SPOOL_DRAFT_RCPTS_MAX = 16 * 1024 * 1024,       /* octets of one draft's recipients */
