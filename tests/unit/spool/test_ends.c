@@ -221,6 +221,27 @@ set_back_before_its_release(void **state)
 	bed_fini(&b);
 }
 
+/* An interval that is over is over, wherever the clock goes: what was tried after it is tried again when it is due. */
+static void
+set_back_after_its_release(void **state)
+{
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	assert_int_equal(submit(&b, 100, 1, 5, now_ms() + 100), 0);
+	want_try(&b, &t);
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	(void)usleep(50000);
+	*clock_set -= 3600000;
+	want_try(&b, &t);
+	assert_int_equal(t.attempt, 2);
+	*clock_set = 0;
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* ---- what may be submitted again ---- */
 
 /* The disk has lost its content, so nobody will ever have it: a client that sends it again must not be told that we do. */
@@ -330,6 +351,7 @@ main(void)
 		cmocka_unit_test(refused_here_served_there),
 		cmocka_unit_test(reported_before_the_relay_died),
 		cmocka_unit_test(set_back_before_its_release),
+		cmocka_unit_test(set_back_after_its_release),
 		cmocka_unit_test(damaged_may_come_again),
 		cmocka_unit_test(refused_before_the_power_went),
 		cmocka_unit_test(cancelled_may_come_again),
