@@ -171,12 +171,10 @@ release_clock(struct spool *s, int64_t ms)
 			continue;
 		if (e->deadline != 0)
 			e->deadline = shifted(e->deadline, ms);
-		if (!(e->flags & ENTRY_COUNTED))
-			continue;
-		/* Its jobs have moved with the clock already: right for an interval, wrong for a point in time. */
-		if (!(e->flags & ENTRY_HOLD_FOR))
-			move_jobs(s, e);
-		else
+		/* Its jobs have moved with the clock already: right for an interval, also for one that is over, wrong for a point in time. */
+		if (e->flags & ENTRY_HOLD_FOR)
 			e->release = shifted(e->release, ms);
+		else if (e->flags & ENTRY_COUNTED)
+			move_jobs(s, e);
 	}
 }
