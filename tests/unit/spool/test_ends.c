@@ -242,6 +242,33 @@ set_back_after_its_release(void **state)
 	bed_fini(&b);
 }
 
+/* What is planned by the new time before anybody has looked at the clock must not be moved by the step. */
+static void
+set_between_two_looks(void **state)
+{
+	struct try_seen t;
+	uint64_t release;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	assert_int_equal(submit(&b, 100, 1, 5, 0), 0);
+	want_try(&b, &t);
+	*clock_set += 3600000;
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	want_try(&b, &t);
+	assert_int_equal(t.attempt, 2);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	*clock_set -= 3600000;
+	release = now_ms() + 1300;
+	assert_int_equal(submit(&b, 101, 2, 5, release), 0);
+	want_try(&b, &t);
+	assert_int_equal(t.id, 101);
+	assert_true(now_ms() >= release);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* ---- what may be submitted again ---- */
 
 /* The disk has lost its content, so nobody will ever have it: a client that sends it again must not be told that we do. */
@@ -352,6 +379,7 @@ main(void)
 		cmocka_unit_test(reported_before_the_relay_died),
 		cmocka_unit_test(set_back_before_its_release),
 		cmocka_unit_test(set_back_after_its_release),
+		cmocka_unit_test(set_between_two_looks),
 		cmocka_unit_test(damaged_may_come_again),
 		cmocka_unit_test(refused_before_the_power_went),
 		cmocka_unit_test(cancelled_may_come_again),
