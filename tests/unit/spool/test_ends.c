@@ -269,6 +269,33 @@ set_between_two_looks(void **state)
 	bed_fini(&b);
 }
 
+/* Its content is still coming: it is tried when it is there, not when the clock comes back to where it began. */
+static void
+set_back_under_a_draft(void **state)
+{
+	struct spool_commit c = { .size = 5, .rcpts = 1 };
+	struct spool_mail m;
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	m = mail(100, "a@example.org");
+	bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+	say_rcpt(&b, 1, "x@example.net", 0);
+	bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+	(void)usleep(50000);
+	*clock_set -= 3600000;
+	/* It is looked at once a second. */
+	(void)usleep(1200000);
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	*clock_set = 0;
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* ---- what may be submitted again ---- */
 
 /* The disk has lost its content, so nobody will ever have it: a client that sends it again must not be told that we do. */
@@ -380,6 +407,7 @@ main(void)
 		cmocka_unit_test(set_back_before_its_release),
 		cmocka_unit_test(set_back_after_its_release),
 		cmocka_unit_test(set_between_two_looks),
+		cmocka_unit_test(set_back_under_a_draft),
 		cmocka_unit_test(damaged_may_come_again),
 		cmocka_unit_test(refused_before_the_power_went),
 		cmocka_unit_test(cancelled_may_come_again),
