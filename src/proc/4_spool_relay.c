@@ -424,6 +424,7 @@ take_message(struct keeper *k, const struct frame *f)
 	case RELAY_DONE:
 		if (!span_done(f->body))
 			return false;
+		keeper_look_at_clock(k);
 		try_over(k, t);
 		return true;
 	default:
@@ -445,10 +446,13 @@ knows_more(const struct try *t)
 static void
 relay_lost(struct keeper *k)
 {
-	uint64_t now = keeper_now();
+	uint64_t now;
 
 	k->relay = NULL;
 	letters_desert(k);
+	if (k->opened)
+		keeper_look_at_clock(k);
+	now = keeper_now();
 	for (uint32_t i = 0; i < k->tries; i++) {
 		struct try *t = &k->try[i];
 
