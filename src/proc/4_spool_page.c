@@ -20,6 +20,7 @@ static const struct limit keeping[] = {
 	{ "the same, from which everything is", NULL, JOURNAL_MOST, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "submissions that are known when they come again", NULL, ONCE_MOST, LIMIT_COUNT, "server", "the oldest is forgotten" },
 	{ "messages that wait", NULL, SPOOL_MESSAGES_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
+	{ "recipients of all of them", NULL, SPOOL_RCPTS_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
 	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },

@@ -24,6 +24,8 @@ struct front_session {
 };
 
 /* 4_spool_front.c */
+/* The clock was set by so many ms; what fronts are bringing moves along. */
+void front_clock(struct keeper *, int64_t ms);
 /* Answer one whose commit is over. first: 0, or what it repeats. */
 void front_settle(struct keeper *, struct front_session *, enum fail, uint64_t first);
 
