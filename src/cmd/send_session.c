@@ -274,8 +274,8 @@ want_ready(struct session *s)
 {
 	struct send *send = s->send;
 	struct smtp_client_mail mail = { .reverse_path = span_of(reverse_path(send)), .size = send->message.size,
-		.eightbit = send->message.eightbit, .ret = send->options.ret, .envid = span_of(s->envid),
-		.terms = send_terms(send) };
+		.eightbit = send->message.eightbit, .requiretls = send->message.requiretls, .ret = send->options.ret,
+		.envid = span_of(s->envid), .terms = send_terms(send) };
 
 	if (!server_is_proved(s))
 		return smtp_client_quit(&s->client);
