@@ -416,7 +416,7 @@ outcome_of_session(struct relay_connection *k)
 	if (o->stage == SMTP_STAGE_STARTTLS && o->code == 0 && k->policy.verdict.policy == TRANSPORT_REQUIRETLS)
 		relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.10", text);         /* 8689-3 */
 	else
-		relay_connection_blame(k, o->class, o->code, o->enhanced, text);
+		relay_connection_blame(k, relay_policy_waits(k, o) ? SMTP_CLASS_LATER : o->class, o->code, o->enhanced, text);
 	/* Another address of the same name would count the same wrong password. */
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }
