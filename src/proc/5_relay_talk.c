@@ -393,7 +393,7 @@ was_closing(const struct relay_connection *k)
 {
 	const struct smtp_outcome *o = &k->smtp.outcome;
 
-	return k->requeue || (k->reused && o->code == 421 && o->stage == SMTP_STAGE_MAIL &&
+	return k->requeue || (k->reused && o->code == 421 && (o->stage == SMTP_STAGE_MAIL || o->stage == SMTP_STAGE_RSET) &&
 	    k->attempt->stale < RELAY_STALE_MAX);
 }
 
