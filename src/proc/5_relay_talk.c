@@ -10,6 +10,7 @@
 #include "proc/5_relay_report.h"
 
 static void talk(struct relay_connection *, enum smtp_client_want);
+static bool hear_early(struct relay_connection *);
 
 /* ---- the buffer for what we say: lent while there is something to say ---- */
 
@@ -223,7 +224,11 @@ void
 relay_talk_lost(struct relay_connection *k, const char *why)
 {
 	bool stale = k->reused && !k->heard && k->attempt != NULL && k->attempt->stale < RELAY_STALE_MAX;
+	bool listens = k->in_content && (k->want == SMTP_CLIENT_INPUT || k->want == SMTP_CLIENT_FLUSH);
 
+	/* Its last words say more than that it broke. */
+	if (listens && (receive(k) > 0 || k->in_len > 0) && hear_early(k))
+		return;
 	if (!k->ready) {
 		relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.2", why);
 		relay_connection_retry(k);
@@ -569,7 +574,7 @@ hear_early(struct relay_connection *k)
 	want = smtp_client_feed(&k->smtp, (struct span){ k->in, k->in_len }, &used);
 	k->in_len -= used;
 	memmove(k->in, k->in + used, k->in_len);
-	if (want == SMTP_CLIENT_FLUSH)
+	if (want == k->want)
 		return false;
 	talk(k, want);
 	return true;
