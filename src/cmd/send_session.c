@@ -85,9 +85,11 @@ flush(struct session *s)
 	}
 	if (s->secret_out)
 		wipe(s->io.out.p, s->io.out.len);
+	/* What did not go out the engine has to know of: no answer is about it. */
+	if (good || s->secret_out)
+		s->io.out.len = 0;
 	s->secret_in = s->secret_out;
 	s->secret_out = s->content_out = false;
-	s->io.out.len = 0;
 	return good;
 }
 
@@ -114,6 +116,7 @@ last_words(struct session *s)
 	if (send_link_read(&s->link, &s->in, LAST_WORDS_MS) == LINK_DATA) {
 		enum smtp_client_want want = feed(s);
 
+		s->io.out.len = 0;
 		if (want == SMTP_CLIENT_OUTCOME || want == SMTP_CLIENT_CLOSE)
 			return want;
 	}
