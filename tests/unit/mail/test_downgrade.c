@@ -181,6 +181,15 @@ static const struct {
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: base64\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "encoded" },
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: x-rot13\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "unknown" },
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "malformed" },
+	/* 0293: where two readers would not agree on what the parts are none of them is touched. */
+	{ &seven, SPAN_INIT("Content-Type: multipart/mixed; boundary=s\r\nContent-Type: text/plain\r\n\r\n--s\r\n\r\n\xff\r\n--s--\r\n"),
+		DOWNGRADE_CANNOT, "malformed" },
+	{ &seven, SPAN_INIT("Content-Type: multipart/mixed; boundary=s\r\n\r\n--s\r\nno field\r\n"
+	    "Content-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--i--\r\n\xff\r\n--s--\r\n"), DOWNGRADE_CANNOT, "malformed" },
+	{ &seven, SPAN_INIT("Content-Type: multipart/mixed; boundary=s\r\n\r\n--s\r\nno field\r\nContent-Type: message/rfc822\r\n\r\n"
+	    "From: a\r\n\r\n\xff\r\n--s--\r\n"), DOWNGRADE_CANNOT, "malformed" },
+	{ &seven, SPAN_INIT("Content-Type: message/rfc822\r\n\r\n>From alice Sun Nov 22 10:00:00 2026\r\nContent-Type: multipart/mixed; boundary=s\r\n\r\n"
+	    "--s\r\n\r\n\xff\r\n--s--\r\n"), DOWNGRADE_CONVERT, NULL },
 	{ &seven, SPAN_INIT("Content-Type: multipart/mixed\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "6.4" },
 	{ &seven, SPAN_INIT("Content-Type: message/external-body\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "6.4" },
 	{ &seven, SPAN_INIT("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "6.4" },
