@@ -215,6 +215,12 @@ def test_last_words_before_a_reset(world):                              # 0291: 
     assert (r.cls, r.code, r.enhanced, r.stage) == (NEVER, 552, "5.3.4", CONTENT), r
 
 
+def test_taken_before_it_is_sent(world):                                # 0292
+    hop = world.hop({"DATA": "354 go on\r\n250 2.0.0 thank you", "DOT": ["DROP"]})
+    r = only(world.smart(hop).deliver(RCPTS))
+    assert (r.cls, r.code, r.stage) == (LATER, 0, CONTENT), r
+
+
 def test_content_that_cannot_be_read(world):
     hop = world.hop()
     relay = world.smart(hop)
