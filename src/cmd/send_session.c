@@ -327,10 +327,14 @@ static enum smtp_client_want
 want_content(struct session *s)
 {
 	const struct send_message *m = &s->send->message;
+	enum smtp_client_want want = s->in.len > 0 ? feed(s) : SMTP_CLIENT_CONTENT;
 	size_t used;
-	ssize_t n = pread(s->send->message.fd, s->content, sizeof s->content, (off_t)s->content_at);
-	enum smtp_client_want want;
+	ssize_t n;
 
+	/* What came together with the 354 is not about the message. */
+	if (want != SMTP_CLIENT_CONTENT)
+		return want;
+	n = pread(s->send->message.fd, s->content, sizeof s->content, (off_t)s->content_at);
 	if (n < 0 || (n == 0 && s->content_at < m->size)) {
 		(void)send_fail(s->send, EX_IOERR, "reading the message: %s", strerror(errno));
 		return smtp_client_give_up(&s->client, SPAN("the message could not be read"));

@@ -374,6 +374,8 @@ on_content(struct relay_connection *k, enum smtp_client_want *want)
 	bool last;
 
 	k->in_content = true;
+	if (k->in_len > 0 && hear_early(k))
+		return false;
 	if (!relay_outgoing(k, &octets, &last)) {
 		*want = smtp_client_give_up(&k->smtp, SPAN("the message could not be read from the spool"));
 		return true;
