@@ -221,6 +221,14 @@ def test_taken_before_it_is_sent(world):                                # 0292
     assert (r.cls, r.code, r.stage) == (LATER, 0, CONTENT), r
 
 
+def test_one_reply_too_many(world):                                     # 0292: it is not the next message's
+    hop = world.hop({"DOT": ["250 2.0.0 ok\r\n250 2.0.0 again"], "RCPT TO:<d@next.example>": "550 5.1.1 no"})
+    relay = world.smart(hop, **{"relay-concurrency": "1"})
+    first, second = relay.attempt(RCPTS), relay.attempt(["c@next.example", "d@next.example"])
+    assert only(relay.wait(first)).cls == DELIVERED
+    assert [r.cls for r in relay.wait(second)] == [DELIVERED, NEVER]
+
+
 def test_content_that_cannot_be_read(world):
     hop = world.hop()
     relay = world.smart(hop)
