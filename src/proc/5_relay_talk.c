@@ -346,12 +346,12 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 		*want = smtp_client_quit(&k->smtp);
 		return true;
 	}
-	if (k->attempt == NULL)
+	/* Who speaks out of turn carries nothing more; one that has carried nothing yet may, or it would never begin. */
+	if (k->attempt == NULL && (k->in_len == 0 || !k->reused))
 		k->attempt = relay_destination_take(k->to);
 	if (k->attempt != NULL)
 		return carry(k, want);
 	if (k->io.out.len > 0 || k->in_len > 0) {
-		/* It speaks out of turn. */
 		over(k);
 		return false;
 	}
