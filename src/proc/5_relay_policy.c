@@ -184,6 +184,15 @@ test_policy(struct relay_connection *k)
 }
 
 bool
+relay_policy_waits(const struct relay_connection *k, const struct smtp_outcome *o)
+{
+	bool unknown = o->stage == SMTP_STAGE_EHLO && (o->code == 500 || o->code == 502);
+
+	return k->tls == NULL && k->policy.verdict.tls && k->policy.verdict.policy != TRANSPORT_REQUIRETLS &&
+	    (unknown || o->stage == SMTP_STAGE_STARTTLS);
+}
+
+bool
 relay_policy_ready(struct relay_connection *k)
 {
 	if (k->policy.verdict.policy == TRANSPORT_STS_TESTING)

@@ -289,6 +289,7 @@ ILLEGAL = {
     "sender-crlf": packet(b"e", b"<a@example.org>\r\nRCPT TO:<x@example.net>\0"),
     "rcpt": packet(b"+", b"<nobody>\0"),
     "rcpt-utf8": packet(b"+", "<ä@example.net>\0".encode()),
+    "rcpt-flood": b"".join(packet(b"+", b"<r%d@example.net>\0" % n) for n in range(1001)),        # 0294
     "reason": packet(b"q", b"a\r\nb\0"),
     "body-nul": body(b"a\0b"),
     "body-cr": body(b"a\rb"),
@@ -320,6 +321,7 @@ def test_what_is_illegal_counts_as_failed(served):
     assert len(one.await_mails()) == 1
     failed = one.events("milter-failed")
     assert len(failed) == len(ILLEGAL) and all(e["then"] == "tempfail" and len(e["why"]) > 10 for e in failed)
+    assert not one.events("milter-broken")
 
 
 def test_too_early_and_unannounced_changes(served):

@@ -131,6 +131,21 @@ def test_dane_with_starttls_refused_waits(world, context, fits):
     assert "result=starttls-not-supported" in relay.said()
 
 
+def test_starttls_refused_for_good_waits(world, context, fits):         # 0289: whoever stands on the way can say so
+    hop = world.hop({"STARTTLS": "554 5.7.0 no"}, starttls=context)
+    relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
+    assert (r.cls, r.code, r.enhanced, r.stage) == (LATER, 554, "4.7.0", STARTTLS), r
+    untouched(hop)
+
+
+@pytest.mark.parametrize("said, cls", [("502 5.5.1 what?", LATER), ("550 5.7.1 not you", NEVER)])
+def test_ehlo_refused_for_good(world, context, fits, said, cls):        # 0289: without EHLO there is no STARTTLS; with other words it is about us
+    hop = world.hop({"EHLO": said}, starttls=context)
+    relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
+    assert (r.cls, r.code) == (cls, int(said[:3])), r
+    untouched(hop)
+
+
 def test_dane_with_broken_tls_waits(world, fits):
     hop = world.hop(starttls="broken")
     _, r = deliver(world, hop, world.dns(hop.port, [fits]))
