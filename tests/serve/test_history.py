@@ -130,6 +130,11 @@ def test_each_attempt(make_server):
     bad, = to["never@example.net"]["attempts"]
     assert (bad["code"], bad["status"], bad["class"], bad["text"]) == (550, "5.1.1", "bounced", "5.1.1 nobody here") and "127.0.0.1" in bad["host"]
     assert bad["policy"] == "opportunistic"
+    # What a refusal means; nothing for what was delivered.
+    assert bad["reply_class"] == "mailbox"
+    assert [a["reply_class"] for a in to["later@example.net"]["attempts"]][2] is None
+    assert all(a["reply_class"] for a in to["later@example.net"]["attempts"][:2])
+    assert " (mailbox): 550 5.1.1 nobody here" in postern("queue", "where", ident, *one.options).stdout
     notice, = [e for e in only(one, ident)["events"] if e["event"] == "notice"]
     assert only(one, notice["notice"])["notification"]
     # One recipient of three is one recipient.
