@@ -17,12 +17,14 @@ FROM = "a@mail.example.org"
 
 
 def submit(one, text="hello\r\n", to=("b@example.net",), subject="s", headers="", options=(), helo="c.example.org"):
-    """What the server says to the final dot."""
+    """What the server says to the final dot, or to a recipient whom it does not take."""
     with smtplib.SMTP_SSL(one.host, one.submissions, timeout=60, context=one.context(), local_hostname=helo) as smtp:
         smtp.login(one.login, one.key)
         smtp.mail(FROM, list(options))
         for rcpt in to:
-            assert smtp.rcpt(rcpt)[0] == 250
+            code, said = smtp.rcpt(rcpt)
+            if code != 250:
+                return f"{code} {said.decode()}"
         code, said = smtp.data(f"From: {FROM}\r\nSubject: {subject}\r\n{headers}\r\n{text}".encode())
         return f"{code} {said.decode()}"
 
@@ -226,8 +228,9 @@ def test_the_next_milter_sees_what_the_first_has_changed(served):
     second = Milter(end=add(b"X-Second", b"1"))
     one = served(first, second)
     submit(one, to=["b@example.net", "c@example.net"])
-    assert second.of(b"M")[0].startswith(b"<other@mail.example.org>\0")
-    assert second.of(b"R") == [b"<c@example.net>\0", b"<d@example.net>\0"]
+    # It had heard of the recipients as they were named; of all of it anew when they were others.
+    assert [m.partition(b"\0")[0] for m in second.of(b"M")] == [b"<a@mail.example.org>", b"<other@mail.example.org>"]
+    assert second.of(b"R")[2:] == [b"<c@example.net>\0", b"<d@example.net>\0"]
     assert dict(second.headers())[b"Subject"] == b"t" and second.content().count(b"changed") == 20000
     [mail] = one.await_mails()
     assert re.findall(rb"^Delivered-To: (.*)$", mail, re.M) == [b"c@example.net", b"d@example.net"]
@@ -446,7 +449,7 @@ def test_one_that_has_accepted_a_client_is_asked_anew(served):
     one = served(milter)
     for _ in range(2):
         assert submit(one).startswith("250")
-    assert ["".join(c.decode() for c, _ in seen) for seen in milter.seen] == ["OCAQ", "OCAQ"]
+    assert ["".join(c.decode() for c, _ in seen) for seen in milter.seen] == 4 * ["OCAQ"]
 
 
 def test_a_kept_connection_that_has_died_is_no_failure(served):
@@ -479,7 +482,8 @@ def test_many_at_once(served):
         t.join(60)
     assert len(said) == 60 and all(s.startswith("250") for s in said)
     assert all(b"X-Many: 1" in m for m in one.await_mails(60))
-    assert len(milter.seen) <= 32
+    # It hears of a hang-up a little later than we of its place.
+    assert milter.most <= 32 + 8
 
 
 def test_a_path_with_a_short_queue(served, tmp_path):

@@ -220,7 +220,7 @@ def test_what_was_not_read_in_time_is_a_gap(make_server):
     one = make_server(config='segment-size = "64 KiB"\nhistory-backlog = "0"\nhabit-watch = no\n').start()
     one.add_key()
     first = submit(one, "b@example.net")
-    assert only(one, first)["id"] == first
+    eventually(lambda: only(one, first)["to"][0]["state"] == "delivered", "its end")
     pid = one.children()["history:0"]
     os.kill(pid, signal.SIGSTOP)
     before = segments(one)

@@ -155,7 +155,7 @@ test_found_by_whatever_is_known(void **state)
 	add_attempt(ID(2), 1, 11, 1);
 	assert_true(history_add_event(h, &(struct history_event){ .id = ID(2), .when = NOW, .kind = HISTORY_HELD }));
 	commit();
-	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 e1");
+	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
 	assert_string_equal(ask("m2@X.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
 	assert_string_equal(ask("<M2@x.example>", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
 	assert_string_equal(ask("S2@x.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
@@ -204,7 +204,7 @@ test_what_comes_again_is_there_once(void **state)
 	assert_true(history_add_event(h, &e));
 	assert_false(history_add_event(h, &e));
 	commit();
-	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1 a0 e1");
+	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1 a0 reply7 e1");
 }
 
 static void
