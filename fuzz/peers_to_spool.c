@@ -17,7 +17,8 @@
 /* The first SPOOL_TYPES go to the front's channel, the next to the relay's, the next to the control socket, the rest to the history's. */
 enum { FRONT_TYPES = 5, RELAY_TYPES = 3, CONTROL_TYPES = 8 };
 static const uint16_t types[] = { SPOOL_MAIL, SPOOL_RCPT, SPOOL_BODY, SPOOL_COMMIT, SPOOL_ABORT, RELAY_RESULT, RELAY_DONE, RELAY_LETTER,
-	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE, QUEUE_RESCHEDULE, HISTORY_AT, HISTORY_ASK };
+	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE, QUEUE_RESCHEDULE, HISTORY_AT, HISTORY_ASK,
+	SPOOL_ASK_RCPT };
 enum { TYPES = sizeof types / sizeof types[0], INPUTS_MAX = 300 };
 
 static struct keeper k;
