@@ -81,6 +81,7 @@ heard_by_front(const struct frames_one *f)
 {
 	struct spool_committed m;
 	struct spool_admitted admitted;
+	struct spool_heard heard;
 	struct spool_state state;
 
 	if (f->type == SPOOL_STATE) {
@@ -89,6 +90,10 @@ heard_by_front(const struct frames_one *f)
 	}
 	if (f->type == SPOOL_ADMITTED) {
 		frames_insist(fields_parse(spool_admitted_layout, f->body, &admitted) && admitted.fail < FAIL_MAX);
+		return;
+	}
+	if (f->type == SPOOL_HEARD) {
+		frames_insist(fields_parse(spool_heard_layout, f->body, &heard) && heard.fail == OK && heard.code == 0);
 		return;
 	}
 	frames_insist(f->type == SPOOL_COMMITTED && commits > 0 && f->session >= 1 && f->session <= 4);
