@@ -43,6 +43,11 @@ print_attempt(const struct history_attempt *t)
 	}
 	if (t->took > 0)
 		(void)printf(" after %u.%03u s", t->took / 1000, t->took % 1000);
+	if (t->reply.len > 0) {
+		(void)fputs(" (", stdout);
+		queue_put(t->reply);
+		(void)putchar(')');
+	}
 	if (t->code != 0 || t->text.len > 0 || t->status.len > 0)
 		(void)putchar(':');
 	if (t->code != 0)
@@ -73,7 +78,7 @@ print_state(const struct where_answer *a, size_t row, enum where_state state)
 		[WHERE_WAITING] = "not tried yet", [WHERE_DEFERRED] = "waiting", [WHERE_HELD] = "held",
 		[WHERE_DELIVERED] = "delivered", [WHERE_BOUNCED] = "failed for good", [WHERE_DROPPED] = "dropped by an operator",
 		[WHERE_PURGED] = "purged by an operator", [WHERE_LOST] = "lost: the disk no longer has its content",
-		[WHERE_UNKNOWN] = "finished; how is not recorded",
+		[WHERE_UNKNOWN] = "finished; how is not recorded", [WHERE_DISCARDED] = "discarded by a content filter",
 	};
 
 	(void)fputs(words[state], stdout);
@@ -108,10 +113,10 @@ print_event(const struct history_event *e)
 	static const char *const words[] = { [HISTORY_HELD] = "held", [HISTORY_RELEASED] = "released",
 		[HISTORY_NOTICE] = "the sender was written to", [HISTORY_DROPPED] = "dropped by an operator",
 		[HISTORY_PURGED] = "purged by an operator", [HISTORY_LOST] = "its content could not be read from the disk",
-		[HISTORY_DONE] = "found to be finished" };
+		[HISTORY_DONE] = "found to be finished", [HISTORY_DISCARDED] = "discarded by a content filter" };
 	char id[16];
 
-	if (e->kind < HISTORY_HELD || e->kind > HISTORY_DONE)
+	if (e->kind < HISTORY_HELD || e->kind >= HISTORY_KINDS_END)
 		return;
 	(void)fputs("    ", stdout);
 	put_time(e->when);
@@ -227,8 +232,9 @@ attempt_of(const struct history_attempt *t)
 {
 	static const char *const classes[] = { "delivered", "deferred", "bounced" };
 
-	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "when", time_of(t->when), "attempt", (json_int_t)t->attempt,
-	    "class", t->class < 3 ? classes[t->class] : "unknown", "host", text_of(t->host), "policy", text_of(where_policy(t->tls)),
+	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "when", time_of(t->when), "attempt", (json_int_t)t->attempt,
+	    "class", t->class < 3 ? classes[t->class] : "unknown",
+	    "reply_class", t->reply.len > 0 ? text_of(t->reply) : json_null(), "host", text_of(t->host), "policy", text_of(where_policy(t->tls)),
 	    "tls", text_of(t->tls), "code", (json_int_t)t->code, "status", text_of(t->status), "text", text_of(t->text),
 	    "took_ms", (json_int_t)t->took);
 }
@@ -252,8 +258,9 @@ static json_t *
 event_of(const struct history_event *e)
 {
 	static const char *const kinds[] = { [HISTORY_HELD] = "held", [HISTORY_RELEASED] = "released", [HISTORY_NOTICE] = "notice",
-		[HISTORY_DROPPED] = "dropped", [HISTORY_PURGED] = "purged", [HISTORY_LOST] = "lost", [HISTORY_DONE] = "finished" };
-	bool known = e->kind >= HISTORY_HELD && e->kind <= HISTORY_DONE;
+		[HISTORY_DROPPED] = "dropped", [HISTORY_PURGED] = "purged", [HISTORY_LOST] = "lost", [HISTORY_DONE] = "finished",
+		[HISTORY_DISCARDED] = "discarded" };
+	bool known = e->kind >= HISTORY_HELD && e->kind < HISTORY_KINDS_END;
 
 	return json_pack("{s:o, s:s, s:o, s:o}", "when", time_of(e->when), "event", known ? kinds[e->kind] : "unknown",
 	    "why", text_of(e->words), "notice", e->other != 0 ? id_of(e->other) : json_null());

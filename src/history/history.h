@@ -49,12 +49,15 @@ struct history_attempt {
 	uint32_t number;                /* of the recipient */
 	uint32_t attempt, class, code, took;    /* took: ms */
 	struct span status, host, tls, text;
+	struct span reply;              /* what the refusal means: name of a reply_class; empty: none, or not known */
 };
 enum history_event_kind {
 	HISTORY_HELD = 1, HISTORY_RELEASED,
 	HISTORY_NOTICE,                 /* the sender was written to: other is the notice's id */
 	HISTORY_DROPPED, HISTORY_PURGED, HISTORY_LOST,
 	HISTORY_DONE,                   /* nothing is left to do, and how it ended is not recorded */
+	HISTORY_DISCARDED,              /* by a content filter */
+	HISTORY_KINDS_END
 };
 struct history_event {
 	uint64_t id, when, other;

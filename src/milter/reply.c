@@ -60,6 +60,8 @@ refuse(struct milter_talk *t, uint16_t code, const char *enhanced, struct span w
 	v->text_len = 0;
 	put_rcpt(t);
 	put_words(v, words);
+	if (t->state == MILTER_RCPT && t->mail->open)
+		return talk_rcpt(t, MILTER_REFUSE);
 	return talk_verdict(t, MILTER_REFUSE, false);
 }
 

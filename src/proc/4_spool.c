@@ -361,8 +361,8 @@ on_reload(void *arg)
 	/* Directory, segment size and the kind of relay stay as they were until the next start. */
 	k->spool.conf.free_min = k->child.conf.spool_free_min;
 	spool_configure(&k->spool, &s, k->child.conf.duplicate_window * UINT64_C(1000));
-	front_tell_anew(k);
 	filter_configure(k);
+	front_tell_anew(k);
 	keeper_turn(k);
 }
 

@@ -3,7 +3,7 @@
  *
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
- *	4_spool_repeat.c    what was submitted twice is kept once; _filter.c: 6_milter is asked first
+ *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: 6_milter is asked first
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
@@ -88,7 +88,7 @@ struct try {
 	uint64_t due;                   /* untried: when its job was due, and will be */
 	uint64_t segment;               /* that the relay reads, or 0: many, in hold. They stay until it is done */
 	struct hold *hold;
-	uint32_t holds;
+	uint32_t holds, asked;          /* asked: of outcome.flags, what the replies say of when to come again */
 	uint64_t counted;               /* of keeper.tries_octets */
 	uint64_t begun;                 /* ms since 1970 */
 };

@@ -41,7 +41,7 @@ struct milter_rcpt { uint32_t at; uint16_t len; };
 
 struct milter_service;
 
-/* One FILTER_ASK. Owner: job[] of the process; a service's list while it waits, then the link's. */
+/* One FILTER_ASK, or (probe) FILTER_ASK_RCPT, whose recipient is facts.text. Owner: job[] of the process; a service's list while it waits, then the link's. */
 struct milter_job {
 	struct milter_job *next;        /* of those that wait */
 	struct milter_service *service;
@@ -55,6 +55,7 @@ struct milter_job {
 	struct buf paths;
 	uint8_t *header;                /* ours, when it had to be read */
 	uint64_t body_at, show_at, read_at;     /* in the content: end of the header section, begin of the body, next octet to show */
+	bool probe;
 	bool stale;                     /* a link that was kept had died: not a second time */
 	/* What the milter wants changed. */
 	uint32_t changes;               /* enum filter_change */
@@ -83,6 +84,8 @@ struct milter_link {
 	bool heard;                     /* something came since it took the job */
 	bool reused;                    /* it has had another before */
 	bool stalled;                   /* 4_spool is behind: what the milter says waits */
+	uint64_t about;                 /* IDLE: the transaction (filter_ask.talk) in whose middle it is, 0: in none */
+	uint32_t accepted;              /* recipients of it that it has let pass */
 	uint64_t deadline;              /* uv_now() */
 	size_t sent;                    /* octets of talk.out that are out */
 	size_t used;                    /* octets of in that the talk still points to */
@@ -121,6 +124,7 @@ void milters_busy(void);                /* there are deadlines to look at */
 bool milter_job_begin(uint32_t session, struct span body);
 bool milter_job_rcpt(uint32_t session, struct span path);
 bool milter_job_cancel(uint32_t session);
+bool milter_probe_begin(uint32_t session, struct span body);
 /* Its content is shown from the beginning on, perhaps again. */
 void milter_job_rewind(struct milter_job *);
 /* NULL, or why it cannot be done. */
@@ -152,6 +156,7 @@ void milter_service_remove(struct milter_service *, struct milter_job *);
 /* As many of those that wait as there are links for. */
 void milter_service_pump(struct milter_service *);
 bool milter_links_sweep(void);                         /* false: nothing is left to look after */
+void milter_links_leave(uint64_t talk);                /* nobody goes on with that transaction */
 void milter_links_go_on(void);                         /* 4_spool takes more */
 void milter_links_drop(void);
 

@@ -88,6 +88,8 @@ tell(void *arg, const struct history_message *m, struct span path, const struct 
 	(void)json_object_update_new(t->body, json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "to", text_of(path),
 	    "attempt", (json_int_t)a->attempt, "code", (json_int_t)a->code, "status", text_of(a->status), "host", text_of(a->host),
 	    "tls", text_of(a->tls), "text", text_of(a->text), "took_ms", (json_int_t)a->took));
+	if (t->hook->event != WEBHOOK_DELIVERED)
+		(void)json_object_set_new(t->body, "reply_class", text_of(a->reply));
 }
 
 /* ---- what is under way ---- */

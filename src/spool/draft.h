@@ -62,6 +62,8 @@ bool draft_rewrite(struct spool *, struct draft *, const struct span *header, ui
 bool draft_sender(struct draft *, struct span path);
 /* A bit for each recipient, the first is the lowest of the first octet; 1: away with it. The others are numbered anew. */
 void draft_rcpts_drop(struct draft *, struct span bits);
+/* Away with all of them: others follow. */
+void draft_rcpts_clear(struct draft *);
 /* The memory of spare drafts. */
 void draft_spares_free(struct spool *);
 

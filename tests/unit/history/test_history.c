@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "history/history.h"
 
@@ -100,7 +101,7 @@ add_attempt(uint64_t id, uint32_t number, uint64_t sequence, uint32_t class)
 {
 	history_add_attempt(h, &(struct history_attempt){ .id = id, .number = number, .sequence = sequence, .when = NOW, .attempt = 1,
 		.class = class, .code = 250, .took = 7, .status = SPAN_INIT("2.0.0"), .host = SPAN_INIT("mx"), .tls = SPAN_INIT("none"),
-		.text = SPAN_INIT("ok") });
+		.text = SPAN_INIT("ok"), .reply = class != 0 ? (struct span)SPAN_INIT("mailbox") : (struct span){ NULL, 0 } });
 }
 
 /* What was told, as "m5 r0 r1 a0 e1". */
@@ -116,7 +117,15 @@ say(void *arg, const char *what, uint64_t n)
 
 static void tell_message(void *arg, const struct history_message *m) { say(arg, "m", m->id - ID(0)); }
 static void tell_recipient(void *arg, uint64_t id, uint32_t n, struct span path) { (void)id, (void)path; say(arg, "r", n); }
-static void tell_attempt(void *arg, const struct history_attempt *a) { say(arg, "a", a->number); }
+
+static void
+tell_attempt(void *arg, const struct history_attempt *a)
+{
+	say(arg, "a", a->number);
+	if (a->reply.len > 0)
+		say(arg, "reply", a->reply.len);
+}
+
 static void tell_event(void *arg, const struct history_event *e) { say(arg, "e", e->kind); }
 static void tell_gap(void *arg, uint64_t when, struct span words) { (void)when, (void)words; say(arg, "g", 0); }
 
@@ -146,7 +155,7 @@ test_found_by_whatever_is_known(void **state)
 	add_attempt(ID(2), 1, 11, 1);
 	assert_true(history_add_event(h, &(struct history_event){ .id = ID(2), .when = NOW, .kind = HISTORY_HELD }));
 	commit();
-	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 e1");
+	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
 	assert_string_equal(ask("m2@X.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
 	assert_string_equal(ask("<M2@x.example>", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
 	assert_string_equal(ask("S2@x.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
@@ -254,7 +263,7 @@ test_what_comes_again_is_there_once(void **state)
 	assert_true(history_add_event(h, &e));
 	assert_false(history_add_event(h, &e));
 	commit();
-	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1 a0 e1");
+	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1 a0 reply7 e1");
 }
 
 static void
@@ -522,6 +531,47 @@ test_hooks_wait_until_they_are_taken(void **state)
 	assert_true(due[0].when == NOW + 3);
 }
 
+static void
+run_sql(const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof path, "%s/history.db", directory);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* What an older version wrote is read, by itself or after it was brought up to date, and is gone on with. */
+static void
+test_a_file_of_version_1(void **state)
+{
+	struct history_found found;
+	uint8_t text[300];
+	struct buf why = BUF_OVER(text);
+
+	(void)state;
+	history_begin(h);
+	assert_true(add_message(ID(1), 1));
+	add_attempt(ID(1), 0, 7, 1);
+	commit();
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0 reply7");
+	history_close(h);
+	h = NULL;
+	run_sql("ALTER TABLE attempt DROP COLUMN reply; PRAGMA user_version = 1");
+	h = history_open_to_read(directory, &why);
+	assert_non_null(h);
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0");
+	reopen();
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0");
+	history_begin(h);
+	add_attempt(ID(1), 1, 8, 2);
+	commit();
+	reopen();
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0 a1 reply7");
+}
+
 int
 main(void)
 {
@@ -533,7 +583,7 @@ main(void)
 		TEST(test_too_much_goes_and_the_file_shrinks), TEST(test_a_full_disk_takes_the_transaction_back),
 		TEST(test_what_is_damaged_is_set_aside), TEST(test_only_so_many_are_set_aside), TEST(test_damage_that_shows_later),
 		TEST(test_one_process_has_it),
-		TEST(test_hooks_wait_until_they_are_taken),
+		TEST(test_hooks_wait_until_they_are_taken), TEST(test_a_file_of_version_1),
 	};
 #undef TEST
 

@@ -88,7 +88,7 @@ look(struct bed *b, size_t size, const char *sender, uint32_t rcpts)
 	assert_int_equal(m.rcpts, rcpts);
 	assert_true(span_eq(m.reverse_path, span_of(sender)) && span_eq(m.login, SPAN("joe")) && span_eq(m.helo, SPAN("c.example.org")));
 	/* regress 0284 */
-	assert_true(span_eq(m.hold, SPAN("for;3600")));
+	assert_true(span_eq(m.auth, SPAN("<>")) && span_eq(m.hold, SPAN("for;3600")));
 	assert_true(spool_content(&b->spool, &m, content_at, 0, got, size));
 	assert_memory_equal(got, want, size);
 }
@@ -97,7 +97,7 @@ static struct draft *
 begin(struct bed *b, uint64_t id, size_t size)
 {
 	struct message_record m = { .id = id, .arrival = 1, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"),
-		.helo = SPAN("c.example.org"), .release = 9, .hold = SPAN("for;3600") };
+		.helo = SPAN("c.example.org"), .release = 9, .auth = SPAN("<>"), .hold = SPAN("for;3600") };
 	struct draft *d;
 
 	assert_int_equal(draft_begin(&b->spool, &m, false, &d), OK);
