@@ -66,8 +66,7 @@ class World:
         full = {"relay": "mx", "relay-port": str(port), "dns-server": dns.server, "dns-trust-anchor": self.zone.anchor(self.folder),
                 "relay-ca-file": self.authority.ca}
         full.update({k.replace("_", "-"): v for k, v in conf.items()})
-        self.made.append(Relay(full))
-        return self.made[-1]
+        return self.keep(Relay({k: v for k, v in full.items() if v is not None}))
 
     def close(self):
         for m in self.made:
@@ -218,7 +217,7 @@ def test_nobody_s_word_is_taken_for_dnssec(world, context):             # dane-1
     hop = world.hop(starttls=context)
     dns = world.keep(Boaster({("signed.example", MX): [(10, "mx.signed.example")], ("mx.signed.example", A): ["127.0.0.1"],
                               ("_%d._tcp.mx.signed.example" % hop.port, TLSA): [MISFIT]}))
-    _, r = deliver(world, hop, dns, conf={"dns_trust_anchor": ""})
+    _, r = deliver(world, hop, dns, conf={"dns_trust_anchor": None})
     assert r.cls == DELIVERED and " opportunistic " in r.tls, r
     assert not any(kind == TLSA for _, kind in dns.asked)
 
