@@ -7,6 +7,7 @@ did any octet of it go where it must not, and what will the receiver's TLS repor
 import re
 import ssl
 import time
+import warnings
 
 import pytest
 
@@ -39,12 +40,13 @@ class Row:
     """
 
     def __init__(self, name, ids, want, words="", at=GOOD, tlsa=(), sts=None, named=False, names=(), late=(), gone=(), changed=None,
-                 report=None, mail=(), head="", below="", web=None, enhanced=None, mx=True):
+                 report=None, mail=(), head="", below="", web=None, enhanced=None, mx=True,
+                 rcpt=None):
         self.name, self.ids, self.want, self.words, self.at, self.tlsa, self.sts, self.named = name, ids, want, words, at, tlsa, sts, named
         self.names, self.late, self.gone, self.changed, self.report = list(names), late, gone, changed or {}, report
         self.mail, self.head, self.web, self.enhanced, self.mx = list(mail), head, web, enhanced, mx
         self.domain = name + (".%s" % below if below else "") + ".example"
-        self.rcpt = "b@" + self.domain
+        self.rcpt = rcpt or "b@" + self.domain
 
     def __repr__(self):
         return self.name
@@ -92,6 +94,11 @@ ROWS = [
     Row("tlsa-alias-out", "7671 7: an insecure step makes it insecure", DELIVERED, OPPORTUNISTIC, report=("no-policy-found", ""),
         names=[("_PORT._tcp.mx", "CNAME tlsa.plain.example.")]),
     Row("wild", "dane-4: a wildcard", DELIVERED, DANE, names=[("*._tcp.mx", "TLSA 3 1 1 good")], report=("tlsa", "")),
+    Row("wild-mx", "dane-4: the MX by a wildcard, and that is proven", DELIVERED, DANE, mx=False, below="wilds", report=("tlsa", ""),
+        names=[("*.wilds.example.", "MX 10 mx.wilds.example."), ("mx.wilds.example.", "A " + GOOD), ("_PORT._tcp.mx.wilds.example.", "TLSA 3 1 1 good")]),
+    Row("moved-tree", "dane-1: a domain below a DNAME", DELIVERED, DANE, mx=False, below="old-name", report=("tlsa", ""),
+        names=[("old-name.example.", "DNAME new-name.example."), ("moved-tree.new-name.example.", "MX 10 mx.new-name.example."),
+               ("mx.new-name.example.", "A " + GOOD), ("_PORT._tcp.mx.new-name.example.", "TLSA 3 1 1 good")]),
     Row("other-port", "dane-4: _25 is not our port", DELIVERED, OPPORTUNISTIC, names=[("_25._tcp.mx", "TLSA 3 1 1 good spoilt")],
         report=("no-policy-found", "")),
     Row("insecure", "dane-1: no DNSSEC, no DANE", DELIVERED, OPPORTUNISTIC, tlsa=WRONG, below="plain", report=("no-policy-found", "")),
@@ -131,6 +138,10 @@ ROWS = [
     # ---- MTA-STS (RFC 8461) ----
     Row("sts", "sts-2, sts-4, sts-11", DELIVERED, r" sts mx\.sts\.example verified$", sts=ENFORCE, named=True, report=("sts", "")),
     Row("sts-sni", "sts-11: SNI is the host's name", DELIVERED, r" sts mx\.sts-sni\.example verified$", at=SNI, sts=ENFORCE, report=("sts", "")),
+    Row("sts-no-mx", "sts-4: without MX the domain is the host", DELIVERED, r" sts sts-no-mx\.example verified$", mx=False, names=[("", "A " + DOMAIN)],
+        sts={"mode": "enforce", "mx": ["sts-no-mx.example"]}, report=("sts", "")),
+    Row("sts-case", "sts-4: names are the same in capitals", DELIVERED, r" sts mx\.sts-case\.example verified$", named=True,
+        sts={"mode": "enforce", "mx": ["MX.Sts-Case.EXAMPLE"]}, rcpt="b@STS-Case.Example", report=("sts", "")),
     Row("sts-name", "sts-4", WAITS, "another name", sts=ENFORCE, report=("sts", "certificate-host-mismatch"), enhanced="4.7.5"),
     Row("sts-old", "sts-4: expired", WAITS, "expired", at=OLD, sts=ENFORCE, report=("sts", "certificate-expired")),
     Row("sts-weak", "sts-11: TLS 1.2 is the least", WAITS, "TLS failed", at=WEAK, sts=ENFORCE, report=("sts", "validation-failure")),
@@ -208,7 +219,7 @@ class Network:
         self.good = c.issue("good", ["mx." + r.domain for r in ROWS if r.named] + ["mx.sender.example"])
         self.old = c.issue("old", ["mx.sts-old.example", "mx.ta-old.example"], expired=9)
         self.own = c.issue("self", ["mx." + r.domain for r in ROWS if r.at == MITM], own=True)
-        self.domain = c.issue("domain", ["ta-domain.example"])
+        self.domain = c.issue("domain", ["ta-domain.example", "sts-no-mx.example"])
         self.other = c.issue("other", ["other.example"])
         self.by_sni = c.issue("by-sni", ["mx.sni.example", "real.alias.example", "mx.sts-sni.example", "second.sts-next.example"])
         self.weak = c.issue("weak", ["mx.sts-weak.example"])
@@ -232,7 +243,9 @@ class Network:
         keen = ["PIPELINING", "SIZE 50000000", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "REQUIRETLS"]
         weak = self.context(self.weak)
         weak.set_ciphers("ALL:@SECLEVEL=0")
-        weak.minimum_version, weak.maximum_version = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # that is the point of it
+            weak.minimum_version, weak.maximum_version = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1
         self.hops = {MITM: Hop(starttls=self.context(self.own), address=MITM, port=self.port),
                      KEEN: Hop(starttls=self.context(self.good), address=KEEN, port=self.port, offers=keen),
                      WEAK: Hop(starttls=weak, address=WEAK, port=self.port)}
@@ -240,7 +253,12 @@ class Network:
 
     def policies(self):
         hosts = ["mta-sts." + r.domain for r in ROWS if r.sts and r.web != "untrusted"]
-        web = Web(self.context(self.certificates.issue("web", hosts)), "")
+        good, web = self.context(self.certificates.issue("web", hosts)), Web(self.context(self.other), "")
+
+        def by_sni(session, name, context):     # who does not say whom he wants gets somebody else's
+            if name in hosts:
+                session.context = good
+        web.context.sni_callback = by_sni
         for r in ROWS:
             if r.sts:
                 web.answers["mta-sts." + r.domain] = dict({"body": policy(**{"mx": ["mx." + r.domain], **r.sts})},
@@ -414,7 +432,7 @@ def test_bounces_say_why(network):                                      # 8689-4
 def test_what_the_reports_will_say(network):                            # rpt-2, rpt-3
     network.server.stop()
     found = counted_in(network.server.state / "relay" / "tls-reports")
-    bases = {"no-mx": "no-mx.example", "alias": "real.alias.example"}
+    bases = {"no-mx": "no-mx.example", "alias": "real.alias.example", "wild-mx": "mx.wilds.example", "moved-tree": "mx.new-name.example"}
     for row in ROWS:
         if row.report is None:
             continue
