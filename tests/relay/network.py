@@ -4,6 +4,7 @@ boxes in between that mean no good.
 Nothing needs the system's own daemons or touches port 53 or 25. NSD is the one that tools/unpack has put into build/debian, Postfix a private
 instance of Debian's.
 """
+import ctypes
 import datetime
 import hashlib
 import os
@@ -49,6 +50,13 @@ def await_port(address, port, process, seconds=10):
         except OSError:
             assert process.poll() is None and time.monotonic() < end, f"nothing answers on {address}:{port}"
             time.sleep(0.02)
+
+
+def daemon(*words):
+    """In the foreground, and ended with us, whatever ends us."""
+    libc, death_signal = ctypes.CDLL(None), 1
+    return subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            preexec_fn=lambda: libc.prctl(death_signal, signal.SIGTERM))
 
 
 def port_for_both():
@@ -179,8 +187,7 @@ remote-control:
   control-enable: no
 """ + "".join(f'zone:\n  name: "{z.name}."\n  zonefile: "{z.file}"\n' for z in self.zones.values())
         (self.folder / "nsd.conf").write_text(conf)
-        self.process = subprocess.Popen([NSD, "-d", "-c", str(self.folder / "nsd.conf")], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = daemon(NSD, "-d", "-c", self.folder / "nsd.conf")
         self.server = f"127.0.0.1@{port}"
         await_port("127.0.0.1", port, self.process)
 
@@ -294,8 +301,7 @@ in_flow_delay = 0s
 """)
 
     def start(self):
-        self.process = subprocess.Popen(["postfix", "-c", str(self.folder / "etc"), "start-fg"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = daemon("postfix", "-c", self.folder / "etc", "start-fg")
 
     def ready(self):
         for address in self.addresses:

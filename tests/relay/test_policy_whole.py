@@ -92,7 +92,7 @@ def test_given_up_with_the_reason(world, authority, tmp_path):          # dane-3
                            ("mta-sts.two.example", A): ["127.0.0.1"], ("_mta-sts.two.example", TXT): ["v=STSv1; id=1;"],
                            ("sender.example", MX): [(10, "mx.sender.example")], ("mx.sender.example", A): ["127.0.0.9"]}, [zone], ttl=0)
     ours = world.serve(f'dns-trust-anchor = "{zone.anchor(tmp_path)}"\nrelay-ca-file = "{authority.ca}"\nmta-sts-port = {web.port}\n'
-                       'expire = "3 s"\ndelay-notice = "0 s"\n' + QUICK)
+                       'expire = "2 s"\ndelay-notice = "0 s"\n' + QUICK)
     submit(ours, ["b@one.example", "b@two.example"])
     people = [p for r in await_reports(sink, 1) for p in r.people]
     if len(people) < 2:
