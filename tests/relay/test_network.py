@@ -15,7 +15,7 @@ from network import Box, Certificates, Names, Postfix, missing, run
 from peers import Hop
 from postern_server import Server, eventually, free_port
 from road import Report, client
-from test_reports import counted_in
+from test_reports import counted_in, yesterday
 from test_sts import Web, policy
 
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
@@ -293,6 +293,9 @@ class Network:
         for name, record in (("good.plain.example", "A " + GOOD), ("sender.example", "MX 10 mx.sender.example."), ("mx.sender.example", "A " + KEEN)):
             n.add(name, record)
         n.add("tlsa.plain.example", self.record("TLSA 3 1 1 good spoilt"))
+        # A report is wanted where ordinary mail cannot go.
+        n.add("_smtp._tls.wrong.example", "CNAME reports.provider.example.")
+        n.add("reports.provider.example", 'TXT "v=TLSRPTv1; rua=mailto:tls@wrong.example"')
         for row in ROWS:
             self.fill_row(row)
 
@@ -340,6 +343,7 @@ mta-sts-port = {self.web.port}
 retry-first = "10 min"
 tls-report-contact = "tls@sender.example"
 """)
+        yesterday(self.server.state, ["wrong.example"])
         self.server.start()
         self.server.add_key("alice", "@sender.example")
 
@@ -427,6 +431,15 @@ def test_bounces_say_why(network):                                      # 8689-4
         assert mail[0].endswith(" REQUIRETLS") == tagged and mail[0].startswith("MAIL FROM:<>"), mail[0]
         if tagged:
             assert b"the secret of" not in mail[2]
+
+
+def test_a_report_goes_where_mail_cannot(network):                       # rpt-1, rpt-4, rpt-5
+    """The receiver's TLSA records fit nobody: his mail waits, the report that tells him so arrives."""
+    def of_wrong():
+        return [m for m in network.sink.mails if "RCPT TO:<tls@wrong.example>" in m[1][0]]
+    (_, _, octets), = eventually(of_wrong, "the report")
+    assert b"report-type=\"tlsrpt\"" in octets and b"TLS-Required: No\r\n" in octets and b"TLS-Report-Domain: wrong.example\r\n" in octets
+    assert network.outcome["b@wrong.example"]["event"] == WAITS
 
 
 def test_what_the_reports_will_say(network):                            # rpt-2, rpt-3
