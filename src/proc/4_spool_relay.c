@@ -217,11 +217,12 @@ send_try(struct keeper *k, struct try *t)
 	}
 	if (!show_segments(k, m.extents))
 		return SENT_NOT;
+	/* A deadline of ours is no request of a sender's, and no next hop's to know of (RFC 2852). */
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
 		.flags = m.flags & ~(uint32_t)MAIL_HOLD, .ret = m.ret,
 		.destination = k->spool.schedule.destination[schedule_job_destination(&k->spool.schedule, t->job)].name,
 		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents,
-		.deadline = k->spool.index.entry[t->slot].deadline, .by = m.by, .priority = m.priority, .login = m.login };
+		.deadline = m.flags & MAIL_DSN ? 0 : k->spool.index.entry[t->slot].deadline, .by = m.by, .priority = m.priority, .login = m.login };
 	if (!channel_send(k->relay, RELAY_TRY, session_of(k, t), relay_try_layout, &out))
 		return SENT_NOT;
 	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;

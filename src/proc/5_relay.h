@@ -43,6 +43,8 @@ enum {
 	RELAY_STS_FETCHES_MAX = 64,             /* at a time */
 	RELAY_STS_DOMAINS_MAX = 20000,          /* remembered in memory; the others lie in files */
 	RELAY_STS_BUCKETS = 1024,
+	RELAY_COUNTED_MAX = 64,                 /* domains that one session is counted for, in turn, without counting twice */
+	RELAY_COUNTED_LOOK = 256,               /* waiting messages that are asked whose session has failed */
 };
 
 /* A buffer of RELAY_OUT octets while nobody has it. */
@@ -70,6 +72,12 @@ enum relay_connection_state {
 	RELAY_TALKING,          /* before the greeting up to READY, and whenever an attempt is being carried */
 	RELAY_IDLE,
 	RELAY_LEAVING,          /* QUIT is said */
+};
+
+/* The domains that a session was counted for: hashes, the newest RELAY_COUNTED_MAX of them. */
+struct relay_counted {
+	uint32_t count;                 /* in all */
+	uint64_t domain[RELAY_COUNTED_MAX];
 };
 
 struct relay_connection {
@@ -108,6 +116,7 @@ struct relay_connection {
 	struct smtp_client_conf conf;
 	struct smtp_io io;
 	struct relay_reason reason;     /* host and tls of the address in use; the rest of the last failure */
+	struct relay_counted counted;   /* for TLS reports */
 	size_t in_len;
 	uint8_t in[RELAY_IN];
 	char helo[CONF_TEXT_MAX];

@@ -197,9 +197,9 @@ relay_policy_ready(struct relay_connection *k)
 {
 	if (k->policy.verdict.policy == TRANSPORT_STS_TESTING)
 		test_policy(k);
-	relay_report_session(k);
 	if (!k->policy.verdict.requiretls || k->smtp.caps.requiretls)
 		return true;
+	relay_report_session(k);        /* of TLS itself nobody complains */
 	k->reason.stage = SMTP_STAGE_EHLO;
 	relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.30",
 	    "the message requires TLS on its whole way, and this host does not offer REQUIRETLS");

@@ -152,6 +152,7 @@ mail(struct relay_connection *k)
 static bool
 carry(struct relay_connection *k, enum smtp_client_want *want)
 {
+	relay_report_session(k);
 	switch (relay_convert_ask(k)) {
 	case RELAY_CONVERT_WAIT:
 		return false;
