@@ -247,6 +247,20 @@ offers(const struct section *s, const char *beginning, const char *end)
 	return false;
 }
 
+/* Is this one of the names, whole? */
+static bool
+offers_name(const struct section *s, const char *name)
+{
+	struct span names;
+
+	if (!mechanisms(s, &names))
+		return false;
+	while (!span_done(names))
+		if (span_same(span_take_word(&names), span_of(name)))
+			return true;
+	return false;
+}
+
 static bool
 spoke_over_tls(const struct section *s)
 {
@@ -274,6 +288,26 @@ no_binding(const struct section *s, struct buf *e)
 {
 	return spoke_over_tls(s) && offers(s, "SCRAM-", "") && !offers(s, "SCRAM-", "-PLUS")
 	    && buf_put_text(e, "SCRAM without -PLUS");
+}
+
+bool
+auth_anonymous(const struct section *s, struct buf *e)
+{
+	return spoke_over_tls(s) && offers_name(s, "ANONYMOUS") && buf_put_text(e, "AUTH under TLS offers ANONYMOUS");
+}
+
+bool
+auth_obsolete(const struct section *s, struct buf *e)
+{
+	static const char *const old[] = { "CRAM-MD5", "DIGEST-MD5", "NTLM" };
+	bool any = false;
+
+	for (size_t i = 0; spoke_over_tls(s) && i < sizeof old / sizeof old[0]; i++)
+		if (offers_name(s, old[i])) {
+			(void)(buf_put_text(e, any ? " " : "AUTH under TLS offers ") && buf_put_text(e, old[i]));
+			any = true;
+		}
+	return any;
 }
 
 bool

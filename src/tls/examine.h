@@ -25,6 +25,11 @@ bool tls_examine_again(struct tls_session *);
 void tls_examined(const struct tls_session *, void (*say)(void *arg, const char *key, struct span value), void *arg);
 /* After the handshake: does the chain verify, for the name that was asked for? */
 bool tls_examined_trusted(const struct tls_session *);
+/* After the handshake: is the certificate good for this host, whatever its chain? */
+bool tls_examined_covers(const struct tls_session *, const char *name);
+enum { TLS_FINGERPRINT = 32 };
+/* After the handshake: SHA-256 of the certificate. False: there is none. */
+bool tls_examined_fingerprint(const struct tls_session *, uint8_t leaf[TLS_FINGERPRINT]);
 /* After the handshake: is the certificate, or with usage 0 and 2 one of those above it, what a TLSA record says (RFC 6698 2.1)? */
 bool tls_examined_matches(const struct tls_session *, unsigned usage, unsigned selector, unsigned matching, struct span data);
 

@@ -11,11 +11,11 @@ ONE = "postern-audit 1\ntarget {}.example.org\nat 2026-11-22T00:00:00Z\nendpoint
 
 def test_more_than_a_mebibyte(tmp_path):
     kept = tmp_path / "kept"
-    kept.write_text("".join(ONE.format(i) for i in range(12000)))
+    kept.write_text("".join(ONE.format(i) + f"ehlo-clear {'x' * 900}\n" for i in range(1200)))
     assert kept.stat().st_size > 1024 * 1024
     done = postern("audit", "--json", "--judge", kept)
     targets = json.loads(done.stdout)["targets"]
-    assert done.returncode == 0 and len(targets) == 12000 and all(t["examined"] for t in targets)
+    assert done.returncode == 0 and len(targets) == 1200 and all(t["examined"] for t in targets)
 
 
 def test_more_than_is_read(tmp_path):
