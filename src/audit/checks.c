@@ -10,8 +10,9 @@
 #define MEND_VERSIONS MEND("smtpd_tls_mandatory_protocols = >=TLSv1.2; smtpd_tls_protocols = >=TLSv1.2", \
     "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3 (GnuTLS); openssl_options = +no_sslv3 +no_tlsv1 +no_tlsv1_1", \
     "smtp ciphers \"HIGH\"; LibreSSL speaks TLS 1.2 and newer only", "nothing: Postern speaks TLS 1.2 and 1.3 only")
-#define MEND_SUITES MEND("smtpd_tls_mandatory_ciphers = high; smtpd_tls_mandatory_exclude_ciphers = aNULL, kRSA, 3DES, RC4", \
-    "tls_require_ciphers = SECURE256:SECURE128:-RSA:-CAMELLIA-256-CBC (GnuTLS), ECDHE+AESGCM:ECDHE+CHACHA20 (OpenSSL)", \
+#define MEND_SUITES MEND("smtpd_tls_mandatory_ciphers = high; smtpd_tls_mandatory_exclude_ciphers = aNULL, kRSA, 3DES, RC4, SHA1, SHA256, SHA384", \
+    "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM" \
+    ":+CHACHA20-POLY1305 (GnuTLS), ECDHE+AESGCM:ECDHE+CHACHA20 (OpenSSL)", \
     "smtp ciphers \"ECDHE+AESGCM:ECDHE+CHACHA20\"", "nothing: Postern has the suites of RFC 9325 only")
 #define MEND_AUTH_TLS MEND("smtpd_tls_auth_only = yes", "auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}", \
     "listen on ... tls-require auth", "nothing: Postern offers AUTH under TLS only")
@@ -29,7 +30,7 @@
 #define MEND_MECHANISMS MEND("Dovecot: auth_mechanisms = plain login scram-sha-256; Cyrus: mech_list: PLAIN LOGIN SCRAM-SHA-256", \
     "take the authenticators with public_name CRAM-MD5, DIGEST-MD5, NTLM, ANONYMOUS away", "nothing: PLAIN and LOGIN are all it has", \
     "nothing: PLAIN, LOGIN and SCRAM are all it has")
-#define MEND_LOGIN MEND("master.cf, submissions: -o smtpd_client_restrictions=permit_sasl_authenticated,reject", \
+#define MEND_LOGIN MEND("master.cf, submissions: -o smtpd_delay_reject=no -o smtpd_sender_restrictions=permit_sasl_authenticated,reject", \
     "acl_smtp_mail: require authenticated = *", "listen on ... smtps auth", "nothing: Postern takes mail after AUTH only")
 #define MEND_EVERYWHERE(line) MEND(line, line, line, line)
 #define MEND_SRV MEND_EVERYWHERE("DNS: _submissions._tcp.DOMAIN. SRV 0 1 465 HOST.   _submission._tcp.DOMAIN. SRV 10 1 587 HOST.")
@@ -53,6 +54,9 @@ const struct check audit_checks[] = {
 	    "RFC 5321 4.5.3.2", MEND_NOTHING, silent },
 	{ "other-protocol", SEVERITY_MEDIUM, "something that is neither TLS nor SMTP answers", "Another service has the port.", "RFC 6335 8",
 	    MEND_NOTHING, other_here },
+	{ "turned-away", SEVERITY_MEDIUM, "the greeting turns the client away", "Nobody can submit, or nobody from here; what was not seen may be there all the same.", "RFC 5321 3.1, 4.3.2",
+	    MEND("smtpd_client_restrictions without reject (smtpd_delay_reject = no applies them before the greeting)", "smtp_accept_max = 200; smtp_accept_max_per_host = 50",
+	    "listen on ... without a filter for phase connect", "sessions-max, sessions-per-address"), turned_away },
 	{ "hostile", SEVERITY_HIGH, "the server sends what no honest one does", "It may be broken, or mean to harm clients; the examination was cut short.",
 	    "RFC 5321 4.2", MEND_NOTHING, hostile },
 	{ "throttled", SEVERITY_INFO, "the server slowed the examination down", "What was not seen may be there all the same: examine again later, slower.",
@@ -121,7 +125,7 @@ const struct check audit_checks[] = {
 	{ "cipher-static-rsa", SEVERITY_MEDIUM, "key exchange without forward secrecy", "Whoever gets the key one day reads what was recorded until then.", "RFC 9325 4.1",
 	    MEND_SUITES, cipher_static_rsa },
 	{ "client-order", SEVERITY_INFO, "the client's order of suites counts", "With good suites only it does not matter; with weak ones it does.", "RFC 9325 4.2",
-	    MEND("tls_preempt_cipherlist = yes", "openssl_options = +cipher_server_preference", NULL, "nothing: all suites are good ones"), client_chooses },
+	    MEND("tls_preempt_cipherlist = yes", "tls_require_ciphers = ...:%SERVER_PRECEDENCE (GnuTLS); openssl_options = +cipher_server_preference", NULL, "nothing: all suites are good ones"), client_chooses },
 	{ "compression", SEVERITY_HIGH, "TLS compression", "What is secret can be told by its length (CRIME).", "RFC 9325 3.3",
 	    MEND("tls_ssl_options = NO_COMPRESSION", "openssl_options = +no_compression", NULL, "nothing: it is off"), compression },
 	{ "insecure-renegotiation", SEVERITY_MEDIUM, "no secure renegotiation in TLS 1.2", "A stranger's beginning can be glued to a client's session.", "RFC 5746 3.6",

@@ -1,4 +1,4 @@
-#include "audit/judge.h"
+#include "audit/tests.h"
 
 #include <assert.h>
 
@@ -38,6 +38,8 @@ section_kind(const struct section *s)
 		return "the domain's records";
 	if (section_count(s, "unknown-host") > 0)
 		return "a name without an address";
+	if (section_has(s, "first", "nothing") && tls_answers(s))
+		return "TLS that did not come about";
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (section_has(s, kinds[i].key, kinds[i].words))
 			return kinds[i].kind;

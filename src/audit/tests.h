@@ -10,6 +10,8 @@
 bool is_service(const struct section *, const char *service);
 /* Did TLS come about, at once or by STARTTLS? */
 bool has_tls(const struct section *);
+/* Did TLS not come about, but the peer said so in TLS? */
+bool tls_answers(const struct section *);
 /* The code of the reply under this key; 0: none. */
 unsigned reply_code(const struct section *, const char *key);
 /* Puts "KEY VALUE" of the first such fact. Always true, so that a condition can end with it. */
@@ -23,7 +25,7 @@ typedef bool condition(const struct section *, struct buf *);
 condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile, throttled;
 condition no_starttls, starttls_unsteady, starttls_refused, starttls_again, injectable, no_close_notify;
 condition auth_offered_clear, auth_taken_clear, auth_exposing_clear, no_auth, no_scram, no_binding, mail_without_login;
-condition auth_anonymous, auth_obsolete;
+condition auth_anonymous, auth_obsolete, turned_away;
 condition mail_without_login_clear, open_relay, vrfy_tells, expn_tells, greeting_odd, ehlo_odd, no_size, no_pipelining;
 
 /* ---- tests_tls.c ---- */

@@ -92,7 +92,8 @@ examine(struct endpoint *e, struct link *l, const struct hello *h)
 		code = ask(l, SPAN("MAIL FROM:<>\r\n"), &line);
 	if (code != 0)
 		put(e, h->verb, "MAIL", code, &line);
-	(void)link_send(l, SPAN("RSET\r\nQUIT\r\n"));
+	if (code != 0 && ask(l, SPAN("RSET\r\n"), &line) != 0)
+		(void)link_send(l, SPAN("QUIT\r\n"));
 }
 
 void
