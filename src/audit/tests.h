@@ -44,7 +44,7 @@ condition tlsa_differs, tlsa_unsigned, tlsa_unusable, good_srv, good_tlsa;
 condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;
 
 /* ---- tests_shake.c ---- */
-condition sni_needed, sni_default_other, sni_strict, good_sni, no_fallback_alert, no_downgrade_mark, weak_group, no_usual_group;
+condition sni_needed, sni_default_other, sni_strict, good_sni, no_fallback_alert, no_downgrade_mark, weak_group, weak_prime, no_usual_group;
 
 /* ---- tests_stripped.c ---- */
 condition stripped_auth, stripped_mail, good_stripped;

@@ -86,6 +86,17 @@ weak_group(const struct section *s, struct buf *e)
 	return section_has(s, "tls-weak-groups", "yes") && buf_put_text(e, "a curve of less than 224 bits was taken in TLSv1.2");
 }
 
+enum { PRIME_LEAST = 2048 };
+
+bool
+weak_prime(const struct section *s, struct buf *e)
+{
+	struct span value;
+	int64_t bits;
+
+	return section_find(s, "tls-prime", &value) && number_in(value, 0, &bits) && bits < PRIME_LEAST && quote(s, "tls-prime", e);
+}
+
 bool
 no_usual_group(const struct section *s, struct buf *e)
 {

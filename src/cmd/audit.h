@@ -32,6 +32,7 @@ struct link {
 	int fd;                         /* -1: none */
 	struct tls_session *tls;        /* NULL: in clear */
 	bool old;                       /* TLS 1.2 at most */
+	bool prime;                     /* with Diffie-Hellman over a prime only */
 	uint64_t deadline;              /* ms of the monotonic clock: when the connection is given up, whatever comes */
 	unsigned patience;              /* ms for one step */
 	size_t octets;                  /* received so far */

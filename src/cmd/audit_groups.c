@@ -1,4 +1,6 @@
 /* The groups of the key exchange (RFC 8446 4.2.7, RFC 8422 5.1.1). */
+#include <stdio.h>
+
 #include "cmd/audit_hello.h"
 
 /* What has forward secrecy from a group, in TLS 1.2. */
@@ -48,11 +50,31 @@ examine_weak_groups(struct endpoint *e)
 		put(e, "tls-weak-groups", step == HELLO_SERVER ? "yes" : "no");
 }
 
+/* The server chooses the prime alone, and may have one that was short when it was set up (CVE-2015-4000). */
+static void
+examine_prime(struct endpoint *e)
+{
+	char words[600], text[32];
+	struct link l;
+	unsigned bits = 0;
+
+	if (audit_reach(e, &l)) {
+		l.prime = true;
+		bits = link_secure(&l, e->examiner, e->host, words) ? tls_examined_prime(l.tls) : 0;
+	}
+	link_close(&l);
+	(void)snprintf(text, sizeof text, "%u", bits);
+	if (bits > 0)
+		put(e, "tls-prime", text);
+}
+
 void
-audit_groups(struct endpoint *e, bool tls13, bool tls12)
+audit_groups(struct endpoint *e, bool tls13, bool tls12, bool prime)
 {
 	if (tls13)
 		examine_groups(e);
 	if (tls12)
 		examine_weak_groups(e);
+	if (prime)
+		examine_prime(e);
 }

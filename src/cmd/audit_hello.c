@@ -63,9 +63,18 @@ put_manners(struct endpoint *e, const struct hello_reply *r)
 	(void)transcript_put(e->out, "tls-secure-renegotiation", r->secure_renegotiation ? SPAN("yes") : SPAN("no"));
 }
 
+/* "TLS_DHE_" or "TLS_DH_anon_". */
+static bool
+has_prime(uint16_t suite)
+{
+	struct span name = span_of(hello_suite_name(suite));
+
+	return span_take(&name, SPAN("TLS_DH"));
+}
+
 /* Offer all, note what is chosen, offer the rest, until nothing is chosen any more. True: the version is spoken. */
 static bool
-examine_version(struct endpoint *e, uint16_t version)
+examine_version(struct endpoint *e, uint16_t version, bool *prime)
 {
 	uint16_t suite[HELLO_SUITES_MAX], taken[2] = { 0, 0 };
 	size_t suites = hello_suites(version, suite), found = 0;
@@ -82,6 +91,7 @@ examine_version(struct endpoint *e, uint16_t version)
 		if (at == suites)
 			break;
 		put_suite(e, version, r.suite);
+		*prime = *prime || has_prime(r.suite);
 		if (found == 0 && version == HELLO_TLS12)
 			put_manners(e, &r);
 		if (found < 2)
@@ -100,16 +110,16 @@ examine_version(struct endpoint *e, uint16_t version)
 void
 audit_hellos(struct endpoint *e)
 {
-	bool speaks[VERSIONS];
+	bool speaks[VERSIONS], prime = false;
 	uint16_t best = 0, next = 0;
 
 	for (unsigned i = 0; i < VERSIONS; i++) {
-		speaks[i] = examine_version(e, (uint16_t)(HELLO_SSL3 + i));
+		speaks[i] = examine_version(e, (uint16_t)(HELLO_SSL3 + i), &prime);
 		next = speaks[i] ? best : next;
 		best = speaks[i] ? (uint16_t)(HELLO_SSL3 + i) : best;
 	}
 	if (next != 0)
 		audit_downgrade(e, best, next);
-	audit_groups(e, speaks[VERSIONS - 1], speaks[VERSIONS - 2]);
+	audit_groups(e, speaks[VERSIONS - 1], speaks[VERSIONS - 2], prime);
 	audit_names(e);
 }

@@ -100,6 +100,25 @@ tls_examine_old(struct tls_session *t)
 	(void)SSL_set_max_proto_version(t->ssl, TLS1_2_VERSION);
 }
 
+void
+tls_examine_prime(struct tls_session *t)
+{
+	tls_examine_old(t);
+	(void)SSL_set_cipher_list(t->ssl, "kDHE:ADH");
+}
+
+unsigned
+tls_examined_prime(const struct tls_session *t)
+{
+	EVP_PKEY *key = NULL;
+	int bits = 0;
+
+	if (SSL_get_peer_tmp_key(t->ssl, &key) == 1 && EVP_PKEY_get_base_id(key) == EVP_PKEY_DH)
+		bits = EVP_PKEY_get_bits(key);
+	EVP_PKEY_free(key);
+	return bits > 0 ? (unsigned)bits : 0;
+}
+
 bool
 tls_examine_again(struct tls_session *t)
 {

@@ -19,6 +19,10 @@ void tls_examiner_free(struct tls_examiner *);
 struct tls_session *tls_examine(struct tls_examiner *, int fd, const char *name);
 /* Before the handshake: TLS 1.2 at most, which is the last that has renegotiation. */
 void tls_examine_old(struct tls_session *);
+/* Before the handshake: suites with Diffie-Hellman over a prime only, which TLS 1.2 is the last to have. */
+void tls_examine_prime(struct tls_session *);
+/* After it: how long was the prime? 0: there was none. */
+unsigned tls_examined_prime(const struct tls_session *);
 /* After it: ask for a new one (RFC 5246 7.4.1.1); tls_handshake() says whether it comes. False: not in this version. */
 bool tls_examine_again(struct tls_session *);
 /* After the handshake: every fact that audit/transcript.h has a key for, under that key. */

@@ -72,6 +72,7 @@ ANIMALS = {
     "known names only": ({}, {"refuses_unknown": True}, {"sni-strict"}),
     "unmarked downgrade": ({}, {"fakes": ((0x303, 0xc02f, 0),), "marks": False}, {"no-downgrade-mark", "no-fallback-alert"}),
     "weak curves": ({}, {"weak_groups": True}, {"weak-group"}),
+    "a short prime": (RSA, {"suites": "ECDHE+AESGCM:DHE+AESGCM", "prime": 1024}, {"weak-prime"}),
     "a curve of its own": ({}, {"curve": "secp384r1"}, {"no-usual-group"}),
     "ANONYMOUS": ({}, {"auth": "AUTH PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS ANONYMOUS"}, {"auth-anonymous"}),
     "CRAM-MD5": ({}, {"auth": "AUTH CRAM-MD5 PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"}, {"auth-obsolete"}),

@@ -92,6 +92,7 @@ class Habits:
     refuses_nameless: bool = False      # an alert for who names no host
     refuses_unknown: bool = False       # ... or another one
     curve: str = ""                     # the only one
+    prime: int = 0                      # bits for Diffie-Hellman
     weak_groups: bool = False           # takes curves of less than 224 bits
     marks: bool = True                  # a crafted ServerHello says that TLS 1.3 could have been had
     fakes: tuple = ()                   # (version, suite, compression): a crafted ServerHello where the client offers exactly that version
@@ -277,6 +278,10 @@ class Animal:
             self.context.load_verify_locations(habits.chain.parent / "ca.pem")
         if habits.curve:
             self.context.set_ecdh_curve(habits.curve)
+        if habits.prime:
+            prime = habits.chain.parent / f"prime{habits.prime}.pem"
+            subprocess.run(["openssl", "dhparam", "-dsaparam", "-out", prime, str(habits.prime)], check=True, capture_output=True)
+            self.context.load_dh_params(prime)
         self.other = None
         if habits.nameless:
             self.other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
