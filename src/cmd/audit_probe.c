@@ -163,8 +163,9 @@ examine_clear(struct endpoint *e)
 				put_ehlo(e, "ehlo-clear");
 				/* On 25 nothing but a look: it is not a service for us. */
 				if (e->service == AUDIT_SUBMISSION) {
-					examine_auth_clear(e, &l);
 					examine_mail(e, &l, "mail-clear", "rcpt-clear");
+					/* Last: after so many mistakes Exim hangs up. */
+					examine_auth_clear(e, &l);
 				}
 			}
 		}
@@ -366,6 +367,8 @@ examine(struct endpoint *e)
 		audit_part(e, "what is offered and taken in clear", examine_clear);
 		audit_part(e, "injection into STARTTLS", examine_injection);
 	}
+	if (e->service == AUDIT_SUBMISSION)
+		audit_part(e, "what is left without STARTTLS", audit_stripped);
 	audit_part(e, "TLS, the certificate and what is said over TLS", examine_tls);
 	if (e->secured) {
 		audit_part(e, "versions and suites of TLS", audit_hellos);

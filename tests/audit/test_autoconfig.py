@@ -110,7 +110,8 @@ def examine(papers):
         if silent:
             made.append(socket.create_server((silent, web.port)))
         dns = SignedDns({(DOMAIN, TXT): ["v=spf1 -all"], (HOST, A): ["127.0.0.1"], (HOST, AAAA): [], (FILES, A): ["127.0.0.1"], (FILES, AAAA): [],
-                         (DOMAIN, A): ["127.0.0.1"], (DOMAIN, AAAA): [], ("elsewhere.example", A): ["127.0.0.1"], ("elsewhere.example", AAAA): [],
+                         ("other.example.org", A): ["127.0.0.1"], (DOMAIN, A): ["127.0.0.1"], (DOMAIN, AAAA): [],
+                         ("elsewhere.example", A): ["127.0.0.1"], ("elsewhere.example", AAAA): [],
                          **(records or {})}, [])
         made.append(dns)
         done = postern("audit", "--json", "--timeout", timeout, "--ca-file", papers.ca, "--resolver", dns.server, "--trust-anchor", "/dev/null",

@@ -90,7 +90,8 @@ def test_srv_leads_to_the_service(animal, world):
     ("STARTTLS first", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(10, 1)], (f"_submission._tcp.{DOMAIN}", SRV): [srv(9, 2)]}, True, {"srv-order"}),
     ("as good as STARTTLS", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(10, 1)], (f"_submission._tcp.{DOMAIN}", SRV): [srv(10, 2)]}, True,
      {"srv-order-equal"}),
-    ("somewhere else", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, 1, "mail.hoster.example")]}, False, {"srv-good", "srv-unsigned", "srv-elsewhere"}),
+    ("somewhere else", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, 1, "mail.hoster.example")], ("mail.hoster.example", A): ["127.0.0.1"]}, False,
+     {"srv-good", "srv-unsigned", "srv-elsewhere"}),
     ("unsigned", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, 1)]}, False, {"srv-good", "srv-unsigned"}),
     ("by MX", {(DOMAIN, MX): [(10, HOST)]}, True, {"srv-missing", "found-by-guess", "mta-sts-missing", "tlsrpt-missing"}),
     ("no answer", {(f"_submissions._tcp.{DOMAIN}", SRV): "SERVFAIL"}, True, {"dns-failed"}),
@@ -114,7 +115,7 @@ def digest_of_key(chain):
     (lambda d: (3, 1, 1, d), False, {"tlsa-unsigned"}),
     (lambda d: (1, 1, 1, d), True, {"tlsa-unusable"}),
 ])
-def test_tlsa(animal, world, record, signed, expected):
+def test_tlsa(animal, world, record, signed, expected):                  # dane-11: at _465._tcp and _587._tcp
     port = port_of(animal)
     w = world({(f"_{port}._tcp.{HOST}", TLSA): [record(digest_of_key(animal.chain))]}, signed)
     _, (endpoint, *_) = w.audit(animal, f"{HOST}:{port}/submissions")
@@ -123,7 +124,7 @@ def test_tlsa(animal, world, record, signed, expected):
 
 def test_a_name_without_an_address(animal, world):
     status, endpoints = world({}).audit(animal, f"nowhere.{DOMAIN}:465")
-    assert (status, endpoints) == (2, [])
+    assert (status, [(e["kind"], e["grade"], set(found(e))) for e in endpoints]) == (2, [("a name without an address", None, {"host-unknown"})])
 
 
 @pytest.mark.parametrize("target,words", [("@", "no host name"), ("a@example.org:465", "found by itself"), ("@exa mple", "no host name")])
