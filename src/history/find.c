@@ -35,7 +35,7 @@ static bool
 mentions(struct search *w, uint64_t id, const struct history_message *m)
 {
 	sqlite3_stmt *s;
-	bool does = span_same(m->sender, w->text) || span_same(m->message_id, span_head(w->text, 255));
+	bool does = span_same(m->sender, w->text) || span_same(m->message_id, span_head(w->text, HISTORY_ID_MAX));
 
 	w->chosen = !does;
 	if (does)
@@ -61,6 +61,7 @@ tell_recipients(struct search *w, uint64_t id)
 		if (w->chosen && !span_same(path, w->text))
 			continue;
 		w->answer->recipient(w->answer->arg, id, (uint32_t)column_number(s, 0), path);
+		w->rows++;
 		if (++told == HISTORY_FIND_RECIPIENTS) {
 			(void)sqlite3_reset(s);
 			break;

@@ -1,4 +1,5 @@
 /* The file: opening it, what is in it, and what SQLite says of it. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,8 +198,9 @@ run_text(struct history *h, const char *text)
 uint32_t
 search_hash(const struct history *h, struct span text)
 {
-	uint8_t lower[HISTORY_TEXT_MAX];
+	uint8_t lower[HISTORY_ID_MAX];
 
+	/* Of a Message-ID no more is kept, and all of it may be asked for. */
 	text = span_head(text, sizeof lower);
 	for (size_t i = 0; i < text.len; i++)
 		lower[i] = ascii_lower(text.p[i]);
@@ -357,10 +359,54 @@ history_limit(struct history *h, const struct history_limits *limits)
 	h->limits = *limits;
 }
 
+static const char *const parts[] = { "", "-wal", "-shm" };
+
+/* "damaged-TIME.db" */
+static bool
+aside_parse(const char *name, uint64_t *when)
+{
+	struct span s = span_of(name);
+
+	return span_take(&s, SPAN("damaged-")) && span_take_u64(&s, when) && span_eq(s, SPAN(".db"));
+}
+
+/* How many there are; *oldest is the time in the oldest one's name. */
+static unsigned
+count_aside(const char *directory, uint64_t *oldest)
+{
+	DIR *d = opendir(directory);
+	struct dirent *e;
+	unsigned count = 0;
+	uint64_t when;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (!aside_parse(e->d_name, &when))
+			continue;
+		*oldest = count++ == 0 || when < *oldest ? when : *oldest;
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	return count;
+}
+
+/* Each is as big as a history may be: a disk that damages one after the other must not fill up with them. */
+static void
+drop_oldest_aside(const char *directory)
+{
+	char path[PATH_ROOM];
+	uint64_t oldest = 0;
+
+	if (count_aside(directory, &oldest) <= HISTORY_ASIDE_MOST)
+		return;
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof path, "%s/damaged-%llu.db%s", directory, (unsigned long long)oldest, parts[i]);
+		(void)unlink(path);
+	}
+}
+
 bool
 history_set_aside(const char *directory, uint64_t now, struct buf *name)
 {
-	static const char *const parts[] = { "", "-wal", "-shm" };
 	char from[PATH_ROOM], to[PATH_ROOM];
 	bool moved = true;
 
@@ -372,6 +418,7 @@ history_set_aside(const char *directory, uint64_t now, struct buf *name)
 			(void)buf_put_text(name, to);
 	}
 	(void)buf_terminate(name);
+	drop_oldest_aside(directory);
 	return moved;
 }
 

@@ -53,7 +53,6 @@ enum {
 };
 
 struct keeper;
-
 struct front {
 	struct keeper *keeper;
 	struct channel *channel;
@@ -95,7 +94,6 @@ struct try {
 };
 
 struct control { struct channel *channel; };
-
 enum walk_phase { WALK_FREE, WALK_WALKING, WALK_SYNCING };
 
 /* A hold, release or purge under way: 4_spool_hold.c. */
@@ -172,6 +170,8 @@ struct keeper {
 
 /* ms since 1970 */
 uint64_t keeper_now(void);
+/* Has somebody set it? What is planned moves along; before more is planned, and once a second. */
+void keeper_look_at_clock(struct keeper *);
 /* Start what can be started: a batch, tries, timers. After anything that may have changed something. */
 void keeper_turn(struct keeper *);
 

@@ -115,10 +115,12 @@ admit(const struct front_session *s)
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
-	uint64_t now = keeper_now();
 	struct spool_mail m;
 	struct message_record r;
+	uint64_t now;
 
+	keeper_look_at_clock(k);
+	now = keeper_now();
 	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & (MAIL_DSN | MAIL_DISCARDED)))
 		return false;
 	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .size = m.size, .flags = m.flags,
@@ -236,6 +238,7 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	struct draft *d = s->draft;
 
 	(void)f;
+	keeper_look_at_clock(k);
 	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & (MAIL_DSN | MAIL_DISCARDED)))
 		return false;
 	if (m.digest.len != 0 && m.digest.len != SIPHASH_WIDE)
@@ -456,6 +459,18 @@ front_hold(struct keeper *k, struct span login)
 			for (struct front_session *s = k->front[i]->bucket[b]; s != NULL; s = s->next)
 				if (s->draft != NULL && login_belongs(draft_envelope(s->draft)->login, login))
 					s->held = true;
+}
+
+void
+front_clock(struct keeper *k, int64_t ms)
+{
+	uint64_t now = keeper_now();
+
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		for (size_t b = 0; k->front[i] != NULL && b < KEEPER_SESSION_BUCKETS; b++)
+			for (struct front_session *s = k->front[i]->bucket[b]; s != NULL; s = s->next)
+				if (s->draft != NULL)
+					draft_clock(s->draft, ms, now);
 }
 
 /* ---- commits ---- */

@@ -453,8 +453,9 @@ settle(struct ending *e)
 	uint32_t later;
 
 	count_outcomes(e);
-	/* When it is all over DONE says everything that a restart must know; the history wants to know how it ended. */
-	if (left_after(e) == 0) {
+	/* When it is all over DONE says everything that a restart must know; the history wants to know how it ended. Behind this one
+	 * there may be one of whom everybody is recorded already: it needs the message still. */
+	if (left_after(e) == 0 && t->next == SCHEDULE_NONE) {
 		if (s->conf.history)
 			record_results(e);
 		spool_job_done(s, t->job, end, e->now);

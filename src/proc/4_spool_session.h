@@ -40,6 +40,8 @@ struct front_session {
 };
 
 /* 4_spool_front.c */
+/* The clock was set by so many ms; what fronts are bringing moves along. */
+void front_clock(struct keeper *, int64_t ms);
 void session_enter(struct front_session *, enum session_phase next);
 void session_give(struct keeper *, struct front_session *);
 /* SPOOL_COMMITTED */

@@ -132,3 +132,17 @@ relay_line_take(struct relay_destination *d)
 		line_free(l);
 	return a;
 }
+
+void
+relay_line_walk(const struct relay_destination *d, uint32_t most, void (*each)(void *arg, struct span destination), void *arg)
+{
+	const struct relay_line *l = d->turn;
+
+	if (l == NULL)
+		return;
+	do {
+		for (const struct relay_attempt *a = l->first; a != NULL && most > 0; a = a->next, most--)
+			each(arg, a->facts.destination);
+		l = l->next;
+	} while (l != d->turn && most > 0);
+}

@@ -28,7 +28,7 @@ enum {
 	MILTER_BODY_PIECE = 64 * 1024,  /* of one FILTER_BODY */
 	MILTER_BODY_MORE = 1024 * 1024, /* octets that a new body may be longer than size-max */
 	MILTER_RCPTS_MAX = 1 << 20,
-	MILTER_ADDED_OCTETS = 64 * 1024,        /* of recipients that one milter adds */
+	MILTER_ADDED_OCTETS = 64 * 1024,        /* of recipients that one milter adds; FILTER_ADDED_MAX says how many */
 };
 
 struct milter_file {
@@ -63,6 +63,7 @@ struct milter_job {
 	uint8_t *dropped;               /* a bit for each recipient, as FILTER_DROP has them; NULL: none */
 	struct buf edited;              /* header; p NULL: as it was */
 	struct buf added;               /* paths, each with a NUL behind it */
+	uint32_t adds;                  /* how many */
 	struct milter_lines lines;
 	uint64_t body_octets;
 	uint8_t sender[PATH_MAX_OCTETS], why[400];

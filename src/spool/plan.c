@@ -287,6 +287,9 @@ spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
 void
 spool_job_again(struct spool *s, uint32_t job, uint64_t due, enum try_end end, uint64_t now)
 {
+	/* What is to wait waits, also while the schedule is ahead of a clock that was set back: it would hand it out again at once. */
+	if (due > now && due <= s->schedule.now)
+		due = s->schedule.now + 1;
 	if (spool_is_held(s, s->schedule.job[job].message))
 		spool_job_done(s, job, end, now);
 	else

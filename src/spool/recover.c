@@ -469,9 +469,11 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 		release_count(s, slot);
 	if (lost)
 		(void)spool_fact(s, &(struct fact_record){ .id = e->id, .kind = FACT_LOST, .when = now });
-	if (lost || e->waiting == 0)
+	if (lost || e->waiting == 0) {
+		/* Who submits it again means it, or does not know what we know. */
+		spool_fruitless(s, slot);
 		spool_finish(s, slot);
-	else if (!(e->flags & ENTRY_HELD)) {
+	} else if (!(e->flags & ENTRY_HELD)) {
 		if (!plan_message(s, slot, &m, now))
 			return false;
 		if (slot < r->waits_max && r->waits[slot])

@@ -271,6 +271,7 @@ ILLEGAL = {
     "sender-crlf": packet(b"e", b"<a@example.org>\r\nRCPT TO:<x@example.net>\0"),
     "rcpt": packet(b"+", b"<nobody>\0"),
     "rcpt-utf8": packet(b"+", "<ä@example.net>\0".encode()),
+    "rcpt-flood": b"".join(packet(b"+", b"<r%d@example.net>\0" % n) for n in range(1001)),        # 0294
     "reason": packet(b"q", b"a\r\nb\0"),
     "body-nul": body(b"a\0b"),
     "body-cr": body(b"a\rb"),
@@ -302,6 +303,7 @@ def test_what_is_illegal_counts_as_failed(served):
     assert len(one.await_mails()) == 1
     failed = one.events("milter-failed")
     assert len(failed) == len(ILLEGAL) and all(e["then"] == "tempfail" and len(e["why"]) > 10 for e in failed)
+    assert not one.events("milter-broken")
 
 
 def test_too_early_and_unannounced_changes(served):
@@ -397,7 +399,7 @@ def test_others_go_on_while_one_waits(served):
     gate = threading.Event()
     one = served(Milter(answers={b"E": wait_for}))
     said = []
-    slow = threading.Thread(target=lambda: said.append(submit(one, subject="slow")))
+    slow = threading.Thread(target=lambda: said.append(submit(one, subject="slow")), daemon=True)
     slow.start()
     eventually(lambda: one.events("authenticated"), "the slow one")
     for _ in range(5):
@@ -413,7 +415,7 @@ def test_a_front_that_dies_takes_its_draft_along(served):
     gate = threading.Event()
     milter = Milter(answers={b"E": lambda data, seen: (gate.wait(20), packet(b"c"))[1]})
     one = served(milter)
-    lost = threading.Thread(target=lambda: pytest.raises((smtplib.SMTPException, OSError), submit, one))
+    lost = threading.Thread(target=lambda: pytest.raises((smtplib.SMTPException, OSError), submit, one), daemon=True)
     lost.start()
     eventually(lambda: milter.of(b"E"), "the end of the message")
     for name, pid in one.children().items():
@@ -475,7 +477,7 @@ def test_many_at_once(served):
     milter = Milter(answers={b"E": later})
     one = served(milter)
     said = []
-    threads = [threading.Thread(target=lambda: said.append(submit(one))) for _ in range(60)]
+    threads = [threading.Thread(target=lambda: said.append(submit(one)), daemon=True) for _ in range(60)]
     for t in threads:
         t.start()
     for t in threads:
@@ -502,7 +504,7 @@ def test_our_process_dies_in_the_middle(served):
     milter = Milter(answers={b"E": lambda data, seen: (gate.wait(20), packet(b"c"))[1]})
     one = served(milter, behind=" on-failure=accept")
     said = []
-    waiting = threading.Thread(target=lambda: said.append(submit(one)))
+    waiting = threading.Thread(target=lambda: said.append(submit(one)), daemon=True)
     waiting.start()
     eventually(lambda: milter.of(b"E"), "the end of the message")
     before = one.children()["milter:0"]

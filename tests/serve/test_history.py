@@ -305,7 +305,8 @@ def test_killed_again_and_again(make_server):
     one = make_server(config='segment-size = "64 KiB"\nretry-first = "1 s"\nhabit-watch = no\n').start()
     one.add_key()
     end, acknowledged, chance = threading.Event(), [], random.Random(1)
-    threads = [threading.Thread(target=submit_until, args=(one, end, acknowledged, f"t{i}")) for i in range(2)]
+    threads = [threading.Thread(target=submit_until, args=(one, end, acknowledged, f"t{i}"), daemon=True)
+               for i in range(2)]
     for t in threads:
         t.start()
     for r in range(rounds):

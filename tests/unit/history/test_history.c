@@ -171,6 +171,65 @@ test_found_by_whatever_is_known(void **state)
 	assert_true(f.next == 0);
 }
 
+static void count_message(void *arg, const struct history_message *m) { (void)m; ++*(unsigned *)arg; }
+static void count_recipient(void *arg, uint64_t id, uint32_t n, struct span path) { (void)arg, (void)id, (void)n, (void)path; }
+static void count_attempt(void *arg, const struct history_attempt *a) { (void)arg, (void)a; }
+static void count_event(void *arg, const struct history_event *e) { (void)arg, (void)e; }
+static void count_gap(void *arg, uint64_t when, struct span words) { (void)arg, (void)when, (void)words; }
+
+/* Nobody has been tried yet, and there are many: an answer has its end, and the next one goes on. */
+static void
+test_many_recipients_come_in_pieces(void **state)
+{
+	unsigned told = 0, pieces = 0;
+	struct history_answer a = { count_message, count_recipient, count_attempt, count_event, count_gap, &told };
+	struct history_question q = { .what = SPAN_INIT("s@x.example"), .most = HISTORY_FIND_MOST };
+	struct history_found f;
+	char rcpt[32];
+
+	(void)state;
+	history_begin(h);
+	for (unsigned i = 0; i < 50; i++) {
+		struct history_message m = { .id = ID(i), .arrival = NOW, .rcpts = 1000, .sender = SPAN_INIT("s@x.example") };
+
+		assert_true(history_add_message(h, &m));
+		for (unsigned k = 0; k < 1000; k++) {
+			(void)snprintf(rcpt, sizeof rcpt, "r%u@y.example", k);
+			history_add_recipient(h, ID(i), k, span_of(rcpt));
+		}
+	}
+	commit();
+	do {
+		assert_int_equal(history_find(h, &q, &a, &f), HISTORY_FINE);
+		assert_in_range(f.messages, 1, HISTORY_FIND_ROWS / 1000 + 1);
+		q.before = f.next;
+		pieces++;
+	} while (f.next != 0);
+	assert_int_equal(told, 50);
+	assert_int_equal(pieces, 3);
+}
+
+/* Kept is its beginning, asked for is all of it. regress 0282 */
+static void
+test_found_by_a_long_message_id(void **state)
+{
+	char text[301];
+	struct history_message m = { .id = ID(1), .arrival = NOW, .rcpts = 1, .message_id = { (const uint8_t *)text, 255 } };
+	struct history_found f;
+
+	(void)state;
+	memset(text, 'a', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	history_begin(h);
+	assert_true(history_add_message(h, &m));
+	commit();
+	assert_string_equal(ask(text, 0, 0, 9, &f), "m1");
+	text[255] = '\0';
+	assert_string_equal(ask(text, 0, 0, 9, &f), "m1");
+	text[254] = '\0';
+	assert_string_equal(ask(text, 0, 0, 9, &f), "");
+}
+
 /* Ids of a month lie in six hundred periods: each is looked into. */
 static void
 test_found_in_every_period(void **state)
@@ -245,6 +304,16 @@ test_settled(void **state)
 	commit();
 }
 
+static bool
+prune(void)
+{
+	enum history_fault fault;
+	bool more = history_prune(h, NOW, &fault);
+
+	assert_int_equal(fault, HISTORY_FINE);
+	return more;
+}
+
 static void
 test_too_old_goes(void **state)
 {
@@ -256,9 +325,9 @@ test_too_old_goes(void **state)
 		(void)add_message(ID(i) - ((31 * DAY) << 18), i);
 	(void)add_message(ID(5000), 5000);
 	commit();
-	for (unsigned i = 0; i < 50 && history_prune(h, NOW); i++)
+	for (unsigned i = 0; i < 50 && prune(); i++)
 		;
-	assert_false(history_prune(h, NOW));
+	assert_false(prune());
 	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m5000 r1");
 	assert_string_equal(ask("r7@y.example", 0, 0, 9, &f), "");
 }
@@ -289,7 +358,7 @@ test_too_much_goes_and_the_file_shrinks(void **state)
 	assert_true(before > 3 << 20);
 	limits.size = 1 << 20;
 	history_limit(h, &limits);
-	for (unsigned i = 0; i < 2000 && history_prune(h, NOW); i++)
+	for (unsigned i = 0; i < 2000 && prune(); i++)
 		;
 	reopen();
 	assert_true(file_size() <= (1 << 20) + (256 << 10));
@@ -346,6 +415,28 @@ test_what_is_damaged_is_set_aside(void **state)
 	assert_int_equal(access((const char *)name, F_OK), 0);
 	reopen();
 	assert_true(history_place(h).sequence == 0);
+}
+
+/* Each may be as big as a history. */
+static void
+test_only_so_many_are_set_aside(void **state)
+{
+	uint8_t name[200];
+	struct buf as;
+	char path[128];
+
+	(void)state;
+	for (uint64_t i = 0; i < HISTORY_ASIDE_MOST + 2; i++) {
+		history_close(h);
+		h = NULL;
+		as = (struct buf){ name, 0, sizeof name };
+		assert_true(history_set_aside(directory, 1000 + i, &as));
+		reopen();
+	}
+	for (uint64_t i = 0; i < HISTORY_ASIDE_MOST + 2; i++) {
+		(void)snprintf(path, sizeof path, "%s/damaged-%llu.db", directory, (unsigned long long)(1000 + i));
+		assert_int_equal(unlink(path), i < 2 ? -1 : 0);
+	}
 }
 
 static void
@@ -486,10 +577,12 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_found_by_whatever_is_known), TEST(test_found_in_every_period), TEST(test_what_comes_again_is_there_once),
+		TEST(test_found_by_whatever_is_known), TEST(test_found_by_a_long_message_id), TEST(test_found_in_every_period),
+		TEST(test_many_recipients_come_in_pieces), TEST(test_what_comes_again_is_there_once),
 		TEST(test_rows_and_place_go_together), TEST(test_settled), TEST(test_too_old_goes),
 		TEST(test_too_much_goes_and_the_file_shrinks), TEST(test_a_full_disk_takes_the_transaction_back),
-		TEST(test_what_is_damaged_is_set_aside), TEST(test_damage_that_shows_later), TEST(test_one_process_has_it),
+		TEST(test_what_is_damaged_is_set_aside), TEST(test_only_so_many_are_set_aside), TEST(test_damage_that_shows_later),
+		TEST(test_one_process_has_it),
 		TEST(test_hooks_wait_until_they_are_taken), TEST(test_a_file_of_version_1),
 	};
 #undef TEST

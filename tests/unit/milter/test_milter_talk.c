@@ -402,7 +402,7 @@ test_ends_at_a_recipient(void **state)
 }
 
 /* Packets one behind the other. */
-struct answer { uint8_t octets[600]; size_t len; };
+struct answer { uint8_t octets[20 * 1024]; size_t len; };
 
 static void
 say(struct answer *a, char code, const char *data, size_t len)
@@ -475,6 +475,29 @@ test_busy_without_end(void **state)
 	assert_int_equal(run(&bed, 1), MILTER_WANT_FAIL);
 }
 
+/* 0287: however many pieces a new body comes in, a field may still be added behind it. */
+static void
+test_a_body_in_many_pieces(void **state)
+{
+	static struct answer a;
+
+	(void)state;
+	a.len = 0;
+	for (unsigned i = 0; i < MILTER_EDITS_MAX + 10; i++)
+		say(&a, 'b', ANSWER("x"));
+	say(&a, 'h', ANSWER("X\0" "1\0"));
+	say(&a, 'c', "", 0);
+	begin(&bed, 6, 0x27f, 'E', (const char *)a.octets, a.len);
+	assert_int_equal(run(&bed, 1), MILTER_WANT_VERDICT);
+	/* Fields have their number all the same. */
+	a.len = 0;
+	for (unsigned i = 0; i <= MILTER_EDITS_MAX; i++)
+		say(&a, 'h', ANSWER("X\0" "1\0"));
+	say(&a, 'c', "", 0);
+	begin(&bed, 6, 0x27f, 'E', (const char *)a.octets, a.len);
+	assert_int_equal(run(&bed, 1), MILTER_WANT_FAIL);
+}
+
 static void
 test_macros_that_it_wants(void **state)
 {
@@ -501,7 +524,7 @@ main(void)
 		cmocka_unit_test(test_one_message_after_the_other), cmocka_unit_test(test_verdicts), cmocka_unit_test(test_skip),
 		cmocka_unit_test(test_recipients_one_by_one), cmocka_unit_test(test_ends_at_a_recipient),
 		cmocka_unit_test(test_edits), cmocka_unit_test(test_failures), cmocka_unit_test(test_busy_without_end),
-		cmocka_unit_test(test_macros_that_it_wants),
+		cmocka_unit_test(test_a_body_in_many_pieces), cmocka_unit_test(test_macros_that_it_wants),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
