@@ -382,6 +382,8 @@ tls-report-contact = "tls@sender.example"
     def close(self):
         if self.server is not None:
             self.server.stop()
+            said = self.server.log.read_text(errors="replace")
+            assert "Sanitizer" not in said and "Assertion" not in said, said
         for one in self.made:
             one.close()
 
