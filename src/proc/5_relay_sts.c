@@ -333,6 +333,15 @@ just_failed(const struct relay_sts *s)
 	    relay_now(s->policies->relay) - s->failed < RELAY_STS_CHECK_MS;
 }
 
+/* Not yet to be renewed, while a failure would still not matter (8461 3.3)? */
+static bool
+is_fresh(const struct relay_sts_kept *kept)
+{
+	uint64_t half = (uint64_t)kept->policy.max_age * 1000 / 2;
+
+	return relay_wall_clock() - kept->fetched < (half < RELAY_STS_REFRESH_MS ? half : RELAY_STS_REFRESH_MS);
+}
+
 static void
 on_txt(void *arg, const struct txt_list *list)
 {
@@ -351,7 +360,7 @@ on_txt(void *arg, const struct txt_list *list)
 		return;
 	}
 	same = in_force(s) && strcmp(s->wanted, s->kept->id) == 0;
-	if (just_failed(s) || (same && relay_wall_clock() - s->kept->fetched < RELAY_STS_REFRESH_MS)) {
+	if (just_failed(s) || (same && is_fresh(s->kept))) {
 		settle(s);
 		return;
 	}
