@@ -269,6 +269,33 @@ set_between_two_looks(void **state)
 	bed_fini(&b);
 }
 
+/* The schedule hears of the new time before anybody has seen that it is a step: it must not be moved beyond it. */
+static void
+set_forward_while_mail_goes_on(void **state)
+{
+	struct spool_mail m;
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	assert_int_equal(submit(&b, 100, 1, 5, 0), 0);
+	want_try(&b, &t);
+	m = mail(300, "a@example.org");
+	bed_send(&b.front, SPOOL_MAIL, 2, spool_mail_layout, &m);
+	(void)usleep(50000);
+	*clock_set += 3600000;
+	/* Each frame has it look for what is due. */
+	say_rcpt(&b, 2, "z@other.example", 0);
+	(void)usleep(1200000);
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	want_try(&b, &t);
+	assert_true(t.id == 100 && t.attempt == 2);
+	*clock_set = 0;
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* Its content is still coming: it is tried when it is there, not when the clock comes back to where it began. */
 static void
 set_back_under_a_draft(void **state)
@@ -407,6 +434,7 @@ main(void)
 		cmocka_unit_test(set_back_before_its_release),
 		cmocka_unit_test(set_back_after_its_release),
 		cmocka_unit_test(set_between_two_looks),
+		cmocka_unit_test(set_forward_while_mail_goes_on),
 		cmocka_unit_test(set_back_under_a_draft),
 		cmocka_unit_test(damaged_may_come_again),
 		cmocka_unit_test(refused_before_the_power_went),
