@@ -425,6 +425,32 @@ cancelled_may_come_again(void **state)
 	close_bed(&b);
 }
 
+/* Who hears that it is dropped may switch the machine off: it is not sent after all. */
+static void
+dropped_stays_dropped(void **state)
+{
+	struct queue_which q = { 100 };
+	struct try_seen t;
+	struct bed_end c;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	bed_control(&b, &c);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	(void)usleep(100000);
+	bed_send(&c, QUEUE_DROP, 1, queue_which_layout, &q);
+	assert_int_equal(want_end(&c).fail, OK);
+	bed_kill(&b);
+	b.listening = false;
+	bed_end_close(&c);
+	bed_start(&b);
+	nothing_comes(&b, 200);
+	close_bed(&b);
+}
+
 int
 main(void)
 {
@@ -439,6 +465,7 @@ main(void)
 		cmocka_unit_test(damaged_may_come_again),
 		cmocka_unit_test(refused_before_the_power_went),
 		cmocka_unit_test(cancelled_may_come_again),
+		cmocka_unit_test(dropped_stays_dropped),
 	};
 
 	clock_set = mmap(NULL, sizeof *clock_set, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
