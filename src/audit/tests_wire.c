@@ -125,14 +125,6 @@ hostile(const struct section *s, struct buf *e)
 	return section_count(s, "hostile") > 0 && quote(s, "hostile", e);
 }
 
-bool
-turned_away(const struct section *s, struct buf *e)
-{
-	unsigned code = reply_code(s, "greeting");
-
-	return is_smtp(s) && code >= 400 && code < 600 && quote(s, "greeting", e);
-}
-
 /* ---- STARTTLS ---- */
 
 static bool

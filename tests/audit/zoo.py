@@ -67,6 +67,16 @@ class Habits:
     server_order: bool = True
     asks_certificate: bool = False
     renegotiates: bool = False
+    place: tuple = ("127.0.0.1", 0)     # address and port
+    helo_trusts: bool = False           # after HELO everything goes on in clear
+    mail_in_clear: str = ""             # what MAIL brings before TLS, if not mail_reply
+    nameless: tuple = ()                # (chain, key) for who names no host
+    refuses_nameless: bool = False      # an alert for who names no host
+    refuses_unknown: bool = False       # ... or another one
+    curve: str = ""                     # the only one
+    prime: int = 0                      # bits for Diffie-Hellman
+    weak_groups: bool = False           # takes curves of less than 224 bits
+    marks: bool = True                  # a crafted ServerHello says that TLS 1.3 could have been had
     greeting: str = f"220 {HOST} ESMTP zoo"
     ehlo: tuple = (HOST, "PIPELINING", "SIZE 1000000")
     auth: str = "AUTH PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
@@ -87,21 +97,9 @@ class Habits:
     silent: bool = False
     secrets: tuple = ()                 # logins that are let in, whatever their password
     ending: bytes = None                # what ends content beside CRLF . CRLF
-    helo_trusts: bool = False           # after HELO everything goes on in clear
-    mail_in_clear: str = ""             # what MAIL brings before TLS, if not mail_reply
-    nameless: tuple = ()                # (chain, key) for who names no host
-    refuses_nameless: bool = False      # an alert for who names no host
-    refuses_unknown: bool = False       # ... or another one
-    curve: str = ""                     # the only one
-    prime: int = 0                      # bits for Diffie-Hellman
-    weak_groups: bool = False           # takes curves of less than 224 bits
-    marks: bool = True                  # a crafted ServerHello says that TLS 1.3 could have been had
     tired_after: int = 0                # connections until it has had enough; 0: it never has
     enough: str = ""                    # what it greets with then; "": it closes without a word
     deaf: bool = False                  # it does not even listen any more then
-    slower_after: int = 0               # replies until it makes the client wait; 0: it never does
-    slower: float = 0.0                 # seconds, for each reply from then on
-    silent_after: str = ""              # a command after which it says nothing more
     patience: tuple = (IDLE, IDLE)      # seconds that it waits for a client: without a login, and with one
     farewell: str = ""                  # what it says when it waits no longer
     fakes: tuple = ()                   # (version, suite, compression): a crafted ServerHello where the client offers exactly that version
@@ -116,7 +114,9 @@ class Talk:
 
     def __init__(self, habits, context, sock, number, responses):
         self.habits, self.context, self.sock, self.number, self.responses = habits, context, sock, number, responses
-        self.tls, self.left, self.inside, self.helo, self.replies = False, b"", False, False, 0
+        self.tls, self.left, self.inside = False, b"", False
+
+    helo = False
 
     def wait(self):
         """A server's patience is for a whole command, however its octets drip."""
@@ -139,9 +139,6 @@ class Talk:
         return line.strip().decode("latin-1")
 
     def say(self, *lines):
-        self.replies += 1
-        if self.habits.slower_after and self.replies > self.habits.slower_after:
-            time.sleep(self.habits.slower)
         self.sock.sendall("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
 
     def secure(self):
@@ -192,9 +189,6 @@ class Talk:
         mail = "250 2.1.0 ok" if self.helo and h.helo_trusts else (not self.tls and h.mail_in_clear) or h.mail_reply
         replies = {"MAIL": mail, "RCPT": h.rcpt_reply, "VRFY": h.vrfy_reply, "EXPN": h.expn_reply, "RSET": "250 2.0.0 ok",
                    "NOOP": "250 2.0.0 ok"}
-        if verb == h.silent_after:
-            while self.sock.recv(4096):
-                pass
         if verb == "EHLO":
             self.ehlo()
         elif verb == "HELO":
@@ -290,7 +284,7 @@ def server_hello(version, suite, compression, marks=True):
 class Animal:
     """A server with these habits, on a port of its own."""
 
-    def __init__(self, habits, address="127.0.0.1", port=0):
+    def __init__(self, habits):
         self.habits, self.count, self.ended, self.responses, self.times = habits, 0, False, [], []
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if habits.chain:
@@ -320,7 +314,7 @@ class Animal:
             self.other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.other.load_cert_chain(*habits.nameless)
         self.context.sni_callback = self.on_name
-        self.listener = socket.create_server((address, port))
+        self.listener = socket.create_server(habits.place)
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):
