@@ -11,6 +11,7 @@
 #include "dns/srv.h"
 #include "dns/text.h"
 #include "dns/tlsa.h"
+#include "os/address.h"
 
 struct audit_dns {
 	struct dns_asker *asker;
@@ -44,12 +45,6 @@ audit_dns_close(struct audit_dns *d)
 	free(d);
 }
 
-static void
-put(struct buf *out, const char *key, const char *value)
-{
-	(void)transcript_put(out, key, span_of(value));
-}
-
 /* False: it is not known, and that is in the transcript. */
 static bool
 ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, struct dns_answer *a)
@@ -59,7 +54,7 @@ ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, 
 	dns_ask(d->asker, name, type, d->patience, a);
 	if (a->verdict != DNS_FAILED)
 		return true;
-	put(out, "dns-failed", a->words);
+	(void)transcript_put_text(out, "dns-failed", a->words);
 	d->away = true;
 	return false;
 }
@@ -85,7 +80,7 @@ add(struct audit_places *p, const char *host, uint16_t port, enum audit_service 
 	(void)snprintf(p->place[p->count].host, sizeof p->place[0].host, "%s", host);
 	p->count++;
 	(void)snprintf(text, sizeof text, "%s %u %s %s", host, port, audit_service_name(service), by);
-	put(out, "found", text);
+	(void)transcript_put_text(out, "found", text);
 }
 
 /* ---- SRV ---- */
@@ -100,7 +95,7 @@ put_srv(struct buf *out, const struct dns_answer *a, enum audit_service service,
 			continue;
 		(void)snprintf(text, sizeof text, "%s %u %u %u %s %s", audit_service_name(service), r.priority, r.weight, r.port,
 		    r.target[0] != '\0' ? r.target : ".", signed_word(a));
-		put(out, "srv", text);
+		(void)transcript_put_text(out, "srv", text);
 		if (r.target[0] != '\0' && r.port != 0)
 			add(p, r.target, r.port, service, "srv", out);
 	}
@@ -119,7 +114,7 @@ find_srv(struct audit_dns *d, const char *domain, enum audit_service service, st
 	if (a.verdict == DNS_DATA)
 		return;
 	(void)snprintf(text, sizeof text, "%s none", audit_service_name(service));
-	put(out, "srv", text);
+	(void)transcript_put_text(out, "srv", text);
 }
 
 /* ---- MX ---- */
@@ -136,12 +131,12 @@ find_mx(struct audit_dns *d, const char *domain, bool guess, struct audit_places
 		if (!mx_record_parse(a.record[i], &r))
 			continue;
 		(void)snprintf(text, sizeof text, "%u %s %s", r.preference, r.name[0] != '\0' ? r.name : ".", signed_word(&a));
-		put(out, "mx", text);
+		(void)transcript_put_text(out, "mx", text);
 		if (r.name[0] != '\0' && (best.name[0] == '\0' || r.preference < best.preference))
 			best = r;
 	}
 	if (a.verdict != DNS_DATA)
-		put(out, "mx", "none");
+		(void)transcript_put_text(out, "mx", "none");
 	if (best.name[0] == '\0')
 		return;
 	if (guess) {
@@ -176,7 +171,7 @@ find_text(struct audit_dns *d, const char *label, const char *domain, const char
 		found++;
 	}
 	if (found == 0)
-		put(out, key, "none");
+		(void)transcript_put_text(out, key, "none");
 }
 
 void
@@ -185,9 +180,9 @@ audit_find(struct audit_dns *d, const char *domain, struct audit_places *p, stru
 	char name[MX_NAME_MAX];
 
 	p->count = 0;
-	put(out, "domain", domain);
+	(void)transcript_put_text(out, "domain", domain);
 	if (d == NULL || d->asker == NULL || !dns_ascii(span_of(domain), name)) {
-		put(out, "dns-failed", d == NULL || d->asker == NULL ? "no resolver" : "that is no domain name");
+		(void)transcript_put_text(out, "dns-failed", d == NULL || d->asker == NULL ? "no resolver" : "that is no domain name");
 		return;
 	}
 	find_srv(d, name, AUDIT_SUBMISSIONS, p, out);
@@ -198,14 +193,6 @@ audit_find(struct audit_dns *d, const char *domain, struct audit_places *p, stru
 }
 
 /* ---- addresses ---- */
-static bool
-is_address(const char *host)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
-}
-
 static size_t
 addresses_of_system(const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out)
 {
@@ -214,7 +201,7 @@ addresses_of_system(const char *host, char address[AUDIT_ADDRESSES_MAX][64], str
 	size_t n = 0;
 
 	if (error != 0)
-		put(out, "unknown-host", gai_strerror(error));
+		(void)transcript_put_text(out, "unknown-host", gai_strerror(error));
 	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next)
 		n += getnameinfo(i->ai_addr, i->ai_addrlen, address[n], sizeof address[n], NULL, 0, NI_NUMERICHOST) == 0;
 	if (list != NULL)
@@ -241,12 +228,12 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	char name[MX_NAME_MAX];
 	size_t n;
 
-	if (is_address(host) || d == NULL || !d->own || !dns_ascii(span_of(host), name))
+	if (address_is_numeric(host) || d == NULL || !d->own || !dns_ascii(span_of(host), name))
 		return addresses_of_system(host, address, out);
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
 	if (n == 0)
-		put(out, "unknown-host", "it has no address");
+		(void)transcript_put_text(out, "unknown-host", "it has no address");
 	return n;
 }
 
@@ -255,7 +242,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 static bool
 is_name(const char *host)
 {
-	return strchr(host, '.') != NULL && !is_address(host);
+	return strchr(host, '.') != NULL && !address_is_numeric(host);
 }
 
 void
@@ -276,6 +263,6 @@ audit_tlsa(struct audit_dns *d, const struct endpoint *e, const struct tls_sessi
 			continue;
 		(void)snprintf(text, sizeof text, "%u %u %u %s %s", r.usage, r.selector, r.matching, signed_word(&a),
 		    !tlsa_record_usable(&r) ? "unusable" : tls_examined_matches(session, r.usage, r.selector, r.matching, r.data) ? "fits" : "differs");
-		put(e->out, "tlsa", text);
+		(void)transcript_put_text(e->out, "tlsa", text);
 	}
 }

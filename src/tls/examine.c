@@ -1,6 +1,5 @@
 #include "tls/examine.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "os/address.h"
 #include "tls/private.h"
 
 enum { NAMES_MAX = 50, CHAIN_DEPTH = 10, FACT_MAX = 600 };
@@ -82,14 +82,6 @@ tls_examiner_free(struct tls_examiner *x)
 	free(x);
 }
 
-static bool
-is_address(const char *name)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, name, octets) == 1 || inet_pton(AF_INET6, name, octets) == 1;
-}
-
 struct tls_session *
 tls_examine(struct tls_examiner *x, int fd, const char *name)
 {
@@ -98,7 +90,7 @@ tls_examine(struct tls_examiner *x, int fd, const char *name)
 	if (t == NULL)
 		return NULL;
 	t->opportunistic = true;
-	if (!is_address(name))
+	if (!address_is_numeric(name))
 		(void)SSL_set_tlsext_host_name(t->ssl, name);
 	SSL_set_connect_state(t->ssl);
 	return t;
@@ -196,7 +188,7 @@ covers(X509 *leaf, const char *name)
 {
 	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
 
-	return is_address(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
+	return address_is_numeric(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
 }
 
 static void
