@@ -8,6 +8,7 @@ import ssl
 import struct
 import subprocess
 import threading
+import time
 
 HOST = "localhost"
 IDLE = 15   # seconds after which a forgotten connection ends
@@ -86,6 +87,8 @@ class Habits:
     silent: bool = False
     secrets: tuple = ()                 # logins that are let in, whatever their password
     ending: bytes = None                # what ends content beside CRLF . CRLF
+    line_end: str = "\r\n"
+    drip: float = 0                     # seconds between two octets of what is said
     fakes: tuple = ()                   # (version, suite, compression): a crafted ServerHello where the client offers exactly that version
 
 
@@ -110,7 +113,13 @@ class Talk:
         return line.strip().decode("latin-1")
 
     def say(self, *lines):
-        self.sock.sendall("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
+        said = "".join(f"{line}{self.habits.line_end}" for line in lines).encode("latin-1")
+        if not self.habits.drip:
+            self.sock.sendall(said)
+            return
+        for octet in said:
+            self.sock.sendall(bytes([octet]))
+            time.sleep(self.habits.drip)
 
     def secure(self):
         if not self.habits.keeps_buffer:
