@@ -31,6 +31,6 @@ control_why(const char *path, struct buf *why)
 {
 	const char *words = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" : strerror(errno);
 
-	(void)(buf_put_text(why, words) && buf_put_text(why, " (no answer at ") && buf_put_text(why, path)
-	    && buf_put_text(why, ")") && buf_terminate(why));
+	(void)(buf_put_text(why, words) && buf_put_text(why, " (no answer at ") && buf_put_text(why, path) && buf_put_text(why, ")"));
+	(void)buf_terminate(why);
 }
