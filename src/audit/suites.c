@@ -113,6 +113,31 @@ hello_suite_name(uint16_t suite)
 	return NULL;
 }
 
+static bool
+contains(struct span s, struct span part)
+{
+	for (; s.len >= part.len; span_skip(&s, 1))
+		if (span_eq(span_head(s, part.len), part))
+			return true;
+	return false;
+}
+
+char
+hello_suite_grade(struct span name)
+{
+	/* The first that fits counts. */
+	static const struct { struct span part; char grade; } parts[] = {
+		{ SPAN_INIT("_NULL_"), 'F' }, { SPAN_INIT("_anon_"), 'F' }, { SPAN_INIT("_EXPORT_"), 'F' }, { SPAN_INIT("_DES_CBC_"), 'F' },
+		{ SPAN_INIT("_RC4_"), 'D' }, { SPAN_INIT("_3DES_"), 'C' }, { SPAN_INIT("_IDEA_"), 'C' }, { SPAN_INIT("TLS_RSA_"), 'C' },
+		{ SPAN_INIT("_CBC_"), 'B' },
+	};
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (contains(name, parts[i].part))
+			return parts[i].grade;
+	return 'A';
+}
+
 size_t
 hello_suites(uint16_t version, uint16_t suite[HELLO_SUITES_MAX])
 {

@@ -200,6 +200,10 @@ audit_probe(struct endpoint *e)
 		examine_clear(e);
 		audit_talk_whole(e, SMTP_PROBE_INJECTION, 0);
 	}
+	if (e->service == AUDIT_SUBMISSION) {
+		audit_talk_whole(e, SMTP_PROBE_STRIPPED, 0);
+		audit_talk_whole(e, SMTP_PROBE_STRIPPED_HELO, 0);
+	}
 	if (examine_tls(e)) {
 		audit_hellos(e);
 		examine_renegotiation(e);

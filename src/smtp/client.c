@@ -7,7 +7,7 @@
 #define LOSING (BIT(CLIENT_SWEEP) | BIT(CLIENT_CLOSED))
 
 static const uint32_t edges[CLIENT_STATE_MAX] = {
-	[CLIENT_GREETING]  = BIT(CLIENT_EHLO) | LOSING,
+	[CLIENT_GREETING]  = BIT(CLIENT_EHLO) | BIT(CLIENT_HELO) | LOSING,
 	[CLIENT_EHLO]      = BIT(CLIENT_HELO) | BIT(CLIENT_STARTTLS) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_READY) | LOSING,
 	[CLIENT_HELO]      = BIT(CLIENT_READY) | LOSING,
 	[CLIENT_STARTTLS]  = BIT(CLIENT_SECURING) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_READY) | LOSING,
@@ -138,6 +138,8 @@ greeting_reply(struct smtp_client *c)
 {
 	if (!is_positive(c))
 		return client_session_refused(c);
+	if (c->conf->helo_only)
+		return say_and_enter(c, "HELO ", c->conf->helo, CLIENT_HELO);
 	return say_and_enter(c, "EHLO ", c->conf->helo, CLIENT_EHLO);
 }
 

@@ -62,6 +62,7 @@ struct smtp_client_conf {
 	bool relays;                    /* the mail is others': AUTH=<> to a peer that we have proved ourselves to (4954-27) */
 	bool hello_again;               /* EHLO once more behind AUTH: some offers are only for who has proved himself (4865-1) */
 	bool helo_fallback;             /* HELO when EHLO is not known (relay only, 5321-8) */
+	bool helo_only;                 /* an examiner: no EHLO at all */
 	bool lenient;                   /* an examiner: replies are read that mail should not depend on (smtp/reply_line.h) */
 };
 

@@ -59,6 +59,10 @@ struct step {
 static const struct step nothing[] = { { .say = NULL } };
 static const struct step in_clear[] = {
 	AUTH("PLAIN"), AUTH("LOGIN"), AUTH("CRAM-MD5"), AUTH("SCRAM-SHA-256"), MAIL("clear"), { .say = NULL } };
+/* Some in between make such a thing of STARTTLS, so that the server does not know it and the client goes on. */
+#define STRIPPED(hello) { .say = "STARTTLX" }, { .say = "AUTH PLAIN", .key = "stripped", .label = hello " AUTH" }, { .say = "*", .after = 3 }, \
+	{ .say = "MAIL FROM:<>", .key = "stripped", .label = hello " MAIL" }, { .say = "RSET" }, { .say = NULL }
+static const struct step stripped[] = { STRIPPED("EHLO") }, stripped_helo[] = { STRIPPED("HELO") };
 static const struct step over_tls[] = {
 	MAIL("tls"), { .say = "VRFY nobody-of-this-name", .key = "vrfy" }, { .say = "EXPN staff", .key = "expn" }, { .say = NULL } };
 static const struct step as_another[] = {
@@ -73,6 +77,7 @@ static const struct plan {
 	bool tls;                       /* greeting and EHLO count over TLS only */
 	bool proves;                    /* a login, if there is one, comes first */
 	bool waits;                     /* for the answer to QUIT */
+	bool helo;                      /* HELO is said, and cannot see what is offered */
 } plans[SMTP_PROBE_PLANS] = {
 	[SMTP_PROBE_GREETING]  = { .greeting = "greeting", .steps = nothing },
 	[SMTP_PROBE_REACH]     = { .steps = nothing, .tls = true },
@@ -80,6 +85,8 @@ static const struct plan {
 	[SMTP_PROBE_LOOK]      = { .ehlo = "ehlo-clear", .steps = nothing },
 	[SMTP_PROBE_CLEAR]     = { .ehlo = "ehlo-clear", .steps = in_clear },
 	[SMTP_PROBE_INJECTION] = { .starttls = "starttls", .steps = nothing, .tls = true },
+	[SMTP_PROBE_STRIPPED]  = { .steps = stripped },
+	[SMTP_PROBE_STRIPPED_HELO] = { .steps = stripped_helo, .helo = true },
 	[SMTP_PROBE_LOOK_TLS]  = { .greeting = "greeting", .ehlo = "ehlo-tls", .steps = nothing, .tls = true, .waits = true },
 	[SMTP_PROBE_TLS]       = { .greeting = "greeting", .ehlo = "ehlo-tls", .steps = over_tls, .tls = true, .waits = true },
 	[SMTP_PROBE_SENDER]    = { .login = "login", .steps = as_another, .tls = true, .proves = true },
@@ -333,14 +340,21 @@ ehlo_line(struct smtp_probe *p, const struct smtp_reply_line *line, bool last)
 	p->ehlo.len = 0;
 }
 
-static enum smtp_probe_want
-fail(struct smtp_probe *p, const char *words)
+/* The client's way ends with what came, even nothing; of our own steps only replies count. */
+static void
+say_broken_off(const struct smtp_probe *p)
 {
 	const char *key, *label;
 
-	p->hostile = words;
-	if (awaited(p, &key, &label))
+	if (p->want == SMTP_PROBE_INPUT && awaited(p, &key, &label) && (p->phase == PROBE_TALKING || p->code != 0))
 		say_reply(p, key, label);
+}
+
+static enum smtp_probe_want
+fail(struct smtp_probe *p, const char *words)
+{
+	p->hostile = words;
+	say_broken_off(p);
 	p->io->out.len = 0;
 	return over(p);
 }
@@ -427,8 +441,6 @@ smtp_probe_feed(struct smtp_probe *p, struct span in, size_t *used)
 enum smtp_probe_want
 smtp_probe_lost(struct smtp_probe *p, bool closed)
 {
-	const char *key, *label;
-
 	if (p->phase == PROBE_OVER)
 		return p->want;
 	p->io->out.len = 0;
@@ -437,8 +449,7 @@ smtp_probe_lost(struct smtp_probe *p, bool closed)
 		return answered(p, false);
 	if (p->phase == PROBE_CONTENT)
 		return ended(p, closed ? "closed" : "waits");
-	if (p->want == SMTP_PROBE_INPUT && awaited(p, &key, &label))
-		say_reply(p, key, label);
+	say_broken_off(p);
 	return over(p);
 }
 
@@ -453,7 +464,7 @@ greet(struct smtp_probe *p)
 		.helo = SPAN("audit.invalid"),          /* nobody has this name: RFC 2606 reserves it */
 		.tls = p->conf.implicit ? SMTP_TLS_IMPLICIT : plan->tls ? SMTP_TLS_REQUIRED : SMTP_TLS_NONE,
 		.auth = plan->proves && p->conf.login,
-		.helo_fallback = p->conf.implicit, .lenient = true,
+		.helo_fallback = p->conf.implicit, .helo_only = plan->helo, .lenient = true,
 	};
 	probe_enter(p, PROBE_TALKING);
 	return follow(p, smtp_client_begin(&p->client, &p->client_conf, p->io));

@@ -41,6 +41,8 @@ enum smtp_probe_plan {
 	SMTP_PROBE_LOOK,        /* EHLO in clear */
 	SMTP_PROBE_CLEAR,       /* EHLO, AUTH without a response, MAIL, all in clear */
 	SMTP_PROBE_INJECTION,   /* a command in one piece with STARTTLS (3207-7) */
+	SMTP_PROBE_STRIPPED,    /* how far a client comes in clear whose STARTTLS was taken away on the way */
+	SMTP_PROBE_STRIPPED_HELO,       /* the same for one whose EHLO was taken away too */
 	SMTP_PROBE_LOOK_TLS,    /* EHLO over TLS */
 	SMTP_PROBE_TLS,         /* EHLO, MAIL, VRFY, EXPN over TLS */
 	SMTP_PROBE_SENDER,      /* the login, and a reverse-path that cannot be its own (RFC 6409 6.1) */

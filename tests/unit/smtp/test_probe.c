@@ -42,6 +42,10 @@ static const struct talk_row {
 	    SAID_EHLO "AUTH PLAIN\r\n*\r\nAUTH LOGIN\r\nAUTH CRAM-MD5\r\nAUTH SCRAM-SHA-256\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@example.com>\r\nRSET\r\nQUIT\r\n",
 	    "ehlo-clear mx.example.org\nehlo-clear PIPELINING\nehlo-clear STARTTLS\nauth-clear PLAIN 334 \nauth-clear LOGIN 504 no\n"
 	    "auth-clear CRAM-MD5 504 no\nauth-clear SCRAM-SHA-256 538 not here\nmail-clear 250 ok\nrcpt-clear 550 no relaying\n" },
+	{ .name = "stripped", { .plan = SMTP_PROBE_STRIPPED }, GREETING EHLO_CLEAR "502 what\r\n334 \r\n501 cancelled\r\n530 TLS first\r\n250 ok\r\n",
+	    SAID_EHLO "STARTTLX\r\nAUTH PLAIN\r\n*\r\nMAIL FROM:<>\r\nRSET\r\nQUIT\r\n", "stripped EHLO AUTH 334 \nstripped EHLO MAIL 530 TLS first\n" },
+	{ .name = "stripped of EHLO", { .plan = SMTP_PROBE_STRIPPED_HELO }, GREETING "250 mx\r\n502 what\r\n503 EHLO first\r\n",
+	    "HELO audit.invalid\r\nSTARTTLX\r\nAUTH PLAIN\r\nMAIL FROM:<>\r\n", "stripped HELO AUTH 503 EHLO first\n" },
 	{ .name = "clear, cut off", { .plan = SMTP_PROBE_CLEAR }, GREETING "250 mx\r\n421 too many\r\n", SAID_EHLO "AUTH PLAIN\r\n",
 	    "ehlo-clear mx\nauth-clear PLAIN 421 too many\n" },
 	{ .name = "implicit TLS", { .plan = SMTP_PROBE_TLS, .implicit = true }, "\1" GREETING EHLO_TLS NO_TLS_MAIL "252 perhaps\r\n502 no\r\n221 bye\r\n",
