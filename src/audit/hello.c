@@ -191,7 +191,7 @@ take_server_hello(struct span in, struct hello_reply *r)
 	return take_extensions(in, r) ? HELLO_SERVER : HELLO_OTHER;
 }
 
-/* The payload of the handshake records in front, joined; false when something else came first. */
+/* The payload of the handshake records in front, joined; false when they are followed by what is no record of TLS. */
 static bool
 join(struct span in, struct buf *out, bool *alert, struct span *body)
 {
@@ -221,23 +221,12 @@ join(struct span in, struct buf *out, bool *alert, struct span *body)
 	return true;
 }
 
-enum hello_step
-hello_parse(struct span in, struct hello_reply *r)
+static enum hello_step
+take_message(struct span message, struct hello_reply *r)
 {
-	uint8_t octets[4096];
-	struct buf joined = BUF_OVER(octets);
-	struct span body = { NULL, 0 }, message;
 	unsigned type, high, low;
-	bool alert;
+	struct span body;
 
-	*r = (struct hello_reply){ 0 };
-	if (!join(span_head(in, sizeof octets), &joined, &alert, &body))
-		return HELLO_OTHER;
-	if (alert) {
-		r->alert = body.len == 2 ? body.p[1] : 0;
-		return HELLO_ALERT;
-	}
-	message = buf_span(&joined);
 	if (!take_u8(&message, &type))
 		return HELLO_MORE;
 	if (type != MESSAGE_SERVER_HELLO)
@@ -247,6 +236,26 @@ hello_parse(struct span in, struct hello_reply *r)
 	if (high != 0 || low > 2048)
 		return HELLO_OTHER;
 	return take_octets(&message, low, &body) ? take_server_hello(body, r) : HELLO_MORE;
+}
+
+enum hello_step
+hello_parse(struct span in, struct hello_reply *r)
+{
+	uint8_t octets[4096];
+	struct buf joined = BUF_OVER(octets);
+	struct span body = { NULL, 0 };
+	bool alert, good;
+	enum hello_step step;
+
+	*r = (struct hello_reply){ 0 };
+	good = join(span_head(in, sizeof octets), &joined, &alert, &body);
+	if (alert) {
+		r->alert = body.len == 2 ? body.p[1] : 0;
+		return HELLO_ALERT;
+	}
+	step = take_message(buf_span(&joined), r);
+	/* Garbage behind an answer does not take it back; in the midst of one there will be none. */
+	return step == HELLO_MORE && !good ? HELLO_OTHER : step;
 }
 
 const char *

@@ -78,15 +78,33 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 	return terms_admitted(s, a);
 }
 
-enum fail
-spool_add_recipient(struct front_session *s)
+/* Who waits for an answer does not wait for company. */
+static bool
+ask_recipient(struct front_session *s)
+{
+	const struct smtp_ask *ask = &s->smtp.ask;
+	struct spool_ask_rcpt m = { ask->path.whole, ask->notify, ask->orcpt, s->mechanism };
+	bool sent;
+
+	channel_lazy(front.spool, false);
+	sent = channel_send(front.spool, SPOOL_ASK_RCPT, s->id, spool_ask_rcpt_layout, &m);
+	channel_lazy(front.spool, true);
+	if (sent)
+		s->waiting = WAIT_RCPT;
+	return sent;
+}
+
+bool
+spool_add_recipient(struct front_session *s, struct smtp_answer *a)
 {
 	const struct smtp_ask *ask = &s->smtp.ask;
 	struct spool_rcpt m = { s->draft->mail.rcpts, ask->path.whole, ask->notify, ask->orcpt };
 
-	if (!spool_has_draft(s) || !channel_send(front.spool, SPOOL_RCPT, s->id, spool_rcpt_layout, &m))
-		return FAIL_LOCAL;
-	return OK;
+	if (spool_has_draft(s) && front.spool_asks && ask_recipient(s))
+		return false;
+	if (!spool_has_draft(s) || front.spool_asks || !channel_send(front.spool, SPOOL_RCPT, s->id, spool_rcpt_layout, &m))
+		a->verdict.fail = FAIL_LOCAL;
+	return true;
 }
 
 /* ---- content ---- */
@@ -186,23 +204,44 @@ on_committed(struct front_session *s, struct span body)
 }
 
 /* A milter has said no: 4xx or 5xx of its own, an enhanced code of the same class. */
+static void
+answer_refused(struct front_session *s, const struct spool_refused *r)
+{
+	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
+	struct smtp_answer a = { .verdict = { r->code < 500 ? FAIL_FILTER_LATER : FAIL_FILTERED, r->text }, .code = (uint16_t)r->code,
+		.enhanced = enhanced };
+
+	for (size_t i = 0; i < r->enhanced.len; i++)
+		enhanced[i] = (char)r->enhanced.p[i];
+	talk_answer(s, &a);
+}
+
 static bool
 on_refused(struct front_session *s, struct span body)
 {
 	struct spool_refused r;
-	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
-	struct smtp_answer a = { .verdict = { FAIL_FILTERED, { NULL, 0 } }, .enhanced = enhanced };
 
 	if (!fields_parse(spool_refused_layout, body, &r) || !smtp_refusal_valid(r.code, r.enhanced))
 		return false;
-	if (s == NULL || s->waiting != WAIT_COMMIT)
+	if (s != NULL && s->waiting == WAIT_COMMIT)
+		answer_refused(s, &r);
+	return true;
+}
+
+/* What milters say of a recipient. */
+static bool
+on_heard(struct front_session *s, struct span body)
+{
+	struct spool_heard h;
+
+	if (!fields_parse(spool_heard_layout, body, &h) || h.fail >= FAIL_MAX || (h.code != 0 && !smtp_refusal_valid(h.code, h.enhanced)))
+		return false;
+	if (s == NULL || s->waiting != WAIT_RCPT)
 		return true;
-	for (size_t i = 0; i < r.enhanced.len; i++)
-		enhanced[i] = (char)r.enhanced.p[i];
-	a.verdict.fail = r.code < 500 ? FAIL_FILTER_LATER : FAIL_FILTERED;
-	a.verdict.words = r.text;
-	a.code = (uint16_t)r.code;
-	talk_answer(s, &a);
+	if (h.code != 0)
+		answer_refused(s, &(struct spool_refused){ h.code, h.enhanced, h.text });
+	else
+		talk_answer(s, &(struct smtp_answer){ .verdict = { (enum fail)h.fail, { NULL, 0 } } });
 	return true;
 }
 
@@ -216,6 +255,7 @@ on_state(struct span body)
 	front.spool_compares = st.key.len > 0;
 	if (front.spool_compares)
 		memcpy(front.spool_key, st.key.p, SIPHASH_KEY);
+	front.spool_asks = st.asks != 0;
 	front.spool_fail = (enum fail)st.fail;
 	front.spool_room = st.room;
 	return true;
@@ -235,6 +275,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		session_settle(f->session);
 		good = on_refused(session_find(f->session), f->body);
 	}
+	if (f->fd == -1 && f->type == SPOOL_HEARD)
+		good = on_heard(session_find(f->session), f->body);
 	if (f->fd == -1 && f->type == SPOOL_STATE)
 		good = on_state(f->body);
 	if (f->fd == -1 && f->type == SPOOL_ADMITTED)
@@ -251,7 +293,7 @@ without_spool(struct front_session *s)
 {
 	if (s->waiting == WAIT_COMMIT)
 		talk_answer(s, &(struct smtp_answer){ .verdict = { FAIL_LOCAL, { NULL, 0 } } });
-	else if (s->waiting == WAIT_ADMITTED)
+	else if (s->waiting == WAIT_ADMITTED || s->waiting == WAIT_RCPT)
 		talk_answer(s, &(struct smtp_answer){ .verdict = { FAIL_BUSY, { NULL, 0 } } });
 	else if (s->stalled)
 		talk_go_on(s);

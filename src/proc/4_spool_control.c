@@ -327,6 +327,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	struct keeper *k = arg;
 	bool good = false;
 
+	if (k->opened)
+		keeper_look_at_clock(k);
 	for (size_t i = 0; k->opened && f->fd == -1 && i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == f->type)
 			good = calls[i].run(k, c, f);

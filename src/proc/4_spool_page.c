@@ -20,6 +20,7 @@ static const struct limit keeping[] = {
 	{ "the same, from which everything is", NULL, JOURNAL_MOST, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "submissions that are known when they come again", NULL, ONCE_MOST, LIMIT_COUNT, "server", "the oldest is forgotten" },
 	{ "messages that wait", NULL, SPOOL_MESSAGES_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
+	{ "recipients of all of them", NULL, SPOOL_RCPTS_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
 	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },
@@ -28,6 +29,7 @@ static const struct limit keeping[] = {
 	{ "a notification of non-delivery", NULL, SPOOL_NOTICE_MAX, LIMIT_OCTETS, "message", "the original is cut" },
 	{ "tries that wait to be told of together", NULL, KEEPER_GATHER_MOST, LIMIT_COUNT, "server", "told of by themselves" },
 	{ "words to the postmaster about mail without a sender", NULL, KEEPER_ORPHANS_HOUR, LIMIT_COUNT, "hour", "only the log has it" },
+	{ "time that one is tried (RFC 8460 5.5)", NULL, KEEPER_LETTER_MS, LIMIT_MS, "TLS report", "dropped" },
 	{ "TLS reports to be mailed, in one hour", NULL, KEEPER_LETTERS_HOUR, LIMIT_COUNT, "server", "5_relay tries again later" },
 	{ "connections of `postern queue`", NULL, KEEPER_CONTROLS, LIMIT_COUNT, "server", "closed" },
 };

@@ -90,14 +90,22 @@ read_kept(struct relay_sts *s)
 		free(kept);
 }
 
+static struct relay_sts *
+sts_known(struct relay_policies *p, const char *domain)
+{
+	struct relay_sts *s = *bucket_of(p, domain);
+
+	while (s != NULL && strcmp(s->domain, domain) != 0)
+		s = s->bucket_next;
+	return s;
+}
+
 /* NULL: no room just now. */
 static struct relay_sts *
 sts_find(struct relay_policies *p, const char *domain)
 {
-	struct relay_sts **bucket = bucket_of(p, domain), *s = *bucket;
+	struct relay_sts **bucket = bucket_of(p, domain), *s = sts_known(p, domain);
 
-	while (s != NULL && strcmp(s->domain, domain) != 0)
-		s = s->bucket_next;
 	if (s != NULL || p->domains == RELAY_STS_DOMAINS_MAX || (s = calloc(1, sizeof *s)) == NULL)
 		return s;
 	s->policies = p;
@@ -130,6 +138,14 @@ in_force(const struct relay_sts *s)
 	uint64_t now = relay_wall_clock();
 
 	return s->kept != NULL && s->kept->fetched <= now && now - s->kept->fetched < (uint64_t)s->kept->policy.max_age * 1000;
+}
+
+const struct mta_sts_policy *
+relay_sts_in_force(struct relay_policies *p, const char *domain)
+{
+	const struct relay_sts *s = p != NULL ? sts_known(p, domain) : NULL;
+
+	return s != NULL && in_force(s) ? &s->kept->policy : NULL;
 }
 
 static bool

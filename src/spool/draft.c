@@ -356,7 +356,7 @@ draft_commit(struct spool *s, struct draft *d, uint32_t flags, void *who)
 
 	if (f == OK && !d->kept)
 		f = spool_state(s);
-	if (f == OK && !d->kept && s->index.count >= SPOOL_MESSAGES_MAX)
+	if (f == OK && !d->kept && (s->index.count >= SPOOL_MESSAGES_MAX || s->index.rcpts + d->count > SPOOL_RCPTS_MAX))
 		f = FAIL_DISK_FULL;
 	/* The disk was full since: its chunks may have become VOID. */
 	if (f == OK && d->extents.len > 0 && d->refusals != s->refusals)

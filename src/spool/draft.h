@@ -18,6 +18,8 @@
 /* Of mail everything counts but size, rcpts, recipients, extents and content; the spans are copied. kept: it is our own
  * (a DSN): not refused because the disk is full, and never bigger than SPOOL_NOTICE_MAX. */
 enum fail draft_begin(struct spool *, const struct message_record *mail, bool kept, struct draft **);
+/* The clock was set by so many ms, and it is now that time: its arrival is not later, and what was meant from then on moves along. */
+void draft_clock(struct draft *, int64_t ms, uint64_t now);
 /* Recipients are numbered from 0 as they come. */
 void draft_rcpt(struct spool *, struct draft *, struct span path, uint32_t notify, struct span orcpt);
 void draft_body(struct spool *, struct draft *, struct span octets);
@@ -60,6 +62,8 @@ bool draft_rewrite(struct spool *, struct draft *, const struct span *header, ui
 bool draft_sender(struct draft *, struct span path);
 /* A bit for each recipient, the first is the lowest of the first octet; 1: away with it. The others are numbered anew. */
 void draft_rcpts_drop(struct draft *, struct span bits);
+/* Away with all of them: others follow. */
+void draft_rcpts_clear(struct draft *);
 /* The memory of spare drafts. */
 void draft_spares_free(struct spool *);
 

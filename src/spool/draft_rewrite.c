@@ -205,7 +205,7 @@ bool
 draft_sender(struct draft *d, struct span path)
 {
 	struct message_record *m = &d->mail;
-	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth };
+	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth, &m->hold };
 	size_t before = m->reverse_path.len, used = 0;
 
 	/* It stands first, the others follow it. */
@@ -246,4 +246,11 @@ draft_rcpts_drop(struct draft *d, struct span bits)
 	}
 	d->rcpts.len = len;
 	d->count = kept;
+}
+
+void
+draft_rcpts_clear(struct draft *d)
+{
+	d->rcpts.len = 0;
+	d->count = 0;
 }

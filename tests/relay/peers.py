@@ -400,6 +400,11 @@ class Talk:
         if self.say(line, "354 go on")[0] != "3":
             return
         content, said = bytearray(), self.hop.scripted("EARLY", None)
+        if said == "RESET":
+            time.sleep(0.3)
+            self.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.file.close()
+            raise EOFError
         if said is not None:
             self.s.sendall(said.encode() + b"\r\n")
             time.sleep(0.3)

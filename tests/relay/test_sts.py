@@ -20,10 +20,10 @@ def policy(mode="enforce", mx=(HOST,), max_age=604800, end="\r\n"):
 
 
 class Web:
-    """An HTTPS server that gives one answer to everybody."""
+    """An HTTPS server that gives one answer to everybody, or what answers[host] has instead to whom asks for that host."""
 
     def __init__(self, context, body, status="200 OK", kind="text/plain", more="", slow=0):
-        self.slow, self.now, self.most = slow, 0, 0
+        self.slow, self.now, self.most, self.answers = slow, 0, 0, {}
         self.context, self.body, self.status, self.kind, self.more, self.asked = context, body, status, kind, more, []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.port = self.listener.getsockname()[1]
@@ -47,14 +47,17 @@ class Web:
                 if not piece:
                     return
                 head += piece
-            self.asked.append(head.decode().split("\r\n"))
+            lines = head.decode().split("\r\n")
+            self.asked.append(lines)
             self.now += 1
             self.most = max(self.most, self.now)
             time.sleep(self.slow)
             self.now -= 1
-            body = self.body.encode()
+            host = next(line.split(" ")[1].split(":")[0] for line in lines if line.lower().startswith("host:"))
+            said = dict({"body": self.body, "status": self.status, "kind": self.kind, "more": self.more}, **self.answers.get(host, {}))
+            body = said["body"].encode()
             s.sendall(("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n" % (
-                self.status, self.kind, len(body), self.more)).encode() + body)
+                said["status"], said["kind"], len(body), said["more"])).encode() + body)
             s.unwrap()
         except (OSError, ValueError):
             pass
