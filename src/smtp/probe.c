@@ -77,9 +77,12 @@ static const struct plan {
 	bool tls;                       /* greeting and EHLO count over TLS only */
 	bool proves;                    /* a login, if there is one, comes first */
 	bool waits;                     /* for the answer to QUIT */
+	bool ends_greeted, ends_inside; /* it is over then, without a farewell */
 	bool helo;                      /* HELO is said, and cannot see what is offered */
 } plans[SMTP_PROBE_PLANS] = {
-	[SMTP_PROBE_GREETING]  = { .greeting = "greeting", .steps = nothing },
+	[SMTP_PROBE_GREETING]  = { .greeting = "greeting", .steps = nothing, .ends_greeted = true },
+	[SMTP_PROBE_WAIT]      = { .steps = nothing, .ends_greeted = true },
+	[SMTP_PROBE_ENTER]     = { .steps = nothing, .tls = true, .proves = true, .ends_inside = true },
 	[SMTP_PROBE_REACH]     = { .steps = nothing, .tls = true },
 	[SMTP_PROBE_GLANCE]    = { .steps = nothing },
 	[SMTP_PROBE_LOOK]      = { .ehlo = "ehlo-clear", .steps = nothing },
@@ -282,7 +285,7 @@ follow(struct smtp_probe *p, enum smtp_client_want want)
 		if (want == SMTP_CLIENT_READY) {
 			p->inside = true;
 			p->starttls = p->client.caps.starttls;
-			return next_step(p);
+			return plan_of(p)->ends_inside ? over(p) : next_step(p);
 		}
 		if (want == SMTP_CLIENT_OUTCOME)
 			want = refused(p);
@@ -384,6 +387,7 @@ replied(struct smtp_probe *p, const struct smtp_reply_line *line, struct span oc
 	size_t used;
 
 	keep(p, line);
+	p->replies += last;
 	if (span_find(octets, '\0') < octets.len)
 		return fail(p, "a NUL in a reply");
 	if (is_ehlo(p))
@@ -394,7 +398,7 @@ replied(struct smtp_probe *p, const struct smtp_reply_line *line, struct span oc
 		say_reply(p, key, label);
 	if (p->phase == PROBE_CONTENT)
 		return last ? ended(p, "") : p->want;
-	if (last && p->conf.plan == SMTP_PROBE_GREETING)
+	if (last && plan_of(p)->ends_greeted)
 		return over(p);
 	return follow(p, smtp_client_feed(&p->client, octets, &used));
 }
@@ -529,6 +533,12 @@ smtp_probe_patience(const struct smtp_probe *p, uint32_t usual)
 	if (p->phase == PROBE_TALKING && p->proving && usual < LOGIN_MS)
 		return LOGIN_MS;
 	return usual;
+}
+
+bool
+smtp_probe_awaits_reply(const struct smtp_probe *p)
+{
+	return p->want == SMTP_PROBE_INPUT && (p->phase == PROBE_TALKING || p->phase == PROBE_ASIDE);
 }
 
 bool

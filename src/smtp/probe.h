@@ -41,12 +41,14 @@ enum smtp_probe_plan {
 	SMTP_PROBE_LOOK,        /* EHLO in clear */
 	SMTP_PROBE_CLEAR,       /* EHLO, AUTH without a response, MAIL, all in clear */
 	SMTP_PROBE_INJECTION,   /* a command in one piece with STARTTLS (3207-7) */
-	SMTP_PROBE_STRIPPED,    /* how far a client comes in clear whose STARTTLS was taken away on the way */
-	SMTP_PROBE_STRIPPED_HELO,       /* the same for one whose EHLO was taken away too */
 	SMTP_PROBE_LOOK_TLS,    /* EHLO over TLS */
 	SMTP_PROBE_TLS,         /* EHLO, MAIL, VRFY, EXPN over TLS */
 	SMTP_PROBE_SENDER,      /* the login, and a reverse-path that cannot be its own (RFC 6409 6.1) */
 	SMTP_PROBE_ENDING,      /* the login if there is one, and a message whose end is not CRLF . CRLF (RFC 5321 2.3.8, 4.1.1.4) */
+	SMTP_PROBE_STRIPPED,    /* how far a client comes in clear whose STARTTLS was taken away on the way */
+	SMTP_PROBE_STRIPPED_HELO,       /* the same for one whose EHLO was taken away too */
+	SMTP_PROBE_WAIT,        /* hear the greeting; nothing is said, and the connection is left as it is */
+	SMTP_PROBE_ENTER,       /* EHLO over TLS, the login if there is one; so is this one */
 	SMTP_PROBE_PLANS
 };
 
@@ -66,6 +68,9 @@ struct smtp_probe {
 	const char *hostile;            /* what it did that no honest server does, in words; NULL: nothing */
 	bool starttls;                  /* EHLO offered it */
 	bool inside;                    /* everything that comes before the plan's own steps went well, a login too */
+	uint32_t replies;               /* whole ones so far */
+	uint16_t code;                  /* of the newest line; 0: none came */
+	struct buf text;                /* of the newest line */
 	bool begun;                     /* ENDING: it wanted content */
 	bool taken;                     /* ENDING: it said 2yz to an end that is none */
 	/* The rest is the engine's own. */
@@ -79,8 +84,7 @@ struct smtp_probe {
 	uint8_t step;                   /* of the plan's steps, the next one */
 	bool secured;                   /* TLS is up */
 	bool injected, proving, greeted;
-	uint16_t code;                  /* of the newest line; 0: none came */
-	struct buf text, ehlo;          /* of the newest line; the lines of an EHLO reply, each with LF behind */
+	struct buf ehlo;                /* the lines of an EHLO reply, each with LF behind */
 	uint8_t text_octets[SMTP_PROBE_TEXT_MAX];
 	uint8_t ehlo_octets[SMTP_PROBE_EHLO_MAX];
 };
@@ -96,6 +100,8 @@ enum smtp_probe_want smtp_probe_decline(struct smtp_probe *, struct span why);
 
 /* ms to wait for the peer now, of one who waits so many for an ordinary answer. */
 uint32_t smtp_probe_patience(const struct smtp_probe *, uint32_t usual);
+/* Would an honest server answer now? After a farewell, or an end that is none, silence is no wonder. */
+bool smtp_probe_awaits_reply(const struct smtp_probe *);
 /* Has a part of a reply come? */
 bool smtp_probe_is_within_reply(const struct smtp_probe *, struct span unused);
 void smtp_probe_check(const struct smtp_probe *);

@@ -156,16 +156,16 @@ test_found_by_whatever_is_known(void **state)
 	assert_true(history_add_event(h, &(struct history_event){ .id = ID(2), .when = NOW, .kind = HISTORY_HELD }));
 	commit();
 	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
-	assert_string_equal(ask("m2@X.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
-	assert_string_equal(ask("<M2@x.example>", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
-	assert_string_equal(ask("S2@x.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
-	assert_string_equal(ask("r2@y.example", 0, 0, 9, &f), "m2 r0 a0 a1 e1");
-	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m3 r1 m2 r1 a0 a1 e1 m1 r1");
+	assert_string_equal(ask("m2@X.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
+	assert_string_equal(ask("<M2@x.example>", 0, 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
+	assert_string_equal(ask("S2@x.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
+	assert_string_equal(ask("r2@y.example", 0, 0, 9, &f), "m2 r0 a0 a1 reply7 e1");
+	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m3 r1 m2 r1 a0 a1 reply7 e1 m1 r1");
 	assert_int_equal(f.messages, 3);
 	assert_true(f.next == 0 && f.begun == NOW);
 	assert_string_equal(ask("r2@y.exampl", 0, 0, 9, &f), "");
 	/* A part at a time. */
-	assert_string_equal(ask("all@y.example", 0, 0, 2, &f), "m3 r1 m2 r1 a0 a1 e1");
+	assert_string_equal(ask("all@y.example", 0, 0, 2, &f), "m3 r1 m2 r1 a0 a1 reply7 e1");
 	assert_true(f.next == ID(2));
 	assert_string_equal(ask("all@y.example", 0, f.next, 2, &f), "m1 r1");
 	assert_true(f.next == 0);

@@ -29,6 +29,10 @@ static const struct talk_row {
 	{ .name = "greeting", { .plan = SMTP_PROBE_GREETING }, "220-mx.example.org\r\n220 hello\r\n", "", "greeting 220 hello\n" },
 	{ .name = "no greeting", { .plan = SMTP_PROBE_GREETING }, "", "", "greeting 0 \n" },
 	{ .name = "another protocol", { .plan = SMTP_PROBE_GREETING }, "* OK IMAP4rev1\r\n", "", "greeting 0 * OK IMAP4rev1\n" },
+	{ .name = "wait", { .plan = SMTP_PROBE_WAIT }, GREETING, "", "" },
+	{ .name = "enter", { .plan = SMTP_PROBE_ENTER }, UP EHLO_TLS, SAID_UP, "" },
+	{ .name = "enter with a login", { .plan = SMTP_PROBE_ENTER, .implicit = true, .login = true }, "\1" GREETING EHLO_TLS "235 in\r\n",
+	    SAID_EHLO "AUTH PLAIN AG1lAHNlY3JldA==\r\n", "" },
 	{ .name = "reach", { .plan = SMTP_PROBE_REACH }, GREETING EHLO_CLEAR "220 go\r\n", SAID_EHLO "STARTTLS\r\n", "" },
 	{ .name = "reach, no STARTTLS", { .plan = SMTP_PROBE_REACH }, GREETING "250 mx\r\n", SAID_EHLO "QUIT\r\n", "" },
 	{ .name = "glance", { .plan = SMTP_PROBE_GLANCE }, GREETING EHLO_CLEAR, SAID_EHLO "QUIT\r\n", "" },
@@ -197,6 +201,8 @@ test_half_a_list(void **state)
 	probe_talk_init(&talk, &look);
 	assert_true(probe_talk_run(&talk, SPAN(GREETING EHLO_CLEAR), 1));
 	assert_true(talk.probe.starttls && talk.probe.inside);
+	assert_int_equal(talk.probe.replies, 2);
+	assert_int_equal(talk.probe.code, 250);
 }
 
 /* The driver tells one that drips from one that is late by whether a part has come. */
