@@ -160,3 +160,9 @@ transcript_put(struct buf *out, const char *key, struct span value)
 		out->len = before;
 	return fits;
 }
+
+bool
+transcript_put_text(struct buf *out, const char *key, const char *value)
+{
+	return transcript_put(out, key, span_of(value));
+}

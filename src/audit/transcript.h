@@ -109,5 +109,6 @@ size_t section_count(const struct section *, const char *key);
 /* ---- writing ---- */
 /* One line, cut at TRANSCRIPT_VALUE_MAX; false when out has no room. */
 bool transcript_put(struct buf *out, const char *key, struct span value);
+bool transcript_put_text(struct buf *out, const char *key, const char *value);
 
 #endif

@@ -11,21 +11,18 @@
 
 #include "audit/judge.h"
 #include "audit/policy.h"
+#include "smtp/probe.h"
 #include "tls/examine.h"
 
 enum {
 	AUDIT_HOSTS_MAX = 1000,
 	AUDIT_ADDRESSES_MAX = 16,       /* of one host */
 	AUDIT_PARALLEL_MAX = 64,
-	AUDIT_LINE_MAX = 2048,          /* octets of a reply's line that are kept */
-	AUDIT_LINES_MAX = 100,          /* lines of one reply; more is hostile */
 	AUDIT_OCTETS_MAX = 256 * 1024,  /* of one connection; more is hostile */
+	AUDIT_OUT_ROOM = 4096,          /* AUTH with its response */
 	AUDIT_TRIES = 3,                /* connections that look for STARTTLS */
 	AUDIT_PLACES_MAX = 16,          /* of one domain */
 };
-
-/* Nobody has this name: RFC 2606 reserves it. */
-#define AUDIT_EHLO "EHLO audit.invalid"
 
 /* ---- one connection (audit_link.c) ---- */
 struct link {
@@ -35,18 +32,12 @@ struct link {
 	bool prime;                     /* with Diffie-Hellman over a prime only */
 	uint64_t deadline;              /* ms of the monotonic clock: when the connection is given up, whatever comes */
 	unsigned patience;              /* ms for one step */
+	uint64_t asked;                 /* when something was sent, or the connection began */
 	size_t octets;                  /* received so far */
 	bool ended, cut;                /* the peer closed; without close_notify under TLS */
-	bool parting;                   /* QUIT or DATA was said: an end is no wonder */
 	const char *hostile;            /* what it did that no honest server does; NULL: nothing */
 	struct buf in;
-	uint8_t room[AUDIT_LINE_MAX * 2];
-};
-
-struct reply {
-	unsigned code;                  /* 0: none came */
-	size_t lines;
-	char text[AUDIT_LINES_MAX][AUDIT_LINE_MAX];     /* without code; NUL-terminated */
+	uint8_t room[SMTP_REPLY_LINE_MAX];
 };
 
 uint64_t audit_now(void);
@@ -58,13 +49,8 @@ bool link_secure(struct link *, struct tls_examiner *, const char *name, char wo
 /* Does it let us shake hands again? */
 bool link_secure_again(struct link *);
 bool link_send(struct link *, struct span);
-bool link_say(struct link *, const char *line);
 /* Wait for octets and put them behind in; false: none came within ms. */
 bool link_wait(struct link *, unsigned ms);
-/* A whole reply (RFC 5321 4.2); code 0 when none came in time or it was none. */
-void link_reply(struct link *, struct reply *);
-/* Say it and read the reply. */
-void link_ask(struct link *, const char *line, struct reply *);
 
 /* ---- one endpoint (audit_probe.c, audit_hello.c) ---- */
 struct audit_dns;
@@ -83,17 +69,31 @@ struct endpoint {
 	bool active;                    /* messages are begun, and broken off */
 	bool greeted, secured;          /* it said 220 in clear; TLS came about */
 	struct buf *out;                /* the transcript */
-	struct reply reply;
+	struct smtp_probe probe;        /* the conversation that is under way, or was the last one */
+	struct smtp_io io;
+	uint8_t out_octets[AUDIT_OUT_ROOM];
 };
 
 const char *audit_service_name(enum audit_service);
 void audit_probe(struct endpoint *);
-/* Connects, and says STARTTLS where the service wants that; false: no TLS to be had. */
-bool audit_reach(struct endpoint *, struct link *);
+bool audit_is_implicit(const struct endpoint *);
+void audit_put_hostile(struct endpoint *, const struct link *);
 /* Which versions and suites, in whose order. */
 void audit_hellos(struct endpoint *);
-/* How far a client comes whose STARTTLS was taken away (audit_stripped.c). */
-void audit_stripped(struct endpoint *);
+
+/* ---- one conversation (audit_talk.c): the driver of smtp/probe ---- */
+/* A fact into the endpoint's transcript: for engines that say what they see. */
+void audit_say(void *endpoint, const char *key, struct span value);
+/* Connects and talks until the plan is through or TLS is wanted; false: no connection. The link is the caller's to close, either way. */
+bool audit_talk(struct endpoint *, struct link *, enum smtp_probe_plan);
+/* The handshake, if the plan wants one; false, with words when it was tried (then link.tls is there). */
+bool audit_talk_secure(struct endpoint *, struct link *, char words[600]);
+/* What the plan has for after it. */
+void audit_talk_on(struct endpoint *, struct link *);
+/* All of this on a connection of its own. ending: smtp_probe_conf.ending. */
+void audit_talk_whole(struct endpoint *, enum smtp_probe_plan, uint8_t ending);
+/* Connects, and says STARTTLS where the service wants that; false: no TLS to be had. */
+bool audit_reach(struct endpoint *, struct link *);
 
 /* ---- with a login, and with --active (audit_login.c) ---- */
 struct audit_login {
@@ -103,8 +103,6 @@ struct audit_login {
 };
 
 void audit_inside(struct endpoint *);
-/* Up to the EHLO reply under TLS, and through AUTH when there is a login; false: not there. The link is open or closed, and the caller's. */
-bool audit_enter(struct endpoint *, struct link *);
 
 /* ---- what the DNS says (audit_find.c) ---- */
 struct audit_place {

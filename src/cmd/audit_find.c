@@ -11,6 +11,7 @@
 #include "dns/srv.h"
 #include "dns/text.h"
 #include "dns/tlsa.h"
+#include "os/address.h"
 
 struct audit_dns {
 	struct dns_asker *asker;
@@ -44,12 +45,6 @@ audit_dns_close(struct audit_dns *d)
 	free(d);
 }
 
-static void
-put(struct buf *out, const char *key, const char *value)
-{
-	(void)transcript_put(out, key, span_of(value));
-}
-
 /* False: it is not known, and that is in the transcript. */
 static bool
 ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, struct dns_answer *a)
@@ -59,7 +54,7 @@ ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, 
 	dns_ask(d->asker, name, type, d->patience, a);
 	if (a->verdict != DNS_FAILED)
 		return true;
-	put(out, "dns-failed", a->words);
+	(void)transcript_put_text(out, "dns-failed", a->words);
 	d->away = true;
 	return false;
 }
@@ -92,12 +87,12 @@ audit_place_add(struct audit_places *p, const char *host, uint16_t port, enum au
 	char text[400];
 
 	(void)snprintf(text, sizeof text, "%s %u %s %s", host, port, audit_service_name(service), by);
-	put(out, "found", text);
+	(void)transcript_put_text(out, "found", text);
 	if (is_known(p, host, port))
 		return;
 	if (p->count == AUDIT_PLACES_MAX) {
 		(void)snprintf(text, sizeof text, "%s port %u: a domain has more than %u places", host, port, (unsigned)AUDIT_PLACES_MAX);
-		put(out, "unexamined", text);
+		(void)transcript_put_text(out, "unexamined", text);
 		return;
 	}
 	p->place[p->count] = (struct audit_place){ .port = port, .service = service };
@@ -117,7 +112,7 @@ put_srv(struct buf *out, const struct dns_answer *a, enum audit_service service,
 			continue;
 		(void)snprintf(text, sizeof text, "%s %u %u %u %s %s", audit_service_name(service), r.priority, r.weight, r.port,
 		    r.target[0] != '\0' ? r.target : ".", signed_word(a));
-		put(out, "srv", text);
+		(void)transcript_put_text(out, "srv", text);
 		if (r.target[0] != '\0' && r.port != 0)
 			audit_place_add(p, r.target, r.port, service, "srv", out);
 	}
@@ -136,7 +131,7 @@ find_srv(struct audit_dns *d, const char *domain, enum audit_service service, st
 	if (a.verdict == DNS_DATA)
 		return;
 	(void)snprintf(text, sizeof text, "%s none", audit_service_name(service));
-	put(out, "srv", text);
+	(void)transcript_put_text(out, "srv", text);
 }
 
 /* ---- MX ---- */
@@ -153,12 +148,12 @@ find_mx(struct audit_dns *d, const char *domain, bool guess, struct audit_places
 		if (!mx_record_parse(a.record[i], &r))
 			continue;
 		(void)snprintf(text, sizeof text, "%u %s %s", r.preference, r.name[0] != '\0' ? r.name : ".", signed_word(&a));
-		put(out, "mx", text);
+		(void)transcript_put_text(out, "mx", text);
 		if (r.name[0] != '\0' && (best.name[0] == '\0' || r.preference < best.preference))
 			best = r;
 	}
 	if (a.verdict != DNS_DATA)
-		put(out, "mx", "none");
+		(void)transcript_put_text(out, "mx", "none");
 	if (best.name[0] == '\0')
 		return;
 	if (guess) {
@@ -193,7 +188,7 @@ find_text(struct audit_dns *d, const char *label, const char *domain, const char
 		found++;
 	}
 	if (found == 0)
-		put(out, key, "none");
+		(void)transcript_put_text(out, key, "none");
 }
 
 void
@@ -202,9 +197,9 @@ audit_find(struct audit_dns *d, const struct audit_web *web, const char *domain,
 	char name[MX_NAME_MAX];
 
 	p->count = 0;
-	put(out, "domain", domain);
+	(void)transcript_put_text(out, "domain", domain);
 	if (d == NULL || d->asker == NULL || !dns_ascii(span_of(domain), name)) {
-		put(out, "dns-failed", d == NULL || d->asker == NULL ? "no resolver" : "that is no domain name");
+		(void)transcript_put_text(out, "dns-failed", d == NULL || d->asker == NULL ? "no resolver" : "that is no domain name");
 		return;
 	}
 	find_srv(d, name, AUDIT_SUBMISSIONS, p, out);
@@ -216,21 +211,13 @@ audit_find(struct audit_dns *d, const struct audit_web *web, const char *domain,
 }
 
 /* ---- addresses ---- */
-static bool
-is_address(const char *host)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
-}
-
 static void
 put_unknown(struct buf *out, const char *host, const char *why)
 {
 	char text[400];
 
 	(void)snprintf(text, sizeof text, "%s: %s", host, why);
-	put(out, "unknown-host", text);
+	(void)transcript_put_text(out, "unknown-host", text);
 }
 
 static size_t
@@ -268,7 +255,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	char name[MX_NAME_MAX];
 	size_t n;
 
-	if (is_address(host) || d == NULL || !d->own || !dns_ascii(span_of(host), name))
+	if (address_is_numeric(host) || d == NULL || !d->own || !dns_ascii(span_of(host), name))
 		return addresses_of_system(host, address, out);
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
@@ -282,7 +269,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 static bool
 is_name(const char *host)
 {
-	return strchr(host, '.') != NULL && !is_address(host);
+	return strchr(host, '.') != NULL && !address_is_numeric(host);
 }
 
 void
@@ -303,6 +290,6 @@ audit_tlsa(struct audit_dns *d, const struct endpoint *e, const struct tls_sessi
 			continue;
 		(void)snprintf(text, sizeof text, "%u %u %u %s %s", r.usage, r.selector, r.matching, signed_word(&a),
 		    !tlsa_record_usable(&r) ? "unusable" : tls_examined_matches(session, r.usage, r.selector, r.matching, r.data) ? "fits" : "differs");
-		put(e->out, "tlsa", text);
+		(void)transcript_put_text(e->out, "tlsa", text);
 	}
 }

@@ -2,6 +2,7 @@
 #include <sys/random.h>
 
 #include "cmd/audit_hello.h"
+#include "os/address.h"
 
 enum { VERSIONS = HELLO_TLS13 - HELLO_SSL3 + 1 };
 
@@ -13,7 +14,8 @@ audit_ask_hello(struct endpoint *e, struct hello_question *q, struct hello_reply
 	enum hello_step step = HELLO_OTHER;
 	struct link l;
 
-	q->name = audit_is_address(e->host) ? SPAN("") : span_of(e->host);
+	/* An address literal is no name, and goes without SNI (RFC 6066 3). */
+	q->name = address_is_numeric(e->host) ? SPAN("") : span_of(e->host);
 	q->random = random;
 	if (getrandom(random, sizeof random, 0) != sizeof random || !hello_format(q, &hello))
 		return HELLO_OTHER;

@@ -12,9 +12,6 @@
 /* One connection, one hello, what came first. The question's name and random are filled in here. */
 enum hello_step audit_ask_hello(struct endpoint *, struct hello_question *, struct hello_reply *);
 
-/* An address literal is no name, and goes without SNI (RFC 6066 3). */
-bool audit_is_address(const char *host);
-
 /* What of a second try with a lower version than it has (RFC 7507), and of a version that it need not have taken (RFC 8446 4.1.3)?
  * best, next: the newest two that it speaks. */
 void audit_downgrade(struct endpoint *, uint16_t best, uint16_t next);

@@ -165,16 +165,6 @@ link_send(struct link *l, struct span out)
 	return l->fd != -1;
 }
 
-bool
-link_say(struct link *l, const char *line)
-{
-	uint8_t octets[AUDIT_LINE_MAX];
-	struct buf b = BUF_OVER(octets);
-
-	l->parting = l->parting || strcmp(line, "QUIT") == 0 || strcmp(line, "DATA") == 0;
-	return buf_put_text(&b, line) && buf_put_text(&b, "\r\n") && link_send(l, buf_span(&b));
-}
-
 /* One read; true when octets came. */
 static bool
 read_some(struct link *l)
@@ -215,93 +205,4 @@ link_wait(struct link *l, unsigned ms)
 			return false;
 	}
 	return false;
-}
-
-/* A line, whole or cut at AUDIT_LINE_MAX, without its end. */
-static bool
-take_line(struct link *l, char line[AUDIT_LINE_MAX])
-{
-	for (;;) {
-		struct span have = buf_span(&l->in);
-		size_t n = span_find(have, '\n');
-
-		if (n < have.len || have.len >= AUDIT_LINE_MAX) {
-			size_t len = n < have.len ? n : AUDIT_LINE_MAX - 1, kept = len;
-
-			if (n == have.len)
-				l->hostile = "a line of more than 2048 octets";
-			while (kept > 0 && (kept >= AUDIT_LINE_MAX || have.p[kept - 1] == '\r'))
-				kept--;
-			for (size_t i = 0; i < kept; i++)
-				line[i] = have.p[i] == '\0' ? '?' : (char)have.p[i];
-			line[kept] = '\0';
-			buf_drop(&l->in, n < have.len ? n + 1 : len);
-			return true;
-		}
-		if (!link_wait(l, l->patience))
-			return false;
-	}
-}
-
-static bool
-take_code(const char *line, unsigned *code)
-{
-	struct span s = span_of(line);
-	uint64_t n;
-
-	if (s.len < 3 || !ascii_is_digit(s.p[0]) || !ascii_is_digit(s.p[1]) || !ascii_is_digit(s.p[2]))
-		return false;
-	s.len = 3;
-	if (!span_take_u64(&s, &n) || (line[3] != '\0' && line[3] != ' ' && line[3] != '-'))
-		return false;
-	*code = (unsigned)n;
-	return true;
-}
-
-static void
-read_reply(struct link *l, struct reply *r)
-{
-	char line[AUDIT_LINE_MAX];
-
-	r->code = 0;
-	r->lines = 0;
-	while (r->lines < AUDIT_LINES_MAX && take_line(l, line)) {
-		unsigned code;
-		const char *text = strlen(line) > 4 ? line + 4 : "";
-
-		memcpy(r->text[r->lines], text, strlen(text) + 1);
-		r->lines++;
-		if (!take_code(line, &code)) {
-			memcpy(r->text[r->lines - 1], line, strlen(line) + 1);
-			return;
-		}
-		if (line[3] != '-') {
-			r->code = code;
-			return;
-		}
-	}
-	if (r->lines == AUDIT_LINES_MAX)
-		l->hostile = "a reply of more than 100 lines";
-}
-
-void
-link_reply(struct link *l, struct reply *r)
-{
-	uint64_t since = audit_now(), ms;
-	bool reached = l->fd != -1;
-
-	read_reply(l, r);
-	ms = audit_now() - since;
-	if (reached && !l->parting && l->hostile == NULL)
-		audit_pace_reply(r, ms, r->code != 0 ? NULL : l->ended ? "the connection ended instead of a reply"
-		    : ms >= l->patience ? "no reply came in time" : NULL);
-}
-
-void
-link_ask(struct link *l, const char *line, struct reply *r)
-{
-	r->code = 0;
-	r->lines = 0;
-	if (link_say(l, line))
-		link_reply(l, r);
 }

@@ -1,9 +1,9 @@
 /* SNI (RFC 6066 3): what do those get who name no host, or one that the server does not know? */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/audit_hello.h"
+#include "os/address.h"
 
 /* Nobody has this name: RFC 2606 reserves it. */
 #define UNKNOWN "unknown-name.invalid"
@@ -61,14 +61,6 @@ compare(struct endpoint *e, const char *which, const struct face *usual, const s
 	(void)transcript_put(e->out, "sni", span_of(text));
 }
 
-bool
-audit_is_address(const char *host)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
-}
-
 void
 audit_names(struct endpoint *e)
 {
@@ -77,7 +69,7 @@ audit_names(struct endpoint *e)
 	if (!look(e, e->host, &usual) || !usual.up)
 		return;
 	/* Who was asked for by address has been spoken to without a name all the time. */
-	if (!audit_is_address(e->host) && look(e, e->address, &f))
+	if (!address_is_numeric(e->host) && look(e, e->address, &f))
 		compare(e, "none", &usual, &f);
 	if (look(e, UNKNOWN, &f))
 		compare(e, "unknown", &usual, &f);

@@ -144,24 +144,33 @@ note_delay(uint64_t ms)
 		pace.slow++;
 }
 
-void
-audit_pace_reply(const struct reply *r, uint64_t ms, const char *none)
+/* Who never greeted has not changed his mind. */
+static void
+had_enough(bool first)
 {
-	bool first = pace.heard++ == 0, refuses = r->code == 421 || (first && r->code / 100 == 4);
-
-	if (r->code != 0)
-		note_delay(ms);
-	if (first && r->code == 220)
-		pace.greeted = true;
-	if (refuses)
-		see("%u %.150s", r->code, r->lines > 0 ? r->text[r->lines - 1] : "");
-	else if (none != NULL)
-		see("%s", none);
-	else
-		return;
-	/* Who never greeted has not changed his mind. */
 	pace.enough = pace.enough || (first && pace.greeted);
 	pace.partly = true;
+}
+
+void
+audit_pace_reply(unsigned code, struct span text, uint64_t ms)
+{
+	bool first = pace.heard++ == 0;
+
+	note_delay(ms);
+	if (first && code == 220)
+		pace.greeted = true;
+	if (code != 421 && (!first || code / 100 != 4))
+		return;
+	see("%u %.*s", code, text.len < 150 ? (int)text.len : 150, (const char *)text.p);
+	had_enough(first);
+}
+
+void
+audit_pace_silence(const char *why)
+{
+	see("%s", why);
+	had_enough(pace.heard++ == 0);
 }
 
 void
@@ -180,14 +189,10 @@ is_as_before(struct endpoint *e)
 	char words[600];
 	bool well = true;
 
-	if (e->secured) {
+	if (e->secured)
 		well = audit_reach(e, &l) && link_secure(&l, e->examiner, e->host, words);
-	} else if (e->greeted) {
-		well = link_open(&l, e->address, e->port, e->patience) == NULL;
-		link_reply(&l, &e->reply);
-		well = well && e->reply.code == 220;
-	}
-	(void)link_say(&l, "QUIT");
+	else if (e->greeted)
+		well = audit_talk(e, &l, SMTP_PROBE_WAIT) && e->probe.code == 220;
 	link_close(&l);
 	if (!well)
 		see("closed at once after %u good connections", pace.good);

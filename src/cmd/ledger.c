@@ -1,7 +1,5 @@
 #include "cmd/ledger.h"
 
-#include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -69,16 +67,6 @@ on_closed(void *arg, struct channel *c)
 		end(t, LEDGER_UNAVAILABLE, "the server hung up; is it of this version?");
 }
 
-static int
-unavailable(const char *path, struct buf *why)
-{
-	const char *words = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" : strerror(errno);
-
-	(void)(buf_put_text(why, words) && buf_put_text(why, " (no answer at ") && buf_put_text(why, path)
-	    && buf_put_text(why, ")") && buf_terminate(why));
-	return LEDGER_UNAVAILABLE;
-}
-
 int
 ledger_query(const struct ledger_question *q, uint32_t *count, struct buf *why)
 {
@@ -86,8 +74,10 @@ ledger_query(const struct ledger_question *q, uint32_t *count, struct buf *why)
 	struct conversation t = { .question = q, .why = why, .status = LEDGER_UNAVAILABLE };
 	int fd = control_connect(q->path);
 
-	if (fd == -1)
-		return unavailable(q->path, why);
+	if (fd == -1) {
+		control_why(q->path, why);
+		return LEDGER_UNAVAILABLE;
+	}
 	if (uv_loop_init(&t.loop) != 0 || (t.channel = channel_open(&t.loop, fd, &handler, &t)) == NULL) {
 		(void)close(fd);
 		(void)(buf_put_text(why, "out of memory") && buf_terminate(why));

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -301,9 +300,11 @@ ask(struct query *q)
 static int
 unavailable(const char *path)
 {
-	const char *why = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" : strerror(errno);
+	char words[1024];
+	struct buf why = BUF_OVER(words);
 
-	(void)fprintf(stderr, "postern queue: %s (no answer at %s)\n", why, path);
+	control_why(path, &why);
+	(void)fprintf(stderr, "postern queue: %.*s\n", (int)why.len, words);
 	return EXIT_UNAVAILABLE;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cmd/ledger.h"
 #include "cmd/user.h"
+#include "os/address.h"
 
 struct row {
 	struct ledger_attempt entry;    /* its spans are no longer good: the texts are */
@@ -164,14 +165,13 @@ static bool
 is_network(const char *word)
 {
 	char address[INET6_ADDRSTRLEN];
-	uint8_t octets[16];
 	size_t len = strcspn(word, "/");
 
 	if (len >= sizeof address)
 		return false;
 	memcpy(address, word, len);
 	address[len] = 0;
-	return inet_pton(AF_INET, address, octets) == 1 || inet_pton(AF_INET6, address, octets) == 1;
+	return address_is_numeric(address);
 }
 
 static struct ledger_which

@@ -25,3 +25,12 @@ control_connect(const char *path)
 	errno = error;
 	return -1;
 }
+
+void
+control_why(const char *path, struct buf *why)
+{
+	const char *words = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" : strerror(errno);
+
+	(void)(buf_put_text(why, words) && buf_put_text(why, " (no answer at ") && buf_put_text(why, path) && buf_put_text(why, ")"));
+	(void)buf_terminate(why);
+}

@@ -6,7 +6,11 @@
 #ifndef POSTERN_OS_CONTROL_H
 #define POSTERN_OS_CONTROL_H
 
+#include "base/buf.h"
+
 /* Close-on-exec; -1 with errno. */
 int control_connect(const char *path);
+/* Behind -1, with errno still as it was: "the server is not running (no answer at PATH)", NUL-terminated. */
+void control_why(const char *path, struct buf *why);
 
 #endif

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "os/address.h"
 #include "os/log.h"
 #include "proc/0_master.h"
 #include "tls/inspect.h"
@@ -201,14 +201,6 @@ certificates_are_in_force(const struct certificates *all)
 
 /* ---- what is served under which name ---- */
 
-static bool
-is_address(const char *name)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, name, octets) == 1 || inet_pton(AF_INET6, name, octets) == 1;
-}
-
 /* Do fronts look no further than to one before it when they are asked for this name? */
 static bool
 is_hidden(const struct certificates *all, size_t which, const char *name)
@@ -232,7 +224,7 @@ certificates_name(const struct certificates *all, size_t which, char name[CERTIF
 		bool wild = span_take_byte(&one, '*');
 
 		(void)snprintf(name, CERTIFICATE_NAME_MAX, "%s%.*s", wild ? "postern" : "", (int)one.len, (const char *)one.p);
-		if (one.len > 0 && !is_address(name) && !is_hidden(all, which, name))
+		if (one.len > 0 && !address_is_numeric(name) && !is_hidden(all, which, name))
 			return true;
 	}
 	name[0] = '\0';

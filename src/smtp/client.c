@@ -7,7 +7,7 @@
 #define LOSING (BIT(CLIENT_SWEEP) | BIT(CLIENT_CLOSED))
 
 static const uint32_t edges[CLIENT_STATE_MAX] = {
-	[CLIENT_GREETING]  = BIT(CLIENT_EHLO) | LOSING,
+	[CLIENT_GREETING]  = BIT(CLIENT_EHLO) | BIT(CLIENT_HELO) | LOSING,
 	[CLIENT_EHLO]      = BIT(CLIENT_HELO) | BIT(CLIENT_STARTTLS) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_READY) | LOSING,
 	[CLIENT_HELO]      = BIT(CLIENT_READY) | LOSING,
 	[CLIENT_STARTTLS]  = BIT(CLIENT_SECURING) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_READY) | LOSING,
@@ -15,10 +15,11 @@ static const uint32_t edges[CLIENT_STATE_MAX] = {
 	[CLIENT_CHOOSING]  = BIT(CLIENT_PROVING) | LOSING,
 	[CLIENT_PROVING]   = BIT(CLIENT_ANSWERING) | BIT(CLIENT_CHOOSING) | BIT(CLIENT_EHLO) | BIT(CLIENT_READY) | LOSING,
 	[CLIENT_ANSWERING] = BIT(CLIENT_PROVING) | LOSING,
-	[CLIENT_READY]     = BIT(CLIENT_ENVELOPE) | BIT(CLIENT_QUIT) | LOSING,
+	[CLIENT_READY]     = BIT(CLIENT_ENVELOPE) | BIT(CLIENT_ASIDE) | BIT(CLIENT_QUIT) | LOSING,
 	[CLIENT_ENVELOPE]  = BIT(CLIENT_CONTENT) | BIT(CLIENT_VOID) | BIT(CLIENT_READY) | LOSING,
 	[CLIENT_CONTENT]   = BIT(CLIENT_FINAL) | LOSING,
 	[CLIENT_FINAL]     = LOSING,
+	[CLIENT_ASIDE]     = BIT(CLIENT_READY) | LOSING,
 	[CLIENT_VOID]      = BIT(CLIENT_READY) | LOSING,
 	[CLIENT_SWEEP]     = BIT(CLIENT_ENVELOPE) | BIT(CLIENT_READY) | BIT(CLIENT_CLOSED),
 	[CLIENT_QUIT]      = LOSING,
@@ -39,13 +40,13 @@ client_want(struct smtp_client *c, enum smtp_client_want want)
 }
 
 enum smtp_stage
-client_awaits(const struct smtp_client *c)
+smtp_client_awaits(const struct smtp_client *c)
 {
 	static const uint8_t stages[CLIENT_STATE_MAX] = {
 		[CLIENT_GREETING] = SMTP_STAGE_GREETING, [CLIENT_EHLO] = SMTP_STAGE_EHLO, [CLIENT_HELO] = SMTP_STAGE_EHLO,
 		[CLIENT_STARTTLS] = SMTP_STAGE_STARTTLS, [CLIENT_SECURING] = SMTP_STAGE_STARTTLS,
 		[CLIENT_CHOOSING] = SMTP_STAGE_AUTH, [CLIENT_PROVING] = SMTP_STAGE_AUTH,
-		[CLIENT_ANSWERING] = SMTP_STAGE_AUTH, [CLIENT_READY] = SMTP_STAGE_MAIL,
+		[CLIENT_ANSWERING] = SMTP_STAGE_AUTH, [CLIENT_READY] = SMTP_STAGE_MAIL, [CLIENT_ASIDE] = SMTP_STAGE_MAIL,
 		[CLIENT_CONTENT] = SMTP_STAGE_CONTENT, [CLIENT_FINAL] = SMTP_STAGE_CONTENT,
 		[CLIENT_VOID] = SMTP_STAGE_CONTENT, [CLIENT_SWEEP] = SMTP_STAGE_QUIT,
 		[CLIENT_QUIT] = SMTP_STAGE_QUIT, [CLIENT_CLOSED] = SMTP_STAGE_QUIT,
@@ -90,6 +91,7 @@ smtp_client_begin(struct smtp_client *c, const struct smtp_client_conf *conf, st
 	memset(c, 0, sizeof *c);
 	c->conf = conf;
 	c->io = io;
+	c->reader.lenient = conf->lenient;
 	c->state = CLIENT_GREETING;
 	return client_want(c, SMTP_CLIENT_INPUT);
 }
@@ -122,7 +124,7 @@ enum smtp_client_want
 client_session_refused(struct smtp_client *c)
 {
 	c->polite = c->reply_code != 421;
-	return client_sweep_reply(c, client_awaits(c), CLIENT_CLOSED);
+	return client_sweep_reply(c, smtp_client_awaits(c), CLIENT_CLOSED);
 }
 
 static bool
@@ -136,6 +138,8 @@ greeting_reply(struct smtp_client *c)
 {
 	if (!is_positive(c))
 		return client_session_refused(c);
+	if (c->conf->helo_only)
+		return say_and_enter(c, "HELO ", c->conf->helo, CLIENT_HELO);
 	return say_and_enter(c, "EHLO ", c->conf->helo, CLIENT_EHLO);
 }
 
@@ -217,6 +221,13 @@ quit_reply(struct smtp_client *c)
 	return client_want(c, SMTP_CLIENT_CLOSE);
 }
 
+/* Whatever it says is the examiner's to judge; only who hangs up is not asked again. */
+static enum smtp_client_want
+aside_reply(struct smtp_client *c)
+{
+	return c->reply_code == 421 ? client_session_refused(c) : client_ready(c);
+}
+
 /* The peer does not wait for the final dot. Whatever it says, the transaction cannot be finished in step any more. */
 static enum smtp_client_want
 early_reply(struct smtp_client *c)
@@ -246,6 +257,7 @@ static enum smtp_client_want (*const on_reply[CLIENT_STATE_MAX])(struct smtp_cli
 	[CLIENT_ENVELOPE] = client_envelope_reply,
 	[CLIENT_CONTENT]  = early_reply,
 	[CLIENT_FINAL]    = final_reply,
+	[CLIENT_ASIDE]    = aside_reply,
 	[CLIENT_VOID]     = client_void_reply,
 	[CLIENT_QUIT]     = quit_reply,
 };
@@ -263,16 +275,16 @@ smtp_client_feed(struct smtp_client *c, struct span in, size_t *used)
 	assert(c->want == SMTP_CLIENT_INPUT || early);
 	while (c->want == SMTP_CLIENT_INPUT || (early && c->state == CLIENT_CONTENT)) {
 		struct span rest = in;
-		enum client_line line;
+		enum smtp_reply_step line;
 
 		span_skip(&rest, *used);
 		line = client_reply_line(c, rest, &n);
 		*used += n;
-		if (line == CLIENT_LINE_MORE)
+		if (line == SMTP_REPLY_MORE)
 			break;
-		if (line == CLIENT_LINE_BAD)
+		if (line == SMTP_REPLY_BAD)
 			return client_broken(c, "the peer's reply is not SMTP");
-		if (line == CLIENT_LINE_PART)
+		if (line == SMTP_REPLY_PART)
 			continue;
 		(void)on_reply[c->state](c);
 		if (c->state == CLIENT_SECURING)
@@ -292,20 +304,27 @@ smtp_client_quit(struct smtp_client *c)
 	return say_and_enter(c, "QUIT", SPAN(""), CLIENT_QUIT);
 }
 
+enum smtp_client_want
+smtp_client_aside(struct smtp_client *c, struct span line)
+{
+	assert(c->want == SMTP_CLIENT_READY);
+	return say_and_enter(c, "", line, CLIENT_ASIDE);
+}
+
 /* ---- losing ---- */
 
 enum smtp_client_want
 client_broken(struct smtp_client *c, const char *words)
 {
 	c->polite = false;
-	return client_sweep(c, &(struct client_verdict){ client_awaits(c), SMTP_CLASS_LATER, 0, "4.5.0", span_of(words) },
+	return client_sweep(c, &(struct client_verdict){ smtp_client_awaits(c), SMTP_CLASS_LATER, 0, "4.5.0", span_of(words) },
 	    CLIENT_CLOSED);
 }
 
 enum smtp_client_want
 smtp_client_lost(struct smtp_client *c, enum smtp_class class, struct span why)
 {
-	struct client_verdict v = { client_awaits(c), class, 0, class == SMTP_CLASS_NEVER ? "5.4.2" : "4.4.2", why };
+	struct client_verdict v = { smtp_client_awaits(c), class, 0, class == SMTP_CLASS_NEVER ? "5.4.2" : "4.4.2", why };
 
 	if (c->state == CLIENT_CLOSED)
 		return c->want;
@@ -336,7 +355,7 @@ smtp_client_patience(const struct smtp_client *c)
 		[SMTP_STAGE_MAIL] = 5, [SMTP_STAGE_RCPT] = 5, [SMTP_STAGE_DATA] = 2, [SMTP_STAGE_CONTENT] = 10,
 		[SMTP_STAGE_RSET] = 5,
 	};
-	enum smtp_stage stage = client_awaits(c);
+	enum smtp_stage stage = smtp_client_awaits(c);
 
 	if (c->state == CLIENT_CONTENT)
 		return 3 * 60 * 1000;
@@ -357,6 +376,7 @@ static const uint16_t wants[CLIENT_STATE_MAX] = {
 	[CLIENT_ENVELOPE]  = WANT(INPUT) | WANT(FLUSH) | WANT(RCPT) | WANT(OUTCOME),
 	[CLIENT_CONTENT]   = WANT(CONTENT) | WANT(FLUSH),
 	[CLIENT_FINAL]     = WANT(INPUT),
+	[CLIENT_ASIDE]     = WANT(INPUT),
 	[CLIENT_VOID]      = WANT(INPUT),
 	[CLIENT_SWEEP]     = WANT(OUTCOME),
 	[CLIENT_QUIT]      = WANT(INPUT),
@@ -368,13 +388,13 @@ static const uint16_t wants[CLIENT_STATE_MAX] = {
  * READY                  TLS and proof as conf asks; every recipient so far has had its outcome
  * ENVELOPE               at least one recipient is to be settled or a reply to be awaited
  * CONTENT, FINAL         at least one recipient is accepted and has no outcome
- * VOID                   none is
+ * ASIDE, VOID            none is
  */
 void
 smtp_client_check(const struct smtp_client *c)
 {
 	assert(c->state < CLIENT_STATE_MAX && (wants[c->state] & BIT(c->want)));
-	assert(c->reply_len <= SMTP_REPLY_KEPT && c->reply_lines <= SMTP_REPLY_LINES_MAX);
+	assert(c->reply_len <= SMTP_REPLY_KEPT && c->reader.lines <= SMTP_REPLY_LINES_MAX);
 	assert(c->io->out.len <= c->io->out.max);
 	assert(c->mail.rcpts <= SMTP_CLIENT_RCPTS_MAX && c->rcpts_sent <= c->mail.rcpts);
 	assert(c->rcpts_answered <= c->rcpts_sent && c->rcpts_accepted <= c->rcpts_answered);

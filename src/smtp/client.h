@@ -1,7 +1,7 @@
 /*
  * smtp/client.h - the client's half of one conversation. Pure: RFC 5321, 3207, 4954, 2920, 1870, 3030, 3461, 6152, 6531, 8689,
  * 9422, 4865, 6710, 2852.
- * `postern send`, 5_relay and (later) the auditor are drivers of this engine.
+ * `postern send`, 5_relay and, through smtp/probe, the auditor are drivers of this engine.
  *
  *	want = smtp_client_begin(c, ...);
  *	for (;;) switch (want) {
@@ -38,11 +38,10 @@
 
 #include "base/buf.h"
 #include "base/fail.h"
+#include "smtp/reply_line.h"
 #include "smtp/server.h"        /* enum smtp_mechanism, smtp_body, smtp_ret, smtp_notify, struct smtp_io */
 
 enum {
-	SMTP_REPLY_LINE_MAX = 4096,     /* one line of a reply that we still read */
-	SMTP_REPLY_LINES_MAX = 128,     /* lines of one reply; more is an attack */
 	SMTP_REPLY_KEPT = 400,          /* octets of a reply's text that are kept for log and DSN */
 	SMTP_CLIENT_OUT_ROOM = 1024,    /* the least that io->out must hold when empty: the longest command line */
 	SMTP_CLIENT_WINDOW = 128,       /* recipients without an answer at most (2920-6) */
@@ -63,6 +62,8 @@ struct smtp_client_conf {
 	bool relays;                    /* the mail is others': AUTH=<> to a peer that we have proved ourselves to (4954-27) */
 	bool hello_again;               /* EHLO once more behind AUTH: some offers are only for who has proved himself (4865-1) */
 	bool helo_fallback;             /* HELO when EHLO is not known (relay only, 5321-8) */
+	bool helo_only;                 /* an examiner: no EHLO at all */
+	bool lenient;                   /* an examiner: replies are read that mail should not depend on (smtp/reply_line.h) */
 };
 
 struct smtp_client_caps {               /* of the newest EHLO; all forgotten at STARTTLS (3207-8) */
@@ -178,8 +179,8 @@ struct smtp_client {
 	bool dot_due;                   /* the end of the content waits for room */
 	bool line_start;                /* the next content octet is the first of its line */
 	uint64_t chunk_left;            /* octets of the chunk that are to come */
+	struct smtp_reply_reader reader;
 	uint16_t reply_code;
-	uint16_t reply_lines;
 	uint16_t reply_len;
 	uint8_t reply[SMTP_REPLY_KEPT];
 	uint32_t swept;                 /* recipients below this one have had their outcome */
@@ -209,10 +210,14 @@ enum smtp_client_want smtp_client_content(struct smtp_client *, struct span octe
 /* The driver cannot go on giving recipients or content: the connection must be closed so that the peer drops what it has; outcomes LATER. */
 enum smtp_client_want smtp_client_give_up(struct smtp_client *, struct span why);
 enum smtp_client_want smtp_client_quit(struct smtp_client *);
+/* An examiner's own words at READY, without CRLF: what no client would say. Its reply changes nothing, and READY comes again, but CLOSE behind 421. */
+enum smtp_client_want smtp_client_aside(struct smtp_client *, struct span line);
 /* The connection broke, timed out, or could not be made secure: every recipient without outcome gets one of class, in words.
  * An OUTCOME that was already returned counts as told. From READY on, without recipients, it is CLOSE at once. */
 enum smtp_client_want smtp_client_lost(struct smtp_client *, enum smtp_class class, struct span why);
 
+/* What the next reply answers. */
+enum smtp_stage smtp_client_awaits(const struct smtp_client *);
 /* How long to wait for the peer now, in milliseconds (RFC 5321 4.5.3.2). */
 uint32_t smtp_client_patience(const struct smtp_client *);
 void smtp_client_check(const struct smtp_client *);

@@ -366,7 +366,7 @@ data_reply(struct smtp_client *c)
 enum smtp_client_want
 client_envelope_reply(struct smtp_client *c)
 {
-	enum smtp_stage stage = client_awaits(c);
+	enum smtp_stage stage = smtp_client_awaits(c);
 
 	if (c->reply_code == 421)
 		return client_sweep_reply(c, stage, CLIENT_CLOSED);

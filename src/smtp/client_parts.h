@@ -6,7 +6,7 @@
  *	client_mail.c   one transaction: envelope and content
  *	client_outcome.c  who is told what
  *	client_terms.c  releases, urgencies, deadlines
- *	client_reply.c  reply lines, their text, the EHLO list
+ *	client_reply.c  the text of replies, the EHLO list
  */
 #ifndef POSTERN_SMTP_CLIENT_PARTS_H
 #define POSTERN_SMTP_CLIENT_PARTS_H
@@ -26,6 +26,7 @@ enum client_state {
 	CLIENT_ENVELOPE,        /* MAIL, RCPT, DATA are being said and answered */
 	CLIENT_CONTENT,         /* 354: content goes out */
 	CLIENT_FINAL,           /* the final dot is out */
+	CLIENT_ASIDE,           /* an examiner's own words are out */
 	CLIENT_VOID,            /* a lone dot is out, of a transaction without recipients; its reply means nothing */
 	CLIENT_SWEEP,           /* outcomes are told one by one; no input is looked at */
 	CLIENT_QUIT,            /* QUIT said */
@@ -36,8 +37,6 @@ enum client_state {
 /* The only function that changes the state; asserts that the edge is legal. */
 void client_enter(struct smtp_client *, enum client_state);
 enum smtp_client_want client_want(struct smtp_client *, enum smtp_client_want);
-/* What the next reply answers. */
-enum smtp_stage client_awaits(const struct smtp_client *);
 
 /* Everybody without an outcome gets this one; then the state `then`. text lives until the sweep is over. */
 struct client_verdict {
@@ -68,9 +67,8 @@ enum smtp_client_want client_refuse_session(struct smtp_client *, const struct c
 enum smtp_client_want client_session_refused(struct smtp_client *);
 
 /* client_reply.c */
-enum client_line { CLIENT_LINE_MORE, CLIENT_LINE_PART, CLIENT_LINE_REPLY, CLIENT_LINE_BAD };
-/* Use one line of in: PART of a reply, or the last line of a REPLY. */
-enum client_line client_reply_line(struct smtp_client *, struct span in, size_t *used);
+/* Use one line of in, as smtp_reply_read() does, and keep what it says. */
+enum smtp_reply_step client_reply_line(struct smtp_client *, struct span in, size_t *used);
 enum smtp_class client_reply_class(const struct smtp_client *);
 /* "5.1.1" of the reply, or made up of the class, into enhanced. */
 void client_reply_enhanced(const struct smtp_client *, enum smtp_class, char enhanced[12]);

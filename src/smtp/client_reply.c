@@ -161,42 +161,6 @@ client_reply_keep(struct smtp_client *c, struct span words)
 
 /* ---- lines ---- */
 
-/* "250-text", "250 text", "250": the code, whether more lines follow, and the text behind. */
-static bool
-parse_line(struct span line, uint16_t *code, bool *more, struct span *text)
-{
-	unsigned value = 0;
-
-	for (size_t i = 0; i < 3; i++) {
-		if (i >= line.len || !ascii_is_digit(line.p[i]))
-			return false;
-		value = value * 10 + (unsigned)(line.p[i] - '0');
-	}
-	span_skip(&line, 3);
-	*code = (uint16_t)value;
-	*more = span_take_byte(&line, '-');
-	if (value < 200 || value > 599 || (!*more && line.len > 0 && !span_take_byte(&line, ' ')))
-		return false;
-	*text = line;
-	return true;
-}
-
-/* RFC 5321 2.3.8: only CRLF ends a line. A lone LF means that the peer and we would not agree on where its replies end. */
-static enum client_line
-find_line(struct span in, struct span *line, size_t *used)
-{
-	struct span head = span_head(in, SMTP_REPLY_LINE_MAX);
-	size_t lf = span_find(head, '\n');
-
-	if (lf == head.len)
-		return head.len == SMTP_REPLY_LINE_MAX ? CLIENT_LINE_BAD : CLIENT_LINE_MORE;
-	if (lf == 0 || head.p[lf - 1] != '\r')
-		return CLIENT_LINE_BAD;
-	*line = (struct span){ in.p, lf - 1 };
-	*used = lf + 1;
-	return CLIENT_LINE_PART;
-}
-
 static void
 begin_reply(struct smtp_client *c)
 {
@@ -215,35 +179,25 @@ decode_challenge(struct smtp_client *c, struct span text)
 		c->challenge = buf_span(&out);
 }
 
-enum client_line
+enum smtp_reply_step
 client_reply_line(struct smtp_client *c, struct span in, size_t *used)
 {
-	struct span line, text;
-	enum client_line found;
-	uint16_t code;
-	bool more;
+	bool first = c->reader.lines == 0;
+	struct smtp_reply_line line;
+	enum smtp_reply_step step = smtp_reply_read(&c->reader, in, &line, used);
 
-	*used = 0;
-	found = find_line(in, &line, used);
-	if (found != CLIENT_LINE_PART)
-		return found;
-	if (!parse_line(line, &code, &more, &text))
-		return CLIENT_LINE_BAD;
-	if (c->reply_lines > 0 && code / 100 != c->reply_code / 100)
-		return CLIENT_LINE_BAD;         /* half yes, half no: not to be guessed at */
-	if (c->reply_lines == 0)
+	if (step == SMTP_REPLY_MORE || step == SMTP_REPLY_BAD)
+		return step;
+	if (first)
 		begin_reply(c);
-	else if (c->state == CLIENT_EHLO && code / 100 == 2)
-		note_offer(c, text);
-	c->reply_code = code;
-	keep_octets(c, c->reply_lines > 0 ? SPAN(" / ") : SPAN(""));
-	keep_octets(c, text);
+	else if (c->state == CLIENT_EHLO && line.code / 100 == 2)
+		note_offer(c, line.text);
+	c->reply_code = line.code;
+	keep_octets(c, first ? SPAN("") : SPAN(" / "));
+	keep_octets(c, line.text);
 	if (c->state == CLIENT_PROVING)
-		decode_challenge(c, c->reply_lines == 0 ? text : SPAN("?"));
-	if (more)
-		return ++c->reply_lines < SMTP_REPLY_LINES_MAX ? CLIENT_LINE_PART : CLIENT_LINE_BAD;
-	c->reply_lines = 0;
-	return CLIENT_LINE_REPLY;
+		decode_challenge(c, first ? line.text : SPAN("?"));
+	return step;
 }
 
 /* ---- the verdict ---- */

@@ -4,12 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include <arpa/inet.h>
-
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "os/address.h"
 #include "tls/private.h"
 
 enum { TLS_REMEMBERED_MAX = 256 };
@@ -171,14 +170,6 @@ tls_client_free(struct tls_client *c)
 	free(c);
 }
 
-static bool
-is_address(const char *name)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, name, octets) == 1 || inet_pton(AF_INET6, name, octets) == 1;
-}
-
 /* What the certificate must be good for (ident-4 to ident-7), and SNI, which is for names only (tls-7). */
 static bool
 want_name(struct tls_session *t)
@@ -186,7 +177,7 @@ want_name(struct tls_session *t)
 	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
 
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (is_address(t->name))
+	if (address_is_numeric(t->name))
 		return X509_VERIFY_PARAM_set1_ip_asc(param, t->name) == 1;
 	return X509_VERIFY_PARAM_set1_host(param, t->name, 0) == 1 && SSL_set_tlsext_host_name(t->ssl, t->name) == 1;
 }

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "os/address.h"
 #include "tls/examine_leaf.h"
 #include "tls/private.h"
 
@@ -88,7 +89,7 @@ tls_examine(struct tls_examiner *x, int fd, const char *name)
 	if (t == NULL)
 		return NULL;
 	t->opportunistic = true;
-	if (!tls_is_address(name))
+	if (!address_is_numeric(name))
 		(void)SSL_set_tlsext_host_name(t->ssl, name);
 	SSL_set_connect_state(t->ssl);
 	return t;

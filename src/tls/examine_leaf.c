@@ -1,12 +1,12 @@
 /* What a certificate says of itself, and for whom it is good (RFC 5280, 9525, 6962, 7633, 6960). */
 #include "tls/examine_leaf.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
 
+#include "os/address.h"
 #include "tls/private.h"
 
 enum { NAMES_MAX = 50, FACT_MAX = 600 };
@@ -21,14 +21,6 @@ void
 tls_tell_yes(const struct tls_teller *w, const char *key, bool yes)
 {
 	tls_tell(w, key, yes ? SPAN("yes") : SPAN("no"));
-}
-
-bool
-tls_is_address(const char *name)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, name, octets) == 1 || inet_pton(AF_INET6, name, octets) == 1;
 }
 
 static void
@@ -92,7 +84,7 @@ tls_leaf_covers(X509 *leaf, const char *name)
 {
 	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
 
-	return tls_is_address(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
+	return address_is_numeric(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
 }
 
 static void

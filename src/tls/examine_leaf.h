@@ -22,6 +22,5 @@ void tls_tell_yes(const struct tls_teller *, const char *key, bool yes);
 void tls_leaf_tell(const struct tls_teller *, X509 *leaf, const char *name, int error, struct span staple);
 /* subjectAltName only (RFC 9525). */
 bool tls_leaf_covers(X509 *leaf, const char *name);
-bool tls_is_address(const char *name);
 
 #endif

@@ -4,6 +4,7 @@ import json
 import pathlib
 import ssl
 import sys
+import time
 
 import pytest
 
@@ -85,6 +86,8 @@ ANIMALS = {
     "nameless EHLO": ({}, {"ehlo": ("hi_there", "PIPELINING", "SIZE 1")}, {"ehlo-name"}),
     "endless reply": ({}, {"ehlo": ("localhost",) + ("X-MORE",) * 300}, {"hostile"}),
     "endless line": ({}, {"greeting": "220 localhost " + "x" * 10000}, {"hostile"}),
+    "NUL in a reply": ({}, {"greeting": "220 localhost\0 ESMTP"}, {"hostile"}),
+    "lines end in LF": ({}, {"line_end": "\n"}, set()),
 }
 # localhost has no dot, and that is not what these animals are kept for.
 UNASKED = {"greeting-name", "ehlo-name"}
@@ -119,6 +122,16 @@ def test_animal(papers, name):
     assert all(found[i]["evidence"] and found[i]["why"] and found[i]["reference"] for i in expected)
     if name == "URD":
         assert "urd" in found
+
+
+def test_dripping(papers):
+    """A reply that comes octet by octet ends by the clock, and is a finding."""
+    chain, key = papers.issue("drip")
+    with Animal(Habits(chain=chain, key=key, drip=0.3)) as animal:
+        began = time.monotonic()
+        _, endpoints = examine(papers, animal.target, "--timeout", "1")
+    found = {f["id"]: f for e in endpoints for f in e["findings"]}
+    assert "does not come to its end" in found["hostile"]["evidence"] and time.monotonic() - began < 8
 
 
 def test_exit_codes(papers):

@@ -77,6 +77,8 @@ class Habits:
     prime: int = 0                      # bits for Diffie-Hellman
     weak_groups: bool = False           # takes curves of less than 224 bits
     marks: bool = True                  # a crafted ServerHello says that TLS 1.3 could have been had
+    line_end: str = "\r\n"
+    drip: float = 0                     # seconds between two octets of what is said
     greeting: str = f"220 {HOST} ESMTP zoo"
     ehlo: tuple = (HOST, "PIPELINING", "SIZE 1000000")
     auth: str = "AUTH PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
@@ -139,7 +141,13 @@ class Talk:
         return line.strip().decode("latin-1")
 
     def say(self, *lines):
-        self.sock.sendall("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
+        said = "".join(f"{line}{self.habits.line_end}" for line in lines).encode("latin-1")
+        if not self.habits.drip:
+            self.sock.sendall(said)
+            return
+        for octet in said:
+            self.sock.sendall(bytes([octet]))
+            time.sleep(self.habits.drip)
 
     def secure(self):
         if not self.habits.keeps_buffer:

@@ -1,0 +1,161 @@
+/* The driver of smtp/probe: it sends, waits, gives what came, and says when it has waited enough. */
+#include <string.h>
+
+#include "base/secret.h"
+#include "cmd/audit_pace.h"
+
+enum { REPLY_STEPS = 3, RESPONSE_MAX = 1024 };  /* one reply comes within so many times the patience of a step, however it comes */
+
+void
+audit_say(void *endpoint, const char *key, struct span value)
+{
+	const struct endpoint *e = endpoint;
+
+	(void)transcript_put(e->out, key, value);
+}
+
+/* What goes out may be a password. */
+static void
+send_out(struct endpoint *e, struct link *l)
+{
+	if (e->io.out.len > 0) {
+		(void)link_send(l, buf_span(&e->io.out));
+		l->asked = audit_now();
+	}
+	wipe(e->io.out.p, e->io.out.len);
+	e->io.out.len = 0;
+}
+
+/* Nothing more will come of this reply. One that was drawn out on purpose is told from one that is merely late. */
+static enum smtp_probe_want
+give_up(struct endpoint *e, struct link *l, bool drawn_out)
+{
+	if (drawn_out && l->hostile == NULL && smtp_probe_is_within_reply(&e->probe, buf_span(&l->in)))
+		l->hostile = "a reply that does not come to its end";
+	if (l->hostile == NULL && smtp_probe_awaits_reply(&e->probe))
+		audit_pace_silence(l->ended ? "the connection ended instead of a reply" : "no reply came in time");
+	return smtp_probe_lost(&e->probe, l->ended);
+}
+
+/* What the server says may be that it has had enough. */
+static enum smtp_probe_want
+feed(struct endpoint *e, struct link *l, size_t *used)
+{
+	bool awaited = smtp_probe_awaits_reply(&e->probe);
+	uint32_t before = e->probe.replies;
+	enum smtp_probe_want want = smtp_probe_feed(&e->probe, buf_span(&l->in), used);
+
+	buf_drop(&l->in, *used);
+	if (awaited && e->probe.replies != before)
+		audit_pace_reply(e->probe.code, buf_span(&e->probe.text), audit_now() - l->asked);
+	return want;
+}
+
+/* What has come already is looked at first: the engine may have left it because it had something to say. */
+static enum smtp_probe_want
+exchange(struct endpoint *e, struct link *l)
+{
+	unsigned patience = smtp_probe_patience(&e->probe, e->patience);
+	enum smtp_probe_want want;
+	uint64_t end, now;
+	size_t used;
+
+	send_out(e, l);
+	want = feed(e, l, &used);
+	if (want != SMTP_PROBE_INPUT || used > 0)
+		return want;
+	end = l->asked + (uint64_t)REPLY_STEPS * patience;
+	now = audit_now();
+	if (now < end && link_wait(l, end - now < patience ? (unsigned)(end - now) : patience))
+		return SMTP_PROBE_INPUT;
+	return give_up(e, l, !l->ended && audit_now() >= end);
+}
+
+/* AUTH PLAIN's response (RFC 4616): to a server whose certificate verifies for the name that was asked for, and to no other. */
+static enum smtp_probe_want
+prove(struct endpoint *e, const struct link *l)
+{
+	uint8_t octets[RESPONSE_MAX];
+	struct buf plain = BUF_OVER(octets);
+	enum smtp_probe_want want;
+
+	if (!tls_examined_trusted(l->tls))
+		return smtp_probe_decline(&e->probe, SPAN("the certificate does not verify for this name"));
+	if (buf_put_byte(&plain, '\0') && buf_put_text(&plain, e->login->name) && buf_put_byte(&plain, '\0')
+	    && buf_put_text(&plain, e->login->password))
+		want = smtp_probe_login(&e->probe, buf_span(&plain));
+	else
+		want = smtp_probe_decline(&e->probe, SPAN("name and password are too long"));
+	wipe(octets, sizeof octets);
+	return want;
+}
+
+static enum smtp_probe_want
+converse(struct endpoint *e, struct link *l, enum smtp_probe_want want)
+{
+	while (want == SMTP_PROBE_INPUT || want == SMTP_PROBE_LOGIN)
+		want = want == SMTP_PROBE_INPUT ? exchange(e, l) : prove(e, l);
+	if (e->probe.hostile != NULL)
+		l->hostile = e->probe.hostile;
+	if (l->hostile == NULL)
+		send_out(e, l);
+	return want;
+}
+
+/* False: no connection; the probe has been told. */
+static bool
+begin(struct endpoint *e, struct link *l, enum smtp_probe_plan plan, uint8_t ending)
+{
+	const struct smtp_probe_conf conf = { .plan = plan, .ending = ending, .implicit = audit_is_implicit(e), .login = e->login != NULL,
+		.sender = span_of(e->login != NULL ? e->login->sender : NULL), .say = audit_say, .arg = e };
+	enum smtp_probe_want want;
+
+	e->io.out = BUF_OVER(e->out_octets);
+	want = smtp_probe_begin(&e->probe, &conf, &e->io);
+	if (link_open(l, e->address, e->port, e->patience) != NULL) {
+		(void)smtp_probe_lost(&e->probe, true);
+		return false;
+	}
+	l->asked = audit_now();
+	(void)converse(e, l, want);
+	return true;
+}
+
+bool
+audit_talk(struct endpoint *e, struct link *l, enum smtp_probe_plan plan)
+{
+	return begin(e, l, plan, 0);
+}
+
+bool
+audit_talk_secure(struct endpoint *e, struct link *l, char words[600])
+{
+	return e->probe.want == SMTP_PROBE_SHAKE && link_secure(l, e->examiner, e->host, words);
+}
+
+void
+audit_talk_on(struct endpoint *e, struct link *l)
+{
+	l->asked = audit_now();
+	(void)converse(e, l, smtp_probe_secured(&e->probe));
+}
+
+void
+audit_talk_whole(struct endpoint *e, enum smtp_probe_plan plan, uint8_t ending)
+{
+	char words[600];
+	struct link l;
+
+	if (begin(e, &l, plan, ending) && audit_talk_secure(e, &l, words))
+		audit_talk_on(e, &l);
+	/* Where TLS did not come about the plan ends here. */
+	(void)smtp_probe_lost(&e->probe, l.ended);
+	audit_put_hostile(e, &l);
+	link_close(&l);
+}
+
+bool
+audit_reach(struct endpoint *e, struct link *l)
+{
+	return audit_talk(e, l, SMTP_PROBE_REACH) && e->probe.want == SMTP_PROBE_SHAKE;
+}
