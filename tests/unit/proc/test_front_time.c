@@ -421,11 +421,46 @@ a_front_that_has_lost_a_peer_is_ended(void **state)
 	client_close(&c);
 }
 
+/* tests/regress/0272: what calls itself 2_signer answers nonsense, and is not asked again. */
+static void
+a_front_that_has_lost_its_signer_is_ended(void **state)
+{
+	struct master_peer peer = { ROLE_SIGNER, 0, 2 };
+	uint8_t body[12], asked[4096];
+	struct buf m = BUF_OVER(body);
+	enum tls_step step;
+	struct client c;
+	int fd[2], status = 0;
+	uint64_t start = uv_now(NULL);
+
+	(void)state;
+	assert_true(channel_pair(fd));
+	assert_true(fields_format(master_peer_layout, &peer, &m));
+	front_bed_tell(&bed, MASTER_PEER, buf_span(&m), fd[0]);
+	(void)close(fd[0]);
+	assert_int_equal(send(fd[1], "nonsense, and much of it", 24, MSG_NOSIGNAL), 24);
+	nap(100);
+	client_open(&c, bed.port_implicit);
+	c.tls = tls_connect(bed.tls, c.fd, "mail.example.org", TLS_VERIFY);
+	while ((step = tls_handshake(c.tls)) == TLS_READ || step == TLS_WRITE)
+		nap(10);
+	assert_true(step != TLS_DONE);
+	for (int i = 0; i < 100 && waitpid(bed.front, &status, WNOHANG) == 0; i++)
+		nap(100);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 70);
+	assert_about(30, start);
+	(void)recv(fd[1], asked, sizeof asked, MSG_DONTWAIT);
+	(void)close(fd[1]);
+	client_close(&c);
+}
+
 static int
 forget_bed(void **state)
 {
 	(void)state;
 	(void)kill(bed.spool, SIGTERM);
+	(void)kill(bed.auth, SIGTERM);
 	(void)unlink(bed.ca_file);
 	(void)unlink(bed.log_file);
 	return 0;
@@ -448,7 +483,8 @@ main(void)
 		cmocka_unit_test(a_verdict_that_does_not_come),
 		cmocka_unit_test(an_owed_answer_keeps_its_place),
 	};
-	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed) };
+	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed),
+		cmocka_unit_test_setup_teardown(a_front_that_has_lost_its_signer_is_ended, setup, forget_bed) };
 	int failed = cmocka_run_group_tests(tests, setup, teardown);
 
 	return failed + cmocka_run_group_tests(last, NULL, NULL);
