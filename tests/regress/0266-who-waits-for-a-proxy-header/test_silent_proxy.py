@@ -39,7 +39,7 @@ def test_who_says_it_is_not_disturbed(make_server):
         tcp.sendall(HEADER)
         assert greeting(tcp).startswith(b"220 ")
     waiting[2].sendall(HEADER)
-    assert greeting(waiting[2]).startswith(b"421 mail.example.org too many unauthenticated connections from 192.0.2.77")
+    assert greeting(waiting[2]).startswith(b"421 mail.example.org too many connections from 192.0.2.77")
     # Who is behind it counts where it comes from, and no more as the proxy.
     for n, tcp in enumerate(waiting[3:]):
         tcp.sendall(HEADER.replace(socket.inet_aton("192.0.2.77"), socket.inet_aton(f"192.0.2.{n + 1}")))
