@@ -55,6 +55,27 @@ session_enter(struct front_session *s, enum session_phase next)
 	s->state = (uint8_t)next;
 }
 
+/* Without memory there is no draft either, but that is to be said to its client, and no fault of the front. */
+static struct front_session *
+session_new(struct keeper *k)
+{
+	static struct front_session aside[KEEPER_SET_ASIDE];
+	static size_t used;
+	struct front_session *s = malloc(sizeof *s);
+
+	if (s == NULL) {
+		draft_spares_free(&k->spool);
+		s = malloc(sizeof *s);
+	}
+	if (s != NULL)
+		s->aside = false;
+	else if (used < KEEPER_SET_ASIDE) {
+		s = &aside[used++];
+		s->aside = true;
+	}
+	return s;
+}
+
 static struct front_session *
 session_take(struct keeper *k, struct front *f, uint32_t number)
 {
@@ -62,9 +83,9 @@ session_take(struct keeper *k, struct front *f, uint32_t number)
 
 	if (s != NULL)
 		k->spare = s->next;
-	else if ((s = malloc(sizeof *s)) == NULL)
+	else if ((s = session_new(k)) == NULL)
 		return NULL;
-	*s = (struct front_session){ .front = f, .next = *at, .number = number };
+	*s = (struct front_session){ .front = f, .next = *at, .number = number, .aside = s->aside };
 	*at = s;
 	return s;
 }
@@ -121,6 +142,13 @@ admit(const struct front_session *s)
 }
 
 /* ---- what fronts say; false: it is broken ---- */
+/* An id that another front or we ourselves may be about to use would have their message refused. */
+static bool
+is_own(const struct front *f, uint64_t id)
+{
+	return id != 0 && queue_id_slot(id) == f->slot;
+}
+
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
@@ -128,7 +156,8 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	struct spool_mail m;
 	struct message_record r;
 
-	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & MAIL_DSN))
+	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & ~(uint32_t)MAIL_FROM_CLIENT) != 0 ||
+	    !is_own(f, m.queue_id))
 		return false;
 	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .flags = m.flags,
 		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
@@ -173,12 +202,14 @@ on_body(struct keeper *k, struct front *f, struct front_session *s, const struct
 }
 
 static void
-answer(struct front_session *s, enum fail f, uint64_t first)
+answer(const struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
 {
 	struct spool_committed m = { (uint32_t)f, first };
 
-	if (s->front != NULL)
-		(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
+	if (s->front == NULL)
+		return;
+	refused_say(k, s->front->slot, f);
+	(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
 }
 
 /* Was it taken before? Then it is answered like the first one. digest NULL: as it was when it came. */
@@ -222,7 +253,7 @@ commit(struct keeper *k, struct front_session *s, uint32_t flags, struct span me
 		k->commits++;
 		return;
 	}
-	answer(s, fail, 0);
+	answer(k, s, fail, 0);
 	session_give(k, s);
 }
 
@@ -246,7 +277,7 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	struct draft *d = s->draft;
 
 	(void)f;
-	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_DSN))
+	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_FLAGS & ~(uint32_t)(MAIL_FROM_CLIENT | MAIL_HOLD)) != 0)
 		return false;
 	if (m.digest.len != 0 && m.digest.len != SIPHASH_WIDE)
 		return false;
@@ -257,7 +288,7 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	if (d == NULL || !filter_wanted(k)) {
 		commit(k, s, m.flags & MAIL_FLAGS, m.message_id);
 	} else if (!ask_milters(k, s, &m)) {
-		answer(s, FAIL_BUSY, 0);
+		answer(k, s, FAIL_MEMORY, 0);
 		session_give(k, s);
 	}
 	return true;
@@ -453,7 +484,8 @@ front_close_all(struct keeper *k)
 		struct front_session *s = k->spare;
 
 		k->spare = s->next;
-		free(s);
+		if (!s->aside)
+			free(s);
 	}
 }
 
@@ -515,7 +547,7 @@ void
 front_settle(struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
 {
 	k->commits--;
-	answer(s, f, first);
+	answer(k, s, f, first);
 	session_give(k, s);
 }
 
@@ -544,10 +576,10 @@ front_filtered(struct keeper *k, struct front_session *s, const struct filter_re
 		return;
 	}
 	if (r->kind == FILTER_DISCARD)
-		answer(s, OK, 0);
+		answer(k, s, OK, 0);
 	else if (r->code != 0)
 		refuse(s, r);
 	else
-		answer(s, r->fail, 0);
+		answer(k, s, r->fail, 0);
 	session_give(k, s);
 }

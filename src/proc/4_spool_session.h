@@ -20,12 +20,17 @@ struct front_session {
 	uint32_t number;
 	enum fail fail;
 	uint8_t state;                  /* enum session_phase, private to 4_spool_front.c */
+	bool aside;                     /* not malloc'ed */
 	bool held;                      /* 3_auth has had this principal's mail held since */
 };
 
 /* 4_spool_front.c */
 /* Answer one whose commit is over. first: 0, or what it repeats. */
 void front_settle(struct keeper *, struct front_session *, enum fail, uint64_t first);
+
+/* 4_spool_refused.c */
+/* A message of this front is answered so: say it in the log, when it is nothing that its client has done. */
+void refused_say(const struct keeper *, uint32_t front, enum fail);
 
 /* 4_spool_repeat.c */
 /* The session's draft repeats first: it is answered now, or when that one is durable. */
