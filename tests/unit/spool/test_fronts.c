@@ -138,8 +138,9 @@ names_that_are_another_ones(void **state)
 	assert_int_equal(answer(&b, 1), OK);
 	want_try(&b, &t);
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-		struct spool_mail m = mail(ids[i], "a@example.org");
+		struct spool_mail m = mail(200, "a@example.org");
 
+		m.queue_id = ids[i];
 		ends_the_front(&b, &m, 0);
 	}
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
