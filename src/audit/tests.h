@@ -25,7 +25,7 @@ typedef bool condition(const struct section *, struct buf *);
 condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile, throttled;
 condition no_starttls, starttls_unsteady, starttls_refused, starttls_again, injectable, no_close_notify;
 condition auth_offered_clear, auth_taken_clear, auth_exposing_clear, no_auth, no_scram, no_binding, mail_without_login;
-condition auth_anonymous, auth_obsolete, turned_away;
+condition auth_anonymous, auth_obsolete;
 condition mail_without_login_clear, open_relay, vrfy_tells, expn_tells, greeting_odd, ehlo_odd, no_size, no_pipelining;
 
 /* ---- tests_tls.c ---- */
@@ -37,17 +37,20 @@ condition cert_expired, cert_not_yet, cert_ends_soon, cert_ends_in_weeks, cert_u
 condition cert_common_name_only, cert_weak_key, cert_weak_signature, cert_no_sct, cert_no_staple, cert_revoked, cert_long;
 
 /* ---- tests_domain.c ---- */
-condition srv_missing, srv_no_implicit, srv_clear_first, srv_unsigned, guessed, nowhere, unknown_host, no_mta_sts, no_tlsrpt, dns_failed;
+condition srv_missing, srv_no_implicit, srv_clear_first, srv_unsigned, guessed, nowhere, no_mta_sts, no_tlsrpt, dns_failed;
 condition tlsa_differs, tlsa_unsigned, tlsa_unusable, good_srv, good_tlsa;
 
 /* ---- tests_inside.c ---- */
 condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;
 
+/* ---- tests_domain.c, of the target's names ---- */
+condition unknown_host;
+
 /* ---- tests_shake.c ---- */
 condition sni_needed, sni_default_other, sni_strict, good_sni, no_fallback_alert, no_downgrade_mark, weak_group, weak_prime, no_usual_group;
 
 /* ---- tests_stripped.c ---- */
-condition stripped_auth, stripped_mail, good_stripped;
+condition turned_away, stripped_auth, stripped_mail, good_stripped;
 
 /* ---- as it should be ---- */
 condition good_implicit, good_tls, good_cert, good_login, good_scram;

@@ -1,4 +1,4 @@
-/* How far a client comes in clear whose STARTTLS was taken away (RFC 3207 6, RFC 8314 4.1, RFC 7817). */
+/* How far a client comes in clear: not beyond the greeting, or without STARTTLS as far as login and mail (RFC 3207 6, RFC 8314 4.1). */
 #include "audit/tests.h"
 
 /* "HELLO VERB CODE TEXT": did this verb get a reply of the codes from least to most? */
@@ -49,4 +49,12 @@ good_stripped(const struct section *s, struct buf *e)
 
 	return !got(s, SPAN("AUTH"), 0, 499, &value) && !got(s, SPAN("MAIL"), 0, 499, &value) && got(s, SPAN("AUTH"), 500, 599, &value)
 	    && quote_got(s, SPAN("MAIL"), 500, 599, e);
+}
+
+bool
+turned_away(const struct section *s, struct buf *e)
+{
+	unsigned code = reply_code(s, "greeting");
+
+	return !is_service(s, "imaps") && !is_service(s, "pop3s") && code >= 400 && code < 600 && quote(s, "greeting", e);
 }

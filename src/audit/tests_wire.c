@@ -131,14 +131,6 @@ throttled(const struct section *s, struct buf *e)
 	return section_count(s, "throttled") > 0 && quote(s, "throttled", e);
 }
 
-bool
-turned_away(const struct section *s, struct buf *e)
-{
-	unsigned code = reply_code(s, "greeting");
-
-	return is_smtp(s) && code >= 400 && code < 600 && quote(s, "greeting", e);
-}
-
 /* ---- STARTTLS ---- */
 
 static bool

@@ -51,6 +51,9 @@ keeper_look_at_clock(struct keeper *k)
 		return;
 	k->clock = clock;
 	schedule_shift(&k->spool.schedule, step);
+	/* It may have heard of the new time already. */
+	if (k->spool.schedule.now > keeper_now())
+		k->spool.schedule.now = keeper_now();
 	release_clock(&k->spool, step);
 	spool_no_later(&k->spool, keeper_now());
 	front_clock(k, step);
@@ -224,6 +227,7 @@ keeper_turn(struct keeper *k)
 
 	if (!k->opened)
 		return;
+	keeper_look_at_clock(k);
 	hold_step(k);
 	for (unsigned i = 0; i < KEEPER_BATCHES; i++) {
 		if (!k->draining && k->walking == 0)

@@ -219,7 +219,6 @@ hold_step(struct keeper *k)
 
 	if (k->walking == 0)
 		return;
-	keeper_look_at_clock(k);
 	/* One step a turn: somebody else may be waiting for his 250. */
 	while (w->state != WALK_WALKING)
 		w++;

@@ -38,7 +38,7 @@ enum {
 	RELAY_MAILDIR_JOBS = 4,
 	RELAY_MAILDIR_BATCH = 16,
 	RELAY_STS_CHECK_MS = 300 * 1000,        /* how long a TXT record is believed, and how long a failed fetch is not repeated */
-	RELAY_STS_REFRESH_MS = 24 * 3600 * 1000,        /* a policy is fetched anew when it is older (8461 3.3, 10.2) */
+	RELAY_STS_REFRESH_MS = 24 * 3600 * 1000,        /* a policy is fetched anew when it is older, or half of its time is over (8461 3.3, 10.2) */
 	RELAY_STS_FETCH_MS = 60 * 1000,
 	RELAY_STS_FETCHES_MAX = 64,             /* at a time */
 	RELAY_STS_DOMAINS_MAX = 20000,          /* remembered in memory; the others lie in files */

@@ -39,6 +39,7 @@ struct relay_hosts {
 	uint64_t no_tls;                /* bit for each address whose TLS handshake failed */
 	struct mx_list list;
 	struct mta_sts_policy *sts;     /* of the domain, when there is one in force; ours */
+	bool sts_unknown;               /* there is none in force, and it could not be found out whether the domain has one */
 	enum transport_result sts_result;       /* why there is none, or no newer one, although the domain has a record */
 };
 

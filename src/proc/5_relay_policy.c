@@ -36,7 +36,7 @@ relay_verdict(const struct conf *conf, enum transport_need need, const struct re
 		.hop = relay_hop(conf), .need = need, .literal = hosts->list.literal,
 		.mx = hosts->list.mx, .address = host->address, .tlsa = host->tlsa, .tlsa_usable = host->tlsa_usable,
 		.sts = sts != NULL, .sts_mode = sts != NULL ? sts->mode : MTA_STS_NONE,
-		.sts_matches = sts != NULL && mta_sts_matches(sts, span_of(host->name)),
+		.sts_matches = sts != NULL && mta_sts_matches(sts, span_of(host->name)), .sts_unknown = hosts->sts_unknown,
 	};
 
 	return transport_decide(&f);

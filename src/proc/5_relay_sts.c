@@ -35,6 +35,7 @@ struct relay_sts {
 	struct txt_lookup *txt;
 	struct mx_lookup *hosts;
 	struct fetch *fetch;
+	bool unasked;                   /* the newest TXT question had no answer */
 	uint64_t checked;               /* uv_now() of the last TXT answer; 0: never, or in doubt */
 	uint64_t failed;                /* uv_now() of the last fetch that failed */
 	char failed_id[MTA_STS_ID_MAX + 1];     /* the id it was for */
@@ -154,6 +155,7 @@ fill(struct relay_domain *d, const struct relay_sts *s)
 	bool failed = s->failed != 0 && s->wanted[0] != 0 && strcmp(s->failed_id, s->wanted) == 0;
 
 	d->hosts->sts_result = failed ? s->failed_result : TRANSPORT_OK;
+	d->hosts->sts_unknown = !in_force(s) && (failed || s->unasked);
 	if (!in_force(s) || d->hosts->sts != NULL)
 		return true;
 	d->hosts->sts = malloc(sizeof *d->hosts->sts);
@@ -331,6 +333,15 @@ just_failed(const struct relay_sts *s)
 	    relay_now(s->policies->relay) - s->failed < RELAY_STS_CHECK_MS;
 }
 
+/* Not yet to be renewed, while a failure would still not matter (8461 3.3)? */
+static bool
+is_fresh(const struct relay_sts_kept *kept)
+{
+	uint64_t half = (uint64_t)kept->policy.max_age * 1000 / 2;
+
+	return relay_wall_clock() - kept->fetched < (half < RELAY_STS_REFRESH_MS ? half : RELAY_STS_REFRESH_MS);
+}
+
 static void
 on_txt(void *arg, const struct txt_list *list)
 {
@@ -339,7 +350,8 @@ on_txt(void *arg, const struct txt_list *list)
 
 	s->txt = NULL;
 	s->wanted[0] = 0;
-	if (list->verdict == TXT_LATER)
+	s->unasked = list->verdict == TXT_LATER;
+	if (s->unasked)
 		log_sts(s, in_force(s) ? LOG_WARN : LOG_FINE, "sts-txt-failed", TRANSPORT_OK, list->words);
 	if (list->verdict != TXT_FOUND || !id_of(list, s->wanted)) {
 		/* sts-7: what is kept stays in force without its record. */
@@ -348,7 +360,7 @@ on_txt(void *arg, const struct txt_list *list)
 		return;
 	}
 	same = in_force(s) && strcmp(s->wanted, s->kept->id) == 0;
-	if (just_failed(s) || (same && relay_wall_clock() - s->kept->fetched < RELAY_STS_REFRESH_MS)) {
+	if (just_failed(s) || (same && is_fresh(s->kept))) {
 		settle(s);
 		return;
 	}

@@ -571,10 +571,9 @@ relay_talk_quit(struct relay_connection *k)
 static bool
 hear_early(struct relay_connection *k)
 {
-	enum smtp_client_want want;
 	size_t used = 0;
+	enum smtp_client_want want = smtp_client_feed(&k->smtp, (struct span){ k->in, k->in_len }, &used);
 
-	want = smtp_client_feed(&k->smtp, (struct span){ k->in, k->in_len }, &used);
 	k->in_len -= used;
 	memmove(k->in, k->in + used, k->in_len);
 	if (want == k->want)

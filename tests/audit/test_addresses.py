@@ -35,7 +35,7 @@ def audit(papers, dns, target):
 def test_one_address_without_starttls(papers, dns):
     chain, key = papers.issue("addresses", names=f"DNS:{HOST}")
     with Animal(Habits(chain=chain, key=key, implicit=False)) as good, \
-            Animal(Habits(chain=chain, key=key, implicit=False, starttls=False), "127.0.0.2", good.port):
+            Animal(Habits(chain=chain, key=key, implicit=False, starttls=False, place=("127.0.0.2", good.port))):
         status, target = audit(papers, dns, f"{HOST}:{good.port}/submission")
     found = {e["address"]: {f["id"] for f in e["findings"]} for e in target["endpoints"]}
     assert status == 1 and set(found) == {"127.0.0.1", "127.0.0.2"}

@@ -66,6 +66,16 @@ class Habits:
     server_order: bool = True
     asks_certificate: bool = False
     renegotiates: bool = False
+    place: tuple = ("127.0.0.1", 0)     # address and port
+    helo_trusts: bool = False           # after HELO everything goes on in clear
+    mail_in_clear: str = ""             # what MAIL brings before TLS, if not mail_reply
+    nameless: tuple = ()                # (chain, key) for who names no host
+    refuses_nameless: bool = False      # an alert for who names no host
+    refuses_unknown: bool = False       # ... or another one
+    curve: str = ""                     # the only one
+    prime: int = 0                      # bits for Diffie-Hellman
+    weak_groups: bool = False           # takes curves of less than 224 bits
+    marks: bool = True                  # a crafted ServerHello says that TLS 1.3 could have been had
     greeting: str = f"220 {HOST} ESMTP zoo"
     ehlo: tuple = (HOST, "PIPELINING", "SIZE 1000000")
     auth: str = "AUTH PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
@@ -86,15 +96,6 @@ class Habits:
     silent: bool = False
     secrets: tuple = ()                 # logins that are let in, whatever their password
     ending: bytes = None                # what ends content beside CRLF . CRLF
-    helo_trusts: bool = False           # after HELO everything goes on in clear
-    mail_in_clear: str = ""             # what MAIL brings before TLS, if not mail_reply
-    nameless: tuple = ()                # (chain, key) for who names no host
-    refuses_nameless: bool = False      # an alert for who names no host
-    refuses_unknown: bool = False       # ... or another one
-    curve: str = ""                     # the only one
-    prime: int = 0                      # bits for Diffie-Hellman
-    weak_groups: bool = False           # takes curves of less than 224 bits
-    marks: bool = True                  # a crafted ServerHello says that TLS 1.3 could have been had
     fakes: tuple = ()                   # (version, suite, compression): a crafted ServerHello where the client offers exactly that version
 
 
@@ -107,7 +108,9 @@ class Talk:
 
     def __init__(self, habits, context, sock, number, responses):
         self.habits, self.context, self.sock, self.number, self.responses = habits, context, sock, number, responses
-        self.tls, self.left, self.inside, self.helo = False, b"", False, False
+        self.tls, self.left, self.inside = False, b"", False
+
+    helo = False
 
     def line(self):
         while b"\n" not in self.left:
@@ -257,7 +260,7 @@ def server_hello(version, suite, compression, marks=True):
 class Animal:
     """A server with these habits, on a port of its own."""
 
-    def __init__(self, habits, address="127.0.0.1", port=0):
+    def __init__(self, habits):
         self.habits, self.count, self.ended, self.responses = habits, 0, False, []
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if habits.chain:
@@ -287,7 +290,7 @@ class Animal:
             self.other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.other.load_cert_chain(*habits.nameless)
         self.context.sni_callback = self.on_name
-        self.listener = socket.create_server((address, port))
+        self.listener = socket.create_server(habits.place)
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):

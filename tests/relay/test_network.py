@@ -178,6 +178,8 @@ ROWS = [
     Row("require-impostor", "8689-3: a certificate of nobody's", BOUNCED, "TLS failed", at=MITM, mail=["REQUIRETLS"], enhanced="5.7.30"),
     Row("require-insecure", "8689-2: nobody vouches for the name", BOUNCED, "vouches", at=KEEN, named=True, below="plain", mail=["REQUIRETLS"],
         enhanced="5.7.30"),
+    Row("require-unknown", "8689-2: nobody knows whether a policy vouches for it", WAITS, "cannot be had just now", at=KEEN, sts=ENFORCE, named=True, below="plain",
+        web={"status": "503 Not Now"}, mail=["REQUIRETLS"], enhanced="4.7.5"),
     Row("require-wrong", "8689-2, dane-3: DANE fails, and that may pass", WAITS, "no TLSA record fits", at=KEEN, tlsa=WRONG, mail=["REQUIRETLS"],
         report=("tlsa", "tlsa-invalid")),
     Row("relaxed-wrong", "8689-5: against DANE", DELIVERED, " tls-optional ", tlsa=WRONG, head="TLS-Required: No"),
@@ -380,6 +382,8 @@ tls-report-contact = "tls@sender.example"
     def close(self):
         if self.server is not None:
             self.server.stop()
+            said = self.server.log.read_text(errors="replace")
+            assert "Sanitizer" not in said and "Assertion" not in said, said
         for one in self.made:
             one.close()
 

@@ -269,6 +269,33 @@ set_between_two_looks(void **state)
 	bed_fini(&b);
 }
 
+/* The schedule hears of the new time before anybody has seen that it is a step: it must not be moved beyond it. */
+static void
+set_forward_while_mail_goes_on(void **state)
+{
+	struct spool_mail m;
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	assert_int_equal(submit(&b, 100, 1, 5, 0), 0);
+	want_try(&b, &t);
+	m = mail(300, "a@example.org");
+	bed_send(&b.front, SPOOL_MAIL, 2, spool_mail_layout, &m);
+	(void)usleep(50000);
+	*clock_set += 3600000;
+	/* Each frame has it look for what is due. */
+	say_rcpt(&b, 2, "z@other.example", 0);
+	(void)usleep(1200000);
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	want_try(&b, &t);
+	assert_true(t.id == 100 && t.attempt == 2);
+	*clock_set = 0;
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* Its content is still coming: it is tried when it is there, not when the clock comes back to where it began. */
 static void
 set_back_under_a_draft(void **state)
@@ -398,6 +425,32 @@ cancelled_may_come_again(void **state)
 	close_bed(&b);
 }
 
+/* Who hears that it is dropped may switch the machine off: it is not sent after all. */
+static void
+dropped_stays_dropped(void **state)
+{
+	struct queue_which q = { 100 };
+	struct try_seen t;
+	struct bed_end c;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	bed_control(&b, &c);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	(void)usleep(100000);
+	bed_send(&c, QUEUE_DROP, 1, queue_which_layout, &q);
+	assert_int_equal(want_end(&c).fail, OK);
+	bed_kill(&b);
+	b.listening = false;
+	bed_end_close(&c);
+	bed_start(&b);
+	nothing_comes(&b, 200);
+	close_bed(&b);
+}
+
 int
 main(void)
 {
@@ -407,10 +460,12 @@ main(void)
 		cmocka_unit_test(set_back_before_its_release),
 		cmocka_unit_test(set_back_after_its_release),
 		cmocka_unit_test(set_between_two_looks),
+		cmocka_unit_test(set_forward_while_mail_goes_on),
 		cmocka_unit_test(set_back_under_a_draft),
 		cmocka_unit_test(damaged_may_come_again),
 		cmocka_unit_test(refused_before_the_power_went),
 		cmocka_unit_test(cancelled_may_come_again),
+		cmocka_unit_test(dropped_stays_dropped),
 	};
 
 	clock_set = mmap(NULL, sizeof *clock_set, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
