@@ -104,7 +104,8 @@ same(struct span a, struct span b)
 {
 	struct mailbox one, two;
 
-	return a.len == b.len && span_same(a, b) && mailbox_parse(a, &one) == PATH_OK && mailbox_parse(b, &two) == PATH_OK && mailbox_equal(&one, &two);
+	return a.len == b.len && span_same(a, b) && mailbox_parse(a, &one) == PATH_OK && mailbox_parse(b, &two) == PATH_OK &&
+	    mailbox_equal(&one, &two);
 }
 
 /* Has it been added? take: it goes again. */
