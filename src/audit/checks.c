@@ -203,7 +203,7 @@ const struct check audit_checks[] = {
 	    no_mta_sts },
 	{ "tlsrpt-missing", SEVERITY_INFO, "nobody is told when other servers fail to reach this domain over TLS", "Attacks and mistakes go unnoticed.", "RFC 8460 3", MEND_NOTHING,
 	    no_tlsrpt },
-	{ "host-unknown", SEVERITY_MEDIUM, "a host has no address", "Mail programs that are sent there give up.", "RFC 2782, RFC 6186 3",
+	{ "host-unknown", SEVERITY_LOW, "a host has no address", "Mail programs that are sent there give up.", "RFC 2782, RFC 6186 3",
 	    MEND_EVERYWHERE("DNS: HOST. A 192.0.2.1, HOST. AAAA 2001:db8::1, or another host in the record that names this one"), unknown_host },
 	{ "tlsa-differs", SEVERITY_HIGH, "no TLSA record fits the certificate", "Whoever looks (RFC 7672) refuses to speak to this server.", "RFC 7672 3.1, RFC 6698 2.1",
 	    MEND_TLSA, tlsa_differs },
