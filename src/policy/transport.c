@@ -106,6 +106,10 @@ with_requiretls(const struct transport_facts *f, struct transport_verdict v)
 
 	if (v.act != TRANSPORT_TRY)
 		return v;
+	/* As with DNSSEC: what is not known is not "no". */
+	if (!nameless && !name_is_secured(f) && f->sts_unknown)
+		return skip(TRANSPORT_REQUIRETLS, TRANSPORT_OK, "4.7.5",
+		    "REQUIRETLS: the MTA-STS policy that may vouch for this mail exchanger's name cannot be had just now (RFC 8689 4.2.1)");
 	if (nameless || !name_is_secured(f)) {
 		v.act = TRANSPORT_REFUSE;
 		v.policy = TRANSPORT_REQUIRETLS;

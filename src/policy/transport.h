@@ -49,6 +49,7 @@ struct transport_facts {
 	bool sts;                       /* sts_mode is a policy in force: fetched, and not older than its max_age */
 	enum mta_sts_mode sts_mode;
 	bool sts_matches;               /* one of its mx patterns is for this host's name */
+	bool sts_unknown;               /* no policy is in force, and it could not be found out whether the domain has one */
 };
 
 enum transport_act {

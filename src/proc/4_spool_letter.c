@@ -92,11 +92,13 @@ write_report(struct keeper *k, struct draft *d, const struct tls_report *r, stru
 	return true;
 }
 
-/* From nobody, so that it never bounces; over whatever TLS there is (8460 3, 8689 3); and not into the last room on the disk. */
+/* From nobody, so that it never bounces; over whatever TLS there is (8460 3, 8689 3); for a day (8460 5.5); and not into the last room
+ * on the disk. */
 static enum fail
 write_letter(struct keeper *k, const struct tls_report *r, struct span octets, uint64_t number, struct letter_wait *who)
 {
-	struct message_record m = { .id = number, .arrival = r->now, .flags = MAIL_DSN | MAIL_TLS_OPTIONAL };
+	struct message_record m = { .id = number, .arrival = r->now, .flags = MAIL_DSN | MAIL_TLS_OPTIONAL,
+		.deadline = r->now + KEEPER_LETTER_MS, .by = RECORD_BY_RETURN };
 	struct draft *d;
 	enum fail f = draft_begin(&k->spool, &m, false, &d);
 

@@ -17,6 +17,7 @@ struct keeper;
 enum {
 	KEEPER_LETTERS = 16,            /* under way at once */
 	KEEPER_LETTERS_HOUR = 5000,
+	KEEPER_LETTER_MS = 24 * 3600 * 1000,    /* that one is tried (8460 5.5) */
 };
 
 /* One that is being made durable. */

@@ -38,11 +38,13 @@ enum {
 	RELAY_MAILDIR_JOBS = 4,
 	RELAY_MAILDIR_BATCH = 16,
 	RELAY_STS_CHECK_MS = 300 * 1000,        /* how long a TXT record is believed, and how long a failed fetch is not repeated */
-	RELAY_STS_REFRESH_MS = 24 * 3600 * 1000,        /* a policy is fetched anew when it is older (8461 3.3, 10.2) */
+	RELAY_STS_REFRESH_MS = 24 * 3600 * 1000,        /* a policy is fetched anew when it is older, or half of its time is over (8461 3.3, 10.2) */
 	RELAY_STS_FETCH_MS = 60 * 1000,
 	RELAY_STS_FETCHES_MAX = 64,             /* at a time */
 	RELAY_STS_DOMAINS_MAX = 20000,          /* remembered in memory; the others lie in files */
 	RELAY_STS_BUCKETS = 1024,
+	RELAY_COUNTED_MAX = 64,                 /* domains that one session is counted for, in turn, without counting twice */
+	RELAY_COUNTED_LOOK = 256,               /* waiting messages that are asked whose session has failed */
 };
 
 /* A buffer of RELAY_OUT octets while nobody has it. */
@@ -70,6 +72,12 @@ enum relay_connection_state {
 	RELAY_TALKING,          /* before the greeting up to READY, and whenever an attempt is being carried */
 	RELAY_IDLE,
 	RELAY_LEAVING,          /* QUIT is said */
+};
+
+/* The domains that a session was counted for: hashes, the newest RELAY_COUNTED_MAX of them. */
+struct relay_counted {
+	uint32_t count;                 /* in all */
+	uint64_t domain[RELAY_COUNTED_MAX];
 };
 
 struct relay_connection {
@@ -108,6 +116,7 @@ struct relay_connection {
 	struct smtp_client_conf conf;
 	struct smtp_io io;
 	struct relay_reason reason;     /* host and tls of the address in use; the rest of the last failure */
+	struct relay_counted counted;   /* for TLS reports */
 	size_t in_len;
 	uint8_t in[RELAY_IN];
 	char helo[CONF_TEXT_MAX];
@@ -161,6 +170,9 @@ struct relay_policy relay_policy(const struct relay_destination *, const struct 
 struct tls_session *relay_policy_session(struct relay_connection *);
 /* May mail go through this session? What it is that cannot be had: blamed. */
 bool relay_policy_ready(struct relay_connection *);
+/* A session that ends without STARTTLS, or without EHLO, which offers it, where the receiver's policy demands TLS: its mail waits whatever
+ * the reply's first digit (7672 2.2, 8461 5.1), since it was said in clear and by anybody. */
+bool relay_policy_waits(const struct relay_connection *, const struct smtp_outcome *);
 void relay_policy_failed(struct relay_connection *);    /* what the failed handshake is called (RFC 8460 4.3) */
 void relay_policy_say(struct relay_connection *);       /* "TLSv1.3 ... dane 3 1 1 verified" */
 

@@ -267,6 +267,7 @@ address_begin(struct relay_connection *k)
 		k->at = address_at(k, k->step++);
 		a = &k->hosts->list.address[k->at];
 		k->policy = relay_policy(k->to, k->hosts, k->at);
+		k->counted.count = 0;
 		say_host(k, a);
 		say_no_tls(k);
 		if (!allowed(k) || !has_source(k, a))

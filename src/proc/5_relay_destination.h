@@ -39,6 +39,7 @@ struct relay_hosts {
 	uint64_t no_tls;                /* bit for each address whose TLS handshake failed */
 	struct mx_list list;
 	struct mta_sts_policy *sts;     /* of the domain, when there is one in force; ours */
+	bool sts_unknown;               /* there is none in force, and it could not be found out whether the domain has one */
 	enum transport_result sts_result;       /* why there is none, or no newer one, although the domain has a record */
 };
 
@@ -64,6 +65,7 @@ struct relay_line {
 	struct relay_line *bucket_next, *next, *prev;   /* next, prev: ring of the destination's */
 	struct relay_destination *to;
 	uint32_t principal;
+	bool ranked;                    /* one of them has had a priority */
 	struct relay_attempt *first, **last;
 };
 
@@ -115,6 +117,8 @@ const struct conf_limit *relay_limit_of(const struct relay_domain *, const struc
 bool relay_line_add(struct relay_destination *, struct relay_attempt *);        /* false: out of memory */
 bool relay_line_put_back(struct relay_destination *, struct relay_attempt *);   /* before all others */
 struct relay_attempt *relay_line_take(struct relay_destination *);              /* NULL: none waits */
+/* Whose mail waits, domains of the first so many attempts; each as often as it has one. */
+void relay_line_walk(const struct relay_destination *, uint32_t most, void (*each)(void *arg, struct span destination), void *arg);
 
 /* ---- 5_relay_destination.c ---- */
 /* Whom these hosts are, for this need and from this source; new if need be. Takes a reference to hosts. NULL: out of memory. */

@@ -34,6 +34,8 @@ static const struct limit going[] = {
 	{ "failures that it tells apart of one policy", NULL, TLSRPT_OF_POLICY_MAX, LIMIT_COUNT, "policy", "counted as missed" },
 	{ "octets of a TLS report, gzipped", NULL, RELAY_REPORT_MAX, LIMIT_OCTETS, "report", "not sent" },
 	{ "addresses that it goes to", NULL, TLSRPT_URIS_MAX, LIMIT_COUNT, "report", "the rest is passed over" },
+	{ "domains that one connection is counted for in TLS reports", NULL, RELAY_COUNTED_MAX, LIMIT_COUNT, "connection", "counted again when it is their turn again" },
+	{ "waiting messages whose domains a failed connection is counted for", NULL, RELAY_COUNTED_LOOK, LIMIT_COUNT, "connection", "it counts for the first ones" },
 	{ "TLS reports on their way", NULL, RELAY_REPORTS_AT_ONCE, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of a server's answer to one", NULL, RELAY_REPORT_ANSWER_MAX, LIMIT_OCTETS, "report", "tried again later" },
 	{ "how long a TLS report is tried", NULL, RELAY_REPORT_RETRY_MS, LIMIT_MS, "report", "dropped" },

@@ -36,7 +36,7 @@ relay_verdict(const struct conf *conf, enum transport_need need, const struct re
 		.hop = relay_hop(conf), .need = need, .literal = hosts->list.literal,
 		.mx = hosts->list.mx, .address = host->address, .tlsa = host->tlsa, .tlsa_usable = host->tlsa_usable,
 		.sts = sts != NULL, .sts_mode = sts != NULL ? sts->mode : MTA_STS_NONE,
-		.sts_matches = sts != NULL && mta_sts_matches(sts, span_of(host->name)),
+		.sts_matches = sts != NULL && mta_sts_matches(sts, span_of(host->name)), .sts_unknown = hosts->sts_unknown,
 	};
 
 	return transport_decide(&f);
@@ -184,13 +184,22 @@ test_policy(struct relay_connection *k)
 }
 
 bool
+relay_policy_waits(const struct relay_connection *k, const struct smtp_outcome *o)
+{
+	bool unknown = o->stage == SMTP_STAGE_EHLO && (o->code == 500 || o->code == 502);
+
+	return k->tls == NULL && k->policy.verdict.tls && k->policy.verdict.policy != TRANSPORT_REQUIRETLS &&
+	    (unknown || o->stage == SMTP_STAGE_STARTTLS);
+}
+
+bool
 relay_policy_ready(struct relay_connection *k)
 {
 	if (k->policy.verdict.policy == TRANSPORT_STS_TESTING)
 		test_policy(k);
-	relay_report_session(k);
 	if (!k->policy.verdict.requiretls || k->smtp.caps.requiretls)
 		return true;
+	relay_report_session(k);        /* of TLS itself nobody complains */
 	k->reason.stage = SMTP_STAGE_EHLO;
 	relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.30",
 	    "the message requires TLS on its whole way, and this host does not offer REQUIRETLS");

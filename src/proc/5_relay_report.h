@@ -114,10 +114,10 @@ void report_soon(struct relay_reports *);
 struct report_day *report_today(struct relay_reports *);
 
 /* ---- 5_relay_report_count.c ---- */
-/* A session that got as far as READY. */
-void relay_report_session(const struct relay_connection *);
-/* One that did not, for this reason; reason.result says what it is called. What the relay did wrong itself is not for here. */
-void relay_report_failure(const struct relay_connection *, const char *why);
+/* A session that is good enough for mail: of the attempt that it is about to carry, or of those that it will not. */
+void relay_report_session(struct relay_connection *);
+/* One that is not, for this reason; reason.result says what it is called. What the relay did wrong itself is not for here. */
+void relay_report_failure(struct relay_connection *, const char *why);
 
 /* ---- 5_relay_report_compose.c ---- */
 /* The report about a domain of the table as JSON (8460 4.4), gzipped. *octets is to be freed. False: no memory, or too big. */

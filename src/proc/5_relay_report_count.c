@@ -6,6 +6,7 @@
 #include "dns/tlsa.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_report.h"
+#include "proc/5_relay_sts.h"
 
 static void
 put_tlsa(const struct mx_list *list, const struct mx_tlsa *t, struct buf *out)
@@ -77,45 +78,104 @@ local_address(int fd, char text[INET6_ADDRSTRLEN])
 
 /* Whose policies are asked: the recipient's domain, or the smart host that stands for it (8460 1.1). */
 static bool
-domain_of(const struct relay_connection *k, char domain[MX_NAME_MAX])
+domain_of(const struct relay_connection *k, struct span destination, char domain[MX_NAME_MAX])
 {
 	const struct conf *conf = &k->relay->child.conf;
 
 	if (k->hosts->list.literal)
 		return false;
-	return dns_ascii(conf->relay.kind == CONF_RELAY_SMART_HOST ? span_of(conf->relay.host.p) : span_of(k->to->domain), domain);
+	return dns_ascii(conf->relay.kind == CONF_RELAY_SMART_HOST ? span_of(conf->relay.host.p) : destination, domain);
+}
+
+/* A session, and those whose it is: domains with the same hosts under the same policy share it. */
+struct tally {
+	struct relay_connection *k;
+	struct relay_reports *reports;
+	struct tlsrpt_session s;
+	struct tlsrpt_session beside;   /* a policy that could not be had, too; TRANSPORT_OK: none */
+};
+
+static void
+put_policy(const struct relay_connection *k, const char *domain, struct tlsrpt_session *s, struct buf *strings)
+{
+	if (s->type == TLSRPT_TLSA) {
+		s->policy_domain = span_of(k->policy.host->base[0] != 0 ? k->policy.host->base : k->policy.name);
+		put_tlsas(k, strings);
+	} else if (s->type == TLSRPT_STS) {
+		const struct mta_sts_policy *sts = relay_sts_in_force(k->relay->policies, domain);
+
+		/* Domains that share hosts may have other words for the same verdict. */
+		if (k->hosts->sts != NULL)
+			put_sts(sts != NULL ? sts : k->hosts->sts, strings);
+	}
+	s->strings = buf_span(strings);
 }
 
 static void
-count(const struct relay_connection *k, struct relay_reports *r, struct tlsrpt_session *s)
+count(const struct tally *t, const char *domain, struct tlsrpt_session s)
 {
 	static uint8_t octets[4 * TLSRPT_POLICY_MAX];
-	char domain[MX_NAME_MAX], ip[INET6_ADDRSTRLEN] = "", from[INET6_ADDRSTRLEN] = "";
+	const struct relay_connection *k = t->k;
+	char ip[INET6_ADDRSTRLEN] = "", from[INET6_ADDRSTRLEN] = "";
 	struct buf strings = BUF_OVER(octets);
-	struct report_day *d = report_today(r);
+	struct report_day *d = report_today(t->reports);
 
-	if (d == NULL || !domain_of(k, domain))
+	if (d == NULL)
 		return;
-	s->domain = s->policy_domain = span_of(domain);
-	if (s->type == TLSRPT_TLSA) {
-		s->policy_domain = span_of(k->policy.host->base[0] != 0 ? k->policy.host->base : k->policy.name);
-		put_tlsas(k, &strings);
-	} else if (s->type == TLSRPT_STS && k->hosts->sts != NULL) {
-		put_sts(k->hosts->sts, &strings);
-	}
-	if (s->result != TRANSPORT_OK) {
+	s.domain = s.policy_domain = span_of(domain);
+	put_policy(k, domain, &s, &strings);
+	if (s.result != TRANSPORT_OK) {
 		remote_address(k, ip);
 		local_address(k->fd, from);
 	}
-	s->strings = buf_span(&strings);
-	s->mx = span_of(k->policy.name);
-	s->ip = span_of(ip);
-	s->from = span_of(from);
-	tlsrpt_add(d->table, s);
+	s.mx = span_of(k->policy.name);
+	s.ip = span_of(ip);
+	s.from = span_of(from);
+	tlsrpt_add(d->table, &s);
 	if (!d->dirty) {
 		d->dirty = true;
-		report_arm(r);
+		report_arm(t->reports);
 	}
+}
+
+/* Once for each domain; of more than there is room for the first one may be counted again. */
+static bool
+is_new(const struct relay_reports *r, struct relay_counted *c, struct span destination)
+{
+	uint64_t hash = siphash(r->key, destination);
+
+	for (uint32_t i = 0; i < c->count && i < RELAY_COUNTED_MAX; i++)
+		if (c->domain[i] == hash)
+			return false;
+	c->domain[c->count++ % RELAY_COUNTED_MAX] = hash;
+	return true;
+}
+
+static void
+count_for(void *arg, struct span destination)
+{
+	struct tally *t = arg;
+	char domain[MX_NAME_MAX];
+
+	if (!is_new(t->reports, &t->k->counted, destination) || !domain_of(t->k, destination, domain))
+		return;
+	if (t->beside.result != TRANSPORT_OK)
+		count(t, domain, t->beside);
+	count(t, domain, t->s);
+}
+
+/* Whose mail it carries; before it carries any, or when it never will, whose mail waits for it. */
+static void
+count_all(struct tally *t)
+{
+	const struct relay_destination *to = t->k->to;
+
+	if (t->k->attempt != NULL)
+		count_for(t, t->k->attempt->facts.destination);
+	else if (to->waiting > 0)
+		relay_line_walk(to, RELAY_COUNTED_LOOK, count_for, t);
+	else
+		count_for(t, span_of(to->domain));
 }
 
 static struct relay_reports *
@@ -128,14 +188,14 @@ counting(const struct relay_connection *k, enum tlsrpt_type *type)
 
 /* A policy that could not be had: its session is no success, even where mail goes. */
 static void
-count_without_policy(const struct relay_connection *k, struct relay_reports *r, struct tlsrpt_session *s)
+without_policy(struct tally *t)
 {
-	struct tlsrpt_session missing = { .type = TLSRPT_STS, .result = k->hosts->sts_result, .beside = s->type == TLSRPT_STS };
+	struct tlsrpt_session missing = { .type = TLSRPT_STS, .result = t->k->hosts->sts_result, .beside = t->s.type == TLSRPT_STS };
 
-	if (s->type == TLSRPT_NO_POLICY)
-		*s = missing;
+	if (t->s.type == TLSRPT_NO_POLICY)
+		t->s = missing;
 	else
-		count(k, r, &missing);
+		t->beside = missing;
 }
 
 /* What enforcing the policy would have come to, and why. */
@@ -151,33 +211,33 @@ test_result(const struct relay_connection *k, struct tlsrpt_session *s, struct b
 }
 
 void
-relay_report_session(const struct relay_connection *k)
+relay_report_session(struct relay_connection *k)
 {
-	struct tlsrpt_session s = { .result = TRANSPORT_OK };
+	struct tally t = { .k = k };
 	char text[TLSRPT_REASON_MAX + 1];
 	struct buf why = BUF_OVER(text);
-	struct relay_reports *r = counting(k, &s.type);
 
+	t.reports = counting(k, &t.s.type);
 	/* What goes in clear because TLS has failed before was counted when it failed. */
-	if (r == NULL || (k->tls == NULL && k->policy.tls == SMTP_TLS_NONE))
+	if (t.reports == NULL || (k->tls == NULL && k->policy.tls == SMTP_TLS_NONE))
 		return;
 	if (k->policy.verdict.policy == TRANSPORT_STS_TESTING)
-		test_result(k, &s, &why);
+		test_result(k, &t.s, &why);
 	else if (k->tls == NULL)
-		s.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
+		t.s.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
 	else if (k->policy.verdict.policy == TRANSPORT_DANE_TLS)
-		s.result = TRANSPORT_TLSA_INVALID;      /* the session is as good as it can be, the records are not */
+		t.s.result = TRANSPORT_TLSA_INVALID;    /* the session is as good as it can be, the records are not */
 	if (k->hosts->sts_result != TRANSPORT_OK)
-		count_without_policy(k, r, &s);
-	count(k, r, &s);
+		without_policy(&t);
+	count_all(&t);
 }
 
 void
-relay_report_failure(const struct relay_connection *k, const char *why)
+relay_report_failure(struct relay_connection *k, const char *why)
 {
-	struct tlsrpt_session s = { .result = k->reason.result, .reason = span_of(why) };
-	struct relay_reports *r = counting(k, &s.type);
+	struct tally t = { .k = k, .s = { .result = k->reason.result, .reason = span_of(why) } };
 
-	if (r != NULL && s.result != TRANSPORT_OK)
-		count(k, r, &s);
+	t.reports = counting(k, &t.s.type);
+	if (t.reports != NULL && t.s.result != TRANSPORT_OK)
+		count_all(&t);
 }

@@ -35,6 +35,7 @@ struct relay_sts {
 	struct txt_lookup *txt;
 	struct mx_lookup *hosts;
 	struct fetch *fetch;
+	bool unasked;                   /* the newest TXT question had no answer */
 	uint64_t checked;               /* uv_now() of the last TXT answer; 0: never, or in doubt */
 	uint64_t failed;                /* uv_now() of the last fetch that failed */
 	char failed_id[MTA_STS_ID_MAX + 1];     /* the id it was for */
@@ -90,14 +91,22 @@ read_kept(struct relay_sts *s)
 		free(kept);
 }
 
+static struct relay_sts *
+sts_known(struct relay_policies *p, const char *domain)
+{
+	struct relay_sts *s = *bucket_of(p, domain);
+
+	while (s != NULL && strcmp(s->domain, domain) != 0)
+		s = s->bucket_next;
+	return s;
+}
+
 /* NULL: no room just now. */
 static struct relay_sts *
 sts_find(struct relay_policies *p, const char *domain)
 {
-	struct relay_sts **bucket = bucket_of(p, domain), *s = *bucket;
+	struct relay_sts **bucket = bucket_of(p, domain), *s = sts_known(p, domain);
 
-	while (s != NULL && strcmp(s->domain, domain) != 0)
-		s = s->bucket_next;
 	if (s != NULL || p->domains == RELAY_STS_DOMAINS_MAX || (s = calloc(1, sizeof *s)) == NULL)
 		return s;
 	s->policies = p;
@@ -132,12 +141,21 @@ in_force(const struct relay_sts *s)
 	return s->kept != NULL && s->kept->fetched <= now && now - s->kept->fetched < (uint64_t)s->kept->policy.max_age * 1000;
 }
 
+const struct mta_sts_policy *
+relay_sts_in_force(struct relay_policies *p, const char *domain)
+{
+	const struct relay_sts *s = p != NULL ? sts_known(p, domain) : NULL;
+
+	return s != NULL && in_force(s) ? &s->kept->policy : NULL;
+}
+
 static bool
 fill(struct relay_domain *d, const struct relay_sts *s)
 {
 	bool failed = s->failed != 0 && s->wanted[0] != 0 && strcmp(s->failed_id, s->wanted) == 0;
 
 	d->hosts->sts_result = failed ? s->failed_result : TRANSPORT_OK;
+	d->hosts->sts_unknown = !in_force(s) && (failed || s->unasked);
 	if (!in_force(s) || d->hosts->sts != NULL)
 		return true;
 	d->hosts->sts = malloc(sizeof *d->hosts->sts);
@@ -315,6 +333,15 @@ just_failed(const struct relay_sts *s)
 	    relay_now(s->policies->relay) - s->failed < RELAY_STS_CHECK_MS;
 }
 
+/* Not yet to be renewed, while a failure would still not matter (8461 3.3)? */
+static bool
+is_fresh(const struct relay_sts_kept *kept)
+{
+	uint64_t half = (uint64_t)kept->policy.max_age * 1000 / 2;
+
+	return relay_wall_clock() - kept->fetched < (half < RELAY_STS_REFRESH_MS ? half : RELAY_STS_REFRESH_MS);
+}
+
 static void
 on_txt(void *arg, const struct txt_list *list)
 {
@@ -323,7 +350,8 @@ on_txt(void *arg, const struct txt_list *list)
 
 	s->txt = NULL;
 	s->wanted[0] = 0;
-	if (list->verdict == TXT_LATER)
+	s->unasked = list->verdict == TXT_LATER;
+	if (s->unasked)
 		log_sts(s, in_force(s) ? LOG_WARN : LOG_FINE, "sts-txt-failed", TRANSPORT_OK, list->words);
 	if (list->verdict != TXT_FOUND || !id_of(list, s->wanted)) {
 		/* sts-7: what is kept stays in force without its record. */
@@ -332,7 +360,7 @@ on_txt(void *arg, const struct txt_list *list)
 		return;
 	}
 	same = in_force(s) && strcmp(s->wanted, s->kept->id) == 0;
-	if (just_failed(s) || (same && relay_wall_clock() - s->kept->fetched < RELAY_STS_REFRESH_MS)) {
+	if (just_failed(s) || (same && is_fresh(s->kept))) {
 		settle(s);
 		return;
 	}

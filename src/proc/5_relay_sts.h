@@ -14,6 +14,8 @@ struct relay_policies *relay_sts_open(struct relay *);          /* NULL: the log
 void relay_sts_close(struct relay_policies *);
 /* Fill d->hosts->sts with what is in force. False: not known yet, d is pumped when it is. */
 bool relay_sts_ask(struct relay_domain *d);
+/* What is in force for a domain (A-labels, lower case) as far as it is known just now; NULL: nothing. Good until the loop turns. */
+const struct mta_sts_policy *relay_sts_in_force(struct relay_policies *, const char *domain);
 void relay_sts_forget(struct relay_domain *d);                  /* d does not wait any longer */
 void relay_sts_doubt(struct relay_domain *d);                   /* its policy stopped mail: look for a newer one (8461 5.1) */
 void relay_sts_sweep(struct relay *);                           /* every second */

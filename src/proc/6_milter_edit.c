@@ -100,7 +100,7 @@ edit_add(struct milter_job *j, struct span path)
 		if (j->added.p == NULL)
 			return "out of memory";
 	}
-	if (buf_room(&j->added) <= path.len)
+	if (j->adds++ == FILTER_ADDED_MAX || buf_room(&j->added) <= path.len)
 		return "it adds too many recipients";
 	(void)buf_put(&j->added, path);
 	(void)buf_put_byte(&j->added, '\0');

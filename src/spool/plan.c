@@ -193,6 +193,37 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 	return true;
 }
 
+/* A reply's wait begins with the reply. */
+static void
+keep_wait(struct spool *s, uint32_t job, const struct outcome *o, uint64_t now)
+{
+	uint64_t wait = (o->flags >> OUTCOME_WAIT_AT) * UINT64_C(1000);
+	uint64_t due = schedule_after(o->when < now ? o->when : now, wait, chance(s));
+
+	if (wait > 0 && ((o->flags & OUTCOME_EXACT) || due > s->schedule.job[job].due))
+		schedule_move(&s->schedule, job, due);
+}
+
+void
+plan_waits(struct spool *s, uint32_t slot, const struct message_record *m, uint64_t now)
+{
+	struct span rest = m->recipients;
+	uint8_t lower[NAME_MAX_OCTETS], text[OUTCOME_TEXT];
+	struct recipient r;
+	struct outcome o;
+
+	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
+		uint32_t job;
+
+		if (entry_final(&s->index.entry[slot], i))
+			continue;
+		spool_outcome(s, slot, i, &r, text, &o);
+		job = find_job(s, slot, schedule_find(&s->schedule, destination_name(s, r.path, lower)));
+		if (o.class == OUTCOME_LATER && job != SCHEDULE_NONE)
+			keep_wait(s, job, &o, now);
+	}
+}
+
 static void
 retire(struct spool *s, uint32_t destination, uint64_t now)
 {
@@ -256,6 +287,9 @@ spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
 void
 spool_job_again(struct spool *s, uint32_t job, uint64_t due, enum try_end end, uint64_t now)
 {
+	/* What is to wait waits, also while the schedule is ahead of a clock that was set back: it would hand it out again at once. */
+	if (due > now && due <= s->schedule.now)
+		due = s->schedule.now + 1;
 	if (spool_is_held(s, s->schedule.job[job].message))
 		spool_job_done(s, job, end, now);
 	else

@@ -114,7 +114,7 @@ def digest_of_key(chain):
     (lambda d: (3, 1, 1, d), False, {"tlsa-unsigned"}),
     (lambda d: (1, 1, 1, d), True, {"tlsa-unusable"}),
 ])
-def test_tlsa(animal, world, record, signed, expected):
+def test_tlsa(animal, world, record, signed, expected):                  # dane-11: at _465._tcp and _587._tcp
     port = port_of(animal)
     w = world({(f"_{port}._tcp.{HOST}", TLSA): [record(digest_of_key(animal.chain))]}, signed)
     _, (endpoint, *_) = w.audit(animal, f"{HOST}:{port}/submissions")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from peers import A, CNAME, DELIVERED, LATER, MX, NEVER, STARTTLS, Authority, Hop, Relay
+from peers import A, CNAME, DELIVERED, LATER, MX, NEVER, STARTTLS, Authority, Made, Relay, only
 from signed import TLSA, SignedDns, Zone
 
 RCPTS = ["b@signed.example"]
@@ -43,35 +43,23 @@ def fits(authority, context):
 MISFIT = (3, 1, 1, b"x" * 32)
 
 
-class World:
+class World(Made):
     def __init__(self, tmp_path, authority):
-        self.made, self.folder, self.authority, self.zone = [], tmp_path, authority, Zone("signed.example")
-
-    def hop(self, *args, **more):
-        self.made.append(Hop(*args, **more))
-        return self.made[-1]
+        super().__init__()
+        self.folder, self.authority, self.zone = tmp_path, authority, Zone("signed.example")
 
     def dns(self, port, tlsa=None, more=None, spoil=None):
         records = {("signed.example", MX): [(10, "mx.signed.example")], ("mx.signed.example", A): ["127.0.0.1"]}
         if tlsa is not None:
             records[("_%d._tcp.mx.signed.example" % port, TLSA)] = tlsa
         records.update(more or {})
-        self.made.append(SignedDns(records, [self.zone], spoil))
-        return self.made[-1]
+        return self.keep(SignedDns(records, [self.zone], spoil))
 
     def relay(self, dns, port, **conf):
         full = {"relay": "mx", "relay-port": str(port), "dns-server": dns.server, "dns-trust-anchor": self.zone.anchor(self.folder),
                 "relay-ca-file": self.authority.ca}
         full.update({k.replace("_", "-"): v for k, v in conf.items()})
-        self.made.append(Relay(full))
-        return self.made[-1]
-
-    def close(self):
-        for m in self.made:
-            (m.stop if isinstance(m, Relay) else m.close)()
-        for m in self.made:
-            if isinstance(m, Relay):
-                assert "Sanitizer" not in m.said() and "Assertion" not in m.said(), m.said()
+        return self.keep(Relay({k: v for k, v in full.items() if v is not None}))
 
 
 @pytest.fixture
@@ -79,11 +67,6 @@ def world(tmp_path, authority):
     w = World(tmp_path, authority)
     yield w
     w.close()
-
-
-def only(results):
-    assert len(results) == 1, results
-    return results[0]
 
 
 def deliver(world, hop, dns, destination="signed.example", conf=None, **more):
@@ -129,6 +112,21 @@ def test_dane_with_starttls_refused_waits(world, context, fits):
     assert (r.cls, r.code, r.tls) == (LATER, 454, "none (policy dane)"), r
     untouched(hop)
     assert "result=starttls-not-supported" in relay.said()
+
+
+def test_starttls_refused_for_good_waits(world, context, fits):         # 0289: whoever stands on the way can say so
+    hop = world.hop({"STARTTLS": "554 5.7.0 no"}, starttls=context)
+    relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
+    assert (r.cls, r.code, r.enhanced, r.stage) == (LATER, 554, "4.7.0", STARTTLS), r
+    untouched(hop)
+
+
+@pytest.mark.parametrize("said, cls", [("502 5.5.1 what?", LATER), ("550 5.7.1 not you", NEVER)])
+def test_ehlo_refused_for_good(world, context, fits, said, cls):        # 0289: without EHLO there is no STARTTLS; with other words it is about us
+    hop = world.hop({"EHLO": said}, starttls=context)
+    relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
+    assert (r.cls, r.code) == (cls, int(said[:3])), r
+    untouched(hop)
 
 
 def test_dane_with_broken_tls_waits(world, fits):
@@ -201,6 +199,32 @@ def test_the_next_host_is_tried(world, context, fits):                  # dane-5
         ("second.signed.example", A): ["127.0.0.1"], ("_%d._tcp.second.signed.example" % hop.port, TLSA): [fits]})
     _, r = deliver(world, hop, dns)
     assert r.cls == DELIVERED and r.host.startswith("second.signed.example ") and len(hop.sessions) == 2, r
+
+
+class Boaster(SignedDns):
+    """Says of every answer that it is authentic (AD, RFC 4035 3.2.3)."""
+
+    def answer(self, query):
+        said = super().answer(query)
+        return said and said[:3] + bytes([said[3] | 0x20]) + said[4:]
+
+
+def test_nobody_s_word_is_taken_for_dnssec(world, context):             # dane-1: without an anchor AD is but a bit
+    hop = world.hop(starttls=context)
+    dns = world.keep(Boaster({("signed.example", MX): [(10, "mx.signed.example")], ("mx.signed.example", A): ["127.0.0.1"],
+                              ("_%d._tcp.mx.signed.example" % hop.port, TLSA): [MISFIT]}))
+    _, r = deliver(world, hop, dns, conf={"dns_trust_anchor": None})
+    assert r.cls == DELIVERED and " opportunistic " in r.tls, r
+    assert not any(kind == TLSA for _, kind in dns.asked)
+
+
+def test_an_anchor_is_not_impressed_by_it_either(world, context, fits):         # dane-1, dane-2
+    """Unsigned answers out of a zone that the anchor vouches for."""
+    hop = world.hop(starttls=context)
+    dns = world.keep(Boaster({("signed.example", MX): [(10, "mx.signed.example")], ("mx.signed.example", A): ["127.0.0.1"],
+                              ("_%d._tcp.mx.signed.example" % hop.port, TLSA): [fits]}))
+    _, r = deliver(world, hop, dns)
+    assert r.cls == LATER and "DNSSEC" in r.text and not hop.sessions, r
 
 
 def test_insecure_mx_leads_to_no_dane(world, context):                  # dane-1

@@ -7,7 +7,7 @@ import pytest
 
 from peers import A, MX, Authority
 from postern_server import eventually
-from road import QUICK, World, await_empty, queue, submit
+from road import QUICK, World, await_empty, await_reports, queue, submit
 from signed import TLSA, TXT, SignedDns, Zone
 from test_sts import Web, policy
 
@@ -77,3 +77,29 @@ def test_one_message_s_wish_holds_no_domain_up(world, tmp_path):        # 8689-2
     submit(ours, "b@one.example")
     eventually(lambda: len(hop.mails) == 1, "the other message", 5)
     assert "REQUIRETLS" not in hop.mails[0][0] and "none (policy requiretls)" in last(ours, first)
+
+
+def test_given_up_with_the_reason(world, authority, tmp_path):          # dane-3, sts-5, sts-6, 5321-55
+    """Mail that a policy has stopped until its time was over comes back with the policy's reason, and was looked at anew each time."""
+    context = authority.context("DNS:one.example")
+    dane, bare, sink = world.hop("127.0.0.2", starttls=context), world.hop("127.0.0.3"), world.hop("127.0.0.9", starttls=context)
+    web = Web(authority.context("DNS:mta-sts.two.example"), policy(mx=["mx.two.example"]))
+    world.hops.append(web)
+    zone = Zone("one.example")
+    world.dns = SignedDns({("one.example", MX): [(10, "mx.one.example")], ("mx.one.example", A): ["127.0.0.2"],
+                           ("_%d._tcp.mx.one.example" % world.port, TLSA): [(3, 0, 1, b"x" * 32)],
+                           ("two.example", MX): [(10, "mx.two.example")], ("mx.two.example", A): ["127.0.0.3"],
+                           ("mta-sts.two.example", A): ["127.0.0.1"], ("_mta-sts.two.example", TXT): ["v=STSv1; id=1;"],
+                           ("sender.example", MX): [(10, "mx.sender.example")], ("mx.sender.example", A): ["127.0.0.9"]}, [zone], ttl=0)
+    ours = world.serve(f'dns-trust-anchor = "{zone.anchor(tmp_path)}"\nrelay-ca-file = "{authority.ca}"\nmta-sts-port = {web.port}\n'
+                       'expire = "2 s"\ndelay-notice = "0 s"\n' + QUICK)
+    submit(ours, ["b@one.example", "b@two.example"])
+    people = [p for r in await_reports(sink, 1) for p in r.people]
+    if len(people) < 2:
+        people = [p for r in await_reports(sink, 2) for p in r.people]
+    told = {p["Final-Recipient"].split(";")[1].strip(): " ".join(p["Diagnostic-Code"].split()) for p in people}
+    assert "no TLSA record fits" in told["b@one.example"] and "STARTTLS" in told["b@two.example"], told
+    assert all(p["Status"] == "5.4.7" and p["Action"] == "failed" for p in people)
+    for hop in (dane, bare):
+        assert hop.sessions and not any(line.startswith(("MAIL", "RCPT", "DATA")) for s in hop.sessions for line in s.lines)
+    assert sum(name == "_mta-sts.two.example" for name, _ in world.dns.asked) > 1 and len(web.asked) == 1

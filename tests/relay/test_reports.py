@@ -39,7 +39,11 @@ def counted(relay):
     """What is kept of today, once the relay has ended: {(type, policy domain): (successful, failed, strings, [failures])}."""
     relay.drain()
     assert "Sanitizer" not in relay.said()
-    path, found, last = os.path.join(folder(relay), date(today())), {}, None
+    return counted_in(folder(relay))
+
+
+def counted_in(directory):
+    path, found, last = os.path.join(directory, date(today())), {}, None
     if not os.path.exists(path):
         return {}
     lines = [line.split("\t") for line in open(path).read().splitlines()]

@@ -4,19 +4,15 @@ import time
 
 import pytest
 
-from peers import A, AAAA, CONTENT, DELIVERED, LATER, MX, RCPT_STAGE, Dns, Hop, Relay
+from peers import A, AAAA, CONTENT, DELIVERED, LATER, MX, RCPT_STAGE, Dns, Hop, Made, Relay, only
 from road import QUICK, World, await_empty, queue, submit, waiting
 
 
 @pytest.fixture
 def made():
-    things = []
-    yield things
-    for thing in things:
-        (thing.stop if isinstance(thing, Relay) else thing.close)()
-    for thing in things:
-        if isinstance(thing, Relay):
-            assert "Sanitizer" not in thing.said() and "Assertion" not in thing.said(), thing.said()
+    things = Made()
+    yield things.made
+    things.close()
 
 
 def relay_to(made, hop, records, **conf):
@@ -31,11 +27,6 @@ def hosted(count, hosts=("mx1.host.example", "mx2.host.example"), address="127.0
     for h in hosts:
         names[(h, A)], names[(h, AAAA)] = [address], []
     return names
-
-
-def only(results):
-    assert len(results) == 1, results
-    return results[0]
 
 
 # ---- domains with the same hosts are one destination ----

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from peers import A, DELIVERED, LATER, MX, NEVER, Authority, Hop, Relay
+from peers import A, DELIVERED, LATER, MX, NEVER, Authority, Made, Relay
 from signed import TLSA, TXT, SignedDns, Zone
 
 DOMAIN, HOST, POLICY_HOST = "one.example", "mx.one.example", "mta-sts.one.example"
@@ -20,10 +20,10 @@ def policy(mode="enforce", mx=(HOST,), max_age=604800, end="\r\n"):
 
 
 class Web:
-    """An HTTPS server that gives one answer to everybody."""
+    """An HTTPS server that gives one answer to everybody, or what answers[host] has instead to whom asks for that host."""
 
     def __init__(self, context, body, status="200 OK", kind="text/plain", more="", slow=0):
-        self.slow, self.now, self.most = slow, 0, 0
+        self.slow, self.now, self.most, self.answers = slow, 0, 0, {}
         self.context, self.body, self.status, self.kind, self.more, self.asked = context, body, status, kind, more, []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.port = self.listener.getsockname()[1]
@@ -47,14 +47,17 @@ class Web:
                 if not piece:
                     return
                 head += piece
-            self.asked.append(head.decode().split("\r\n"))
+            lines = head.decode().split("\r\n")
+            self.asked.append(lines)
             self.now += 1
             self.most = max(self.most, self.now)
             time.sleep(self.slow)
             self.now -= 1
-            body = self.body.encode()
+            host = next(line.split(" ")[1].split(":")[0] for line in lines if line.lower().startswith("host:"))
+            said = dict({"body": self.body, "status": self.status, "kind": self.kind, "more": self.more}, **self.answers.get(host, {}))
+            body = said["body"].encode()
             s.sendall(("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n" % (
-                self.status, self.kind, len(body), self.more)).encode() + body)
+                said["status"], said["kind"], len(body), said["more"])).encode() + body)
             s.unwrap()
         except (OSError, ValueError):
             pass
@@ -89,21 +92,15 @@ def web_context(authority):
     return authority.context("DNS:" + POLICY_HOST)
 
 
-class World:
+class World(Made):
     def __init__(self, tmp_path, authority, web_context):
-        self.made, self.folder, self.authority, self.web_context = [], tmp_path, authority, web_context
+        super().__init__()
+        self.folder, self.authority, self.web_context = tmp_path, authority, web_context
         self.records = {(DOMAIN, MX): [(10, HOST)], (HOST, A): ["127.0.0.1"], (POLICY_HOST, A): ["127.0.0.1"],
                         ("_mta-sts." + DOMAIN, TXT): ["v=STSv1; id=1;"]}
         self.zone = Zone(DOMAIN)
         self.signed = False
         self.web = self.dns = None
-
-    def keep(self, one):
-        self.made.append(one)
-        return one
-
-    def hop(self, **more):
-        return self.keep(Hop(**more))
 
     def serve(self, body=None, context=None, **more):
         self.web = self.keep(Web(context or self.web_context, policy() if body is None else body, **more))
@@ -126,13 +123,6 @@ class World:
             self.dns.records.pop((name, kind), None)
         else:
             self.dns.records[(name, kind)] = value
-
-    def close(self):
-        for m in self.made:
-            (m.stop if isinstance(m, Relay) else m.close)()
-        for m in self.made:
-            if isinstance(m, Relay):
-                assert "Sanitizer" not in m.said() and "Assertion" not in m.said(), m.said()
 
 
 @pytest.fixture

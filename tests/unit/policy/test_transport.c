@@ -16,7 +16,7 @@ enum { INSECURE = TRANSPORT_DNS_INSECURE, SECURE = TRANSPORT_DNS_SECURE, ABSENT 
 	ERROR = TRANSPORT_DNS_ERROR };
 enum { MX = TRANSPORT_HOP_MX, FIXED = TRANSPORT_HOP_FIXED, FIXED_TLS = TRANSPORT_HOP_FIXED_TLS };
 enum { PLAIN = TRANSPORT_NEED_NOTHING, REQUIRE = TRANSPORT_NEED_TLS, RELAX = TRANSPORT_NEED_DELIVERY };
-enum { NO_STS = -1, OFF = MTA_STS_NONE, TESTING = MTA_STS_TESTING, ENFORCE = MTA_STS_ENFORCE };
+enum { UNKNOWN = -2, NO_STS = -1, OFF = MTA_STS_NONE, TESTING = MTA_STS_TESTING, ENFORCE = MTA_STS_ENFORCE };
 enum { TRY = TRANSPORT_TRY, SKIP = TRANSPORT_SKIP, REFUSE = TRANSPORT_REFUSE };
 enum { NONE = TRANSPORT_AUTH_NONE, PKIX = TRANSPORT_AUTH_PKIX, DANE = TRANSPORT_AUTH_DANE };
 
@@ -72,6 +72,9 @@ static const struct {
 	{ "8689-2",  MX,    REQUIRE, INSECURE, INSECURE, INSECURE, 0, OFF,     1,  REFUSE, "requiretls",     NONE, 0,  0,  0,  "" },
 	{ "8689-2",  MX,    REQUIRE, INSECURE, INSECURE, INSECURE, 0, NO_STS,  0,  REFUSE, "requiretls",     NONE, 0,  0,  0,  "" },
 	/* what may be better tomorrow is not refused today */
+	{ "8689-2",  MX,    REQUIRE, INSECURE, INSECURE, INSECURE, 0, UNKNOWN, 0,  SKIP,   "requiretls",     NONE, 0,  0,  0,  "" },
+	{ "8689-2",  MX,    REQUIRE, SECURE,   INSECURE, INSECURE, 0, UNKNOWN, 0,  TRY,    "requiretls",     PKIX, 1,  1,  1,  "" },
+	{ "sts-7",   MX,    PLAIN,   INSECURE, INSECURE, INSECURE, 0, UNKNOWN, 0,  TRY,    "opportunistic",  NONE, 0,  0,  0,  "" },
 	{ "8689-2",  MX,    REQUIRE, SECURE,   SECURE,   ERROR,    0, NO_STS,  0,  SKIP,   "dane",           NONE, 0,  0,  0,  "dnssec-invalid" },
 	{ "8689-2",  MX,    REQUIRE, INSECURE, INSECURE, INSECURE, 0, ENFORCE, 0,  SKIP,   "sts",            NONE, 0,  0,  0,  "validation-failure" },
 	/* 8689-5: whatever the policies say, and whatever the DNS does not say */
@@ -96,8 +99,9 @@ facts_of(size_t i)
 	return (struct transport_facts){
 		.hop = (enum transport_hop)rows[i].hop, .need = (enum transport_need)rows[i].need,
 		.mx = (enum transport_dns)rows[i].mx, .address = (enum transport_dns)rows[i].address,
-		.tlsa = (enum transport_dns)rows[i].tlsa, .tlsa_usable = rows[i].usable != 0, .sts = rows[i].sts != NO_STS,
-		.sts_mode = rows[i].sts == NO_STS ? MTA_STS_NONE : (enum mta_sts_mode)rows[i].sts, .sts_matches = rows[i].matches != 0,
+		.tlsa = (enum transport_dns)rows[i].tlsa, .tlsa_usable = rows[i].usable != 0, .sts = rows[i].sts > NO_STS,
+		.sts_mode = rows[i].sts <= NO_STS ? MTA_STS_NONE : (enum mta_sts_mode)rows[i].sts, .sts_matches = rows[i].matches != 0,
+		.sts_unknown = rows[i].sts == UNKNOWN,
 	};
 }
 
@@ -139,6 +143,8 @@ static bool
 facts_next(struct transport_facts *f)
 {
 	if ((f->sts_matches = !f->sts_matches))
+		return true;
+	if ((f->sts_unknown = !f->sts_unknown))
 		return true;
 	if ((f->sts = !f->sts))
 		return true;
@@ -182,6 +188,14 @@ test_truths(void **state)
 			assert_true(v.verified && f.need == TRANSPORT_NEED_TLS);
 		if (f.need == TRANSPORT_NEED_TLS && v.act == TRANSPORT_TRY)
 			assert_true(v.requiretls);
+		/* 8461 3.3: who asks for nothing hears nothing of a policy that cannot be had. */
+		if (f.need != TRANSPORT_NEED_TLS && f.sts_unknown) {
+			struct transport_facts known = f;
+
+			known.sts_unknown = false;
+			assert_int_equal(transport_decide(&known).act, v.act);
+			assert_int_equal(transport_decide(&known).policy, v.policy);
+		}
 		if (v.auth == TRANSPORT_AUTH_DANE)
 			assert_true(f.tlsa == TRANSPORT_DNS_SECURE && f.tlsa_usable && v.tls);
 		/* 8461 2: with or without a policy, a host whose DANE is in force or unknown is treated the same. */
@@ -193,7 +207,7 @@ test_truths(void **state)
 			assert_int_equal(transport_decide(&without).act, v.act);
 		}
 	} while (facts_next(&f));
-	assert_int_equal(count, 2 * 2 * 2 * 3 * 5 * 5 * 5 * 3 * 3);
+	assert_int_equal(count, 2 * 2 * 2 * 2 * 3 * 5 * 5 * 5 * 3 * 3);
 }
 
 int

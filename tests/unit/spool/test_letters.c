@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -13,6 +16,21 @@
 
 static const struct relay_letter plain = { .to = SPAN_INIT("reports@one.example"), .domain = SPAN_INIT("one.example"), .day = 20779,
 	.successful = 5, .failed = 1, .report = SPAN_INIT("\x1f\x8b is what gzip begins with") };
+
+/* How much time 4_spool believes to have passed besides: shared with it, so that a day passes when the test wants it to. Both of its clocks
+ * agree, or it would take it for a clock that was set. */
+static volatile int64_t *ahead;
+
+/* In place of the C library's. */
+int
+clock_gettime(clockid_t id, struct timespec *t)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (result == 0 && (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME) && ahead != NULL)
+		t->tv_sec += *ahead;
+	return result;
+}
 
 static void
 begin(struct bed *b)
@@ -70,6 +88,55 @@ taken_is_kept(void **state)
 	nothing_comes(&b, 200);         /* no bounce */
 	assert_int_equal(bed_drain(&b), 0);
 	bed_fini(&b);
+}
+
+static bool
+is_in_the_queue(struct bed *b, uint64_t id)
+{
+	struct queue_which which = { .id = id };
+	bool there = false;
+	struct bed_frame f;
+	struct bed_end c;
+
+	bed_control(b, &c);
+	bed_send(&c, QUEUE_SHOW, 1, queue_which_layout, &which);
+	do {
+		assert_true(bed_take(&c, &f, 5000));
+		there = there || f.type == QUEUE_ENTRY;
+	} while (f.type != QUEUE_END);
+	bed_end_close(&c);
+	return there;
+}
+
+/* rpt-4 (8460 5.5): for a day, though other mail waits longer; and nobody is told. */
+static void
+a_deadline_ends_it(void **state)
+{
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	ahead = mmap(NULL, sizeof *ahead, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(ahead != MAP_FAILED);
+	begin(&b);
+	b.conf.retry_first = 600;
+	bed_start(&b);
+	say_letter(&b, 1, &plain);
+	assert_int_equal(taken(&b, 1), OK);
+	want_try(&b, &t);
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	*ahead = 23 * 3600;
+	nothing_comes(&b, 1500);
+	assert_true(is_in_the_queue(&b, t.id));
+	*ahead = 24 * 3600 + 60;
+	for (unsigned i = 0; i < 60 && is_in_the_queue(&b, t.id); i++)
+		(void)usleep(50000);
+	assert_false(is_in_the_queue(&b, t.id));
+	nothing_comes(&b, 200);         /* no bounce */
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+	(void)munmap((void *)(uintptr_t)ahead, sizeof *ahead);
+	ahead = NULL;
 }
 
 /* Each is answered once, those for which there is no place just now too. */
@@ -171,7 +238,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(taken_is_kept), cmocka_unit_test(many_at_once), cmocka_unit_test(switched_off),
+		cmocka_unit_test(taken_is_kept), cmocka_unit_test(a_deadline_ends_it), cmocka_unit_test(many_at_once), cmocka_unit_test(switched_off),
 		cmocka_unit_test(letters_that_are_none),
 	};
 

@@ -1,0 +1,36 @@
+"""A policy that is good for an hour is renewed before the hour is over. sts-8"""
+import os
+import pathlib
+import sys
+import time
+
+from postern_server import POSTERN
+
+os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
+from peers import LATER  # noqa: E402
+from test_reports import clock  # noqa: E402, F401
+from test_sts import again, authority, fetched, other, policy, send, untouched, web_context, world  # noqa: E402, F401
+
+
+def test_renewed_in_time(world, other, clock):  # noqa: F811
+    hop = world.hop(starttls=other)
+    web = world.serve(policy(max_age=3600))
+    relay = world.relay(hop)
+    assert send(relay).cls == LATER
+    clock(1000)
+    relay = again(world, hop, relay)
+    assert send(relay).cls == LATER and fetched(web) == 1
+    clock(2000)
+    relay = again(world, hop, relay)
+    assert send(relay).cls == LATER
+    end = time.monotonic() + 5
+    while "event=sts-policy" not in relay.said() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert fetched(web) == 2
+    # So it does not matter that the web server is gone when the first one's time is over.
+    web.close()
+    clock(4000)
+    relay = again(world, hop, relay)
+    assert send(relay).cls == LATER
+    untouched(hop)
