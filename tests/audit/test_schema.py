@@ -87,6 +87,12 @@ def test_a_report(seen):
     assert [f"{s['version']} {s['name']}" for s in endpoint["suites"]] == endpoint["facts"]["tls-cipher"]
 
 
+def test_suites_for_people(seen):
+    text, page = (postern("audit", option, "--judge", seen[0]).stdout for option in ("--details", "--html"))
+    assert "    A TLSv1.3 TLS_AES_128_GCM_SHA256\n" in text and "suites by version" in page and "TLSv1.3 A TLS_AES_128_GCM_SHA256\n" in page
+    assert "A TLSv1.3" not in postern("audit", "--judge", seen[0]).stdout
+
+
 @pytest.mark.parametrize("damage", [
     lambda r: r.pop("version"), lambda r: r.update(version=2), lambda r: r["targets"][0].pop("examined"),
     lambda r: r["targets"][0]["endpoints"][0].update(grade="C"), lambda r: r["targets"][0]["endpoints"][0]["facts"].update(connect=["perhaps"]),
