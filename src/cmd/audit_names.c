@@ -61,16 +61,27 @@ compare(struct endpoint *e, const char *which, const struct face *usual, const s
 	(void)transcript_put(e->out, "sni", span_of(text));
 }
 
+static void
+examine(struct endpoint *e, const char *which, const char *name, const struct face *usual)
+{
+	static struct face f, again;
+
+	if (!look(e, name, &f))
+		return;
+	/* A server that has had enough of us refuses the usual name too. */
+	if (f.up || (look(e, e->host, &again) && again.up))
+		compare(e, which, usual, &f);
+}
+
 void
 audit_names(struct endpoint *e)
 {
-	static struct face usual, f;
+	static struct face usual;
 
 	if (!look(e, e->host, &usual) || !usual.up)
 		return;
 	/* Who was asked for by address has been spoken to without a name all the time. */
-	if (!address_is_numeric(e->host) && look(e, e->address, &f))
-		compare(e, "none", &usual, &f);
-	if (look(e, UNKNOWN, &f))
-		compare(e, "unknown", &usual, &f);
+	if (!address_is_numeric(e->host))
+		examine(e, "none", e->address, &usual);
+	examine(e, "unknown", UNKNOWN, &usual);
 }
