@@ -34,9 +34,12 @@
     "acl_smtp_mail: require authenticated = *", "listen on ... smtps auth", "nothing: Postern takes mail after AUTH only")
 #define MEND_EVERYWHERE(line) MEND(line, line, line, line)
 #define MEND_SRV MEND_EVERYWHERE("DNS: _submissions._tcp.DOMAIN. SRV 0 1 465 HOST.   _submission._tcp.DOMAIN. SRV 10 1 587 HOST.")
+#define MEND_AUTOCONFIG MEND_EVERYWHERE("https://autoconfig.DOMAIN/mail/config-v1.1.xml: first <outgoingServer type=\"smtp\"> with port 465, socketType SSL")
 #define MEND_TLSA MEND_EVERYWHERE("DNS, signed: _PORT._tcp.HOST. TLSA 3 1 1 SHA-256-OF-THE-PUBLIC-KEY; publish the new one before the key changes")
 #define MEND_465 MEND("master.cf: submissions inet n - y - - smtpd -o smtpd_tls_wrappermode=yes", "tls_on_connect_ports = 465", \
     "listen on ... port 465 smtps", "listen-submissions = { \"[::]:465\" }")
+
+#define MEND_TIMEOUT MEND("smtpd_timeout = 300s; smtpd_starttls_timeout = 300s", "smtp_receive_timeout = 5m", NULL, "auth-deadline = \"5 min\" command-timeout = \"5 min\"")
 
 const struct check audit_checks[] = {
 	/* ---- what answers ---- */
@@ -59,8 +62,9 @@ const struct check audit_checks[] = {
 	    "listen on ... without a filter for phase connect", "sessions-max, sessions-per-address"), turned_away },
 	{ "hostile", SEVERITY_HIGH, "the server sends what no honest one does", "It may be broken, or mean to harm clients; the examination was cut short.",
 	    "RFC 5321 4.2", MEND_NOTHING, hostile },
-	{ "throttled", SEVERITY_INFO, "the server slowed the examination down", "What was not seen may be there all the same: examine again later, slower.",
-	    "RFC 5321 3.8", MEND_NOTHING, throttled },
+	{ "throttled", SEVERITY_INFO, "the server had enough of being examined", "What was not examined may be there all the same: examine again later, with a longer "
+	    "--pace.", "RFC 5321 3.8, RFC 6409 5.3", MEND_NOTHING, throttled },
+	{ "not-examined", SEVERITY_INFO, "a part could not be examined", "What was not seen may be there all the same.", "RFC 5321 3.8", MEND_NOTHING, unexamined },
 
 	/* ---- STARTTLS ---- */
 	{ "starttls-missing", SEVERITY_CRITICAL, "no STARTTLS on the submission port", "Logins and mail travel in clear.", "RFC 8314 3.3, 4.1",
@@ -192,12 +196,40 @@ const struct check audit_checks[] = {
 	    MEND_SRV, srv_missing },
 	{ "srv-no-implicit", SEVERITY_MEDIUM, "SRV leads to STARTTLS only", "Mail programs are sent where encryption is negotiated, and can be stripped.", "RFC 8314 4.5.2, 5.1",
 	    MEND_SRV, srv_no_implicit },
-	{ "srv-order", SEVERITY_MEDIUM, "SRV prefers STARTTLS to implicit TLS", "Mail programs try first what can be stripped.", "RFC 8314 4.5.2", MEND_SRV, srv_clear_first },
+	{ "srv-order", SEVERITY_MEDIUM, "SRV prefers STARTTLS to implicit TLS", "Mail programs try first what can be stripped.", "RFC 8314 4, RFC 6186 3.4", MEND_SRV, srv_clear_first },
+	{ "srv-order-equal", SEVERITY_LOW, "SRV gives STARTTLS the same priority as implicit TLS", "Mail programs are free to try first what can be stripped; weights do not count "
+	    "between services.", "RFC 8314 4, RFC 6186 3.4", MEND_SRV, srv_equal },
+	{ "srv-elsewhere", SEVERITY_LOW, "SRV leads out of the domain, and is not signed", "Mail programs must ask before they connect: any forger could have said the same.",
+	    "RFC 8314 5.1, RFC 6186 6", MEND_SRV, srv_elsewhere },
+	{ "announced-port", SEVERITY_MEDIUM, "the port of one service is announced for the other", "465 is implicit TLS and 587 STARTTLS: mail programs that do as they are told hang.",
+	    "RFC 8314 3.3, 7.3", MEND_SRV, port_of_other_service },
 	{ "srv-unsigned", SEVERITY_INFO, "the SRV records are not signed", "Whoever can forge DNS sends mail programs to a server of his own.", "RFC 8314 4.5.1, RFC 6186 6",
 	    MEND_NOTHING, srv_unsigned },
+	{ "announced-otherwise", SEVERITY_MEDIUM, "what the domain announces contradicts itself", "Which security a mail program gets depends on whom it asks.", "RFC 8314 4, 5.1",
+	    MEND_NOTHING, announced_otherwise },
+	{ "announced-elsewhere", SEVERITY_LOW, "SRV and autoconfig lead to different servers", "One of them is out of date, or was not meant to be seen.", "RFC 6186 1",
+	    MEND_NOTHING, announced_elsewhere },
+	{ "autoconfig-clear", SEVERITY_HIGH, "autoconfig leads to submission without TLS", "Mail programs are told to send the password in clear.", "RFC 8314 4, 5.1", MEND_AUTOCONFIG,
+	    autoconfig_clear },
+	{ "autoconfig-order", SEVERITY_MEDIUM, "autoconfig prefers another way to implicit TLS", "Mail programs try first what can be stripped.", "RFC 8314 4", MEND_AUTOCONFIG,
+	    autoconfig_order },
+	{ "autoconfig-no-implicit", SEVERITY_MEDIUM, "autoconfig leads to STARTTLS only", "Mail programs are sent where encryption is negotiated, and can be stripped.", "RFC 8314 4",
+	    MEND_AUTOCONFIG, autoconfig_no_implicit },
+	{ "autoconfig-no-login", SEVERITY_LOW, "autoconfig says that no login is needed", "A submission server must know who submits.", "RFC 6409 4.3", MEND_NOTHING, autoconfig_no_login },
+	{ "autoconfig-bad", SEVERITY_MEDIUM, "the autoconfig file cannot be read", "Mail programs go on to guess.", "draft-ietf-mailmaint-autoconfig", MEND_AUTOCONFIG, autoconfig_bad },
+	{ "autoconfig-partly", SEVERITY_LOW, "autoconfig has outgoing servers that cannot be used", "Without host name, port or a known socketType mail programs pass them over.",
+	    "draft-ietf-mailmaint-autoconfig", MEND_AUTOCONFIG, autoconfig_partly },
+	{ "autoconfig-empty", SEVERITY_LOW, "autoconfig has no outgoing server", "Mail programs can receive with it, and guess where to send.", "draft-ietf-mailmaint-autoconfig",
+	    MEND_AUTOCONFIG, autoconfig_empty },
+	{ "autoconfig-untrusted", SEVERITY_MEDIUM, "the certificate of autoconfig's web server is not good", "Mail programs refuse the file, or take a forger's.", "RFC 9525 6", MEND_NOTHING,
+	    autoconfig_untrusted },
+	{ "autoconfig-failed", SEVERITY_INFO, "autoconfig could not be fetched", "What was not seen may be there all the same.", "draft-ietf-mailmaint-autoconfig", MEND_NOTHING,
+	    autoconfig_failed },
+	{ "autoconfig-missing", SEVERITY_INFO, "no autoconfig file", "Many mail programs look for one, and do not look at SRV records.", "draft-ietf-mailmaint-autoconfig", MEND_AUTOCONFIG,
+	    autoconfig_missing },
 	{ "found-by-guess", SEVERITY_INFO, "the service was guessed from the MX", "The domain does not say where it is; another host may be meant.", "RFC 6186 1",
 	    MEND_SRV, guessed },
-	{ "service-not-found", SEVERITY_MEDIUM, "no host for submission could be found", "Neither SRV nor MX names one.", "RFC 6186 3", MEND_SRV, nowhere },
+	{ "service-not-found", SEVERITY_MEDIUM, "no host for submission could be found", "Neither SRV nor autoconfig nor MX names one.", "RFC 6186 3", MEND_SRV, nowhere },
 	{ "dns-failed", SEVERITY_INFO, "the DNS did not answer", "What was not seen may be there all the same.", "RFC 7672 2.1", MEND_NOTHING, dns_failed },
 	{ "mta-sts-missing", SEVERITY_INFO, "no MTA-STS policy for incoming mail", "Mail from other servers can be stripped of TLS on its way here.", "RFC 8461 3.1", MEND_NOTHING,
 	    no_mta_sts },
@@ -210,6 +242,20 @@ const struct check audit_checks[] = {
 	{ "tlsa-unsigned", SEVERITY_LOW, "TLSA records without DNSSEC", "They count for nothing.", "RFC 7672 2.2", MEND_TLSA, tlsa_unsigned },
 	{ "tlsa-unusable", SEVERITY_LOW, "TLSA records that cannot be used for SMTP", "Usages 0 and 1, unknown numbers and wrong lengths are passed over.", "RFC 7672 3.1.3",
 	    MEND_TLSA, tlsa_unusable },
+
+	/* ---- time-outs: --slow ---- */
+	{ "timeout-login", SEVERITY_MEDIUM, "a session with a login is ended after less than five minutes of silence", "Programs that keep a session open, or have much to compute, lose it.",
+	    "RFC 5321 4.5.3.2.7", MEND_TIMEOUT, timeout_short_login },
+	{ "timeout-hasty", SEVERITY_LOW, "who has no login yet gets less than ten seconds", "Over a bad link clients never get as far as the login.", "RFC 5321 4.5.3.2.7", MEND_TIMEOUT,
+	    timeout_hasty },
+	{ "timeout-short", SEVERITY_INFO, "who has no login yet gets less than five minutes", "The RFC asks for five; servers that defend themselves against floods give less.",
+	    "RFC 5321 4.5.3.2.7", MEND_TIMEOUT, timeout_short },
+	{ "timeout-none", SEVERITY_LOW, "silent sessions without a login are held without end", "Whoever opens enough of them keeps others out.", "RFC 5321 4.5.3.2, 7.8", MEND_TIMEOUT,
+	    timeout_none },
+	{ "timeout-drip", SEVERITY_LOW, "an octet now and then holds a session without a login", "Whoever opens enough of them keeps others out.", "RFC 5321 7.8",
+	    MEND("smtpd_per_request_deadline = yes", NULL, NULL, "auth-deadline = \"5 min\""), timeout_drip },
+	{ "timeout-unknown", SEVERITY_INFO, "no time-out within the time that was waited", "It may be long, or there may be none: --slow-max waits longer.", "RFC 5321 4.5.3.2.7",
+	    MEND_NOTHING, timeout_unknown },
 
 	/* ---- manners ---- */
 	{ "vrfy", SEVERITY_LOW, "VRFY tells who exists", "It helps to collect addresses and guess logins.", "RFC 5321 7.3",
@@ -226,6 +272,10 @@ const struct check audit_checks[] = {
 	/* ---- as it should be ---- */
 	{ "sender-checked", SEVERITY_GOOD, "a login has its own addresses only", "As it should be.", "RFC 6409 6.1", MEND_NOTHING, good_sender },
 	{ "endings-good", SEVERITY_GOOD, "only CRLF . CRLF ends a message", "As it should be.", "RFC 5321 4.1.1.4", MEND_NOTHING, good_endings },
+	{ "announced", SEVERITY_GOOD, "who says where the service is", "Each place was examined.", "RFC 6186 3", MEND_NOTHING, sources },
+	{ "autoconfig-good", SEVERITY_GOOD, "autoconfig leads to implicit TLS first", "As it should be.", "RFC 8314 4", MEND_NOTHING, good_autoconfig },
+	{ "timeouts-good", SEVERITY_GOOD, "silent clients are waited for as long as they should be", "As it should be.", "RFC 5321 4.5.3.2.7", MEND_NOTHING, good_timeouts },
+	{ "paced", SEVERITY_GOOD, "one connection after the other", "So that being examined is no load.", "RFC 5321 3.8", MEND_NOTHING, paced },
 	{ "srv-good", SEVERITY_GOOD, "SRV leads to implicit TLS first", "As it should be.", "RFC 8314 4.5.2", MEND_NOTHING, good_srv },
 	{ "tlsa-good", SEVERITY_GOOD, "a signed TLSA record fits the certificate", "As it should be.", "RFC 7672 3.1", MEND_NOTHING, good_tlsa },
 	{ "strip-proof", SEVERITY_GOOD, "without STARTTLS neither login nor mail", "As it should be.", "RFC 8314 4.1", MEND_NOTHING, good_stripped },

@@ -27,6 +27,7 @@ section_kind(const struct section *s)
 		{ "connect", "refused", "closed" },
 		{ "connect", "timed-out", "filtered" },
 		{ "connect", "unreachable", "unreachable" },
+		{ "connect", "throttled", "not examined" },
 		{ "first", "http", "HTTP" },
 		{ "first", "urd", "a URD router in between" },
 		{ "first", "nothing", "silent" },

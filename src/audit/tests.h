@@ -22,7 +22,7 @@ bool number_in(struct span value, unsigned words, int64_t *n);
 typedef bool condition(const struct section *, struct buf *);
 
 /* ---- tests_wire.c ---- */
-condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile, throttled;
+condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile;
 condition no_starttls, starttls_unsteady, starttls_refused, starttls_again, injectable, no_close_notify;
 condition auth_offered_clear, auth_taken_clear, auth_exposing_clear, no_auth, no_scram, no_binding, mail_without_login;
 condition auth_anonymous, auth_obsolete;
@@ -37,8 +37,26 @@ condition cert_expired, cert_not_yet, cert_ends_soon, cert_ends_in_weeks, cert_u
 condition cert_common_name_only, cert_weak_key, cert_weak_signature, cert_no_sct, cert_no_staple, cert_revoked, cert_long;
 
 /* ---- tests_domain.c ---- */
-condition srv_missing, srv_no_implicit, srv_clear_first, srv_unsigned, guessed, nowhere, no_mta_sts, no_tlsrpt, dns_failed;
+condition srv_missing, srv_no_implicit, srv_clear_first, srv_equal, srv_elsewhere, srv_unsigned, guessed, nowhere, no_mta_sts, no_tlsrpt, dns_failed;
 condition tlsa_differs, tlsa_unsigned, tlsa_unusable, good_srv, good_tlsa;
+
+/* One record as the transcript has it, off the front of lines; false at the end. */
+struct srv_said {
+	struct span value, service, host;       /* value: all of it */
+	int64_t priority, port;
+	bool leads;                     /* to a place: neither "none" nor "." nor port 0 */
+	bool secure;
+};
+bool srv_take(struct span *lines, struct srv_said *);
+
+/* ---- tests_announced.c ---- */
+condition autoconfig_missing, autoconfig_bad, autoconfig_partly, autoconfig_empty, autoconfig_untrusted, autoconfig_failed, autoconfig_clear;
+condition autoconfig_order, autoconfig_no_implicit, autoconfig_no_login, port_of_other_service, announced_otherwise, announced_elsewhere;
+condition good_autoconfig, sources;
+
+/* ---- tests_slow.c ---- */
+condition timeout_hasty, timeout_short, timeout_short_login, timeout_none, timeout_drip, timeout_unknown, good_timeouts;
+condition throttled, unexamined, paced;
 
 /* ---- tests_inside.c ---- */
 condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;

@@ -9,23 +9,26 @@ struct srv_seen {
 	int64_t priority;
 };
 
-static void
-see_record(struct span value, struct srv_seen *seen)
+bool
+srv_take(struct span *lines, struct srv_said *r)
 {
-	struct span words = value, target, secure;
-	int64_t priority;
+	struct fact f;
 
-	if (!number_in(value, 1, &priority))
-		return;         /* "none" */
-	for (int i = 0; i < 4; i++)
-		(void)span_take_word(&words);
-	target = span_take_word(&words);
-	secure = span_take_word(&words);
-	if (span_eq(target, SPAN(".")))
-		return;
-	seen->priority = !seen->leads || priority < seen->priority ? priority : seen->priority;
-	seen->leads = true;
-	seen->insecure = seen->insecure || !span_eq(secure, SPAN("secure"));
+	while (fact_take(lines, &f)) {
+		if (!span_eq(f.key, SPAN("srv")))
+			continue;
+		*r = (struct srv_said){ .value = f.value };
+		r->service = span_take_word(&f.value);
+		r->leads = number_in(r->value, 1, &r->priority) && number_in(r->value, 3, &r->port);
+		for (int i = 0; i < 3; i++)
+			(void)span_take_word(&f.value);
+		r->host = span_take_word(&f.value);
+		r->secure = span_eq(span_take_word(&f.value), SPAN("secure"));
+		/* RFC 2782: a dot says that there is decidedly nothing; and nothing listens at port 0. */
+		r->leads = r->leads && r->port != 0 && !span_eq(r->host, SPAN("."));
+		return true;
+	}
+	return false;
 }
 
 static struct srv_seen
@@ -33,15 +36,17 @@ see(const struct section *s, const char *service)
 {
 	struct srv_seen seen = { .priority = 0 };
 	struct span lines = s->lines;
-	struct fact f;
+	struct srv_said r;
 
-	while (fact_take(&lines, &f)) {
-		struct span value = f.value;
-
-		if (!span_eq(f.key, SPAN("srv")) || !span_eq(span_take_word(&value), span_of(service)))
+	while (srv_take(&lines, &r)) {
+		if (!span_eq(r.service, span_of(service)))
 			continue;
 		seen.asked = true;
-		see_record(f.value, &seen);
+		if (!r.leads)
+			continue;
+		seen.priority = !seen.leads || r.priority < seen.priority ? r.priority : seen.priority;
+		seen.leads = true;
+		seen.insecure = seen.insecure || !r.secure;
 	}
 	return seen;
 }
@@ -99,12 +104,58 @@ srv_no_implicit(const struct section *s, struct buf *e)
 	return implicit.asked && !implicit.leads && negotiated.leads && quote_with(s, "srv", SPAN("submission"), e);
 }
 
+/*
+ * Which service comes first is said by priority alone: a client picks the service, and looks at weights within it only (RFC 6186 3.4). With
+ * equal priorities it is free to pick either.
+ */
+static bool
+both(const struct section *s, struct srv_seen *implicit, struct srv_seen *negotiated)
+{
+	*implicit = see(s, "submissions");
+	*negotiated = see(s, "submission");
+	return implicit->leads && negotiated->leads;
+}
+
+static bool
+quote_priorities(const struct srv_seen *implicit, const struct srv_seen *negotiated, struct buf *e)
+{
+	return buf_put_text(e, "priority of _submissions: ") && buf_put_u64(e, (uint64_t)implicit->priority) && buf_put_text(e, ", of _submission: ")
+	    && buf_put_u64(e, (uint64_t)negotiated->priority) && buf_put_text(e, "; the lower one is tried first");
+}
+
 bool
 srv_clear_first(const struct section *s, struct buf *e)
 {
-	struct srv_seen implicit = see(s, "submissions"), negotiated = see(s, "submission");
+	struct srv_seen implicit, negotiated;
 
-	return implicit.leads && negotiated.leads && negotiated.priority <= implicit.priority && quote_with(s, "srv", SPAN("submission"), e);
+	return both(s, &implicit, &negotiated) && negotiated.priority < implicit.priority && quote_priorities(&implicit, &negotiated, e);
+}
+
+bool
+srv_equal(const struct section *s, struct buf *e)
+{
+	struct srv_seen implicit, negotiated;
+
+	return both(s, &implicit, &negotiated) && negotiated.priority == implicit.priority && quote_priorities(&implicit, &negotiated, e);
+}
+
+static bool
+is_within(struct span host, struct span domain)
+{
+	return span_same(host, domain) || (host.len > domain.len + 1 && host.p[host.len - domain.len - 1] == '.'
+	    && span_same((struct span){ host.p + host.len - domain.len, domain.len }, domain));
+}
+
+bool
+srv_elsewhere(const struct section *s, struct buf *e)
+{
+	struct span lines = s->lines, domain;
+	struct srv_said r;
+
+	while (section_find(s, "domain", &domain) && srv_take(&lines, &r))
+		if (r.leads && !r.secure && !is_within(r.host, domain))
+			return buf_put_text(e, "srv: ") && buf_put(e, span_head(r.value, buf_room(e)));
+	return false;
 }
 
 bool
@@ -126,7 +177,8 @@ srv_unsigned(const struct section *s, struct buf *e)
 bool
 guessed(const struct section *s, struct buf *e)
 {
-	return !has_with(s, "found", SPAN("srv")) && quote_with(s, "found", SPAN("mx"), e);
+	return !has_with(s, "found", SPAN("srv")) && !has_with(s, "found", SPAN("autoconfig")) && !has_with(s, "found", SPAN("well-known"))
+	    && quote_with(s, "found", SPAN("mx"), e);
 }
 
 bool

@@ -125,12 +125,6 @@ hostile(const struct section *s, struct buf *e)
 	return section_count(s, "hostile") > 0 && quote(s, "hostile", e);
 }
 
-bool
-throttled(const struct section *s, struct buf *e)
-{
-	return section_count(s, "throttled") > 0 && quote(s, "throttled", e);
-}
-
 /* ---- STARTTLS ---- */
 
 static bool

@@ -12,7 +12,7 @@
  * A fact is a key, a space, and a value up to the line's end. Control octets, the backslash and octets above 126 in a value are
  * written \xHH. The keys:
  *
- *	connect          ok MS | refused | timed-out | unreachable WORDS
+ *	connect          ok MS | refused | timed-out | unreachable WORDS | throttled
  *	first            tls | smtp | http | urd | nothing | other, then what was seen
  *	greeting, vrfy, expn, mail-clear, mail-tls, rcpt-clear, rcpt-tls, starttls      a reply: CODE TEXT
  *	ehlo-clear, ehlo-tls                    one line of the EHLO reply, without its code
@@ -46,7 +46,9 @@
  *	srv              SERVICE none | SERVICE PRIORITY WEIGHT PORT HOST secure|insecure
  *	mx               none | PREFERENCE HOST secure|insecure
  *	mta-sts, tlsrpt  none | the TXT record
- *	found            HOST PORT SERVICE srv|mx       what is examined therefore
+ *	autoconfig       URL ok|partly|empty|none|bad|untrusted|failed WORDS      what became of the file
+ *	autoconfig-server       HOST PORT plain|STARTTLS|SSL METHOD,...|- autoconfig|well-known   one of a file's, in its order
+ *	found            HOST PORT SERVICE srv|autoconfig|well-known|mx     what is examined therefore; a line for each who says so
  *	dns-failed       WORDS
  *	unknown-host     HOST: WORDS            it has no address
  *	host             the name under which an endpoint was reached
@@ -55,7 +57,10 @@
  *	sender-foreign   CODE TEXT              what MAIL with somebody else's address brought, after the login
  *	smuggling        ENDING CODE TEXT | waits | refused | closed | not-begun CODE TEXT        what ended a message that should not, with --active
  *	hostile          WORDS                  it sent what no honest server does
- *	throttled        WORDS
+ *	throttled        WORDS                  a sign that the server had enough of being examined
+ *	unexamined       WORDS                  what is not known, because of that or of a ceiling
+ *	paced            WORDS                  how many connections were made, and how far apart
+ *	slow             WAY closed MS WORDS | WAY held MS | WAY unknown WORDS    how long a silent or slow client was waited for
  *
  * Owner     the caller of the text; facts point into it. Blocks never.
  * Fails     a line that is none of these is skipped; a text without the first line is no transcript.

@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "cmd/audit_pace.h"
+#include "cmd/audit_slow.h"
 #include "cmd/commands.h"
 
 enum {
 	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2,
-	HOST_SECONDS = 300,             /* one host may take so long */
+	HOST_SECONDS = 300,             /* one host may take so long, beside what the pace and --slow ask for */
 	PATIENCE_MS = 5000,
 };
 
@@ -42,12 +44,9 @@ put_head(const struct audit_host *h, struct buf *out)
 		(void)transcript_put(out, "at", span_of(text));
 }
 
-/* Piece by piece, so that what was seen until then is kept when the rest takes too long. */
 static void
-write_whole(int fd, struct buf *out)
+write_span(int fd, struct span s)
 {
-	struct span s = buf_span(out);
-
 	while (!span_done(s)) {
 		ssize_t n = write(fd, s.p, s.len);
 
@@ -55,23 +54,84 @@ write_whole(int fd, struct buf *out)
 			return;
 		span_skip(&s, n > 0 ? (size_t)n : 0);
 	}
+}
+
+/* Piece by piece, so that what was seen until then is kept when the rest takes too long. */
+static void
+write_whole(int fd, struct buf *out)
+{
+	write_span(fd, buf_span(out));
 	out->len = 0;
+}
+
+/* With --slow: what was seen of each endpoint waits until it is known how long it waits for clients. */
+static struct slow_host {
+	struct audit_slow slow;
+	size_t end[AUDIT_SLOW_PLACES];  /* of what was seen of each place, in the transcript */
+} held;
+
+static void
+hold(const struct endpoint *e)
+{
+	if (!e->secured || (e->service != AUDIT_SUBMISSIONS && e->service != AUDIT_SUBMISSION))
+		return;
+	if (audit_slow_add(&held.slow, e))
+		held.end[held.slow.places - 1] = e->out->len;
+	else
+		(void)transcript_put(e->out, "unexamined", SPAN("time-outs: those of four other endpoints were looked at"));
+}
+
+static void
+write_held(struct endpoint *e, int fd)
+{
+	uint8_t octets[AUDIT_SLOW_TEXT];
+	struct span rest = buf_span(e->out);
+	size_t at = 0;
+
+	audit_slow_wait(&held.slow, e);
+	for (size_t i = 0; i < held.slow.places; i++) {
+		struct buf facts = BUF_OVER(octets);
+
+		audit_slow_tell(&held.slow, i, &facts);
+		write_span(fd, span_head(rest, held.end[i] - at));
+		write_span(fd, buf_span(&facts));
+		span_skip(&rest, held.end[i] - at);
+		at = held.end[i];
+	}
+	write_span(fd, rest);
+	e->out->len = 0;
+}
+
+/* Everything about an endpoint that is the same for all of them. */
+static struct endpoint *
+endpoint_of(const struct audit *a, struct audit_dns *dns, struct buf *out)
+{
+	static struct endpoint e;
+
+	e = (struct endpoint){ .patience = a->patience, .examiner = a->examiner, .dns = dns, .active = a->active,
+		.login = a->login.name != NULL ? &a->login : NULL, .out = out };
+	return &e;
 }
 
 /* The one port of a host at each of its addresses. */
 static void
 probe_place(const struct audit *a, struct audit_dns *dns, const struct audit_place *place, struct buf *out, int fd)
 {
-	static struct endpoint e;
 	char address[AUDIT_ADDRESSES_MAX][64];
 	size_t n = audit_addresses(dns, place->host, address, out);
 
 	for (size_t i = 0; i < n; i++) {
-		e = (struct endpoint){ .host = place->host, .port = place->port, .service = place->service, .patience = a->patience,
-			.examiner = a->examiner, .dns = dns, .login = a->login.name != NULL ? &a->login : NULL, .active = a->active, .out = out };
-		memcpy(e.address, address[i], sizeof e.address);
-		audit_probe(&e);
-		write_whole(fd, out);
+		struct endpoint *e = endpoint_of(a, dns, out);
+
+		e->host = place->host;
+		e->port = place->port;
+		e->service = place->service;
+		memcpy(e->address, address[i], sizeof e->address);
+		audit_probe(e);
+		if (a->slow != 0)
+			hold(e);
+		else
+			write_whole(fd, out);
 	}
 }
 
@@ -107,13 +167,17 @@ probe_host(const struct audit *a, const struct audit_host *h, struct buf *out, i
 	struct audit_dns *dns = audit_dns_open(a->resolver, anchor, a->patience);
 
 	put_head(h, out);
+	audit_pace_begin(a->pace);
+	held.slow.most = (uint64_t)a->slow * 1000;
 	if (h->domain)
-		audit_find(dns, h->name, &places, out);
+		audit_find(dns, &(struct audit_web){ a->ca_file, (uint16_t)a->autoconfig_port, a->patience }, h->name, &places, out);
 	else
 		usual_places(h, &places);
 	drop_unknown(dns, &places, out);
 	for (size_t i = 0; i < places.count; i++)
 		probe_place(a, dns, &places.place[i], out, fd);
+	if (held.slow.places > 0)
+		write_held(endpoint_of(a, dns, out), fd);
 	audit_dns_close(dns);
 }
 
@@ -163,13 +227,24 @@ receive(struct audit_host *h)
 		finish(h);
 }
 
+/* How long one host may take: longer when it is we who wait. */
+static unsigned
+seconds_for(const struct audit *a)
+{
+	unsigned pace = a->pace != AUDIT_PACE_USUAL ? a->pace : 0;
+
+	return HOST_SECONDS + pace * (AUDIT_CONNECTIONS / 1000) + 2 * a->slow;
+}
+
 static void
-give_up(struct audit_host *h)
+give_up(const struct audit *a, struct audit_host *h)
 {
 	struct buf b = { h->text, h->len, TRANSCRIPT_MAX };
+	char words[80];
 
 	(void)kill(h->pid, SIGKILL);
-	(void)transcript_put(&b, "hostile", SPAN("the examination took more than five minutes"));
+	(void)snprintf(words, sizeof words, "the examination took more than %u s", seconds_for(a));
+	(void)transcript_put(&b, "hostile", span_of(words));
 	h->len = b.len;
 	finish(h);
 }
@@ -189,8 +264,8 @@ attend(struct audit *a)
 		}
 	(void)poll(p, n, 1000);
 	for (nfds_t i = 0; i < n; i++) {
-		if (audit_now() - who[i]->began > HOST_SECONDS * 1000u)
-			give_up(who[i]);
+		if (audit_now() - who[i]->began > seconds_for(a) * 1000ull)
+			give_up(a, who[i]);
 		else if (p[i].revents != 0)
 			receive(who[i]);
 	}
@@ -282,12 +357,15 @@ announce(const struct audit *a)
 		(void)fprintf(stderr, "postern audit: logs in as %s wherever the certificate verifies, and asks for a foreign reverse-path\n", a->login.name);
 	if (a->judge == NULL && a->active)
 		(void)fputs("postern audit: begins messages to nobody@example.com at each endpoint and breaks them off\n", stderr);
+	if (a->judge == NULL && a->slow != 0)
+		(void)fprintf(stderr, "postern audit: keeps up to %u connections to each endpoint open and silent, for %u s at most\n", AUDIT_SLOW_WAYS, a->slow);
 }
 
 int
 command_audit(int argc, char **argv)
 {
-	static struct audit a = { .parallel = 8, .patience = PATIENCE_MS, .report = { .format = &audit_as_text, .policy = { .from = SEVERITY_HIGH } } };
+	static struct audit a = { .parallel = 8, .patience = PATIENCE_MS, .pace = AUDIT_PACE_USUAL, .autoconfig_port = 443,
+		.report = { .format = &audit_as_text, .policy = { .from = SEVERITY_HIGH } } };
 	char text[400];
 	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
 	int status;

@@ -67,6 +67,7 @@ struct endpoint {
 	struct audit_dns *dns;          /* NULL: nothing is asked */
 	const struct audit_login *login;        /* NULL: none */
 	bool active;                    /* messages are begun, and broken off */
+	bool greeted, secured;          /* it said 220 in clear; TLS came about */
 	struct buf *out;                /* the transcript */
 	struct smtp_probe probe;        /* the conversation that is under way, or was the last one */
 	struct smtp_io io;
@@ -118,8 +119,14 @@ struct audit_places {
 /* resolver "192.0.2.53" or "192.0.2.53@5353"; NULL: the system's. trust_anchor: a file; NULL: nothing is validated. NULL when memory is short. */
 struct audit_dns *audit_dns_open(const char *resolver, const char *trust_anchor, unsigned patience);
 void audit_dns_close(struct audit_dns *);
-/* Where the domain has its submission service: by SRV, else guessed from its MX. What was seen goes to out. */
-void audit_find(struct audit_dns *, const char *domain, struct audit_places *, struct buf *out);
+/* How a domain's web servers are asked for its autoconfig file. */
+struct audit_web {
+	const char *ca_file;            /* whom to trust; NULL: whom the system trusts */
+	uint16_t port;                  /* where they listen for HTTPS */
+	unsigned patience;              /* ms for one answer */
+};
+/* Where the domain has its submission service: by SRV and autoconfig, else guessed from its MX. What was seen goes to out. */
+void audit_find(struct audit_dns *, const struct audit_web *, const char *domain, struct audit_places *, struct buf *out);
 /* The host's addresses, as the resolver has them, or an address as it stands; how many. */
 size_t audit_addresses(struct audit_dns *, const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out);
 /* The TLSA records of an endpoint, and whether its chain is what they say. */
@@ -209,6 +216,9 @@ struct audit {
 	struct audit_login login;       /* name NULL: none */
 	bool active;
 	unsigned parallel, patience;    /* ms */
+	unsigned pace;                  /* ms between two connections to one host, or AUDIT_PACE_USUAL */
+	unsigned slow;                  /* seconds that --slow waits at most; 0: it was not asked for */
+	unsigned autoconfig_port;
 	struct tls_examiner *examiner;
 	int status;
 };

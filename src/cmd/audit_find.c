@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "cmd/audit.h"
+#include "cmd/audit_find.h"
 #include "dns/ask.h"
 #include "dns/srv.h"
 #include "dns/text.h"
@@ -65,22 +65,39 @@ signed_word(const struct dns_answer *a)
 	return a->secure ? "secure" : "insecure";
 }
 
-/* ---- places ---- */
-static void
-add(struct audit_places *p, const char *host, uint16_t port, enum audit_service service, const char *by, struct buf *out)
+bool
+audit_dns_away(const struct audit_dns *d)
 {
-	char text[320];
+	return d == NULL || d->away;
+}
 
+/* ---- places ---- */
+static bool
+is_known(const struct audit_places *p, const char *host, uint16_t port)
+{
 	for (size_t i = 0; i < p->count; i++)
 		if (p->place[i].port == port && span_same(span_of(p->place[i].host), span_of(host)))
-			return;
-	if (p->count == AUDIT_PLACES_MAX)
+			return true;
+	return false;
+}
+
+void
+audit_place_add(struct audit_places *p, const char *host, uint16_t port, enum audit_service service, const char *by, struct buf *out)
+{
+	char text[400];
+
+	(void)snprintf(text, sizeof text, "%s %u %s %s", host, port, audit_service_name(service), by);
+	(void)transcript_put_text(out, "found", text);
+	if (is_known(p, host, port))
 		return;
+	if (p->count == AUDIT_PLACES_MAX) {
+		(void)snprintf(text, sizeof text, "%s port %u: a domain has more than %u places", host, port, (unsigned)AUDIT_PLACES_MAX);
+		(void)transcript_put_text(out, "unexamined", text);
+		return;
+	}
 	p->place[p->count] = (struct audit_place){ .port = port, .service = service };
 	(void)snprintf(p->place[p->count].host, sizeof p->place[0].host, "%s", host);
 	p->count++;
-	(void)snprintf(text, sizeof text, "%s %u %s %s", host, port, audit_service_name(service), by);
-	(void)transcript_put_text(out, "found", text);
 }
 
 /* ---- SRV ---- */
@@ -97,7 +114,7 @@ put_srv(struct buf *out, const struct dns_answer *a, enum audit_service service,
 		    r.target[0] != '\0' ? r.target : ".", signed_word(a));
 		(void)transcript_put_text(out, "srv", text);
 		if (r.target[0] != '\0' && r.port != 0)
-			add(p, r.target, r.port, service, "srv", out);
+			audit_place_add(p, r.target, r.port, service, "srv", out);
 	}
 }
 
@@ -140,10 +157,10 @@ find_mx(struct audit_dns *d, const char *domain, bool guess, struct audit_places
 	if (best.name[0] == '\0')
 		return;
 	if (guess) {
-		add(p, best.name, 465, AUDIT_SUBMISSIONS, "mx", out);
-		add(p, best.name, 587, AUDIT_SUBMISSION, "mx", out);
+		audit_place_add(p, best.name, 465, AUDIT_SUBMISSIONS, "mx", out);
+		audit_place_add(p, best.name, 587, AUDIT_SUBMISSION, "mx", out);
 	}
-	add(p, best.name, 25, AUDIT_SMTP, "mx", out);
+	audit_place_add(p, best.name, 25, AUDIT_SMTP, "mx", out);
 }
 
 /* ---- TXT ---- */
@@ -175,7 +192,7 @@ find_text(struct audit_dns *d, const char *label, const char *domain, const char
 }
 
 void
-audit_find(struct audit_dns *d, const char *domain, struct audit_places *p, struct buf *out)
+audit_find(struct audit_dns *d, const struct audit_web *web, const char *domain, struct audit_places *p, struct buf *out)
 {
 	char name[MX_NAME_MAX];
 
@@ -187,6 +204,7 @@ audit_find(struct audit_dns *d, const char *domain, struct audit_places *p, stru
 	}
 	find_srv(d, name, AUDIT_SUBMISSIONS, p, out);
 	find_srv(d, name, AUDIT_SUBMISSION, p, out);
+	audit_autoconfig(d, web, name, p, out);
 	find_mx(d, name, p->count == 0, p, out);
 	find_text(d, "_mta-sts", name, "v=STSv1", "mta-sts", out);
 	find_text(d, "_smtp._tls", name, "v=TLSRPTv1", "tlsrpt", out);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/audit.h"
+#include "cmd/audit_pace.h"
 
 enum { CONNECTION_STEPS = 12 };         /* a connection lives at most so many times the patience of a step */
 
@@ -52,8 +52,8 @@ socket_to(const char *address, uint16_t port)
 	return -1;
 }
 
-const char *
-link_open(struct link *l, const char *address, uint16_t port, unsigned patience)
+static const char *
+open_once(struct link *l, const char *address, uint16_t port, unsigned patience)
 {
 	int error = 0;
 	socklen_t len = sizeof error;
@@ -74,9 +74,23 @@ link_open(struct link *l, const char *address, uint16_t port, unsigned patience)
 	return error == ECONNREFUSED ? "refused" : error == ETIMEDOUT ? "timed-out" : "unreachable";
 }
 
+const char *
+link_open(struct link *l, const char *address, uint16_t port, unsigned patience)
+{
+	const char *failed;
+
+	do {
+		audit_pace_wait();
+		failed = open_once(l, address, port, patience);
+	} while (audit_pace_again(failed));
+	return failed;
+}
+
 void
 link_close(struct link *l)
 {
+	if (l->ended && l->octets == 0)
+		audit_pace_doubt();
 	tls_free(l->tls);
 	l->tls = NULL;
 	if (l->fd != -1)
@@ -116,6 +130,8 @@ link_secure(struct link *l, struct tls_examiner *examiner, const char *name, cha
 		(void)(buf_put_text(&why, "the handshake does not come to an end") && buf_terminate(&why));
 	else if (step != TLS_DONE)
 		tls_why(l->tls, &why);
+	if (step != TLS_DONE)
+		audit_pace_doubt();
 	return step == TLS_DONE;
 }
 

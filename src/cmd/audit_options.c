@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/audit.h"
+#include "cmd/audit_pace.h"
+#include "cmd/audit_slow.h"
 
 enum { USAGE = 64 };
 
@@ -12,8 +13,8 @@ static const char usage[] =
     "       postern audit [OPTIONS] --judge FILE\n"
     "\n"
     "Examines ports 465, 587 and (only a look) 25 of each host, or the port that is named; nothing is sent that could harm,\n"
-    "no credentials and no mail. With [USER]@DOMAIN the service is found first: by the domain's SRV records, else guessed from its\n"
-    "MX, and said so. SERVICE is submissions, submission, smtp, imaps or pop3s, where the port does not say it.\n"
+    "no credentials and no mail. With [USER]@DOMAIN the service is found first: by the domain's SRV records and its autoconfig file,\n"
+    "else guessed from its MX, and said so. SERVICE is submissions, submission, smtp, imaps or pop3s, where the port does not say it.\n"
     "\n"
     "    --details         why each finding matters, and how to mend it\n"
     "    --json            for programs\n"
@@ -22,7 +23,11 @@ static const char usage[] =
     "    --hosts FILE      hosts to examine, one a line\n"
     "    --parallel N      so many hosts at a time (1 to 64; 8)\n"
     "    --timeout S       seconds to wait for one answer (1 to 120; 5)\n"
+    "    --pace MS         milliseconds between two connections to one host (0 to 10000; 100, on loopback 0); more where the server slows us\n"
+    "    --slow            also how long the server waits for silent and slow clients; takes five and a half minutes\n"
+    "    --slow-max S      the same, waiting for so many seconds at most (1 to 3600; 330)\n"
     "    --resolver ADDRESS[@PORT]  whom to ask for DNS, instead of the system's\n"
+    "    --autoconfig-port PORT     where web servers listen for HTTPS, instead of 443\n"
     "    --trust-anchor FILE        the root of DNSSEC (" AUDIT_TRUST_ANCHOR ", when it is there)\n"
     "    --ca-file FILE    the CAs that are trusted, instead of the system's\n"
     "    --fail SEVERITY   the findings that fail: low, medium, high or critical (high)\n"
@@ -215,12 +220,35 @@ text_option(struct audit *a, const char *option)
 	return NULL;
 }
 
+/* An option whose value is a number. 0 or a status; -1: it is none. */
+static int
+take_numbered(struct audit *a, const char *option, const char *value)
+{
+	const struct { const char *name; unsigned *value, times, least, most; const char *wrong; } options[] = {
+		{ "--parallel", &a->parallel, 1, 1, AUDIT_PARALLEL_MAX, "is no number of 1 to 64" },
+		{ "--timeout", &a->patience, 1000, 1, 120, "is no number of 1 to 120" },
+		{ "--pace", &a->pace, 1, 0, AUDIT_PACE_MOST, "is no number of 0 to 10000" },
+		{ "--slow-max", &a->slow, 1, 1, AUDIT_SLOW_MOST, "is no number of 1 to 3600" },
+		{ "--autoconfig-port", &a->autoconfig_port, 1, 1, UINT16_MAX, "is no port" },
+	};
+	unsigned n;
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+		if (strcmp(option, options[i].name) != 0)
+			continue;
+		if (!take_number(value, options[i].least, options[i].most, &n))
+			return audit_misused(value, options[i].wrong);
+		*options[i].value = n * options[i].times;
+		return 0;
+	}
+	return -1;
+}
+
 /* An option with a value. 0 or a status; -1: it is none. */
 static int
 take_valued(struct audit *a, const char *option, const char *value)
 {
 	const char **text = text_option(a, option);
-	unsigned n;
 
 	if (text != NULL) {
 		*text = value;
@@ -234,14 +262,7 @@ take_valued(struct audit *a, const char *option, const char *value)
 		return take_password(a, value);
 	if (strcmp(option, "--fail") == 0)
 		return severity_parse(span_of(value), &a->report.policy.from) ? 0 : audit_misused(value, "is none of low, medium, high, critical");
-	if (strcmp(option, "--parallel") == 0)
-		return take_number(value, 1, AUDIT_PARALLEL_MAX, &a->parallel) ? 0 : audit_misused(value, "is no number of 1 to 64");
-	if (strcmp(option, "--timeout") != 0)
-		return -1;
-	if (!take_number(value, 1, 120, &n))
-		return audit_misused(value, "is no number of 1 to 120");
-	a->patience = n * 1000;
-	return 0;
+	return take_numbered(a, option, value);
 }
 
 static bool
@@ -251,6 +272,8 @@ take_flag(struct audit *a, const char *option)
 		a->report.details = true;
 	else if (strcmp(option, "--active") == 0)
 		a->active = true;
+	else if (strcmp(option, "--slow") == 0)
+		a->slow = a->slow != 0 ? a->slow : AUDIT_SLOW_SECONDS;
 	else
 		return false;
 	return true;

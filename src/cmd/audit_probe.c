@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/audit.h"
+#include "cmd/audit_pace.h"
 
 enum { FIRST_MS = 400 };                /* a server that speaks first does so at once */
 
@@ -74,14 +74,14 @@ examine_end(struct endpoint *e, struct link *l)
 		put(e, "close-notify", l->cut ? "no" : "yes");
 }
 
-static bool
+static void
 examine_tls(struct endpoint *e)
 {
 	struct link l;
 	char words[600];
-	bool up = audit_talk(e, &l, e->service == AUDIT_SMTP ? SMTP_PROBE_LOOK_TLS : SMTP_PROBE_TLS) && audit_talk_secure(e, &l, words);
 
-	if (up) {
+	e->secured = audit_talk(e, &l, e->service == AUDIT_SMTP ? SMTP_PROBE_LOOK_TLS : SMTP_PROBE_TLS) && audit_talk_secure(e, &l, words);
+	if (e->secured) {
 		put(e, "first", audit_is_implicit(e) ? "tls" : "smtp");
 		tls_examined(l.tls, audit_say, e);
 		audit_tlsa(e->dns, e, l.tls);
@@ -93,7 +93,6 @@ examine_tls(struct endpoint *e)
 	}
 	audit_put_hostile(e, &l);
 	link_close(&l);
-	return up;
 }
 
 /* Work that a stranger may ask for again and again (RFC 9325 3.5). TLS 1.3 has none. */
@@ -158,7 +157,7 @@ speaks_first(struct endpoint *e)
 	bool spoke = false;
 
 	if (failed != NULL) {
-		put(e, "connect", failed);
+		put(e, "connect", audit_pace_excuse(e, failed));
 		return true;
 	}
 	(void)snprintf(text, sizeof text, "ok %u", (unsigned)(audit_now() - since));
@@ -185,6 +184,48 @@ examine_other(struct endpoint *e)
 	link_close(&l);
 }
 
+static void
+examine_greeting(struct endpoint *e)
+{
+	audit_talk_whole(e, SMTP_PROBE_GREETING, 0);
+	e->greeted = e->probe.code == 220;
+}
+
+static void
+examine_injection(struct endpoint *e)
+{
+	audit_talk_whole(e, SMTP_PROBE_INJECTION, 0);
+}
+
+static void
+examine_stripped(struct endpoint *e)
+{
+	audit_talk_whole(e, SMTP_PROBE_STRIPPED, 0);
+	audit_talk_whole(e, SMTP_PROBE_STRIPPED_HELO, 0);
+}
+
+static void
+examine(struct endpoint *e)
+{
+	if (speaks_first(e))
+		return;
+	if (!audit_is_implicit(e)) {
+		examine_greeting(e);
+		audit_part(e, "what is offered and taken in clear", examine_clear);
+		audit_part(e, "injection into STARTTLS", examine_injection);
+	}
+	if (e->service == AUDIT_SUBMISSION)
+		audit_part(e, "what is left without STARTTLS", examine_stripped);
+	audit_part(e, "TLS, the certificate and what is said over TLS", examine_tls);
+	if (e->secured) {
+		audit_part(e, "versions and suites of TLS", audit_hellos);
+		audit_part(e, "renegotiation", examine_renegotiation);
+		audit_part(e, "what a login may do", audit_inside);
+	} else if (audit_is_implicit(e)) {
+		audit_part(e, "what else answers", examine_other);
+	}
+}
+
 void
 audit_probe(struct endpoint *e)
 {
@@ -193,22 +234,7 @@ audit_probe(struct endpoint *e)
 	(void)snprintf(text, sizeof text, "%s %u %s", e->address, e->port, audit_service_name(e->service));
 	put(e, "endpoint", text);
 	put(e, "host", e->host);
-	if (speaks_first(e))
-		return;
-	if (!audit_is_implicit(e)) {
-		audit_talk_whole(e, SMTP_PROBE_GREETING, 0);
-		examine_clear(e);
-		audit_talk_whole(e, SMTP_PROBE_INJECTION, 0);
-	}
-	if (e->service == AUDIT_SUBMISSION) {
-		audit_talk_whole(e, SMTP_PROBE_STRIPPED, 0);
-		audit_talk_whole(e, SMTP_PROBE_STRIPPED_HELO, 0);
-	}
-	if (examine_tls(e)) {
-		audit_hellos(e);
-		examine_renegotiation(e);
-		audit_inside(e);
-	} else if (audit_is_implicit(e)) {
-		examine_other(e);
-	}
+	audit_pace_endpoint(e);
+	examine(e);
+	audit_pace_end(e);
 }

@@ -41,7 +41,8 @@ report_endpoint(const struct audit_report *report, const struct section *s)
 
 	audit_judge_section(s, on_worst, &t);
 	t.endpoint.grade = audit_grade(t.worst);
-	t.endpoint.graded = section_count(s, "tls") > 0 || t.worst > SEVERITY_LOW;
+	/* What was only half examined has earned no good grade. */
+	t.endpoint.graded = t.worst > SEVERITY_LOW || (section_count(s, "tls") > 0 && section_count(s, "unexamined") == 0);
 	report->format->endpoint(&t.endpoint);
 	audit_judge_section(s, on_finding, &t);
 	report->format->endpoint_end();
@@ -53,7 +54,7 @@ audit_report(const struct audit_report *report, struct span text)
 {
 	struct transcript transcript;
 	struct section s;
-	bool examined = false, failed = false;
+	bool examined = false, failed = false, whole = true;
 
 	if (!transcript_open(&transcript, text))
 		return AUDIT_NOT_EXAMINED;
@@ -63,9 +64,10 @@ audit_report(const struct audit_report *report, struct span text)
 	while (transcript_next(&transcript, &s)) {
 		failed |= report_endpoint(report, &s);
 		examined = examined || section_has(&s, "connect", "ok");
+		whole = whole && section_count(&s, "unexamined") == 0;
 	}
 	report->format->target_end(examined);
-	return !examined ? AUDIT_NOT_EXAMINED : failed ? AUDIT_NOT_MET : AUDIT_MET;
+	return !examined ? AUDIT_NOT_EXAMINED : failed ? AUDIT_NOT_MET : whole ? AUDIT_MET : AUDIT_NOT_EXAMINED;
 }
 
 /* ---- for people ---- */

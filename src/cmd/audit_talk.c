@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "cmd/audit.h"
+#include "cmd/audit_pace.h"
 
 enum { REPLY_STEPS = 3, RESPONSE_MAX = 1024 };  /* one reply comes within so many times the patience of a step, however it comes */
 
@@ -32,6 +32,9 @@ give_up(struct endpoint *e, struct link *l, bool drawn_out)
 {
 	if (drawn_out && l->hostile == NULL && smtp_probe_is_within_reply(&e->probe, buf_span(&l->in)))
 		l->hostile = "a reply that does not come to its end";
+	if (l->hostile == NULL && smtp_probe_awaits_reply(&e->probe))
+		audit_pace_reply(0, SPAN(""), audit_now() - l->asked,
+		    l->ended ? "the connection ended instead of a reply" : "no reply came in time");
 	return smtp_probe_lost(&e->probe, l->ended);
 }
 
@@ -40,6 +43,7 @@ static enum smtp_probe_want
 exchange(struct endpoint *e, struct link *l)
 {
 	unsigned patience = smtp_probe_patience(&e->probe, e->patience);
+	uint32_t replies = e->probe.replies;
 	enum smtp_probe_want want;
 	uint64_t end, now;
 	size_t used;
@@ -47,6 +51,8 @@ exchange(struct endpoint *e, struct link *l)
 	send_out(e, l);
 	want = smtp_probe_feed(&e->probe, buf_span(&l->in), &used);
 	buf_drop(&l->in, used);
+	if (e->probe.replies != replies)
+		audit_pace_reply(e->probe.code, buf_span(&e->probe.text), audit_now() - l->asked, NULL);
 	if (want != SMTP_PROBE_INPUT || used > 0)
 		return want;
 	end = l->asked + (uint64_t)REPLY_STEPS * patience;

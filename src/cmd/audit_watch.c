@@ -115,18 +115,22 @@ tell_changes(const struct sight *before, const struct sight *now, bool first)
 	return told;
 }
 
+/* All of it: what was not looked at has not gone. */
 static bool
 was_examined(struct span text)
 {
 	struct transcript t;
 	struct section s;
+	bool examined = false;
 
 	if (!transcript_open(&t, text))
 		return false;
-	while (transcript_next(&t, &s))
-		if (section_has(&s, "connect", "ok"))
-			return true;
-	return false;
+	while (transcript_next(&t, &s)) {
+		examined = examined || section_has(&s, "connect", "ok");
+		if (section_count(&s, "unexamined") > 0)
+			return false;
+	}
+	return examined;
 }
 
 void
@@ -140,7 +144,7 @@ audit_watch_take(struct audit_watch *w, struct span text)
 	(void)audit_judge(text, on_finding, &now);
 	(void)printf("%.*s: ", (int)name.len, (const char *)name.p);
 	if (!was_examined(text)) {
-		(void)printf("could not be examined; what was known of it is kept\n");
+		(void)printf("could not be examined as a whole; what was known of it is kept\n");
 		w->full |= !buf_put(&w->now, old);
 		return;
 	}

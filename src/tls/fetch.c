@@ -112,12 +112,17 @@ fetch_over(struct fetch *f, CURLcode code)
 	void (*done)(void *, const struct fetch_answer *) = f->done;
 	void *arg = f->arg;
 	struct fetch_answer a = { .verdict = FETCH_FAILED };
-	char words[300] = "", *type = NULL;
+	char words[300] = "", *type = NULL, *redirect = NULL, location[FETCH_LOCATION_MAX] = "";
 	struct buf body = f->body;
 	long status = 0;
 
 	(void)curl->easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl->easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type);
+	(void)curl->easy_getinfo(f->easy, CURLINFO_REDIRECT_URL, &redirect);
+	if (redirect != NULL && strlen(redirect) < sizeof location)
+		(void)snprintf(location, sizeof location, "%s", redirect);
+	a.status = (uint32_t)status;
+	a.location = location;
 	a.words = words_of(f, code, status, type, words, sizeof words);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		a.verdict = FETCH_UNTRUSTED;

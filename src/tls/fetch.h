@@ -27,6 +27,7 @@ enum {
 	FETCH_HOST_MAX = 256,           /* with NUL */
 	FETCH_PATH_MAX = 512,
 	FETCH_HEADERS_MAX = 4,
+	FETCH_LOCATION_MAX = 1024,      /* with NUL; a longer one is none */
 };
 
 struct fetch_question {
@@ -55,6 +56,8 @@ struct fetch_answer {                   /* valid during done() */
 	enum fetch_verdict verdict;
 	struct span body;
 	const char *words;              /* NUL-terminated; "" for FETCH_DONE */
+	uint32_t status;                /* of HTTP; 0: there was no answer */
+	const char *location;           /* where a redirect leads, an absolute URL; "": it is none */
 };
 
 /* libcurl is not linked: fetcher_open() loads it, unless this has. Blocks on the disk; before a promise that forbids files. False with

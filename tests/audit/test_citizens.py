@@ -59,5 +59,5 @@ def test_citizen(papers, dns, kind):
     for endpoint, (grade, bad, good) in zip(endpoints, EXPECTED[kind]):
         found = {f["id"]: f["severity"] for f in endpoint["findings"]}
         assert {i for i, severity in found.items() if severity != "good"} == bad, json.dumps(endpoint["findings"], indent=1)
-        assert {i for i, severity in found.items() if severity == "good"} == good
+        assert {i for i, severity in found.items() if severity == "good"} - {"paced"} == good
         assert endpoint["grade"] == grade

@@ -79,7 +79,7 @@ def test_srv_leads_to_the_service(animal, world):
                (STS, TXT): ["v=STSv1; id=1"], (RPT, TXT): ["v=TLSRPTv1; rua=mailto:t@example.org"], (DOMAIN, MX): [(10, HOST)]})
     status, (records, first, *_) = w.audit(animal, f"somebody@{DOMAIN}")
     assert status == 0 and records["kind"] == "the domain's records"
-    assert set(found(records)) == {"srv-good"}
+    assert set(found(records)) == {"srv-good", "autoconfig-missing", "announced"}
     assert first["port"] == port_of(animal) and "cert-good" in found(first) and first["kind"] == "SMTP over TLS"
 
 
@@ -87,14 +87,18 @@ def test_srv_leads_to_the_service(animal, world):
     ("nothing", {}, True, {"srv-missing", "service-not-found"}),
     ("only STARTTLS", {(f"_submission._tcp.{DOMAIN}", SRV): [srv(0, 1)]}, True, {"srv-no-implicit"}),
     ("decidedly not", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, 0, ".")], (f"_submission._tcp.{DOMAIN}", SRV): [srv(0, 1)]}, True, {"srv-no-implicit"}),
-    ("STARTTLS first", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(10, 1)], (f"_submission._tcp.{DOMAIN}", SRV): [srv(10, 2)]}, True, {"srv-order"}),
+    ("STARTTLS first", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(10, 1)], (f"_submission._tcp.{DOMAIN}", SRV): [srv(9, 2)]}, True, {"srv-order"}),
+    ("as good as STARTTLS", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(10, 1)], (f"_submission._tcp.{DOMAIN}", SRV): [srv(10, 2)]}, True,
+     {"srv-order-equal"}),
+    ("somewhere else", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, 1, "mail.hoster.example")], ("mail.hoster.example", A): ["127.0.0.1"]}, False,
+     {"srv-good", "srv-unsigned", "srv-elsewhere"}),
     ("unsigned", {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, 1)]}, False, {"srv-good", "srv-unsigned"}),
     ("by MX", {(DOMAIN, MX): [(10, HOST)]}, True, {"srv-missing", "found-by-guess", "mta-sts-missing", "tlsrpt-missing"}),
     ("no answer", {(f"_submissions._tcp.{DOMAIN}", SRV): "SERVFAIL"}, True, {"dns-failed"}),
 ])
 def test_what_the_records_say(animal, world, name, records, signed, expected):
     _, endpoints = world(records, signed).audit(animal)
-    assert set(found(endpoints[0])) == expected, endpoints[0]
+    assert set(found(endpoints[0])) - {"announced", "autoconfig-missing", "autoconfig-failed"} == expected, endpoints[0]
     assert all(f["evidence"] for f in endpoints[0]["findings"])
 
 
@@ -120,7 +124,7 @@ def test_tlsa(animal, world, record, signed, expected):                  # dane-
 
 def test_a_name_without_an_address(animal, world):
     status, endpoints = world({}).audit(animal, f"nowhere.{DOMAIN}:465")
-    assert (status, endpoints) == (2, [])
+    assert (status, [(e["kind"], e["grade"], set(found(e))) for e in endpoints]) == (2, [("a name without an address", None, {"host-unknown"})])
 
 
 @pytest.mark.parametrize("target,words", [("@", "no host name"), ("a@example.org:465", "found by itself"), ("@exa mple", "no host name")])

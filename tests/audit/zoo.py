@@ -99,6 +99,14 @@ class Habits:
     silent: bool = False
     secrets: tuple = ()                 # logins that are let in, whatever their password
     ending: bytes = None                # what ends content beside CRLF . CRLF
+    tired_after: int = 0                # connections until it has had enough; 0: it never has
+    enough: str = ""                    # what it greets with then; "": it closes without a word
+    deaf: bool = False                  # it does not even listen any more then
+    slower_after: int = 0               # replies until it makes the client wait; 0: it never does
+    slower: float = 0.0                 # seconds, for each reply from then on
+    silent_after: str = ""              # a command after which it says nothing more
+    patience: tuple = (IDLE, IDLE)      # seconds that it waits for a client: without a login, and with one
+    farewell: str = ""                  # what it says when it waits no longer
     fakes: tuple = ()                   # (version, suite, compression): a crafted ServerHello where the client offers exactly that version
 
 
@@ -111,20 +119,34 @@ class Talk:
 
     def __init__(self, habits, context, sock, number, responses):
         self.habits, self.context, self.sock, self.number, self.responses = habits, context, sock, number, responses
-        self.tls, self.left, self.inside = False, b"", False
+        self.tls, self.left, self.inside, self.replies = False, b"", False, 0
 
     helo = False
 
+    def wait(self):
+        """A server's patience is for a whole command, however its octets drip."""
+        self.sock.settimeout(max(self.until - time.monotonic(), 0.001))
+
     def line(self):
+        self.until = time.monotonic() + self.habits.patience[self.inside]
         while b"\n" not in self.left:
-            more = self.sock.recv(4096)
+            try:
+                self.wait()
+                more = self.sock.recv(4096)
+            except TimeoutError:
+                self.say(*[line for line in (self.habits.farewell,) if line])
+                raise
             if not more:
                 raise Cut
             self.left += more
+        self.sock.settimeout(IDLE)
         line, self.left = self.left.split(b"\n", 1)
         return line.strip().decode("latin-1")
 
     def say(self, *lines):
+        self.replies += 1
+        if self.habits.slower_after and self.replies > self.habits.slower_after:
+            time.sleep(self.habits.slower)
         said = "".join(f"{line}{self.habits.line_end}" for line in lines).encode("latin-1")
         if not self.habits.drip:
             self.sock.sendall(said)
@@ -181,6 +203,9 @@ class Talk:
         mail = "250 2.1.0 ok" if self.helo and h.helo_trusts else (not self.tls and h.mail_in_clear) or h.mail_reply
         replies = {"MAIL": mail, "RCPT": h.rcpt_reply, "VRFY": h.vrfy_reply, "EXPN": h.expn_reply, "RSET": "250 2.0.0 ok",
                    "NOOP": "250 2.0.0 ok"}
+        if verb == h.silent_after:
+            while self.sock.recv(4096):
+                pass
         if verb == "EHLO":
             self.ehlo()
         elif verb == "HELO":
@@ -216,10 +241,17 @@ class Talk:
             self.sock.recv(4096)
             self.sock.sendall(h.answers_in_clear)
             return
+        tired = h.tired_after and self.number >= h.tired_after
+        if tired and not h.enough:
+            return
         if h.implicit:
+            self.sock.settimeout(h.patience[0])
             if self.fake():
                 return
             self.secure()
+        if tired:
+            self.say(h.enough)
+            return
         self.say(h.greeting)
         while self.command(self.line()):
             pass
@@ -270,7 +302,7 @@ class Animal:
     """A server with these habits, on a port of its own."""
 
     def __init__(self, habits):
-        self.habits, self.count, self.ended, self.responses = habits, 0, False, []
+        self.habits, self.count, self.ended, self.responses, self.times = habits, 0, False, [], []
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if habits.chain:
             self.context.set_ciphers(f"{habits.suites}:@SECLEVEL=0")
@@ -309,7 +341,8 @@ class Animal:
     def __exit__(self, *_):
         self.ended = True
         # close() alone would leave the one that waits in accept() with a listener.
-        self.listener.shutdown(socket.SHUT_RDWR)
+        if self.listener.fileno() != -1:
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
     def on_name(self, connection, name, _):
@@ -328,6 +361,11 @@ class Animal:
             try:
                 sock, _ = self.listener.accept()
             except OSError:
+                return
+            self.times.append(time.monotonic())
+            if self.habits.deaf and self.count >= self.habits.tired_after:
+                self.listener.close()
+                sock.close()
                 return
             sock.settimeout(IDLE)
             threading.Thread(target=self.attend, args=(sock, self.count), daemon=True).start()

@@ -1,0 +1,220 @@
+"""What a domain tells mail programs in autoconfig files, and whether its SRV records say the same (8314-10, 8314-35, 6186-1)."""
+import json
+import pathlib
+import socket
+import ssl
+import sys
+import threading
+import time
+
+import pytest
+
+here = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(here), str(here.parent), str(here.parent / "relay")]
+from peers import A, AAAA, MX  # noqa: E402
+from postern_server import free_port, postern  # noqa: E402
+from signed import TXT, SignedDns  # noqa: E402
+from zoo import Animal, Habits, Papers  # noqa: E402
+
+SRV = 33
+DOMAIN, HOST, FILES = "example.org", "mail.example.org", "autoconfig.example.org"
+FIRST, SECOND = "/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml"
+
+
+def server(port, socket_type="SSL", host="mail.%EMAILDOMAIN%", method="password-cleartext"):
+    return f"<outgoingServer type='smtp'><hostname>{host}</hostname><port>{port}</port><socketType>{socket_type}</socketType>" \
+           f"<authentication>{method}</authentication></outgoingServer>"
+
+
+def config(*servers):
+    return "<?xml version='1.0'?><clientConfig version='1.1'><emailProvider id='x'><domain>example.org</domain>" + "".join(servers) + \
+           "</emailProvider></clientConfig>"
+
+
+def srv(priority, port, host=HOST):
+    labels = b"".join(bytes([len(p)]) + p.encode() for p in host.split("."))
+    return priority.to_bytes(2, "big") + (1).to_bytes(2, "big") + port.to_bytes(2, "big") + labels + b"\0"
+
+
+class Web:
+    """An HTTPS server: {(host, path): (status, more header lines, body)}; whatever else is asked for is not found."""
+
+    def __init__(self, chain, key, pages):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(chain, key)
+        self.pages, self.asked = pages, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(s,), daemon=True).start()
+
+    def serve(self, s):
+        try:
+            s.settimeout(10)
+            s = self.context.wrap_socket(s, server_side=True)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                more = s.recv(4096)
+                if not more:
+                    return
+                head += more
+            lines = head.decode().split("\r\n")
+            path = lines[0].split(" ")[1]
+            host = next(line[6:] for line in lines if line.lower().startswith("host: ")).split(":")[0]
+            self.asked.append((host, path))
+            status, more, body = self.pages.get((host, path), ("404 Not Found", "", ""))
+            octets = body if isinstance(body, bytes) else body.encode()
+            s.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(octets)}\r\n{more}\r\n".encode() + octets)
+            s.unwrap()
+        except (OSError, ValueError):
+            pass
+        finally:
+            s.close()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory):
+    return Papers(tmp_path_factory.mktemp("papers"))
+
+
+@pytest.fixture(scope="module")
+def animal(papers):
+    chain, key = papers.issue("domain", names=f"DNS:{HOST}")
+    with Animal(Habits(chain=chain, key=key)) as one:
+        yield one
+
+
+def port_of(animal):
+    return int(animal.target.split(":")[1].split("/")[0])
+
+
+@pytest.fixture
+def examine(papers):
+    made = []
+
+    def run(pages, records=None, names=f"DNS:{FILES},DNS:{DOMAIN},DNS:elsewhere.example", stem="web", timeout="2", issuer=True, silent=None):
+        chain, key = papers.issue(stem, names=names, issuer=issuer)
+        web = Web(chain, key, {k if isinstance(k, tuple) else (FILES, k): v if isinstance(v, tuple) else ("200 OK", "", v) for k, v in pages.items()})
+        made.append(web)
+        if silent:
+            made.append(socket.create_server((silent, web.port)))
+        dns = SignedDns({(DOMAIN, TXT): ["v=spf1 -all"], (HOST, A): ["127.0.0.1"], (HOST, AAAA): [], (FILES, A): ["127.0.0.1"], (FILES, AAAA): [],
+                         ("other.example.org", A): ["127.0.0.1"], (DOMAIN, A): ["127.0.0.1"], (DOMAIN, AAAA): [],
+                         ("elsewhere.example", A): ["127.0.0.1"], ("elsewhere.example", AAAA): [],
+                         **(records or {})}, [])
+        made.append(dns)
+        done = postern("audit", "--json", "--timeout", timeout, "--ca-file", papers.ca, "--resolver", dns.server, "--trust-anchor", "/dev/null",
+                       "--autoconfig-port", str(web.port), f"someone@{DOMAIN}", timeout=60)
+        assert done.returncode in (0, 1, 2), done.stderr
+        endpoints = json.loads(done.stdout)["targets"][0]["endpoints"]
+        return {f["id"]: f["evidence"] for f in endpoints[0]["findings"]}, endpoints[1:], web
+
+    yield run
+    for one in made:
+        one.close()
+
+
+def ids(found):
+    return set(found) - {"announced", "mta-sts-missing", "tlsrpt-missing", "srv-missing", "srv-unsigned"}
+
+
+def test_the_file_leads_to_the_service(animal, examine):
+    port = port_of(animal)
+    found, (first, *_), web = examine({FIRST: config(server(port))})
+    assert ids(found) == {"autoconfig-good"}
+    assert f"{HOST}:{port} by autoconfig" in found["announced"] and f"{HOST} {port} SSL password-cleartext autoconfig" in found["autoconfig-good"]
+    assert first["port"] == port and first["service"] == "submissions" and first["grade"] == "A"
+    # Nobody is told whose service is examined.
+    assert sorted(web.asked) == sorted([(FILES, FIRST), (DOMAIN, SECOND)])
+
+
+def test_the_other_place(examine):
+    found, endpoints, _ = examine({(DOMAIN, SECOND): config(server(free_port()))})
+    assert ids(found) == {"autoconfig-good"} and "by well-known" in found["announced"] and len(endpoints) == 1
+
+
+def test_every_source_is_named(examine):
+    port = free_port()
+    found, endpoints, _ = examine({FIRST: config(server(port)), (DOMAIN, SECOND): config(server(port))},
+                                  {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, port)]})
+    assert ids(found) == {"autoconfig-good", "srv-good"} and len(endpoints) == 1
+    assert [place.split(" by ")[1] for place in found["announced"].split("; ")] == ["srv", "autoconfig", "well-known"]
+
+
+def test_nothing_anywhere(examine):
+    found, endpoints, _ = examine({})
+    assert ids(found) == {"autoconfig-missing", "service-not-found"} and endpoints == []
+
+
+def test_guessed_only_when_nothing_was_said(examine):
+    found, _, _ = examine({FIRST: config(server(free_port()))}, {(DOMAIN, MX): [(10, "mx.example.org")]})
+    assert "found-by-guess" not in found and "mx.example.org:25 by mx" in found["announced"]
+
+
+FILES_SAY = [
+    ("clear text", config(server(1, "plain")), {"autoconfig-clear"}, "plain"),
+    ("STARTTLS only", config(server(1, "STARTTLS")), {"autoconfig-no-implicit"}, "STARTTLS"),
+    ("STARTTLS first", config(server(1, "STARTTLS"), server(2)), {"autoconfig-order"}, "comes before one with SSL"),
+    ("no login", config(server(1, method="none")), {"autoconfig-no-login", "autoconfig-good"}, "none"),
+    ("no outgoing server", config(), {"autoconfig-empty", "service-not-found"}, "0 servers"),
+    ("one without a port", config(server(1), server("")), {"autoconfig-partly", "autoconfig-good"}, "1 that cannot be used"),
+    ("no XML", "host=mail.example.org", {"autoconfig-bad", "service-not-found"}, "line 1: "),
+    ("not closed", config(server(1))[:-10], {"autoconfig-bad", "service-not-found"}, "unclosed token"),
+    ("entities without end", "<!DOCTYPE x [" + "".join(f"<!ENTITY e{i} '&e{i + 1};&e{i + 1};'>" for i in range(40)) + "]><clientConfig>&e0;</clientConfig>",
+     {"autoconfig-bad", "service-not-found"}, "document type"),
+    ("without end", "<clientConfig>" + "<a></a>" * 10000, {"autoconfig-failed", "service-not-found"}, "longer than 65536 octets"),
+    ("a web page", "\ufeff<!DOCTYPE html><html>welcome</html>", {"autoconfig-missing", "service-not-found"}, "a web page came"),
+    ("an error", ("500 Oops", "", "x"), {"autoconfig-failed", "service-not-found"}, "500"),
+    ("a redirect in clear", ("302 Found", "Location: http://example.org/a.xml\r\n", ""), {"autoconfig-failed", "service-not-found"}, "not followed"),
+    ("a redirect to a file", ("302 Found", "Location: file:///etc/passwd\r\n", ""), {"autoconfig-failed", "service-not-found"}, ""),
+]
+
+
+@pytest.mark.parametrize("body,expected,words", [case[1:] for case in FILES_SAY], ids=[case[0] for case in FILES_SAY])
+def test_what_the_file_says(examine, body, expected, words):
+    found, _, _ = examine({FIRST: body})
+    assert ids(found) == expected, found
+    assert any(words in evidence for i, evidence in found.items() if i.startswith("autoconfig")), found
+
+
+def test_redirects_within_https(examine):
+    """The address of where it leads is looked up like any other, its certificate must be good, and it ends somewhere."""
+    pages = {FIRST: ("301 Moved", "Location: /next\r\n", ""), "/next": config(server(free_port()))}
+    found, _, web = examine(pages)
+    assert ids(found) == {"autoconfig-good"} and (FILES, "/next") in web.asked
+    pages["/next"] = ("301 Moved", "Location: /next\r\n", "")
+    found, _, web = examine(pages)
+    assert ids(found) == {"autoconfig-failed", "service-not-found"} and web.asked.count((FILES, "/next")) == 3
+
+
+@pytest.mark.parametrize("names,issuer", [("DNS:other.example", True), (f"DNS:{FILES},DNS:{DOMAIN}", False)])
+def test_a_web_server_that_proves_nothing(examine, names, issuer):
+    found, endpoints, web = examine({FIRST: config(server(free_port()))}, names=names, issuer=issuer, stem=f"web-{issuer}-{len(names)}")
+    assert ids(found) == {"autoconfig-untrusted", "service-not-found"} and web.asked == [] and endpoints == []
+
+
+def test_one_against_the_other(examine):
+    port = free_port()
+    found, _, _ = examine({FIRST: config(server(port, "STARTTLS"))}, {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, port)]})
+    assert ids(found) == {"announced-otherwise", "autoconfig-no-implicit", "srv-good"}
+    assert found["announced-otherwise"] == "SRV: first implicit TLS; autoconfig: first STARTTLS"
+    found, _, _ = examine({FIRST: config(server(port, host="other.example.org"))}, {(f"_submissions._tcp.{DOMAIN}", SRV): [srv(0, port)]})
+    assert ids(found) == {"announced-elsewhere", "autoconfig-good", "srv-good"}
+
+
+def test_a_web_server_that_says_nothing(examine):
+    since = time.monotonic()
+    found, _, _ = examine({}, {(FILES, A): ["127.0.0.2"]}, timeout="1", silent="127.0.0.2")
+    assert ids(found) == {"autoconfig-failed", "service-not-found"} and "timed out" in found["autoconfig-failed"], found
+    assert time.monotonic() - since < 4
