@@ -102,9 +102,6 @@ class Habits:
     tired_after: int = 0                # connections until it has had enough; 0: it never has
     enough: str = ""                    # what it greets with then; "": it closes without a word
     deaf: bool = False                  # it does not even listen any more then
-    slower_after: int = 0               # replies until it makes the client wait; 0: it never does
-    slower: float = 0.0                 # seconds, for each reply from then on
-    silent_after: str = ""              # a command after which it says nothing more
     patience: tuple = (IDLE, IDLE)      # seconds that it waits for a client: without a login, and with one
     farewell: str = ""                  # what it says when it waits no longer
     fakes: tuple = ()                   # (version, suite, compression): a crafted ServerHello where the client offers exactly that version
@@ -119,7 +116,7 @@ class Talk:
 
     def __init__(self, habits, context, sock, number, responses):
         self.habits, self.context, self.sock, self.number, self.responses = habits, context, sock, number, responses
-        self.tls, self.left, self.inside, self.replies = False, b"", False, 0
+        self.tls, self.left, self.inside = False, b"", False
 
     helo = False
 
@@ -144,9 +141,6 @@ class Talk:
         return line.strip().decode("latin-1")
 
     def say(self, *lines):
-        self.replies += 1
-        if self.habits.slower_after and self.replies > self.habits.slower_after:
-            time.sleep(self.habits.slower)
         said = "".join(f"{line}{self.habits.line_end}" for line in lines).encode("latin-1")
         if not self.habits.drip:
             self.sock.sendall(said)
@@ -203,9 +197,6 @@ class Talk:
         mail = "250 2.1.0 ok" if self.helo and h.helo_trusts else (not self.tls and h.mail_in_clear) or h.mail_reply
         replies = {"MAIL": mail, "RCPT": h.rcpt_reply, "VRFY": h.vrfy_reply, "EXPN": h.expn_reply, "RSET": "250 2.0.0 ok",
                    "NOOP": "250 2.0.0 ok"}
-        if verb == h.silent_after:
-            while self.sock.recv(4096):
-                pass
         if verb == "EHLO":
             self.ehlo()
         elif verb == "HELO":
