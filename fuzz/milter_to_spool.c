@@ -133,7 +133,7 @@ static void
 submit(const int fd[2], uint32_t session, unsigned pieces)
 {
 	static uint8_t content[16 * 1024];
-	struct spool_mail mail = { .queue_id = next_id++, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"), .peer = SPAN("192.0.2.1"),
+	struct spool_mail mail = { .queue_id = next_id++ << 18, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"), .peer = SPAN("192.0.2.1"),
 		.helo = SPAN("c"), .tls = SPAN("TLSv1.3 TLS_AES_128_GCM_SHA256 x25519") };
 	struct spool_commit commit = { .size = (uint64_t)pieces * sizeof content, .rcpts = 2, .flags = 1u << MAIL_MECHANISM };
 	struct frames_one body = { SPOOL_BODY, session, 0, { content, sizeof content } };

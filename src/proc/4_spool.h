@@ -3,7 +3,7 @@
  *
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
- *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: 6_milter is asked first
+ *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail

@@ -41,7 +41,7 @@ take_rcpt(struct keeper *k, struct front_session *s, const struct spool_ask_rcpt
 void
 session_ask_rcpt(struct keeper *k, struct front_session *s, const struct spool_ask_rcpt *r)
 {
-	struct spool_heard busy = { .fail = FAIL_BUSY };
+	struct spool_heard busy = { .fail = FAIL_MEMORY };
 
 	/* Without a draft nobody gets it: that is said at COMMIT. */
 	if (s->draft == NULL || !filter_wanted(k)) {
@@ -90,7 +90,7 @@ static void
 discard(struct keeper *k, struct front_session *s, const struct filter_result *r)
 {
 	if (!k->spool.conf.history) {
-		session_answer(s, OK, 0);
+		session_answer(k, s, OK, 0);
 		session_give(k, s);
 		return;
 	}
@@ -123,6 +123,6 @@ front_filtered(struct keeper *k, struct front_session *s, const struct filter_re
 	if (r->code != 0)
 		refuse(s, r);
 	else
-		session_answer(s, r->fail, 0);
+		session_answer(k, s, r->fail, 0);
 	session_give(k, s);
 }

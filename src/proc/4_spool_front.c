@@ -44,6 +44,27 @@ session_enter(struct front_session *s, enum session_phase next)
 	s->state = (uint8_t)next;
 }
 
+/* Without memory there is no draft either, but that is to be said to its client, and no fault of the front. */
+static struct front_session *
+session_new(struct keeper *k)
+{
+	static struct front_session aside[KEEPER_SET_ASIDE];
+	static size_t used;
+	struct front_session *s = malloc(sizeof *s);
+
+	if (s == NULL) {
+		draft_spares_free(&k->spool);
+		s = malloc(sizeof *s);
+	}
+	if (s != NULL)
+		s->aside = false;
+	else if (used < KEEPER_SET_ASIDE) {
+		s = &aside[used++];
+		s->aside = true;
+	}
+	return s;
+}
+
 static struct front_session *
 session_take(struct keeper *k, struct front *f, uint32_t number)
 {
@@ -51,9 +72,9 @@ session_take(struct keeper *k, struct front *f, uint32_t number)
 
 	if (s != NULL)
 		k->spare = s->next;
-	else if ((s = malloc(sizeof *s)) == NULL)
+	else if ((s = session_new(k)) == NULL)
 		return NULL;
-	*s = (struct front_session){ .front = f, .next = *at, .number = number };
+	*s = (struct front_session){ .front = f, .next = *at, .number = number, .aside = s->aside };
 	*at = s;
 	return s;
 }
@@ -112,6 +133,13 @@ admit(const struct front_session *s)
 }
 
 /* ---- what fronts say; false: it is broken ---- */
+/* An id that another front or we ourselves may be about to use would have their message refused. */
+static bool
+is_own(const struct front *f, uint64_t id)
+{
+	return id != 0 && queue_id_slot(id) == f->slot;
+}
+
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
@@ -121,7 +149,8 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 
 	keeper_look_at_clock(k);
 	now = keeper_now();
-	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & (MAIL_DSN | MAIL_DISCARDED)))
+	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & ~(uint32_t)MAIL_FROM_CLIENT) != 0 ||
+	    !is_own(f, m.queue_id))
 		return false;
 	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .size = m.size, .flags = m.flags,
 		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
@@ -178,12 +207,14 @@ on_body(struct keeper *k, struct front *f, struct front_session *s, const struct
 }
 
 void
-session_answer(struct front_session *s, enum fail f, uint64_t first)
+session_answer(const struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
 {
 	struct spool_committed m = { (uint32_t)f, first };
 
-	if (s->front != NULL)
-		(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
+	if (s->front == NULL)
+		return;
+	refused_say(k, s->front->slot, f);
+	(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
 }
 
 /* Was it taken before? Then it is answered like the first one. digest NULL: as it was when it came. */
@@ -227,7 +258,7 @@ session_commit(struct keeper *k, struct front_session *s, uint32_t flags, struct
 		k->commits++;
 		return;
 	}
-	session_answer(s, fail, 0);
+	session_answer(k, s, fail, 0);
 	session_give(k, s);
 }
 
@@ -239,7 +270,7 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 
 	(void)f;
 	keeper_look_at_clock(k);
-	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & (MAIL_DSN | MAIL_DISCARDED)))
+	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_FLAGS & ~(uint32_t)(MAIL_FROM_CLIENT | MAIL_HOLD)) != 0)
 		return false;
 	if (m.digest.len != 0 && m.digest.len != SIPHASH_WIDE)
 		return false;
@@ -250,7 +281,7 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	if (d == NULL || !filter_wanted(k)) {
 		session_commit(k, s, m.flags & MAIL_FLAGS, m.message_id);
 	} else if (!session_ask_milters(k, s, &m)) {
-		session_answer(s, FAIL_BUSY, 0);
+		session_answer(k, s, FAIL_MEMORY, 0);
 		session_give(k, s);
 	}
 	return true;
@@ -447,7 +478,8 @@ front_close_all(struct keeper *k)
 		struct front_session *s = k->spare;
 
 		k->spare = s->next;
-		free(s);
+		if (!s->aside)
+			free(s);
 	}
 }
 
@@ -523,6 +555,6 @@ void
 front_settle(struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
 {
 	k->commits--;
-	session_answer(s, f, first);
+	session_answer(k, s, f, first);
 	session_give(k, s);
 }

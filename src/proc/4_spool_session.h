@@ -35,6 +35,7 @@ struct front_session {
 	uint64_t talk;                  /* by which milters know the transaction; 0: they have not heard of it */
 	uint8_t spoiled;                /* a bit for each milter: it has heard of recipients that are none */
 	uint8_t state;                  /* enum session_phase */
+	bool aside;                     /* not malloc'ed */
 	bool held;                      /* 3_auth has had this principal's mail held since */
 	bool discarded;                 /* a milter has thrown the message away: for the history alone */
 };
@@ -45,7 +46,7 @@ void front_clock(struct keeper *, int64_t ms);
 void session_enter(struct front_session *, enum session_phase next);
 void session_give(struct keeper *, struct front_session *);
 /* SPOOL_COMMITTED */
-void session_answer(struct front_session *, enum fail, uint64_t first);
+void session_answer(const struct keeper *, struct front_session *, enum fail, uint64_t first);
 /* Was it taken before? Then it is answered like the first one. digest NULL: as it was when it came. */
 bool session_joined(struct keeper *, struct front_session *, const uint8_t *digest);
 /* Into the journal; answered when it is durable, or now. */
@@ -59,6 +60,9 @@ bool session_ask_milters(struct keeper *, struct front_session *, const struct s
 void session_ask_rcpt(struct keeper *, struct front_session *, const struct spool_ask_rcpt *);
 /* The milters have said all about this recipient. */
 void front_rcpt_filtered(struct keeper *, struct front_session *, const struct spool_ask_rcpt *, const struct filter_result *);
+/* 4_spool_refused.c */
+/* A message of this front is answered so: say it in the log, when it is nothing that its client has done. */
+void refused_say(const struct keeper *, uint32_t front, enum fail);
 
 /* 4_spool_repeat.c */
 /* The session's draft repeats first: it is answered now, or when that one is durable. */

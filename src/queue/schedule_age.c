@@ -73,6 +73,7 @@ age_flow_remove(struct schedule *s, uint32_t index)
 		*root = heap_remove(&flow_heap, s, *root, index);
 }
 
+/* So far nobody has a priority, and of jobs without one both orders are the same: what stands in the one heap stands in the other as it is. */
 void
 age_begin(struct schedule *s)
 {
@@ -80,11 +81,14 @@ age_begin(struct schedule *s)
 		return;
 	s->ranked = true;
 	for (uint32_t i = 0; i < s->jobs.used; i++)
-		if (s->job[i].state == JOB_DUE)
-			age_job_add(s, i);
-	for (uint32_t i = 0; i < s->flows.used; i++)
-		if (s->flow[i].used && s->flow[i].place == FLOW_OPEN)
-			age_flow_add(s, i);
+		s->job[i].age = s->job[i].link;
+	for (uint32_t i = 0; i < s->flows.used; i++) {
+		s->flow[i].age = s->flow[i].link;
+		s->flow[i].oldest = s->flow[i].due;
+	}
+	for (uint32_t i = 0; i < s->principals.used; i++)
+		for (unsigned c = 0; c < SCHEDULE_CLASSES; c++)
+			s->principal[i].aged[c] = s->principal[i].open[c];
 }
 
 bool

@@ -4,7 +4,9 @@
  * Owner     the caller, from draft_begin() until draft_commit() or draft_abort(), whatever they say.
  * Memory    at most SPOOL_INLINE_MAX of content; what is more goes to the log as it comes.
  * Blocks    never.
- * Fails     FAIL_BUSY       too many drafts or too much memory
+ * Fails     FAIL_MEMORY     malloc() has none
+ *           FAIL_DRAFTS_MANY too many drafts, or recipients of all of them or of this principal's
+ *           FAIL_BEHIND     too much waits to be written
  *           FAIL_DISK_FULL  spool_state()
  *           FAIL_DOUBT
  *           FAIL_TOO_BIG    more content or recipients than a record may name

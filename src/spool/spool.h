@@ -29,6 +29,10 @@ enum {
 	SPOOL_DRAFT_STRUCT = 2304,              /* octets of a draft beside its buffers, at most */
 	SPOOL_DRAFT_RCPTS_MAX = 16 * 1024 * 1024,       /* octets of one draft's recipients */
 	SPOOL_DRAFTS_OCTETS = 256 * 1024 * 1024,        /* buffered by all drafts together */
+	SPOOL_DRAFTS_CONTENT = SPOOL_DRAFTS_OCTETS / 2, /* from so many on no more content is: the rest is for recipients, which must be */
+	SPOOL_DRAFTS_SHARE = SPOOL_DRAFTS_OCTETS / 4,   /* of one principal's recipients */
+	SPOOL_DRAFT_PROMISED = 1024,                    /* of recipients, for each draft, whatever others have */
+	SPOOL_SHARES = 256,                             /* principals are told apart so far */
 	SPOOL_DRAFTS_KEPT = 256,                /* closed drafts whose memory is kept for the next */
 	SPOOL_SEGMENTS_FEW = 4,                 /* a log of so few segments is not worth copying */
 	SPOOL_COPY_STEP = 1024 * 1024,          /* octets copied forward in one step */
@@ -84,6 +88,7 @@ struct spool {
 	struct draft *spare;            /* closed ones, for their memory */
 	uint32_t drafts, spares;        /* open ones, spare ones */
 	uint64_t drafts_octets;
+	uint64_t rcpts_octets[SPOOL_SHARES];            /* of them, of the recipients of one principal */
 	struct buf scratch;             /* of spool_envelope() */
 	uint64_t room;                  /* octets above free_min, as last seen */
 	uint32_t refusals;              /* how often the disk was full */

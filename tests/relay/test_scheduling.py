@@ -159,6 +159,23 @@ def test_source_ipv6(made):
     assert only(relay.deliver(["b@d0.example"], destination="d0.example")).cls == DELIVERED
 
 
+def test_urgent_mail_passes_by_but_not_for_ever(made):                  # 6710-4
+    """One connection: of a principal's mail the most urgent goes first, and nobody is passed more than eight times."""
+    hop = Hop(slow=0.03)
+    made.append(hop)
+    relay = relay_to(made, hop, hosted(1), **{"relay-concurrency": "1"})
+
+    def attempt(name, priority):
+        return relay.attempt([name + "@d0.example"], destination="d0.example", login="alice", priority=priority)
+
+    sessions = [attempt("bulk", -4), attempt("plain", 0)] + [attempt("urgent%d" % n, 5) for n in range(20)]
+    for s in sessions:
+        assert only(relay.wait(s)).cls == DELIVERED
+    order = [re.search("<(.*)@", m[1][0]).group(1) for m in hop.mails]
+    assert order[0] == "urgent0" and order.index("plain") <= 9 and order.index("plain") < order.index("bulk") <= 10
+    assert [n for n in order if n.startswith("urgent")] == ["urgent%d" % n for n in range(20)]
+
+
 # ---- the whole way: what a reply means decides when it comes again ----
 
 @pytest.fixture
