@@ -144,24 +144,33 @@ note_delay(uint64_t ms)
 		pace.slow++;
 }
 
-void
-audit_pace_reply(unsigned code, struct span text, uint64_t ms, const char *none)
+/* Who never greeted has not changed his mind. */
+static void
+had_enough(bool first)
 {
-	bool first = pace.heard++ == 0, refuses = code == 421 || (first && code / 100 == 4);
-
-	if (code != 0)
-		note_delay(ms);
-	if (first && code == 220)
-		pace.greeted = true;
-	if (refuses)
-		see("%u %.*s", code, (int)span_head(text, 150).len, (const char *)text.p);
-	else if (none != NULL)
-		see("%s", none);
-	else
-		return;
-	/* Who never greeted has not changed his mind. */
 	pace.enough = pace.enough || (first && pace.greeted);
 	pace.partly = true;
+}
+
+void
+audit_pace_reply(unsigned code, struct span text, uint64_t ms)
+{
+	bool first = pace.heard++ == 0;
+
+	note_delay(ms);
+	if (first && code == 220)
+		pace.greeted = true;
+	if (code != 421 && (!first || code / 100 != 4))
+		return;
+	see("%u %.*s", code, text.len < 150 ? (int)text.len : 150, (const char *)text.p);
+	had_enough(first);
+}
+
+void
+audit_pace_silence(const char *why)
+{
+	see("%s", why);
+	had_enough(pace.heard++ == 0);
 }
 
 void
@@ -184,7 +193,6 @@ is_as_before(struct endpoint *e)
 		well = audit_reach(e, &l) && link_secure(&l, e->examiner, e->host, words);
 	else if (e->greeted)
 		well = audit_talk(e, &l, SMTP_PROBE_WAIT) && e->probe.code == 220;
-	(void)link_send(&l, SPAN("QUIT\r\n"));
 	link_close(&l);
 	if (!well)
 		see("closed at once after %u good connections", pace.good);

@@ -38,8 +38,10 @@ const char *audit_pace_excuse(struct endpoint *, const char *failed);
 void audit_pace_wait(void);
 /* failed: why there is none; NULL: there is. True: the wait is over, try again. */
 bool audit_pace_again(const char *failed);
-/* A reply, after so many ms; or that there was none (code 0), and why: "no reply came in time". */
-void audit_pace_reply(unsigned code, struct span text, uint64_t ms, const char *none);
+/* A reply that was awaited, after so many ms. */
+void audit_pace_reply(unsigned code, struct span text, uint64_t ms);
+/* There was none, and why: "no reply came in time". */
+void audit_pace_silence(const char *why);
 /* The connection ended before it brought anything, or the handshake on it failed. */
 void audit_pace_doubt(void);
 

@@ -50,20 +50,16 @@ reach(struct endpoint *e, struct link *l, enum depth depth)
 {
 	const struct audit_login *login = e->login;
 	char words[600];
-	bool there;
 
-	if (depth == AT_CONNECTION) {
-		if (!audit_talk(e, l, SMTP_PROBE_WAIT))
-			return "no connection";
-		return e->service == AUDIT_SUBMISSIONS || e->probe.code == 220 ? NULL : "no greeting";
-	}
+	if (depth == AT_CONNECTION && e->service == AUDIT_SUBMISSIONS)
+		return link_open(l, e->address, e->port, e->patience) == NULL ? NULL : "no connection";
+	if (depth == AT_CONNECTION)
+		return audit_talk(e, l, SMTP_PROBE_WAIT) && e->probe.code == 220 ? NULL : "no greeting";
 	e->login = depth == AT_LOGIN ? login : NULL;
-	there = audit_talk(e, l, SMTP_PROBE_ENTER) && audit_talk_secure(e, l, words);
-	if (there)
+	if (audit_talk(e, l, SMTP_PROBE_ENTER) && audit_talk_secure(e, l, words))
 		audit_talk_on(e, l);
-	there = there && e->probe.inside;
 	e->login = login;
-	return there ? NULL : depth == AT_LOGIN ? "the login did not work" : "no EHLO under TLS";
+	return e->probe.inside ? NULL : depth == AT_LOGIN ? "the login did not work" : "no EHLO under TLS";
 }
 
 static void

@@ -33,9 +33,22 @@ give_up(struct endpoint *e, struct link *l, bool drawn_out)
 	if (drawn_out && l->hostile == NULL && smtp_probe_is_within_reply(&e->probe, buf_span(&l->in)))
 		l->hostile = "a reply that does not come to its end";
 	if (l->hostile == NULL && smtp_probe_awaits_reply(&e->probe))
-		audit_pace_reply(0, SPAN(""), audit_now() - l->asked,
-		    l->ended ? "the connection ended instead of a reply" : "no reply came in time");
+		audit_pace_silence(l->ended ? "the connection ended instead of a reply" : "no reply came in time");
 	return smtp_probe_lost(&e->probe, l->ended);
+}
+
+/* What the server says may be that it has had enough. */
+static enum smtp_probe_want
+feed(struct endpoint *e, struct link *l, size_t *used)
+{
+	bool awaited = smtp_probe_awaits_reply(&e->probe);
+	uint32_t before = e->probe.replies;
+	enum smtp_probe_want want = smtp_probe_feed(&e->probe, buf_span(&l->in), used);
+
+	buf_drop(&l->in, *used);
+	if (awaited && e->probe.replies != before)
+		audit_pace_reply(e->probe.code, buf_span(&e->probe.text), audit_now() - l->asked);
+	return want;
 }
 
 /* What has come already is looked at first: the engine may have left it because it had something to say. */
@@ -43,16 +56,12 @@ static enum smtp_probe_want
 exchange(struct endpoint *e, struct link *l)
 {
 	unsigned patience = smtp_probe_patience(&e->probe, e->patience);
-	uint32_t replies = e->probe.replies;
 	enum smtp_probe_want want;
 	uint64_t end, now;
 	size_t used;
 
 	send_out(e, l);
-	want = smtp_probe_feed(&e->probe, buf_span(&l->in), &used);
-	buf_drop(&l->in, used);
-	if (e->probe.replies != replies)
-		audit_pace_reply(e->probe.code, buf_span(&e->probe.text), audit_now() - l->asked, NULL);
+	want = feed(e, l, &used);
 	if (want != SMTP_PROBE_INPUT || used > 0)
 		return want;
 	end = l->asked + (uint64_t)REPLY_STEPS * patience;

@@ -33,20 +33,16 @@ connect_well(void)
 }
 
 static void
-hear(unsigned code, uint64_t ms, const char *none)
+hear(unsigned code, uint64_t ms)
 {
-	static struct reply r;
-
-	r = (struct reply){ .code = code, .lines = code != 0 };
-	(void)snprintf(r.text[0], sizeof r.text[0], "words");
-	audit_pace_reply(&r, ms, none);
+	audit_pace_reply(code, SPAN("words"), ms);
 }
 
 static void
 greet(unsigned code)
 {
 	connect_well();
-	hear(code, 1, NULL);
+	hear(code, 1);
 }
 
 static void
@@ -69,7 +65,7 @@ static void
 all_well(struct endpoint *one)
 {
 	greet(220);
-	hear(250, 1, NULL);
+	hear(250, 1);
 	put_seen(one);
 }
 
@@ -101,7 +97,7 @@ ends_in_the_middle(struct endpoint *one)
 {
 	greet(220);
 	put_seen(one);
-	hear(0, 1, "the connection ended instead of a reply");
+	audit_pace_silence("the connection ended instead of a reply");
 }
 
 static void
@@ -109,7 +105,7 @@ ends_with_421(struct endpoint *one)
 {
 	greet(220);
 	put_seen(one);
-	hear(421, 1, NULL);
+	hear(421, 1);
 }
 
 static void
@@ -124,7 +120,7 @@ static void
 is_hostile(struct endpoint *one)
 {
 	put_seen(one);
-	hear(0, 1, "no reply came in time");
+	audit_pace_silence("no reply came in time");
 	(void)transcript_put(one->out, "hostile", SPAN("words"));
 }
 
@@ -211,9 +207,9 @@ delays(uint64_t first, uint64_t later, unsigned times, const char *facts)
 {
 	begin("127.0.0.8");
 	connect_well();
-	hear(220, first, NULL);
+	hear(220, first);
 	for (unsigned i = 0; i < times; i++)
-		hear(250, later, NULL);
+		hear(250, later);
 	audit_pace_end(&e);
 	wrote(facts);
 }

@@ -44,14 +44,14 @@ static const struct talk_row {
 	{ .name = "clear", { .plan = SMTP_PROBE_CLEAR },
 	    GREETING EHLO_CLEAR "250 ok\r\n550 no relaying\r\n250 ok\r\n334 \r\n501 cancelled\r\n504 no\r\n504 no\r\n538 not here\r\n",
 	    SAID_EHLO "MAIL FROM:<>\r\nRCPT TO:<nobody@example.com>\r\nRSET\r\nAUTH PLAIN\r\n*\r\nAUTH LOGIN\r\nAUTH CRAM-MD5\r\nAUTH SCRAM-SHA-256\r\nQUIT\r\n",
-	    "ehlo-clear mx.example.org\nehlo-clear PIPELINING\nehlo-clear STARTTLS\nmail-clear 250 ok\nrcpt-clear 550 no relaying\n"
-	    "auth-clear PLAIN 334 \nauth-clear LOGIN 504 no\nauth-clear CRAM-MD5 504 no\nauth-clear SCRAM-SHA-256 538 not here\n" },
+	    "ehlo-clear mx.example.org\nehlo-clear PIPELINING\nehlo-clear STARTTLS\nmail-clear 250 ok\nrcpt-clear 550 no relaying\nauth-clear PLAIN 334 \n"
+	    "auth-clear LOGIN 504 no\nauth-clear CRAM-MD5 504 no\nauth-clear SCRAM-SHA-256 538 not here\n" },
 	{ .name = "stripped", { .plan = SMTP_PROBE_STRIPPED }, GREETING EHLO_CLEAR "502 what\r\n334 \r\n501 cancelled\r\n530 TLS first\r\n250 ok\r\n",
 	    SAID_EHLO "STARTTLX\r\nAUTH PLAIN\r\n*\r\nMAIL FROM:<>\r\nRSET\r\nQUIT\r\n", "stripped EHLO AUTH 334 \nstripped EHLO MAIL 530 TLS first\n" },
 	{ .name = "stripped of EHLO", { .plan = SMTP_PROBE_STRIPPED_HELO }, GREETING "250 mx\r\n502 what\r\n503 EHLO first\r\n",
 	    "HELO audit.invalid\r\nSTARTTLX\r\nAUTH PLAIN\r\nMAIL FROM:<>\r\n", "stripped HELO AUTH 503 EHLO first\n" },
-	{ .name = "clear, cut off", { .plan = SMTP_PROBE_CLEAR }, GREETING "250 mx\r\n421 too many\r\n", SAID_EHLO "MAIL FROM:<>\r\n",
-	    "ehlo-clear mx\nmail-clear 421 too many\n" },
+	{ .name = "clear, cut off", { .plan = SMTP_PROBE_CLEAR }, GREETING "250 mx\r\n530 no\r\n250 ok\r\n421 too many\r\n",
+	    SAID_EHLO "MAIL FROM:<>\r\nRSET\r\nAUTH PLAIN\r\n", "ehlo-clear mx\nmail-clear 530 no\nauth-clear PLAIN 421 too many\n" },
 	{ .name = "implicit TLS", { .plan = SMTP_PROBE_TLS, .implicit = true }, "\1" GREETING EHLO_TLS NO_TLS_MAIL "252 perhaps\r\n502 no\r\n221 bye\r\n",
 	    SAID_EHLO "MAIL FROM:<>\r\nRSET\r\nVRFY nobody-of-this-name\r\nEXPN staff\r\nQUIT\r\n",
 	    "greeting 220 mx.example.org ESMTP\nehlo-tls mx.example.org\nehlo-tls AUTH PLAIN SCRAM-SHA-256\nmail-tls 530 5.7.0 login first\n"
