@@ -230,10 +230,41 @@ test_again_and_again(void **state)
 	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* tests/regress/0274: longer than the one before it, and none at all. */
+static void
+a_new_sender_moves_what_follows_it(void **state)
+{
+	static const char *const senders[] = { "somebody.else.with.a.much.longer.name@example.org", "", "b@example.org" };
+	struct message_record m = { .id = 1, .arrival = 1, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"), .peer = SPAN("192.0.2.1"),
+		.helo = SPAN("c.example.org"), .tls = SPAN("TLSv1.3"), .envid = SPAN("E"), .auth = SPAN("<>"), .hold = SPAN("for;3600"), .release = 5 };
+	static struct bed b;
+	const struct message_record *now;
+	struct draft *d;
+	uint8_t room[2000] = { 0 };
+
+	(void)state;
+	(void)snprintf(b.directory, sizeof b.directory, "/tmp/rewrite-XXXXXX");
+	assert_non_null(mkdtemp(b.directory));
+	bed_open(&b);
+	assert_int_equal(draft_begin(&b.spool, &m, false, &d), OK);
+	now = draft_envelope(d);
+	for (size_t i = 0; i < sizeof senders / sizeof senders[0]; i++) {
+		assert_true(draft_sender(d, span_of(senders[i])));
+		assert_true(span_eq(now->reverse_path, span_of(senders[i])) && span_eq(now->login, m.login) && span_eq(now->peer, m.peer));
+		assert_true(span_eq(now->helo, m.helo) && span_eq(now->tls, m.tls) && span_eq(now->envid, m.envid) && span_eq(now->auth, m.auth));
+		assert_true(span_eq(now->hold, m.hold));
+	}
+	assert_false(draft_sender(d, (struct span){ room, sizeof room }));
+	draft_abort(&b.spool, d);
+	spool_close(&b.spool);
+	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_again_and_again) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_again_and_again),
+		cmocka_unit_test(a_new_sender_moves_what_follows_it) };
 	struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
 
 	log_open(&quiet, "rewrite");
