@@ -205,7 +205,7 @@ bool
 draft_sender(struct draft *d, struct span path)
 {
 	struct message_record *m = &d->mail;
-	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth };
+	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth, &m->hold };
 	size_t before = m->reverse_path.len, used = 0;
 
 	/* It stands first, the others follow it. */
