@@ -87,7 +87,7 @@ look(struct bed *b, size_t size, const char *sender, uint32_t rcpts)
 	assert_int_equal(m.size, size);
 	assert_int_equal(m.rcpts, rcpts);
 	assert_true(span_eq(m.reverse_path, span_of(sender)) && span_eq(m.login, SPAN("joe")) && span_eq(m.helo, SPAN("c.example.org")));
-	/* regress 0284 */
+	/* regress 0286 */
 	assert_true(span_eq(m.auth, SPAN("<>")) && span_eq(m.hold, SPAN("for;3600")));
 	assert_true(spool_content(&b->spool, &m, content_at, 0, got, size));
 	assert_memory_equal(got, want, size);
