@@ -42,6 +42,8 @@ struct relay_sts {
 	enum transport_result failed_result;    /* how */
 	char wanted[MTA_STS_ID_MAX + 1];        /* the id that the TXT record has */
 	struct relay_sts_kept *kept;    /* NULL: nothing */
+	bool filed;                     /* it has a file to be read from again */
+	uint64_t asked;                 /* uv_now() when somebody last wanted to know */
 	char domain[MX_NAME_MAX];
 };
 
@@ -89,6 +91,7 @@ read_kept(struct relay_sts *s)
 		s->kept = kept;
 	else
 		free(kept);
+	s->filed = s->kept != NULL;
 }
 
 static struct relay_sts *
@@ -239,7 +242,7 @@ take_policy(struct relay_sts *s, struct span text)
 	free(s->kept);
 	s->kept = kept;
 	s->failed = 0;
-	relay_sts_write(&s->policies->relay->child.conf, s->domain, kept->id, kept->fetched, text);
+	s->filed = relay_sts_write(&s->policies->relay->child.conf, s->domain, kept->id, kept->fetched, text);
 	log_sts(s, LOG_NOTE, "sts-policy", TRANSPORT_OK, mta_sts_mode_name(kept->policy.mode));
 	settle(s);
 }
@@ -415,6 +418,7 @@ relay_sts_ask(struct relay_domain *d)
 	s = sts_find(d->relay->policies, domain);
 	if (s == NULL)
 		return false;           /* too many just now: no reason to take it for a domain without a policy */
+	s->asked = relay_now(d->relay);
 	if (s->state == STS_IDLE && !is_known(s))
 		check(s);
 	if (is_known(s))
@@ -451,6 +455,14 @@ relay_sts_doubt(struct relay_domain *d)
 		s->checked = 0;
 }
 
+/* Nobody would miss it: what is in force can be read again. */
+static bool
+is_idle(const struct relay_sts *s, uint64_t now)
+{
+	return s->state == STS_IDLE && s->waiters == NULL && now - s->asked > 2 * RELAY_STS_CHECK_MS &&
+	    now - s->failed > RELAY_STS_CHECK_MS && (s->filed || !in_force(s));
+}
+
 static void
 bucket_sweep(struct relay_sts **at, uint64_t now)
 {
@@ -459,8 +471,7 @@ bucket_sweep(struct relay_sts **at, uint64_t now)
 
 		if (s->state == STS_QUEUED)
 			fetch_next(s);
-		if (s->state == STS_IDLE && s->waiters == NULL && now - s->checked > 2 * RELAY_STS_CHECK_MS &&
-		    now - s->failed > RELAY_STS_CHECK_MS) {
+		if (is_idle(s, now)) {
 			*at = s->bucket_next;
 			sts_free(s);
 		} else {

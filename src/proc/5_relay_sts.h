@@ -28,7 +28,7 @@ struct relay_sts_kept {
 };
 /* False: there is none, or none that is still in force at now. */
 bool relay_sts_read(const struct conf *, const char *domain, uint64_t now, struct relay_sts_kept *);
-/* text: the policy file as it came. */
-void relay_sts_write(const struct conf *, const char *domain, const char *id, uint64_t fetched, struct span text);
+/* text: the policy file as it came. False: it could not be written, and the log says so. */
+bool relay_sts_write(const struct conf *, const char *domain, const char *id, uint64_t fetched, struct span text);
 
 #endif

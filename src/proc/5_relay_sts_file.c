@@ -126,15 +126,16 @@ write_file(int directory, const char *domain, struct span head, struct span text
 	return good && renameat(directory, ".new", directory, domain) == 0;
 }
 
-void
+bool
 relay_sts_write(const struct conf *conf, const char *domain, const char *id, uint64_t fetched, struct span text)
 {
 	int directory = names_file(domain) ? directory_open(conf, true) : -1;
 	char head[HEAD_ROOM];
 	int n = snprintf(head, sizeof head, MAGIC "%s %llu\n", id, (unsigned long long)fetched);
+	bool good = directory != -1 && write_file(directory, domain, (struct span){ (const uint8_t *)head, (size_t)n }, text);
 	struct log_line l;
 
-	if (directory == -1 || !write_file(directory, domain, (struct span){ (const uint8_t *)head, (size_t)n }, text)) {
+	if (!good) {
 		log_begin(&l, LOG_WARN, "sts-not-kept");
 		log_text(&l, "domain", domain);
 		log_text(&l, "why", strerror(errno));
@@ -143,4 +144,5 @@ relay_sts_write(const struct conf *conf, const char *domain, const char *id, uin
 	}
 	if (directory != -1)
 		(void)close(directory);
+	return good;
 }

@@ -4,7 +4,7 @@
 
 #include "spool/spool.h"
 
-enum { BUCKETS = 65536, FIRST = 256, NAME_MAX_OCTETS = 320, SWEEP = 64 };
+enum { BUCKETS = 65536, FIRST = 256, NAME_MAX_OCTETS = 320, SWEEP = 64, SWEEP_ROUND = 60, SWEEP_RETIRED = 4096 };
 
 bool
 plan_init(struct spool *s)
@@ -224,22 +224,28 @@ plan_waits(struct spool *s, uint32_t slot, const struct message_record *m, uint6
 	}
 }
 
-static void
+static bool
 retire(struct spool *s, uint32_t destination, uint64_t now)
 {
-	void *name = (void *)(uintptr_t)s->schedule.destination[destination].name.p;
+	const struct destination *d = &s->schedule.destination[destination];
+	void *name = (void *)(uintptr_t)d->name.p;
 
-	if (schedule_retire(&s->schedule, destination, now))
-		free(name);
+	if (!d->used || d->flows != SCHEDULE_NONE || !schedule_retire(&s->schedule, destination, now))
+		return false;
+	free(name);
+	return true;
 }
 
+/* All of them are looked at in so many calls, however many there are: who writes to more domains than that makes them grow. What takes
+ * time is bounded. */
 void
 plan_sweep(struct spool *s, uint64_t now)
 {
-	for (uint32_t i = 0; i < SWEEP && s->schedule.destinations.used > 0; i++) {
-		s->sweep = (s->sweep + 1) % s->schedule.destinations.used;
-		if (s->schedule.destination[s->sweep].used)
-			retire(s, s->sweep, now);
+	uint32_t used = s->schedule.destinations.used, retired = 0;
+
+	for (uint32_t i = 0; i < SWEEP + used / SWEEP_ROUND && used > 0 && retired < SWEEP_RETIRED; i++) {
+		s->sweep = (s->sweep + 1) % used;
+		retired += retire(s, s->sweep, now);
 	}
 }
 

@@ -238,6 +238,18 @@ def test_the_next_milter_sees_what_the_first_has_changed(served):
     assert mail.count(b"changed") == 20000 and b"X-Second: 1" in mail
 
 
+def test_recipients_come_once(served):                                  # 0296
+    def rcpt(how, address):
+        return packet(how, b"<%s>\0" % address)
+
+    one = served(Milter(end=rcpt(b"+", b"b@EXAMPLE.net") + rcpt(b"+", b"d@example.net") + rcpt(b"+", b"d@example.net")
+                        + rcpt(b"+", b"e@example.net") + rcpt(b"-", b"e@example.net") + rcpt(b"-", b"c@example.net")
+                        + rcpt(b"+", b"c@example.net")))
+    assert submit(one, to=["b@example.net", "c@example.net"]).startswith("250")
+    [mail] = one.await_mails()
+    assert re.findall(rb"^Delivered-To: (.*)$", mail, re.M) == [b"b@example.net", b"d@example.net", b"c@example.net"]
+
+
 def test_quarantine(served):
     one = served(Milter(end=packet(b"q", b"looks like a bill\0")))
     assert submit(one).startswith("250")

@@ -93,6 +93,10 @@ ROWS = [
         names=[("_PORT._tcp.mx", "CNAME shared.tlsa-alias.example."), ("shared", "TLSA 3 1 1 good")]),
     Row("tlsa-alias-out", "7671 7: an insecure step makes it insecure", DELIVERED, OPPORTUNISTIC, report=("no-policy-found", ""),
         names=[("_PORT._tcp.mx", "CNAME tlsa.plain.example.")]),
+    Row("tlsa-insecure", "dane-3: TLSA in a zone that nobody vouches for", DELIVERED, OPPORTUNISTIC, tlsa=WRONG, report=("no-policy-found", "")),
+    Row("domain-alias", "dane-4: the recipient's domain is an alias", DELIVERED, DANE, mx=False, report=("tlsa", ""),
+        names=[("", "CNAME real.domain-alias.example."), ("real", "MX 10 mx.real.domain-alias.example."), ("mx.real", "A " + GOOD),
+               ("_PORT._tcp.mx.real", "TLSA 3 1 1 good")]),
     Row("wild", "dane-4: a wildcard", DELIVERED, DANE, names=[("*._tcp.mx", "TLSA 3 1 1 good")], report=("tlsa", "")),
     Row("wild-mx", "dane-4: the MX by a wildcard, and that is proven", DELIVERED, DANE, mx=False, below="wilds", report=("tlsa", ""),
         names=[("*.wilds.example.", "MX 10 mx.wilds.example."), ("mx.wilds.example.", "A " + GOOD), ("_PORT._tcp.mx.wilds.example.", "TLSA 3 1 1 good")]),
@@ -292,6 +296,7 @@ class Network:
         n.zone("naked.example", signed=False)
         n.zone("down.example", loaded=False)
         n.zone("_tcp.mx.down-tlsa.example", loaded=False)
+        n.zone("_tcp.mx.tlsa-insecure.example", signed=False, ds=False)
         for name, record in (("good.plain.example", "A " + GOOD), ("sender.example", "MX 10 mx.sender.example."), ("mx.sender.example", "A " + KEEN)):
             n.add(name, record)
         n.add("tlsa.plain.example", self.record("TLSA 3 1 1 good spoilt"))
@@ -449,7 +454,8 @@ def test_a_report_goes_where_mail_cannot(network):                       # rpt-1
 def test_what_the_reports_will_say(network):                            # rpt-2, rpt-3
     network.server.stop()
     found = counted_in(network.server.state / "relay" / "tls-reports")
-    bases = {"no-mx": "no-mx.example", "alias": "real.alias.example", "wild-mx": "mx.wilds.example", "moved-tree": "mx.new-name.example"}
+    bases = {"no-mx": "no-mx.example", "alias": "real.alias.example", "wild-mx": "mx.wilds.example", "moved-tree": "mx.new-name.example",
+             "domain-alias": "mx.real.domain-alias.example"}
     for row in ROWS:
         if row.report is None:
             continue

@@ -57,10 +57,12 @@ def test_others_are_answered_meanwhile(make_server):
     subprocess.run([FILL, one.state / "spool", str(MESSAGES), "size=100"], check=True, capture_output=True)
     one.start()
     best = 0
-    for _ in range(3):
+    # Steps of 65,536 messages would leave room for three answers; those of 10 ms leave it for more, when the machine lets one ask.
+    for _ in range(10):
         answers, end = answered_meanwhile(one)
         assert end == (0, 0)
         best = max(best, answers)
-    # Steps of 65,536 messages would leave room for three answers; those of 10 ms leave it for more.
+        if best >= 5:
+            break
     assert best >= 5
     assert one.stop() == 0
