@@ -236,7 +236,6 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
-	a->control.fd = -1;
 	(void)uv_timer_init(loop, &a->note);
 	a->handles++;
 	a->note.data = a->write.data = a;
