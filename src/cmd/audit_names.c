@@ -50,8 +50,12 @@ look(struct endpoint *e, const char *name, struct face *f)
 static void
 compare(struct endpoint *e, const char *which, const struct face *usual, const struct face *f)
 {
+	static struct face again;
 	char text[800];
 
+	/* A server that has had enough of us refuses the usual name too. */
+	if (!f->up && !(look(e, e->host, &again) && again.up))
+		return;
 	if (!f->up)
 		(void)snprintf(text, sizeof text, "%s refused %s", which, f->words);
 	else if (memcmp(f->leaf, usual->leaf, sizeof f->leaf) == 0)
@@ -61,27 +65,16 @@ compare(struct endpoint *e, const char *which, const struct face *usual, const s
 	(void)transcript_put(e->out, "sni", span_of(text));
 }
 
-static void
-examine(struct endpoint *e, const char *which, const char *name, const struct face *usual)
-{
-	static struct face f, again;
-
-	if (!look(e, name, &f))
-		return;
-	/* A server that has had enough of us refuses the usual name too. */
-	if (f.up || (look(e, e->host, &again) && again.up))
-		compare(e, which, usual, &f);
-}
-
 void
 audit_names(struct endpoint *e)
 {
-	static struct face usual;
+	static struct face usual, f;
 
 	if (!look(e, e->host, &usual) || !usual.up)
 		return;
 	/* Who was asked for by address has been spoken to without a name all the time. */
-	if (!address_is_numeric(e->host))
-		examine(e, "none", e->address, &usual);
-	examine(e, "unknown", UNKNOWN, &usual);
+	if (!address_is_numeric(e->host) && look(e, e->address, &f))
+		compare(e, "none", &usual, &f);
+	if (look(e, UNKNOWN, &f))
+		compare(e, "unknown", &usual, &f);
 }
