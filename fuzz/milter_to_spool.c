@@ -48,7 +48,6 @@ set_up(void)
 	c->spool_free_min = 0;
 	c->segment_size = 1024 * 1024;
 	frames_insist(uv_loop_init(&k.child.loop) == 0);
-	k.control_fd = -1;
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;

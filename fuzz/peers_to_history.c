@@ -81,7 +81,6 @@ set_up(void)
 	(void)snprintf(c->webhook.p, sizeof c->webhook.p, "http://127.0.0.1:1/");
 	c->history_size = 1024 * 1024;
 	frames_insist(uv_loop_init(&a.child.loop) == 0);
-	a.control_fd = -1;
 	a.tick.data = a.go_on.data = a.drain_limit.data = &a;
 	on_go(&a);
 	frames_insist(a.history != NULL);

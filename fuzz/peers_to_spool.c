@@ -67,7 +67,6 @@ set_up(void)
 	c->spool_free_min = 0;
 	c->segment_size = 1024 * 1024;
 	frames_insist(uv_loop_init(&k.child.loop) == 0);
-	k.control_fd = -1;
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;
@@ -185,7 +184,7 @@ start_anew_sometimes(void)
 	uv_close((uv_handle_t *)&k.tick, NULL);
 	uv_close((uv_handle_t *)&k.lazy, NULL);
 	uv_close((uv_handle_t *)&k.due, NULL);
-	uv_close((uv_handle_t *)&k.control_poll, NULL);
+	uv_close((uv_handle_t *)&k.door.poll, NULL);
 	(void)uv_run(&k.child.loop, UV_RUN_DEFAULT);
 	frames_insist(uv_loop_close(&k.child.loop) == 0);
 	frames_directory_remove();

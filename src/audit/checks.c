@@ -7,6 +7,7 @@
     "tls_certificate = /etc/ssl/mail/chain.pem; tls_privatekey = /etc/ssl/mail/key.pem", \
     "pki NAME cert \"/etc/ssl/mail/chain.pem\"; pki NAME key \"/etc/ssl/mail/key.pem\"", \
     "certificate { chain = \"/etc/ssl/mail/chain.pem\" key = \"/etc/ssl/mail/key.pem\" }")
+#define MEND_CHAIN MEND_EVERYWHERE("the file with the chain: the server's certificate first, then each one's issuer, without the root")
 #define MEND_VERSIONS MEND("smtpd_tls_mandatory_protocols = >=TLSv1.2; smtpd_tls_protocols = >=TLSv1.2", \
     "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3 (GnuTLS); openssl_options = +no_sslv3 +no_tlsv1 +no_tlsv1_1", \
     "smtp ciphers \"HIGH\"; LibreSSL speaks TLS 1.2 and newer only", "nothing: Postern speaks TLS 1.2 and 1.3 only")
@@ -171,6 +172,10 @@ const struct check audit_checks[] = {
 	{ "cert-other-name", SEVERITY_HIGH, "the certificate is for another name", "Clients that verify refuse.", "RFC 7817 3, RFC 9525 6", MEND_CERT, cert_other_name },
 	{ "cert-common-name-only", SEVERITY_HIGH, "the certificate has no subjectAltName", "A common name does not count; clients of today refuse.", "RFC 9525 2", MEND_CERT,
 	    cert_common_name_only },
+	{ "cert-chain-order", SEVERITY_LOW, "the chain is not in order, or holds what does not belong to it", "Clients that read it as TLS 1.2 has it do not get to the CA.",
+	    "RFC 5246 7.4.2, RFC 8446 4.4.2", MEND_CHAIN, cert_chain_order },
+	{ "cert-chain-root", SEVERITY_INFO, "the chain holds the CA's own certificate", "Who trusts it has it, and others do not trust it for being sent: octets for nothing.",
+	    "RFC 5246 7.4.2", MEND_CHAIN, cert_chain_root },
 	{ "cert-weak-key", SEVERITY_HIGH, "the certificate's key is weak", "It can be broken with means that some have.", "RFC 9325 4.5", MEND_CERT, cert_weak_key },
 	{ "cert-weak-signature", SEVERITY_HIGH, "the certificate is signed with a broken digest", "Another certificate with the same signature can be made.", "RFC 9155, RFC 9325 4.5",
 	    MEND_CERT, cert_weak_signature },
@@ -235,7 +240,7 @@ const struct check audit_checks[] = {
 	    no_mta_sts },
 	{ "tlsrpt-missing", SEVERITY_INFO, "nobody is told when other servers fail to reach this domain over TLS", "Attacks and mistakes go unnoticed.", "RFC 8460 3", MEND_NOTHING,
 	    no_tlsrpt },
-	{ "host-unknown", SEVERITY_MEDIUM, "a host has no address", "Mail programs that are sent there give up.", "RFC 2782, RFC 6186 3",
+	{ "host-unknown", SEVERITY_LOW, "a host has no address", "Mail programs that are sent there give up.", "RFC 2782, RFC 6186 3",
 	    MEND_EVERYWHERE("DNS: HOST. A 192.0.2.1, HOST. AAAA 2001:db8::1, or another host in the record that names this one"), unknown_host },
 	{ "tlsa-differs", SEVERITY_HIGH, "no TLSA record fits the certificate", "Whoever looks (RFC 7672) refuses to speak to this server.", "RFC 7672 3.1, RFC 6698 2.1",
 	    MEND_TLSA, tlsa_differs },

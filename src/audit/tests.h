@@ -61,6 +61,9 @@ condition throttled, unexamined, paced;
 /* ---- tests_inside.c ---- */
 condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;
 
+/* ---- tests_cert.c, of what stands behind it ---- */
+condition cert_chain_order, cert_chain_root;
+
 /* ---- tests_domain.c, of the target's names ---- */
 condition unknown_host;
 

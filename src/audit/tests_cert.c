@@ -81,6 +81,30 @@ cert_untrusted(const struct section *s, struct buf *e)
 	return code != 0 && code != 9 && code != 10 && code != 18 && code != 20 && code != 21 && quote(s, "cert-trust", e);
 }
 
+/* "3 unordered root" */
+static bool
+chain_is(const struct section *s, unsigned word, struct span what)
+{
+	struct span value, found = SPAN("");
+
+	(void)section_find(s, "cert-chain", &value);
+	for (unsigned i = 0; i <= word; i++)
+		found = span_take_word(&value);
+	return span_eq(found, what);
+}
+
+bool
+cert_chain_order(const struct section *s, struct buf *e)
+{
+	return chain_is(s, 1, SPAN("unordered")) && quote(s, "cert-chain", e);
+}
+
+bool
+cert_chain_root(const struct section *s, struct buf *e)
+{
+	return chain_is(s, 2, SPAN("root")) && quote(s, "cert-chain", e);
+}
+
 bool
 cert_other_name(const struct section *s, struct buf *e)
 {

@@ -40,6 +40,7 @@
  *	cert-signature   NAME
  *	cert-trust       ok | CODE WORDS        of OpenSSL's verification
  *	cert-match       yes | no               NAME
+ *	cert-chain       HOW-MANY ordered | unordered, root | no-root       as they were sent
  *	cert-sct, cert-must-staple              yes | no
  *	ocsp             good | revoked | unknown | none
  *	domain           NAME, at the target: its DNS was asked, and what follows are the answers

@@ -61,6 +61,7 @@ static const struct fail_row rows[FAIL_MAX] = {
 	[FAIL_BEHIND]           = { BLAME_WORLD, 451, 75, "4.3.2", "the disk is behind with what has come in, try again later" },
 	[FAIL_TIMEOUT]          = { BLAME_WORLD, 421, 75, "4.4.2", "nothing heard for too long, closing" },
 	[FAIL_SHUTDOWN]         = { BLAME_WORLD, 421, 75, "4.3.2", "shutting down, try again" },
+	[FAIL_FORGOTTEN]        = { BLAME_WORLD, 421, 75, "4.3.2", "logins were forgotten here, connect and log in again" },
 	[FAIL_FILTER_LATER]     = { BLAME_WORLD, 451, 75, "4.7.1", "no content filter answers just now, try again later" },
 	[FAIL_LOCAL]            = { BLAME_SELF, 451, 70, "4.3.0", "local error in processing" },
 };

@@ -68,6 +68,7 @@ enum fail {
 	FAIL_BEHIND,            /* too much waits to be written */
 	FAIL_TIMEOUT,
 	FAIL_SHUTDOWN,
+	FAIL_FORGOTTEN,         /* the 3_auth that saw the proof is gone; said, then the connection ends */
 	FAIL_FILTER_LATER,      /* a milter does not want it now, or does not answer */
 	/* Ours. */
 	FAIL_LOCAL,

@@ -1,6 +1,7 @@
 /* The report as one page, readable on a phone, that fetches nothing. */
 #include <stdio.h>
 
+#include "audit/hello.h"
 #include "cmd/audit.h"
 
 static void
@@ -56,6 +57,28 @@ html_target(struct span name, struct span at)
 	(void)fputs("</p>\n", stdout);
 }
 
+/* By version, as they were found. */
+static void
+put_suites(const struct section *s)
+{
+	struct span lines = s->lines;
+	struct fact f;
+	bool any = false;
+
+	while (fact_take(&lines, &f)) {
+		if (!span_eq(f.key, SPAN("tls-cipher")))
+			continue;
+		(void)fputs(any ? "<br>" : "<details><summary>suites by version</summary>\n<p><code>", stdout);
+		any = true;
+		put(span_take_word(&f.value));
+		(void)printf(" %c ", hello_suite_grade(f.value));
+		put(f.value);
+		(void)putchar('\n');
+	}
+	if (any)
+		(void)fputs("</code></p></details>\n", stdout);
+}
+
 static void
 html_endpoint(const struct audit_endpoint *e)
 {
@@ -69,6 +92,7 @@ html_endpoint(const struct audit_endpoint *e)
 	if (e->graded)
 		(void)printf(" <span class=\"grade\">%c</span>", e->grade);
 	(void)fputs("</p>\n", stdout);
+	put_suites(e->section);
 }
 
 static void

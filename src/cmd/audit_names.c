@@ -50,8 +50,12 @@ look(struct endpoint *e, const char *name, struct face *f)
 static void
 compare(struct endpoint *e, const char *which, const struct face *usual, const struct face *f)
 {
+	static struct face again;
 	char text[800];
 
+	/* A server that has had enough of us refuses the usual name too. */
+	if (!f->up && !(look(e, e->host, &again) && again.up))
+		return;
 	if (!f->up)
 		(void)snprintf(text, sizeof text, "%s refused %s", which, f->words);
 	else if (memcmp(f->leaf, usual->leaf, sizeof f->leaf) == 0)

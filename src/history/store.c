@@ -418,7 +418,8 @@ history_set_aside(const char *directory, uint64_t now, struct buf *name)
 			(void)buf_put_text(name, to);
 	}
 	(void)buf_terminate(name);
-	drop_oldest_aside(directory);
+	if (moved)
+		drop_oldest_aside(directory);
 	return moved;
 }
 

@@ -31,7 +31,7 @@ static const struct drain_step {
 	enum stage stage;
 	unsigned patience;              /* ms; in sum MASTER_DRAIN_MS */
 } drain_steps[] = {
-	{ STAGE_FRONTS, 20000 }, { STAGE_RELAY, 10000 }, { STAGE_AUTH, 2000 }, { STAGE_SPOOL, 3000 },
+	{ STAGE_FRONTS, 17000 }, { STAGE_RELAY, 10000 }, { STAGE_AUTH, 5000 }, { STAGE_SPOOL, 3000 },
 };
 
 enum { EXIT_SOFTWARE = 70, EXIT_OS = 71, LISTEN_TRIES = 20, LISTEN_WAIT_US = 50 * 1000 };

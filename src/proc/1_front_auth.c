@@ -145,7 +145,7 @@ ask_sender(struct front_session *s, struct smtp_answer *a)
 	}
 	if (!knows_us(s)) {
 		/* The 3_auth that saw the proof is gone. The client has to prove itself again, on a new connection. */
-		(void)smtp_server_end(&s->smtp, FAIL_SHUTDOWN);
+		(void)smtp_server_end(&s->smtp, away(AWAY_FORGOTTEN).fail);
 		return false;
 	}
 	if (was_allowed(s))
@@ -171,7 +171,7 @@ auth_ask_sender_again(struct front_session *s)
 		return;
 	s->waiting = WAIT_NOTHING;
 	if (!knows_us(s))
-		talk_end(s, FAIL_SHUTDOWN);
+		talk_end(s, away(AWAY_FORGOTTEN).fail);
 	else if (ask_sender(s, &a))
 		talk_answer(s, &a);
 }

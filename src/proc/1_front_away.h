@@ -17,12 +17,13 @@ enum away {
 	AWAY_FORM,              /* a bug of ours: what 4_spool cannot be told */
 	AWAY_AUTH,              /* nobody to ask about a message that has begun */
 	AWAY_PROOF,             /* nobody to ask who it is, or who may send */
+	AWAY_FORGOTTEN,         /* there is another 3_auth now: the session ends */
 	AWAY_MUTE_SPOOL,        /* no answer for FRONT_US_MS */
 	AWAY_MUTE_AUTH,
 	AWAY_KINDS
 };
 
-/* What the client hears, counted for the log. The last two are said by who ends the session; their words are for the log. */
+/* What the client hears, counted for the log. The last three are said by who ends the session. */
 struct verdict away(enum away);
 /* Now and then: say what was counted. */
 void away_sweep(uint64_t now);

@@ -236,7 +236,6 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
-	a->control.fd = -1;
 	(void)uv_timer_init(loop, &a->note);
 	a->handles++;
 	a->note.data = a->write.data = a;
@@ -354,6 +353,13 @@ write_all_now(void)
 	habits_write_now(me.auth);
 }
 
+/* Two must not write the same file. */
+static bool
+is_writing(void)
+{
+	return me.auth->writing || me.auth->ledger.writing || me.auth->habits.writing;
+}
+
 static void
 on_alone(uv_timer_t *timer)
 {
@@ -361,7 +367,7 @@ on_alone(uv_timer_t *timer)
 
 	if (me.auth->spool != NULL || me.draining) {
 		me.whole = now;
-	} else if (now - me.whole >= AUTH_ALONE_MS && !me.auth->writing && !me.auth->ledger.writing && !me.auth->habits.writing) {
+	} else if (now - me.whole >= AUTH_ALONE_MS && !is_writing()) {
 		write_all_now();
 		child_give_up(&me.child, "4_spool is gone");
 	}
@@ -430,6 +436,9 @@ on_drain(void *arg)
 {
 	(void)arg;
 	me.draining = true;
+	/* A worker that hashes cannot be interrupted; should it outlast the master's patience, what we know is on the disk. */
+	if (!is_writing())
+		write_all_now();
 	auth_rest(me.auth);
 }
 

@@ -1,9 +1,6 @@
 /* The operator's commands ask over a local socket. Who may connect is a matter of the socket's mode; what may be asked is the table below. */
-#include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "os/log.h"
 #include "proc/3_auth.h"
 
 /* ---- what may be asked; false: the asker is broken ---- */
@@ -62,8 +59,9 @@ on_closed(void *arg, struct channel *c)
 }
 
 static void
-take_connection(struct auth *a, int fd)
+take_connection(void *arg, int fd)
 {
+	struct auth *a = arg;
 	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
 
 	for (size_t i = 0; i < AUTH_CONTROLS; i++)
@@ -77,34 +75,10 @@ take_connection(struct auth *a, int fd)
 	(void)close(fd);
 }
 
-static void
-on_connection(uv_poll_t *poll, int status, int events)
-{
-	struct auth *a = poll->data;
-	int fd;
-
-	(void)events;
-	if (status < 0)
-		return;
-	fd = accept4(a->control.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd != -1)
-		take_connection(a, fd);
-	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		log_fail("ledger", "accept", errno);
-}
-
 void
 ledger_listen(struct auth *a, int fd)
 {
-	/* One socket for all our life; a second offer is the same one. */
-	if (a->control.fd != -1 || uv_poll_init(a->loop, &a->control.poll, fd) != 0) {
-		(void)close(fd);
-		return;
-	}
-	a->handles++;
-	a->control.fd = fd;
-	a->control.poll.data = a;
-	(void)uv_poll_start(&a->control.poll, UV_READABLE, on_connection);
+	a->handles += door_open(&a->control.door, a->loop, fd, "ledger", take_connection, a);
 }
 
 void
@@ -119,10 +93,6 @@ ledger_close(struct auth *a)
 		channel_close(k->channel[i]);
 		k->channel[i] = NULL;
 	}
-	if (k->fd == -1)
-		return;
-	(void)uv_poll_stop(&k->poll);
-	(void)close(k->fd);
-	k->fd = -1;
-	uv_close((uv_handle_t *)&k->poll, auth_handle_closed);
+	if (door_close(&k->door))
+		uv_close((uv_handle_t *)&k->door.poll, auth_handle_closed);
 }

@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "os/channel.h"
 #include "policy/guess.h"
+#include "proc/door.h"
 
 enum {
 	AUTH_CONTROLS = 8,              /* commands that ask at once */
@@ -84,8 +85,7 @@ bool ledger_forgive(struct auth *, struct channel *, const struct frame *);
 /* ---- the operator's commands ask (3_auth_control.c) ---- */
 
 struct control {
-	int fd;                         /* -1: none was given */
-	uv_poll_t poll;
+	struct door door;
 	struct channel *channel[AUTH_CONTROLS];
 };
 

@@ -421,7 +421,6 @@ spool_main(uint32_t slot)
 	static struct keeper k;
 	int status;
 
-	k.control_fd = -1;
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;

@@ -23,6 +23,7 @@
 #include "proc/4_spool_letter.h"
 #include "proc/4_spool_limits.h"
 #include "proc/child.h"
+#include "proc/door.h"
 #include "smtp/client.h"
 #include "spool/draft.h"
 
@@ -152,8 +153,7 @@ struct keeper {
 	uint64_t orphans_since;
 	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
-	int control_fd;
-	uv_poll_t control_poll;
+	struct door door;               /* `postern queue` comes through it */
 	uv_check_t turn;
 	uv_idle_t walk_on;              /* active while a walk has more to do */
 	uv_timer_t tick, lazy, due, drain_limit;

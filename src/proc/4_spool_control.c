@@ -1,7 +1,5 @@
 /* `postern queue` asks over a local socket. Who may connect is a matter of the socket's mode; what it may ask is the table below. */
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "os/log.h"
@@ -351,8 +349,9 @@ on_closed(void *arg, struct channel *c)
 }
 
 static void
-control_accept(struct keeper *k, int fd)
+control_accept(void *arg, int fd)
 {
+	struct keeper *k = arg;
 	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
 
 	for (size_t i = 0; i < KEEPER_CONTROLS; i++)
@@ -364,33 +363,10 @@ control_accept(struct keeper *k, int fd)
 	(void)close(fd);
 }
 
-static void
-on_connection(uv_poll_t *poll, int status, int events)
-{
-	struct keeper *k = poll->data;
-	int fd;
-
-	(void)events;
-	if (status < 0)
-		return;
-	fd = accept4(k->control_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd != -1)
-		control_accept(k, fd);
-	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		log_fail("control", "accept", errno);
-}
-
 void
 control_listen(struct keeper *k, int fd)
 {
-	/* One socket for all our life; a second offer is the same one. */
-	if (k->control_fd != -1 || uv_poll_init(&k->child.loop, &k->control_poll, fd) != 0) {
-		(void)close(fd);
-		return;
-	}
-	k->control_fd = fd;
-	k->control_poll.data = k;
-	(void)uv_poll_start(&k->control_poll, UV_READABLE, on_connection);
+	(void)door_open(&k->door, &k->child.loop, fd, "control", control_accept, k);
 }
 
 void
@@ -404,9 +380,5 @@ control_close(struct keeper *k)
 		channel_close(k->control[i].channel);
 		k->control[i].channel = NULL;
 	}
-	if (k->control_fd == -1)
-		return;
-	(void)uv_poll_stop(&k->control_poll);
-	(void)close(k->control_fd);
-	k->control_fd = -1;
+	(void)door_close(&k->door);
 }

@@ -227,7 +227,6 @@ relay_talk_lost(struct relay_connection *k, const char *why)
 	bool stale = k->reused && !k->heard && k->attempt != NULL && k->attempt->stale < RELAY_STALE_MAX;
 	bool listens = k->in_content && (k->want == SMTP_CLIENT_INPUT || k->want == SMTP_CLIENT_FLUSH);
 
-	/* Its last words say more than that it broke. */
 	if (listens && (receive(k) > 0 || k->in_len > 0) && hear_early(k))
 		return;
 	if (!k->ready) {
@@ -347,7 +346,7 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 		*want = smtp_client_quit(&k->smtp);
 		return true;
 	}
-	/* Who speaks out of turn carries nothing more; one that has carried nothing yet may, or it would never begin. */
+	/* Who speaks out of turn carries nothing more, once it has carried something. */
 	if (k->attempt == NULL && (k->in_len == 0 || !k->reused))
 		k->attempt = relay_destination_take(k->to);
 	if (k->attempt != NULL)
@@ -374,9 +373,10 @@ on_content(struct relay_connection *k, enum smtp_client_want *want)
 	size_t used = 0;
 	bool last;
 
-	k->in_content = true;
-	if (k->in_len > 0 && hear_early(k))
+	/* What is there already is not about the message. */
+	if ((k->in_len > 0 || (!k->in_content && receive(k) > 0)) && hear_early(k))
 		return false;
+	k->in_content = true;
 	if (!relay_outgoing(k, &octets, &last)) {
 		*want = smtp_client_give_up(&k->smtp, SPAN("the message could not be read from the spool"));
 		return true;

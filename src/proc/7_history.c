@@ -474,7 +474,6 @@ history_main(uint32_t slot)
 {
 	static struct archive a;
 
-	a.control_fd = -1;
 	a.tick.data = a.go_on.data = a.drain_limit.data = &a;
 	return child_run(&a.child, ROLE_HISTORY, slot, &child_handler, &a);
 }

@@ -11,6 +11,7 @@
 
 #include "history/history.h"
 #include "proc/child.h"
+#include "proc/door.h"
 #include "spool/tail.h"
 
 enum {
@@ -63,8 +64,7 @@ struct archive {
 	size_t in_flight, hooked;
 	uint64_t hook_trimmed;          /* ms since 1970 */
 	bool hook_trouble;
-	int control_fd;
-	uv_poll_t control_poll;
+	struct door door;               /* `postern queue where` comes through it */
 	uv_timer_t tick, go_on, drain_limit;
 };
 

@@ -1,12 +1,9 @@
 /* `postern queue where` asks over a local socket. Who may connect is a matter of the socket's mode. */
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fail.h"
 #include "base/queue_id.h"
-#include "os/log.h"
 #include "proc/7_history.h"
 
 /* ---- the answer ---- */
@@ -163,9 +160,10 @@ on_closed(void *arg, struct channel *c)
 }
 
 static void
-take_connection(struct archive *a, int fd)
+take_connection(void *arg, int fd)
 {
 	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	struct archive *a = arg;
 	struct archive_asker *k = asker_of(a, NULL);
 
 	if (k != NULL) {
@@ -176,32 +174,10 @@ take_connection(struct archive *a, int fd)
 	(void)close(fd);
 }
 
-static void
-on_connection(uv_poll_t *poll, int status, int events)
-{
-	struct archive *a = poll->data;
-	int fd;
-
-	(void)events;
-	if (status < 0)
-		return;
-	fd = accept4(a->control_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd != -1)
-		take_connection(a, fd);
-	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		log_fail("history", "accept", errno);
-}
-
 void
 archive_listen(struct archive *a, int fd)
 {
-	if (a->control_fd != -1 || uv_poll_init(&a->child.loop, &a->control_poll, fd) != 0) {
-		(void)close(fd);
-		return;
-	}
-	a->control_fd = fd;
-	a->control_poll.data = a;
-	(void)uv_poll_start(&a->control_poll, UV_READABLE, on_connection);
+	(void)door_open(&a->door, &a->child.loop, fd, "history", take_connection, a);
 }
 
 void
@@ -214,9 +190,5 @@ archive_control_close(struct archive *a)
 		channel_close(a->asker[i].channel);
 		a->asker[i].channel = NULL;
 	}
-	if (a->control_fd == -1)
-		return;
-	(void)uv_poll_stop(&a->control_poll);
-	(void)close(a->control_fd);
-	a->control_fd = -1;
+	(void)door_close(&a->door);
 }

@@ -238,7 +238,7 @@ early_reply(struct smtp_client *c)
 	return client_sweep_reply(c, SMTP_STAGE_CONTENT, CLIENT_CLOSED);
 }
 
-/* The end of the content has not left us: whatever is answered, it is not the message, and what is left must not make one of it. */
+/* While the end of the content has not left us no answer is about the message, and what is left must not make one of it. */
 static enum smtp_client_want
 final_reply(struct smtp_client *c)
 {

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "os/address.h"
 #include "tls/examine_leaf.h"
@@ -137,6 +138,23 @@ staple_of(const struct tls_session *t)
 	return (struct span){ der, len > 0 ? (size_t)len : 0 };
 }
 
+/* Each is to be followed by the one that signed it, and who trusts the root has it (RFC 5246 7.4.2). */
+static void
+tell_chain(const struct tls_teller *w, const struct tls_session *t)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
+	int count = sk_X509_num(chain);
+	bool ordered = true, root = false;
+	char text[64];
+
+	for (int i = 1; i < count; i++) {
+		ordered = ordered && X509_check_issued(sk_X509_value(chain, i), sk_X509_value(chain, i - 1)) == X509_V_OK;
+		root = root || X509_self_signed(sk_X509_value(chain, i), 0) == 1;
+	}
+	(void)snprintf(text, sizeof text, "%d %s %s", count, ordered ? "ordered" : "unordered", root ? "root" : "no-root");
+	tls_tell(w, "cert-chain", span_of(text));
+}
+
 void
 tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key, struct span value), void *arg)
 {
@@ -154,8 +172,10 @@ tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key
 		(void)snprintf(text, sizeof text, "%lu", SSL_SESSION_get_ticket_lifetime_hint(session));
 		tls_tell(&w, "tls-ticket", span_of(text));
 	}
-	if (leaf != NULL)
-		tls_leaf_tell(&w, leaf, t->name, t->verify_error, staple_of(t));
+	if (leaf == NULL)
+		return;
+	tls_leaf_tell(&w, leaf, t->name, t->verify_error, staple_of(t));
+	tell_chain(&w, t);
 }
 
 bool

@@ -54,7 +54,10 @@ class Citizen:
             raise Missing("no apt-get: this is no Debian")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.root.mkdir(parents=True)
-        done = run("apt-get", "download", *self.packages, cwd=self.folder, timeout=60)
+        try:
+            done = run("apt-get", "download", *self.packages, cwd=self.folder, timeout=30)
+        except subprocess.TimeoutExpired:
+            raise Missing("apt-get download: no answer in 30 s") from None
         if done.returncode != 0:
             raise Missing(f"apt-get download: {(done.stderr.strip() or 'failed').splitlines()[-1]}")
         for package in self.folder.glob("*.deb"):
@@ -126,15 +129,17 @@ class Citizen:
         try:
             for port in (self.submissions, self.submission):
                 eventually(lambda port=port: self.listens(port), f"port {port}", START)
-        except AssertionError:
+        except (AssertionError, Missing):
             self.__exit__()
             raise
         return self
 
     def listens(self, port):
         if self.process.poll() is not None:
-            self.log.flush()
-            raise AssertionError(f"ended with {self.process.returncode}: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
+            said = (self.folder / "log").read_text(errors="replace")[-2000:]
+            if said.startswith("chroot: "):
+                raise Missing(said.strip())
+            raise AssertionError(f"ended with {self.process.returncode}: {said}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

@@ -12,6 +12,7 @@ here = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(here), str(here.parent), str(here.parent / "relay")]
 from peers import A, AAAA, MX  # noqa: E402
 from postern_server import postern  # noqa: E402
+from schemas import validate  # noqa: E402
 from signed import TLSA, TXT, SignedDns, Zone  # noqa: E402
 from zoo import Animal, Habits, Papers  # noqa: E402
 
@@ -50,7 +51,9 @@ class World:
     def audit(self, animal, target=f"@{DOMAIN}", *more):
         done = postern("audit", "--json", "--timeout", "2", "--ca-file", animal.papers.ca, *self.options, *more, target, timeout=60)
         assert done.returncode in (0, 1, 2), done.stderr
-        return done.returncode, json.loads(done.stdout)["targets"][0]["endpoints"]
+        report = json.loads(done.stdout)
+        validate("audit", report)
+        return done.returncode, report["targets"][0]["endpoints"]
 
 
 def found(endpoint):

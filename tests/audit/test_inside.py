@@ -8,6 +8,7 @@ import pytest
 here = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(here), str(here.parent)]
 from postern_server import postern  # noqa: E402
+from schemas import validate  # noqa: E402
 from zoo import Animal, Habits, Papers  # noqa: E402
 
 
@@ -19,7 +20,9 @@ def papers(tmp_path_factory):
 def audit(ca, target, password, *options):
     done = postern("audit", "--json", "--timeout", "1", "--ca-file", ca, "--password-file", password, *options, target, timeout=90)
     assert done.returncode in (0, 1), done.stderr
-    endpoint = next(e for e in json.loads(done.stdout)["targets"][0]["endpoints"] if e["kind"] != "closed")
+    report = json.loads(done.stdout)
+    validate("audit", report)
+    endpoint = next(e for e in report["targets"][0]["endpoints"] if e["kind"] != "closed")
     return done, {f["id"]: f for f in endpoint["findings"]}
 
 

@@ -56,9 +56,9 @@ def seen(papers, tmp_path_factory):
     password = folder / "password"
     password.write_text("secret\n")
     chain, key = papers.issue("schema", extra=("tlsfeature=status_request",))
-    habits = Habits(chain=chain, key=key, implicit=False, secrets=("someone",), ending=b"\n.\n")
+    habits = Habits(chain=chain, key=key, implicit=False, secrets=("someone",))
     with Animal(habits) as animal:
-        done = postern("audit", "--json", "--timeout", "2", "--ca-file", papers.ca, "--save", folder / "kept", "--active", "--login", "someone",
+        done = postern("audit", "--json", "--timeout", "1", "--ca-file", papers.ca, "--save", folder / "kept", "--active", "--login", "someone",
                        "--password-file", password, animal.target, timeout=60)
     return folder / "kept", json.loads(done.stdout)
 
@@ -85,6 +85,12 @@ def test_a_report(seen):
     endpoint, = [e for e in report["targets"][0]["endpoints"] if e["address"] == "127.0.0.1"]
     assert {(s["version"], s["grade"]) for s in endpoint["suites"]} == {("TLSv1.2", "A"), ("TLSv1.3", "A")}
     assert [f"{s['version']} {s['name']}" for s in endpoint["suites"]] == endpoint["facts"]["tls-cipher"]
+
+
+def test_suites_for_people(seen):
+    text, page = (postern("audit", option, "--judge", seen[0]).stdout for option in ("--details", "--html"))
+    assert "    A TLSv1.3 TLS_AES_128_GCM_SHA256\n" in text and "suites by version" in page and "TLSv1.3 A TLS_AES_128_GCM_SHA256\n" in page
+    assert "A TLSv1.3" not in postern("audit", "--judge", seen[0]).stdout
 
 
 @pytest.mark.parametrize("damage", [
@@ -131,7 +137,7 @@ def sarif_of(kept):
 
 
 def test_sarif(seen, tmp_path):
-    assert {"smuggling", "cert-no-staple"} <= {r["ruleId"] for r in sarif_of(seen[0])}
+    assert {"sender-unchecked", "cert-no-staple"} <= {r["ruleId"] for r in sarif_of(seen[0])}
     kept = tmp_path / "kept"
     kept.write_text("postern-audit 1\ntarget 2001:db8::1\nat 2026-11-22T00:00:00Z\nendpoint 2001:db8::1 465 submissions\nconnect refused\n"
                     "postern-audit 1\ntarget a host\"<\nat 2026-11-22T00:00:00Z\nunknown-host it has no address\n")

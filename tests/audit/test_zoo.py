@@ -36,6 +36,8 @@ ANIMALS = {
     "common name only": ({"names": None}, {}, {"cert-common-name-only"}),
     "self-signed": ({"issuer": False}, {}, {"cert-self-signed"}),
     "weak key": ({"key": ("rsa:1024",)}, {}, {"cert-weak-key"}),
+    "a stranger in the chain": ({}, {"behind": ("elsewhere",)}, {"cert-chain-order"}),
+    "the root in the chain": ({}, {"behind": ("ca",)}, {"cert-chain-root"}),
     "broken digest": ({"digest": "sha1"}, {}, {"cert-weak-signature"}),
     "must staple": ({"extra": ("tlsfeature=status_request",)}, {}, {"cert-no-staple"}),
     "TLS 1.0 too": ({}, {"least": V.TLSv1, "suites": "ECDHE+AESGCM:ECDHE+AES"}, {"tls10", "tls11", "cipher-cbc"}),
@@ -110,6 +112,12 @@ def examine(papers, target, *options):
 def test_animal(papers, name):
     paper, habits, expected = ANIMALS[name]
     chain, key = papers.issue(name.replace(" ", "-"), **paper)
+    if habits.get("behind"):
+        habits = dict(habits)
+        papers.issue("elsewhere", names=ELSEWHERE)
+        long = chain.with_suffix(".long")
+        long.write_text("".join(p.read_text() for p in (chain, *(papers.folder / f"{stem}.pem" for stem in habits.pop("behind")))))
+        chain = long
     if habits.get("nameless"):
         habits = dict(habits, nameless=papers.issue("elsewhere", names=habits["nameless"]))
     with Animal(Habits(chain=chain, key=key, **habits)) as animal:

@@ -29,6 +29,14 @@ def test_more_than_is_read(tmp_path):
     assert [t["target"] for t in json.loads(done.stdout)["targets"]] == ["first.example.org"]
 
 
+def test_one_that_is_none_of_ours(tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_text(ONE.format("first") + ONE.format("long") + "x y\n" * 300000 + ONE.format("last"))
+    done = postern("audit", "--json", "--judge", kept)
+    assert done.returncode == 2 and "more than 1 MiB" in done.stderr
+    assert [t["target"] for t in json.loads(done.stdout)["targets"]] == ["first.example.org", "last.example.org"]
+
+
 def test_nothing_at_all(tmp_path):
     empty = tmp_path / "empty"
     empty.touch()

@@ -103,6 +103,15 @@ handshakes(void **state)
 	expect(SUBMISSIONS "tls-prime 1024\n", "weak-prime ", NULL);
 }
 
+static void
+chains(void **state)
+{
+	(void)state;
+	expect(SUBMISSIONS "cert-chain 2 ordered no-root\n", "", NULL);
+	expect(SUBMISSIONS "cert-chain 2 unordered root\n", "cert-chain-order cert-chain-root ", NULL);
+	expect(SUBMISSIONS "cert-chain\ncert-chain 1\n", "", NULL);
+}
+
 /* It is the target's, and of no endpoint. */
 static void
 hosts_without_an_address(void **state)
@@ -116,7 +125,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(turned_away), cmocka_unit_test(refuses_the_injection), cmocka_unit_test(alerts_are_no_silence), cmocka_unit_test(stripped),
-		cmocka_unit_test(names), cmocka_unit_test(handshakes), cmocka_unit_test(hosts_without_an_address),
+		cmocka_unit_test(names), cmocka_unit_test(chains), cmocka_unit_test(handshakes), cmocka_unit_test(hosts_without_an_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ look(struct bed *b, size_t size, const char *sender, uint32_t rcpts)
 	assert_int_equal(m.size, size);
 	assert_int_equal(m.rcpts, rcpts);
 	assert_true(span_eq(m.reverse_path, span_of(sender)) && span_eq(m.login, SPAN("joe")) && span_eq(m.helo, SPAN("c.example.org")));
-	/* regress 0284 */
+	/* regress 0286 */
 	assert_true(span_eq(m.auth, SPAN("<>")) && span_eq(m.hold, SPAN("for;3600")));
 	assert_true(spool_content(&b->spool, &m, content_at, 0, got, size));
 	assert_memory_equal(got, want, size);
@@ -265,10 +265,39 @@ test_a_sender_moves_nothing_else(void **state)
 	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What a milter has thrown away is in the log and finished: a start does not take it up, though no DONE stands behind it. */
+static void
+test_discarded_is_finished(void **state)
+{
+	static struct bed b;
+
+	(void)state;
+	(void)snprintf(b.directory, sizeof b.directory, "/tmp/rewrite-XXXXXX");
+	assert_non_null(mkdtemp(b.directory));
+	bed_open(&b);
+	for (uint64_t id = 1; id <= 2; id++) {
+		struct draft *d = begin(&b, id, id == 1 ? SMALL : BIG);
+
+		assert_int_equal(draft_commit(&b.spool, d, RECORD_FLAG_HELD | RECORD_FLAG_DISCARDED, NULL), OK);
+		write_all(&b);
+		assert_true(spool_is_held(&b.spool, b.slot));
+	}
+	spool_close(&b.spool);
+	bed_open(&b);
+	assert_int_equal(b.spool.index.count, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		spool_tidy(&b.spool);
+		write_all(&b);
+	}
+	assert_int_equal(b.spool.journal.live, 0);
+	spool_close(&b.spool);
+	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_again_and_again),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_again_and_again), cmocka_unit_test(test_discarded_is_finished),
 		cmocka_unit_test(test_a_sender_moves_nothing_else) };
 	struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
 
