@@ -18,6 +18,7 @@ struct audit_dns {
 	unsigned patience;              /* ms for one question */
 	bool own;                       /* a resolver was named: it is asked for addresses too */
 	bool away;                      /* a question had no answer: the others would wait as long */
+	bool unsure;                    /* the system's resolver had none */
 };
 
 struct audit_dns *
@@ -68,7 +69,7 @@ signed_word(const struct dns_answer *a)
 bool
 audit_dns_away(const struct audit_dns *d)
 {
-	return d == NULL || d->away;
+	return d == NULL || d->away || d->unsure;
 }
 
 /* ---- places ---- */
@@ -221,7 +222,7 @@ put_unknown(struct buf *out, const char *host, const char *why)
 }
 
 static size_t
-addresses_of_system(const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out)
+addresses_of_system(struct audit_dns *d, const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
 	int error = getaddrinfo(host, NULL, &hints, &list);
@@ -229,6 +230,8 @@ addresses_of_system(const char *host, char address[AUDIT_ADDRESSES_MAX][64], str
 
 	if (error != 0)
 		put_unknown(out, host, gai_strerror(error));
+	if (d != NULL && error == EAI_AGAIN)
+		d->unsure = true;
 	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next)
 		n += getnameinfo(i->ai_addr, i->ai_addrlen, address[n], sizeof address[n], NULL, 0, NI_NUMERICHOST) == 0;
 	if (list != NULL)
@@ -256,7 +259,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	size_t n;
 
 	if (address_is_numeric(host) || d == NULL || !d->own || !dns_ascii(span_of(host), name))
-		return addresses_of_system(host, address, out);
+		return addresses_of_system(d, host, address, out);
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
 	if (n == 0)

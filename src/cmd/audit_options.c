@@ -40,7 +40,7 @@ static const char usage[] =
     "    --watch FILE      only what has changed since FILE was written, and certificates that end; FILE is kept up to date\n"
     "    --judge FILE      judge a transcript that was kept; nothing is examined\n"
     "\n"
-    "Exit status: 0 nothing failed, 1 something did, 2 a host could not be examined.\n";
+    "Exit status: 0 nothing failed, 1 something did, 2 a host could not be examined, or not as a whole.\n";
 
 static const struct { uint16_t port; enum audit_service service; } known[] = {
 	{ 465, AUDIT_SUBMISSIONS }, { 587, AUDIT_SUBMISSION }, { 25, AUDIT_SMTP }, { 993, AUDIT_IMAPS }, { 995, AUDIT_POP3S },
