@@ -48,7 +48,7 @@ enum smtp_probe_plan {
 	SMTP_PROBE_STRIPPED,    /* how far a client comes in clear whose STARTTLS was taken away on the way */
 	SMTP_PROBE_STRIPPED_HELO,       /* the same for one whose EHLO was taken away too */
 	SMTP_PROBE_WAIT,        /* hear the greeting; nothing is said, and the connection is left as it is */
-	SMTP_PROBE_ENTER,       /* EHLO over TLS, the login if there is one; so is this one */
+	SMTP_PROBE_ENTER,       /* EHLO over TLS and the login if there is one; the connection is left as it is too */
 	SMTP_PROBE_PLANS
 };
 
