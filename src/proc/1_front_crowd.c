@@ -222,7 +222,7 @@ crowd_enter(struct front_session *s)
 bool
 crowd_wait(struct front_session *s)
 {
-	if (come_in(s) == CROWD_WELCOME || front.sessions <= front.child.conf.sessions_max + FRONT_PROXY_BEYOND)
+	if (come_in(s) == CROWD_WELCOME || front.sessions - front.crowd.members <= FRONT_PROXY_BEYOND)
 		return true;
 	refuse(s, KIND_FULL);
 	return false;

@@ -21,7 +21,7 @@ enum {
 	FRONT_PEER_MAX = 64,
 	FRONT_ALLOWED_MS = 5000,        /* how long 3_auth's yes to a reverse-path holds in the same session */
 
-	FRONT_PROXY_BEYOND = 100,       /* connections from proxies that may say for whom they come where sessions-max are in already */
+	FRONT_PROXY_BEYOND = 100,       /* connections from proxies that may say for whom they come where there is no room */
 
 	FRONT_HANDSHAKE_MS = 30 * 1000, /* requirements F2 */
 	FRONT_US_MS = 110 * 1000,       /* 6409-12: an answer in less than two minutes */

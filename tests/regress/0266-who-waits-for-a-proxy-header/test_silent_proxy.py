@@ -30,6 +30,22 @@ def test_they_make_room(make_server):
     assert one.stop() == 0
 
 
+def test_there_is_an_end_to_it(make_server):
+    """A hundred more than there is room for, whatever else is in."""
+    one = make_server(config=CONFIG).start()
+    silent = [connect(one, "127.0.0.9") for _ in range(130)]
+    told = b"421 mail.example.org too many connections, try again later\r\n"
+    assert [greeting(tcp) for tcp in silent[120:]] == [told] * 10
+    for tcp in silent[:120]:
+        tcp.setblocking(False)
+        try:
+            assert tcp.recv(1) == b"", "one that was told something"
+        except BlockingIOError:
+            pass
+        tcp.close()
+    assert one.stop() == 0
+
+
 def test_who_says_it_is_not_disturbed(make_server):
     """Ceilings of one network are not the proxy's; behind the header they are its clients'."""
     one = make_server(config=CONFIG + "unauthenticated-per-address = 2\nunauthenticated-max = 10\n").start()
