@@ -168,5 +168,6 @@ bool milter_link_take(struct milter_link *, struct milter_job *);
 void milter_link_expire(struct milter_link *, uint64_t now);
 void milter_link_go_on(struct milter_link *);
 void milter_link_drop(struct milter_link *);
+void milter_link_leave(struct milter_link *);          /* one that is idle: it is told, and gone */
 
 #endif

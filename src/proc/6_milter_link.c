@@ -503,11 +503,17 @@ milter_link_take(struct milter_link *l, struct milter_job *j)
 }
 
 void
+milter_link_leave(struct milter_link *l)
+{
+	(void)send(l->fd, "\0\0\0\1Q", 5, MSG_NOSIGNAL);
+	milter_link_drop(l);
+}
+
+void
 milter_link_expire(struct milter_link *l, uint64_t now)
 {
 	if (l->job == NULL) {
-		(void)send(l->fd, "\0\0\0\1Q", 5, MSG_NOSIGNAL);
-		milter_link_drop(l);
+		milter_link_leave(l);
 	} else if (now >= l->job->deadline) {
 		link_fail(l, "milter-deadline is over");
 	} else {

@@ -23,7 +23,7 @@ idle_link(const struct milter_service *s, const struct milter_job *j)
 	if (l != NULL && (j->probe || l->accepted == j->facts.rcpts))
 		return l;
 	if (l != NULL)
-		milter_link_drop(l);
+		milter_link_leave(l);
 	for (l = s->links; l != NULL; l = l->next)
 		if (l->state == LINK_IDLE && l->about == 0 && milter_suits(&l->talk, &j->mail))
 			return l;
@@ -53,7 +53,7 @@ make_place(struct milter_service *s)
 	l = spare_link(s);
 	if (l == NULL)
 		return false;
-	milter_link_drop(l);
+	milter_link_leave(l);
 	return true;
 }
 
@@ -196,7 +196,7 @@ milter_links_leave(uint64_t talk)
 		struct milter_link *l = link_about(&milters.service[i], talk);
 
 		if (l != NULL)
-			milter_link_drop(l);
+			milter_link_leave(l);
 	}
 }
 
