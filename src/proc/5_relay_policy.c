@@ -157,6 +157,15 @@ result_of(const struct relay_connection *k)
 	return k->tls == NULL ? TRANSPORT_VALIDATION_FAILURE : results[tls_fault(k->tls)];
 }
 
+bool
+relay_policy_wanted_tls(const struct relay_connection *k, const struct smtp_outcome *o)
+{
+	const struct transport_verdict *v = &k->policy.verdict;
+
+	return k->tls == NULL && v->tls && v->policy != TRANSPORT_REQUIRETLS && v->policy != TRANSPORT_SMART_HOST &&
+	    o->class == SMTP_CLASS_NEVER && (o->stage == SMTP_STAGE_EHLO || o->stage == SMTP_STAGE_STARTTLS);
+}
+
 void
 relay_policy_failed(struct relay_connection *k)
 {
