@@ -86,9 +86,10 @@ forget_half(struct history *h, unsigned count)
 {
 	struct history_limits half = { 15 * DAY, UINT64_MAX >> 1 };
 	double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	enum history_fault fault;
 
 	history_limit(h, &half);
-	while (history_prune(h, NOW))
+	while (history_prune(h, NOW, &fault))
 		;
 	(void)printf("forgotten: %.2f us CPU a message, %.1f s in all\n", (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 2e6 / count,
 	    seconds(CLOCK_MONOTONIC) - wall);

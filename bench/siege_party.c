@@ -8,7 +8,7 @@
 
 #include "siege.h"
 
-enum { TURNS = 16, COMPLAINTS = 3 };
+enum { TURNS = 16, COMPLAINTS = 20 };
 
 /* ---- the end ---- */
 

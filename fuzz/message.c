@@ -18,6 +18,7 @@ static const struct layout *const layouts[] = {
 	&guard_outcome_layout, &guard_notice_layout, &guard_hold_layout, &queue_held_layout, &ledger_which_layout,
 	&ledger_attempt_layout, &ledger_lock_layout, &spool_admitted_layout, &queue_reschedule_layout,
 	&relay_letter_layout, &relay_letter_taken_layout, &filter_ask_layout, &filter_verdict_layout, &spool_refused_layout,
+	&filter_leave_layout, &spool_ask_rcpt_layout, &spool_heard_layout,
 	&history_segment_layout, &history_durable_layout, &history_gone_layout, &history_at_layout, &where_ask_layout,
 	&where_message_layout, &where_recipient_layout, &where_attempt_layout, &where_event_layout, &where_gap_layout,
 	&where_end_layout, &hook_send_layout, &hook_sent_layout,

@@ -21,7 +21,9 @@ struct talk {
 	uint8_t out[MILTER_OUT], header[sizeof HEADER + MILTER_HEADER_GROWTH], heard[TRANSCRIPT];
 	struct buf text, transcript;
 	size_t body;
+	uint32_t named;                 /* recipients that it has been asked about alone */
 	bool wrong;                     /* the body that it gave is refused */
+	bool open;                      /* it is asked about each when he is named */
 };
 
 static const struct milter_conf conf = { SPAN_INIT("mail.example.org"), SPAN_INIT("Postern") };
@@ -45,6 +47,32 @@ static const struct milter_mail mail = {
 	.id = SPAN_INIT("abc"), .peer = SPAN_INIT("192.0.2.1"), .helo = SPAN_INIT("c"), .login = SPAN_INIT("joe"),
 	.reverse_path = SPAN_INIT("a@example.org"), .rcpts = 2, .rcpt = rcpt_of, .header = SPAN_INIT(HEADER), .size = 200,
 };
+
+/* One recipient, before anything else is known. */
+static struct span
+named_of(void *arg, uint32_t number)
+{
+	const struct talk *t = arg;
+
+	insist(number == 0);
+	return t->named == 0 ? SPAN("b@example.net") : SPAN("c@example.net");
+}
+
+static const struct milter_mail *
+mail_of(struct talk *t)
+{
+	static struct milter_mail one;
+
+	if (!t->open || t->named == 2)
+		return &mail;
+	one = mail;
+	one.rcpts = 1;
+	one.rcpt = named_of;
+	one.arg = t;
+	one.header = (struct span){ NULL, 0 };
+	one.open = true;
+	return &one;
+}
 
 static void
 note(struct talk *t, const void *octets, size_t len)
@@ -119,7 +147,14 @@ serve(struct talk *t)
 			t->want = milter_go_on(&t->talk);
 			break;
 		case MILTER_WANT_MAIL:
-			t->want = milter_begin(&t->talk, &mail);
+			t->want = milter_begin(&t->talk, mail_of(t));
+			break;
+		case MILTER_WANT_RCPT:
+			note(t, t->talk.out.p, t->talk.out.len);
+			t->talk.out.len = 0;
+			note(t, &t->talk.verdict.kind, sizeof t->talk.verdict.kind);
+			insist(t->open && t->talk.verdict.kind != MILTER_DISCARD && ++t->named <= 2);
+			t->want = milter_more(&t->talk, mail_of(t));
 			break;
 		case MILTER_WANT_BODY:
 			room = milter_body_room(&t->talk);
@@ -141,7 +176,8 @@ serve(struct talk *t)
 			if (!milter_suits(&t->talk, &mail))
 				return false;
 			t->body = 0;
-			t->want = milter_begin(&t->talk, &mail);
+			t->named = 0;
+			t->want = milter_begin(&t->talk, mail_of(t));
 			break;
 		case MILTER_WANT_FAIL:
 			insist(t->talk.why != NULL);
@@ -152,7 +188,7 @@ serve(struct talk *t)
 }
 
 static void
-run(struct talk *t, struct span in, size_t split)
+run(struct talk *t, struct span in, size_t split, bool open)
 {
 	size_t given = 0, used;
 
@@ -160,6 +196,8 @@ run(struct talk *t, struct span in, size_t split)
 	t->text = BUF_OVER(t->header);
 	t->transcript = BUF_OVER(t->heard);
 	t->body = 0;
+	t->named = 0;
+	t->open = open;
 	t->wrong = false;
 	(void)buf_put(&t->text, SPAN(HEADER));
 	t->want = milter_open(&t->talk, &conf, (struct buf){ t->out, 0, sizeof t->out });
@@ -194,8 +232,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	options[14] = p[0] & 0x80 ? 0x10 : 0;
 	(void)buf_put(&all, (struct span){ options, sizeof options });
 	(void)buf_put(&all, (struct span){ p + 1, n - 1 });
-	run(&whole, buf_span(&all), all.len);
-	run(&octets, buf_span(&all), 1);
+	run(&whole, buf_span(&all), all.len, n % 2 == 1);
+	run(&octets, buf_span(&all), 1, n % 2 == 1);
 	insist(whole.want == octets.want && span_eq(buf_span(&whole.transcript), buf_span(&octets.transcript)));
 	insist(span_eq(buf_span(&whole.text), buf_span(&octets.text)));
 	look_at_lines(buf_span(&whole.text));

@@ -1,8 +1,8 @@
 /*
  * fuzz/milter_to_spool.c - what a taken-over 6_milter could say to 4_spool, whose own file is part of this program.
  *
- * Two messages of a well-behaved front are under way, a small one and one whose content lies in the log. Whatever comes: each COMMIT
- * is answered once, a refusal has a code that may be said, and what was accepted is in the spool as it was changed.
+ * Two messages of a well-behaved front are under way, a small one and one whose content lies in the log, and a recipient of a third one is
+ * asked about. Whatever comes: each COMMIT and the recipient is answered once, a refusal has a code that may be said, and what was accepted is in the spool as it was changed.
  */
 #include "../src/proc/4_spool.c"
 
@@ -17,12 +17,12 @@
 
 static const uint16_t types[] = { FILTER_BODY, FILTER_BODY_GONE, FILTER_HEADER, FILTER_SENDER, FILTER_DROP, FILTER_ADD, FILTER_VERDICT,
 	FILTER_ASK };
-enum { TYPES = sizeof types / sizeof types[0], SESSIONS = 2, INPUTS_MAX = 300 };
+enum { TYPES = sizeof types / sizeof types[0], SESSIONS = 2, NAMING = 3, INPUTS_MAX = 300 };
 
 static struct keeper k;
 static char directory[] = "/tmp/fuzz-filter-XXXXXX";
-static unsigned answers, inputs;
-static uint32_t asked[SESSIONS + 1];
+static unsigned answers, heards, inputs;
+static uint32_t asked[SESSIONS + 1], probe;
 static uint64_t next_id = 1;
 
 static void
@@ -61,10 +61,16 @@ heard_by_front(const struct frames_one *f)
 {
 	struct spool_committed m;
 	struct spool_refused r;
+	struct spool_heard heard;
 	struct spool_state state;
 
 	if (f->type == SPOOL_STATE) {
 		frames_insist(fields_parse(spool_state_layout, f->body, &state));
+		return;
+	}
+	if (f->type == SPOOL_HEARD) {
+		frames_insist(f->session == NAMING && ++heards == 1 && fields_parse(spool_heard_layout, f->body, &heard) && heard.fail < FAIL_MAX);
+		frames_insist(heard.code == 0 || (heard.fail != OK && smtp_refusal_valid(heard.code, heard.enhanced)));
 		return;
 	}
 	frames_insist(f->session >= 1 && f->session <= SESSIONS && ++answers <= SESSIONS);
@@ -78,6 +84,7 @@ static void
 heard_by_milter(const struct frames_one *f)
 {
 	struct relay_segment segment;
+	struct filter_leave leaves;
 	struct filter_ask m;
 
 	if (f->type == FILTER_SEGMENT || f->type == FILTER_SEGMENT_GONE) {
@@ -88,6 +95,11 @@ heard_by_milter(const struct frames_one *f)
 		/* The newest two questions are those that may be answered. */
 		asked[1] = asked[2];
 		asked[2] = f->session;
+	} else if (f->type == FILTER_ASK_RCPT) {
+		frames_insist(fields_parse(filter_ask_layout, f->body, &m) && m.rcpts == 1 && m.talk != 0 && m.extents.len == 0);
+		probe = f->session;
+	} else if (f->type == FILTER_LEAVE) {
+		frames_insist(fields_parse(filter_leave_layout, f->body, &leaves) && leaves.talk != 0);
 	} else {
 		frames_insist(f->type == FILTER_RCPT || f->type == FILTER_CANCEL);
 	}
@@ -121,7 +133,7 @@ static void
 submit(const int fd[2], uint32_t session, unsigned pieces)
 {
 	static uint8_t content[16 * 1024];
-	struct spool_mail mail = { .queue_id = next_id++, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"), .peer = SPAN("192.0.2.1"),
+	struct spool_mail mail = { .queue_id = next_id++ << 18, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"), .peer = SPAN("192.0.2.1"),
 		.helo = SPAN("c"), .tls = SPAN("TLSv1.3 TLS_AES_128_GCM_SHA256 x25519") };
 	struct spool_commit commit = { .size = (uint64_t)pieces * sizeof content, .rcpts = 2, .flags = 1u << MAIL_MECHANISM };
 	struct frames_one body = { SPOOL_BODY, session, 0, { content, sizeof content } };
@@ -139,6 +151,17 @@ submit(const int fd[2], uint32_t session, unsigned pieces)
 		turns(fd, 1);
 	}
 	say(fd[0], SPOOL_COMMIT, session, spool_commit_layout, &commit);
+	turns(fd, 3);
+}
+
+static void
+name_one(const int fd[2])
+{
+	struct spool_mail mail = { .queue_id = next_id++, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe") };
+	struct spool_ask_rcpt rcpt = { .path = SPAN("d@example.net"), .mechanism = 1 };
+
+	say(fd[0], SPOOL_MAIL, NAMING, spool_mail_layout, &mail);
+	say(fd[0], SPOOL_ASK_RCPT, NAMING, spool_ask_rcpt_layout, &rcpt);
 	turns(fd, 3);
 }
 
@@ -173,8 +196,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	int ours[2], theirs[2][2];
 
 	set_up();
-	answers = 0;
-	asked[1] = asked[2] = 0;
+	answers = heards = 0;
+	asked[1] = asked[2] = probe = 0;
 	for (unsigned i = 0; i < 2; i++)
 		frames_insist(channel_pair(theirs[i]));
 	front_open(&k, 0, theirs[0][0]);
@@ -183,6 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	ours[1] = theirs[1][1];
 	submit(ours, 1, 1);
 	submit(ours, 2, 6);
+	name_one(ours);
 	/* Its chunks must be in the file before anybody is asked. */
 	for (unsigned i = 0; i < 400 && asked[1] == 0; i++) {
 		turns(ours, 1);
@@ -191,6 +215,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	while (frames_next(&in, types, TYPES, &f)) {
 		if (f.session <= SESSIONS)
 			f.session = asked[f.session];
+		else if (f.session == NAMING)
+			f.session = probe;
 		(void)frames_write(ours[1], &f, -1);
 		turns(ours, f.marks & FRAMES_WAIT ? 20 : 2);
 	}

@@ -20,7 +20,7 @@
 
 /* The first goes to the client's socket, up to AUTHS to the channel of 3_auth, the rest to that of 4_spool. */
 static const uint16_t types[] = { 0, AUTH_CHALLENGE, AUTH_RESULT, AUTH_VERDICT, AUTH_SPENT, SPOOL_COMMITTED, SPOOL_STATE, AUTH_START,
-	SPOOL_MAIL, SPOOL_ADMITTED, SPOOL_REFUSED };
+	SPOOL_MAIL, SPOOL_ADMITTED, SPOOL_REFUSED, SPOOL_HEARD };
 enum { AUTHS = 4 };
 
 static SSL_CTX *context;
@@ -189,7 +189,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const uint8_t key[SIPHASH_KEY] = { 1 };
-	struct spool_state fine = { OK, 1 << 30, { key, sizeof key } };
+	struct spool_state fine = { .fail = OK, .room = 1 << 30, .key = { key, sizeof key }, .asks = 0 };
 	struct span in = { p, n };
 	uint8_t room[40];
 	struct buf state = BUF_OVER(room);

@@ -17,7 +17,8 @@
 /* The first SPOOL_TYPES go to the front's channel, the next to the relay's, the next to the control socket, the rest to the history's. */
 enum { FRONT_TYPES = 5, RELAY_TYPES = 3, CONTROL_TYPES = 8 };
 static const uint16_t types[] = { SPOOL_MAIL, SPOOL_RCPT, SPOOL_BODY, SPOOL_COMMIT, SPOOL_ABORT, RELAY_RESULT, RELAY_DONE, RELAY_LETTER,
-	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE, QUEUE_RESCHEDULE, HISTORY_AT, HISTORY_ASK };
+	QUEUE_LIST, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DROP, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE, QUEUE_RESCHEDULE, HISTORY_AT, HISTORY_ASK,
+	SPOOL_ASK_RCPT };
 enum { TYPES = sizeof types / sizeof types[0], INPUTS_MAX = 300 };
 
 static struct keeper k;
@@ -80,6 +81,7 @@ heard_by_front(const struct frames_one *f)
 {
 	struct spool_committed m;
 	struct spool_admitted admitted;
+	struct spool_heard heard;
 	struct spool_state state;
 
 	if (f->type == SPOOL_STATE) {
@@ -88,6 +90,10 @@ heard_by_front(const struct frames_one *f)
 	}
 	if (f->type == SPOOL_ADMITTED) {
 		frames_insist(fields_parse(spool_admitted_layout, f->body, &admitted) && admitted.fail < FAIL_MAX);
+		return;
+	}
+	if (f->type == SPOOL_HEARD) {
+		frames_insist(fields_parse(spool_heard_layout, f->body, &heard) && heard.fail == OK && heard.code == 0);
 		return;
 	}
 	frames_insist(f->type == SPOOL_COMMITTED && commits > 0 && f->session >= 1 && f->session <= 4);

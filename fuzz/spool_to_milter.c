@@ -16,7 +16,8 @@
 
 #include "frames.h"
 
-static const uint16_t types[] = { FILTER_SEGMENT, FILTER_SEGMENT_GONE, FILTER_ASK, FILTER_RCPT, FILTER_CANCEL, RELAY_TRY };
+static const uint16_t types[] = { FILTER_SEGMENT, FILTER_SEGMENT_GONE, FILTER_ASK, FILTER_RCPT, FILTER_CANCEL, RELAY_TRY,
+	FILTER_ASK_RCPT, FILTER_LEAVE };
 enum { LINKS = 16 };
 
 static char directory[] = "/tmp/fuzz-milter-XXXXXX";
@@ -84,7 +85,7 @@ put_place(struct frames_one *f)
 	struct filter_ask m;
 	char text[200];
 
-	if (f->type != FILTER_ASK || !fields_parse(filter_ask_layout, f->body, &m) || m.milter.len > 6)
+	if ((f->type != FILTER_ASK && f->type != FILTER_ASK_RCPT) || !fields_parse(filter_ask_layout, f->body, &m) || m.milter.len > 6)
 		return;
 	(void)snprintf(text, sizeof text, "unix:%s/%.*s timeout=30s on-failure=tempfail", directory, (int)m.milter.len,
 	    (const char *)m.milter.p);
@@ -163,7 +164,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	frames_insist(channel_pair(fd));
 	on_peer(NULL, ROLE_SPOOL, 0, fd[0]);
 	while (frames_next(&in, types, sizeof types / sizeof types[0], &f)) {
-		asks += f.type == FILTER_ASK;
+		asks += f.type == FILTER_ASK || f.type == FILTER_ASK_RCPT;
 		put_place(&f);
 		(void)frames_write(fd[1], &f, segment);
 		turns(fd[1], f.marks & FRAMES_WAIT ? 30 : 4);

@@ -149,8 +149,8 @@ class Server:
             for pid in (task / "children").read_text().split():
                 try:
                     words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                except FileNotFoundError:
-                    continue
+                except (FileNotFoundError, ProcessLookupError):
+                    continue        # it has gone, before the file was opened or after
                 if len(words) > 5 and words[2] == b"--role":
                     found[f"{words[3].decode()}:{words[5].decode()}"] = int(pid)
         return found

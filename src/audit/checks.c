@@ -10,12 +10,27 @@
 #define MEND_VERSIONS MEND("smtpd_tls_mandatory_protocols = >=TLSv1.2; smtpd_tls_protocols = >=TLSv1.2", \
     "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3 (GnuTLS); openssl_options = +no_sslv3 +no_tlsv1 +no_tlsv1_1", \
     "smtp ciphers \"HIGH\"; LibreSSL speaks TLS 1.2 and newer only", "nothing: Postern speaks TLS 1.2 and 1.3 only")
-#define MEND_SUITES MEND("smtpd_tls_mandatory_ciphers = high; smtpd_tls_mandatory_exclude_ciphers = aNULL, kRSA, 3DES, RC4", \
-    "tls_require_ciphers = SECURE256:SECURE128:-RSA:-CAMELLIA-256-CBC (GnuTLS), ECDHE+AESGCM:ECDHE+CHACHA20 (OpenSSL)", \
+#define MEND_SUITES MEND("smtpd_tls_mandatory_ciphers = high; smtpd_tls_mandatory_exclude_ciphers = aNULL, kRSA, 3DES, RC4, SHA1, SHA256, SHA384", \
+    "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM" \
+    ":+CHACHA20-POLY1305 (GnuTLS), ECDHE+AESGCM:ECDHE+CHACHA20 (OpenSSL)", \
     "smtp ciphers \"ECDHE+AESGCM:ECDHE+CHACHA20\"", "nothing: Postern has the suites of RFC 9325 only")
 #define MEND_AUTH_TLS MEND("smtpd_tls_auth_only = yes", "auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}", \
     "listen on ... tls-require auth", "nothing: Postern offers AUTH under TLS only")
-#define MEND_LOGIN MEND("master.cf, submissions: -o smtpd_client_restrictions=permit_sasl_authenticated,reject", \
+#define MEND_STRIPPED MEND("smtpd_tls_security_level = encrypt; smtpd_tls_auth_only = yes", \
+    "acl_smtp_mail: require encrypted = *; auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}", \
+    "listen on ... tls-require auth", "nothing: before TLS it takes neither AUTH nor MAIL")
+#define MEND_SNI MEND("smtpd_tls_chain_files = the certificate of the usual name; tls_server_sni_maps for others only", \
+    "tls_certificate = ${if exists{/etc/ssl/mail/$tls_in_sni.pem}{/etc/ssl/mail/$tls_in_sni.pem}{/etc/ssl/mail/chain.pem}}", \
+    "listen on ... pki NAME: the first pki is everybody's, those behind it are for their names", \
+    "nothing: the first certificate is for everybody whose name fits no other")
+#define MEND_GROUPS MEND("tls_eecdh_auto_curves = X25519 prime256v1 secp384r1", \
+    "tls_eccurve = X25519:P-256:P-384 (OpenSSL); tls_require_ciphers = NORMAL:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1 (GnuTLS)", \
+    "nothing: LibreSSL's groups are X25519, P-256 and P-384", "nothing: X25519, P-256 and other groups of RFC 8446 only")
+#define MEND_DOWNGRADE MEND_EVERYWHERE("a TLS library of this decade: OpenSSL 1.1.1, GnuTLS 3.6.5, LibreSSL 3.2 or newer")
+#define MEND_MECHANISMS MEND("Dovecot: auth_mechanisms = plain login scram-sha-256; Cyrus: mech_list: PLAIN LOGIN SCRAM-SHA-256", \
+    "take the authenticators with public_name CRAM-MD5, DIGEST-MD5, NTLM, ANONYMOUS away", "nothing: PLAIN and LOGIN are all it has", \
+    "nothing: PLAIN, LOGIN and SCRAM are all it has")
+#define MEND_LOGIN MEND("master.cf, submissions: -o smtpd_delay_reject=no -o smtpd_sender_restrictions=permit_sasl_authenticated,reject", \
     "acl_smtp_mail: require authenticated = *", "listen on ... smtps auth", "nothing: Postern takes mail after AUTH only")
 #define MEND_EVERYWHERE(line) MEND(line, line, line, line)
 #define MEND_SRV MEND_EVERYWHERE("DNS: _submissions._tcp.DOMAIN. SRV 0 1 465 HOST.   _submission._tcp.DOMAIN. SRV 10 1 587 HOST.")
@@ -39,6 +54,9 @@ const struct check audit_checks[] = {
 	    "RFC 5321 4.5.3.2", MEND_NOTHING, silent },
 	{ "other-protocol", SEVERITY_MEDIUM, "something that is neither TLS nor SMTP answers", "Another service has the port.", "RFC 6335 8",
 	    MEND_NOTHING, other_here },
+	{ "turned-away", SEVERITY_MEDIUM, "the greeting turns the client away", "Nobody can submit, or nobody from here; what was not seen may be there all the same.", "RFC 5321 3.1, 4.3.2",
+	    MEND("smtpd_client_restrictions without reject (smtpd_delay_reject = no applies them before the greeting)", "smtp_accept_max = 200; smtp_accept_max_per_host = 50",
+	    "listen on ... without a filter for phase connect", "sessions-max, sessions-per-address"), turned_away },
 	{ "hostile", SEVERITY_HIGH, "the server sends what no honest one does", "It may be broken, or mean to harm clients; the examination was cut short.",
 	    "RFC 5321 4.2", MEND_NOTHING, hostile },
 	{ "throttled", SEVERITY_INFO, "the server slowed the examination down", "What was not seen may be there all the same: examine again later, slower.",
@@ -58,6 +76,10 @@ const struct check audit_checks[] = {
 	    "Whoever sits in between can put commands into a session that the client believes protected.", "RFC 3207 4.2, CVE-2011-0411",
 	    MEND("a version of 2.8 or newer", "a version of 4.86 or newer", "a version of 6.8 or newer", "nothing: what came before is thrown away"),
 	    injectable },
+	{ "stripped-auth", SEVERITY_HIGH, "a login goes on in clear when STARTTLS is taken away", "Whoever sits in between hides STARTTLS and reads the password of every "
+	    "client that does not insist.", "RFC 8314 4.1, RFC 3207 6", MEND_STRIPPED, stripped_auth },
+	{ "stripped-mail", SEVERITY_HIGH, "mail is taken in clear when STARTTLS is taken away", "Whoever sits in between hides STARTTLS and reads and changes what is "
+	    "submitted.", "RFC 8314 4.1, RFC 3207 6", MEND_STRIPPED, stripped_mail },
 	{ "no-close-notify", SEVERITY_LOW, "TLS ends without close_notify", "A client cannot tell an end from a cut.", "RFC 8314 3.3, RFC 8446 6.1",
 	    MEND_NOTHING, no_close_notify },
 
@@ -74,6 +96,10 @@ const struct check audit_checks[] = {
 	    MEND("Dovecot: auth_mechanisms = plain login scram-sha-256", "driver = gsasl; server_mech = scram-sha-256", NULL, "nothing: Postern offers it"), no_scram },
 	{ "no-channel-binding", SEVERITY_INFO, "SCRAM without channel binding", "A certificate obtained by fraud would not be noticed by the login.", "RFC 5802 6, RFC 9266",
 	    MEND(NULL, "server_channelbinding = true", NULL, "nothing: Postern offers SCRAM-SHA-256-PLUS"), no_binding },
+	{ "auth-anonymous", SEVERITY_HIGH, "AUTH ANONYMOUS is offered", "A login that proves nothing opens what is meant for those who have proved something.",
+	    "RFC 4505 5, RFC 6409 4.3", MEND_MECHANISMS, auth_anonymous },
+	{ "auth-obsolete", SEVERITY_LOW, "mechanisms that have been given up are offered", "They rest on MD5 or MD4 and need the password, or what is as good, on the server.",
+	    "RFC 6331 1, RFC 7677 1", MEND_MECHANISMS, auth_obsolete },
 	{ "mail-before-auth", SEVERITY_HIGH, "MAIL is accepted without a login", "A submission server must know who submits.", "RFC 6409 4.3", MEND_LOGIN,
 	    mail_without_login },
 	{ "mail-before-tls", SEVERITY_HIGH, "MAIL is accepted without TLS and without a login", "A submission server must know who submits.", "RFC 6409 4.3, RFC 8314 4.1",
@@ -99,7 +125,7 @@ const struct check audit_checks[] = {
 	{ "cipher-static-rsa", SEVERITY_MEDIUM, "key exchange without forward secrecy", "Whoever gets the key one day reads what was recorded until then.", "RFC 9325 4.1",
 	    MEND_SUITES, cipher_static_rsa },
 	{ "client-order", SEVERITY_INFO, "the client's order of suites counts", "With good suites only it does not matter; with weak ones it does.", "RFC 9325 4.2",
-	    MEND("tls_preempt_cipherlist = yes", "openssl_options = +cipher_server_preference", NULL, "nothing: all suites are good ones"), client_chooses },
+	    MEND("tls_preempt_cipherlist = yes", "tls_require_ciphers = ...:%SERVER_PRECEDENCE (GnuTLS); openssl_options = +cipher_server_preference", NULL, "nothing: all suites are good ones"), client_chooses },
 	{ "compression", SEVERITY_HIGH, "TLS compression", "What is secret can be told by its length (CRIME).", "RFC 9325 3.3",
 	    MEND("tls_ssl_options = NO_COMPRESSION", "openssl_options = +no_compression", NULL, "nothing: it is off"), compression },
 	{ "insecure-renegotiation", SEVERITY_MEDIUM, "no secure renegotiation in TLS 1.2", "A stranger's beginning can be glued to a client's session.", "RFC 5746 3.6",
@@ -108,6 +134,22 @@ const struct check audit_checks[] = {
 	    MEND("tls_ssl_options = NO_RENEGOTIATION", "openssl_options = +no_renegotiation", NULL, "nothing: it is refused"), renegotiates },
 	{ "no-ems", SEVERITY_LOW, "no extended master secret in TLS 1.2", "Sessions can be made to share keys; channel binding is not safe.", "RFC 7627 5.4", MEND_NOTHING,
 	    no_ems },
+	{ "sni-needed", SEVERITY_LOW, "without a server name there is no TLS", "Older mail programs, printers and scanners send none.", "RFC 6066 3, RFC 9325 3.7",
+	    MEND_SNI, sni_needed },
+	{ "sni-default-other", SEVERITY_LOW, "without a server name another certificate comes", "Older mail programs, printers and scanners send none, and meet a wrong name.",
+	    "RFC 6066 3, RFC 9325 3.7", MEND_SNI, sni_default_other },
+	{ "sni-strict", SEVERITY_INFO, "an unknown server name is refused", "It may be; who comes by an alias gets an alert instead of a certificate that says whom he reached.",
+	    "RFC 6066 3", MEND_SNI, sni_strict },
+	{ "no-fallback-alert", SEVERITY_INFO, "a second try with an older version is not noticed", "Clients that try again with less can be talked down to it; clients of today do not.",
+	    "RFC 7507 3", MEND_DOWNGRADE, no_fallback_alert },
+	{ "no-downgrade-mark", SEVERITY_MEDIUM, "being talked down from TLS 1.3 cannot be noticed", "Whoever sits in between chooses the version; only the mark in the random shows it.",
+	    "RFC 8446 4.1.3", MEND_DOWNGRADE, no_downgrade_mark },
+	{ "weak-group", SEVERITY_MEDIUM, "curves of less than 224 bits", "The key exchange can be broken with means that some have.", "RFC 8422 5.1.1", MEND_GROUPS, weak_group },
+	{ "weak-prime", SEVERITY_MEDIUM, "Diffie-Hellman with a prime of less than 2048 bits", "It can be broken with means that some have, for all who use the same one (Logjam).",
+	    "RFC 9325 4.2, CVE-2015-4000", MEND("smtpd_tls_dh1024_param_file = auto", "tls_dhparam = ike23", "pki NAME dhe auto",
+	    "nothing: it has no suites with a prime"), weak_prime },
+	{ "no-usual-group", SEVERITY_LOW, "neither X25519 nor P-256 under TLS 1.3", "Every client has these; with others it costs a round trip, or fails.", "RFC 8446 9.1",
+	    MEND_GROUPS, no_usual_group },
 	{ "ticket-long", SEVERITY_LOW, "session tickets live longer than seven days", "The key that protects them is kept too long.", "RFC 8446 4.6.1", MEND_NOTHING, ticket_long },
 	{ "asks-certificate", SEVERITY_LOW, "the server asks for a client's certificate", "Mail programs then ask people what they cannot answer.", "RFC 8314 4.4",
 	    MEND("smtpd_tls_ask_ccert = no", "tls_try_verify_hosts =", NULL, "nothing: it does not ask"), asks_certificate },
@@ -161,6 +203,8 @@ const struct check audit_checks[] = {
 	    no_mta_sts },
 	{ "tlsrpt-missing", SEVERITY_INFO, "nobody is told when other servers fail to reach this domain over TLS", "Attacks and mistakes go unnoticed.", "RFC 8460 3", MEND_NOTHING,
 	    no_tlsrpt },
+	{ "host-unknown", SEVERITY_MEDIUM, "a host has no address", "Mail programs that are sent there give up.", "RFC 2782, RFC 6186 3",
+	    MEND_EVERYWHERE("DNS: HOST. A 192.0.2.1, HOST. AAAA 2001:db8::1, or another host in the record that names this one"), unknown_host },
 	{ "tlsa-differs", SEVERITY_HIGH, "no TLSA record fits the certificate", "Whoever looks (RFC 7672) refuses to speak to this server.", "RFC 7672 3.1, RFC 6698 2.1",
 	    MEND_TLSA, tlsa_differs },
 	{ "tlsa-unsigned", SEVERITY_LOW, "TLSA records without DNSSEC", "They count for nothing.", "RFC 7672 2.2", MEND_TLSA, tlsa_unsigned },
@@ -184,6 +228,8 @@ const struct check audit_checks[] = {
 	{ "endings-good", SEVERITY_GOOD, "only CRLF . CRLF ends a message", "As it should be.", "RFC 5321 4.1.1.4", MEND_NOTHING, good_endings },
 	{ "srv-good", SEVERITY_GOOD, "SRV leads to implicit TLS first", "As it should be.", "RFC 8314 4.5.2", MEND_NOTHING, good_srv },
 	{ "tlsa-good", SEVERITY_GOOD, "a signed TLSA record fits the certificate", "As it should be.", "RFC 7672 3.1", MEND_NOTHING, good_tlsa },
+	{ "strip-proof", SEVERITY_GOOD, "without STARTTLS neither login nor mail", "As it should be.", "RFC 8314 4.1", MEND_NOTHING, good_stripped },
+	{ "sni-good", SEVERITY_GOOD, "the same certificate whatever name is asked for", "As it should be.", "RFC 6066 3", MEND_NOTHING, good_sni },
 	{ "implicit-tls", SEVERITY_GOOD, "submission over implicit TLS", "Nothing can be stripped.", "RFC 8314 3.3", MEND_NOTHING, good_implicit },
 	{ "tls-modern", SEVERITY_GOOD, "TLS 1.2 and 1.3 only", "As it should be.", "RFC 9325 3.1.1", MEND_NOTHING, good_tls },
 	{ "cert-good", SEVERITY_GOOD, "a certificate that verifies, for this name, for weeks to come", "As it should be.", "RFC 7817", MEND_NOTHING, good_cert },

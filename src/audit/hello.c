@@ -8,7 +8,8 @@ enum {
 	EXTENSION_SERVER_NAME = 0, EXTENSION_GROUPS = 10, EXTENSION_POINTS = 11, EXTENSION_SCHEMES = 13, EXTENSION_EMS = 23,
 	EXTENSION_VERSIONS = 43, EXTENSION_KEY_SHARE = 51, EXTENSION_RENEGOTIATION = 0xff01,
 	GROUP_X25519 = 29, GROUP_P256 = 23, GROUP_P384 = 24, GROUP_P521 = 25,
-	SCSV_RENEGOTIATION = 0x00ff,
+	SCSV_RENEGOTIATION = 0x00ff, SCSV_FALLBACK = 0x5600,
+	SENTINEL = 8,                   /* octets at the end of a server's random */
 };
 
 /* ---- asking ---- */
@@ -56,19 +57,23 @@ put_name(struct buf *b, struct span name)
 static bool
 put_tls13(struct buf *b, const struct hello_question *q)
 {
-	return put_u16(b, EXTENSION_VERSIONS) && put_u16(b, 3) && buf_put_byte(b, 2) && put_u16(b, HELLO_TLS13)
-	    && put_u16(b, EXTENSION_KEY_SHARE) && put_u16(b, HELLO_RANDOM + 6) && put_u16(b, HELLO_RANDOM + 4)
+	if (!(put_u16(b, EXTENSION_VERSIONS) && put_u16(b, 3) && buf_put_byte(b, 2) && put_u16(b, HELLO_TLS13)))
+		return false;
+	if (q->shareless)
+		return put_u16(b, EXTENSION_KEY_SHARE) && put_u16(b, 2) && put_u16(b, 0);
+	return put_u16(b, EXTENSION_KEY_SHARE) && put_u16(b, HELLO_RANDOM + 6) && put_u16(b, HELLO_RANDOM + 4)
 	    && put_u16(b, GROUP_X25519) && put_u16(b, HELLO_RANDOM) && buf_put(b, (struct span){ q->random, HELLO_RANDOM });
 }
 
 static bool
 put_extensions(struct buf *b, const struct hello_question *q)
 {
-	static const uint16_t groups[] = { GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521 };
+	static const uint16_t usual[] = { GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521 };
 	static const uint16_t schemes[] = { 0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201 };
-	size_t all;
+	const uint16_t *groups = q->group != NULL ? q->group : usual;
+	size_t all, n = q->group != NULL ? q->groups : sizeof usual / sizeof usual[0];
 
-	if (!open_u16(b, &all) || !put_name(b, q->name) || !put_list(b, EXTENSION_GROUPS, groups, 4)
+	if (!open_u16(b, &all) || !put_name(b, q->name) || !put_list(b, EXTENSION_GROUPS, groups, n)
 	    || !(put_u16(b, EXTENSION_POINTS) && put_u16(b, 2) && put_u16(b, 0x0100)))
 		return false;
 	if (q->version >= HELLO_TLS12 && !put_list(b, EXTENSION_SCHEMES, schemes, sizeof schemes / sizeof schemes[0]))
@@ -89,7 +94,7 @@ put_body(struct buf *b, const struct hello_question *q)
 
 	/* TLS 1.3 wants to look like a resumption to what stands in between (RFC 8446 D.4). */
 	fits = fits && (q->version == HELLO_TLS13 ? buf_put_byte(b, HELLO_RANDOM) && buf_put(b, random) : buf_put_byte(b, 0));
-	fits = fits && put_u16(b, q->suites * 2 + 2);
+	fits = fits && put_u16(b, q->suites * 2 + (q->fallback ? 4 : 2)) && (!q->fallback || put_u16(b, SCSV_FALLBACK));
 	for (size_t i = 0; fits && i < q->suites; i++)
 		fits = put_u16(b, q->suite[i]);
 	return fits && put_u16(b, SCSV_RENEGOTIATION) && (q->compress && q->version < HELLO_TLS13 ? buf_put(b, SPAN("\2\1\0")) : buf_put(b, SPAN("\1\0")))
@@ -141,6 +146,14 @@ take_octets(struct span *in, size_t n, struct span *out)
 	return true;
 }
 
+/* The octets that a server puts there where it speaks something newer than what was asked for (RFC 8446 4.1.3). */
+static bool
+is_sentinel(struct span random)
+{
+	span_skip(&random, HELLO_RANDOM - SENTINEL);
+	return span_eq(random, SPAN("DOWNGRD\1")) || span_eq(random, (struct span){ (const uint8_t *)"DOWNGRD", SENTINEL });
+}
+
 static bool
 take_extensions(struct span in, struct hello_reply *r)
 {
@@ -158,6 +171,8 @@ take_extensions(struct span in, struct hello_reply *r)
 		r->secure_renegotiation = r->secure_renegotiation || type == EXTENSION_RENEGOTIATION;
 		if (type == EXTENSION_VERSIONS && take_u16(&value, &len))
 			r->version = (uint16_t)len;
+		if (type == EXTENSION_KEY_SHARE && take_u16(&value, &len))
+			r->group = (uint16_t)len;
 	}
 	return true;
 }
@@ -166,16 +181,17 @@ static enum hello_step
 take_server_hello(struct span in, struct hello_reply *r)
 {
 	unsigned version, n, suite, compression;
-	struct span octets;
+	struct span random, octets;
 
-	if (!take_u16(&in, &version) || !take_octets(&in, HELLO_RANDOM, &octets) || !take_u8(&in, &n) || n > HELLO_RANDOM
+	if (!take_u16(&in, &version) || !take_octets(&in, HELLO_RANDOM, &random) || !take_u8(&in, &n) || n > HELLO_RANDOM
 	    || !take_octets(&in, n, &octets) || !take_u16(&in, &suite) || !take_u8(&in, &compression))
 		return HELLO_OTHER;
-	*r = (struct hello_reply){ .version = (uint16_t)version, .suite = (uint16_t)suite, .compressed = compression != 0 };
+	*r = (struct hello_reply){ .version = (uint16_t)version, .suite = (uint16_t)suite, .compressed = compression != 0,
+		.downgraded = is_sentinel(random) };
 	return take_extensions(in, r) ? HELLO_SERVER : HELLO_OTHER;
 }
 
-/* The payload of the handshake records in front, joined; false when something else came first. */
+/* The payload of the handshake records in front, joined; false when they are followed by what is no record of TLS. */
 static bool
 join(struct span in, struct buf *out, bool *alert, struct span *body)
 {
@@ -205,23 +221,12 @@ join(struct span in, struct buf *out, bool *alert, struct span *body)
 	return true;
 }
 
-enum hello_step
-hello_parse(struct span in, struct hello_reply *r)
+static enum hello_step
+take_message(struct span message, struct hello_reply *r)
 {
-	uint8_t octets[4096];
-	struct buf joined = BUF_OVER(octets);
-	struct span body = { NULL, 0 }, message;
 	unsigned type, high, low;
-	bool alert;
+	struct span body;
 
-	*r = (struct hello_reply){ 0 };
-	if (!join(span_head(in, sizeof octets), &joined, &alert, &body))
-		return HELLO_OTHER;
-	if (alert) {
-		r->alert = body.len == 2 ? body.p[1] : 0;
-		return HELLO_ALERT;
-	}
-	message = buf_span(&joined);
 	if (!take_u8(&message, &type))
 		return HELLO_MORE;
 	if (type != MESSAGE_SERVER_HELLO)
@@ -231,6 +236,26 @@ hello_parse(struct span in, struct hello_reply *r)
 	if (high != 0 || low > 2048)
 		return HELLO_OTHER;
 	return take_octets(&message, low, &body) ? take_server_hello(body, r) : HELLO_MORE;
+}
+
+enum hello_step
+hello_parse(struct span in, struct hello_reply *r)
+{
+	uint8_t octets[4096];
+	struct buf joined = BUF_OVER(octets);
+	struct span body = { NULL, 0 };
+	bool alert, good;
+	enum hello_step step;
+
+	*r = (struct hello_reply){ 0 };
+	good = join(span_head(in, sizeof octets), &joined, &alert, &body);
+	if (alert) {
+		r->alert = body.len == 2 ? body.p[1] : 0;
+		return HELLO_ALERT;
+	}
+	step = take_message(buf_span(&joined), r);
+	/* Garbage behind an answer does not take it back; in the midst of one there will be none. */
+	return step == HELLO_MORE && !good ? HELLO_OTHER : step;
 }
 
 const char *

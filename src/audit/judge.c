@@ -1,4 +1,4 @@
-#include "audit/judge.h"
+#include "audit/tests.h"
 
 #include <assert.h>
 
@@ -36,6 +36,10 @@ section_kind(const struct section *s)
 
 	if (section_count(s, "domain") > 0)
 		return "the domain's records";
+	if (section_count(s, "unknown-host") > 0)
+		return "a name without an address";
+	if (section_has(s, "first", "nothing") && tls_answers(s))
+		return "TLS that did not come about";
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (section_has(s, kinds[i].key, kinds[i].words))
 			return kinds[i].kind;
@@ -44,8 +48,8 @@ section_kind(const struct section *s)
 	return section_has(s, "first", "smtp") ? tls ? "SMTP with STARTTLS" : "SMTP in clear" : "unknown";
 }
 
-static void
-judge_section(const struct section *s, void (*found)(void *arg, const struct finding *), void *arg)
+void
+audit_judge_section(const struct section *s, void (*found)(void *arg, const struct finding *), void *arg)
 {
 	uint8_t octets[EVIDENCE_MAX];
 
@@ -65,8 +69,8 @@ audit_judge(struct span text, void (*found)(void *arg, const struct finding *), 
 
 	if (!transcript_open(&t, text))
 		return false;
-	judge_section(&t.target, found, arg);
+	audit_judge_section(&t.target, found, arg);
 	while (transcript_next(&t, &s))
-		judge_section(&s, found, arg);
+		audit_judge_section(&s, found, arg);
 	return true;
 }

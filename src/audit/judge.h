@@ -44,6 +44,9 @@ const char *section_kind(const struct section *);
 /* Calls found() for each finding, endpoint by endpoint, in the order of audit_checks. False: text is no transcript. */
 bool audit_judge(struct span text, void (*found)(void *arg, const struct finding *), void *arg);
 
+/* The same for one section of a transcript, in the order of audit_checks. */
+void audit_judge_section(const struct section *, void (*found)(void *arg, const struct finding *), void *arg);
+
 /* The letter of a report: of the worst severity of an endpoint. 'A' nothing worse than LOW, 'B' MEDIUM, 'D' HIGH, 'F' CRITICAL. */
 char audit_grade(enum severity worst);
 

@@ -56,6 +56,10 @@ static const struct suite {
 	{ 0x003c, "TLS_RSA_WITH_AES_128_CBC_SHA256" },
 	{ 0x00c0, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256" },
 	{ 0x00ba, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256" },
+	{ 0x006d, "TLS_DH_anon_WITH_AES_256_CBC_SHA256" },
+	{ 0x006c, "TLS_DH_anon_WITH_AES_128_CBC_SHA256" },
+	{ 0x00c5, "TLS_DH_anon_WITH_CAMELLIA_256_CBC_SHA256" },
+	{ 0x00bf, "TLS_DH_anon_WITH_CAMELLIA_128_CBC_SHA256" },
 	{ 0x003b, "TLS_RSA_WITH_NULL_SHA256" },
 	{ 0xc00a, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA" },
 	{ 0xc014, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA" },
@@ -94,7 +98,16 @@ static const struct suite {
 	{ 0x003a, "TLS_DH_anon_WITH_AES_256_CBC_SHA" },
 	{ 0x00a6, "TLS_DH_anon_WITH_AES_128_GCM_SHA256" },
 	{ 0x00a7, "TLS_DH_anon_WITH_AES_256_GCM_SHA384" },
+	{ 0x0089, "TLS_DH_anon_WITH_CAMELLIA_256_CBC_SHA" },
+	{ 0x0046, "TLS_DH_anon_WITH_CAMELLIA_128_CBC_SHA" },
+	{ 0x009b, "TLS_DH_anon_WITH_SEED_CBC_SHA" },
+	{ 0xc017, "TLS_ECDH_anon_WITH_3DES_EDE_CBC_SHA" },
+	{ 0x001b, "TLS_DH_anon_WITH_3DES_EDE_CBC_SHA" },
+	{ 0xc016, "TLS_ECDH_anon_WITH_RC4_128_SHA" },
 	{ 0x0018, "TLS_DH_anon_WITH_RC4_128_MD5" },
+	{ 0x001a, "TLS_DH_anon_WITH_DES_CBC_SHA" },
+	{ 0x0019, "TLS_DH_anon_EXPORT_WITH_DES40_CBC_SHA" },
+	{ 0x0017, "TLS_DH_anon_EXPORT_WITH_RC4_40_MD5" },
 	{ 0xc015, "TLS_ECDH_anon_WITH_NULL_SHA" },
 	{ 0xc006, "TLS_ECDHE_ECDSA_WITH_NULL_SHA" },
 	{ 0xc010, "TLS_ECDHE_RSA_WITH_NULL_SHA" },
@@ -102,7 +115,7 @@ static const struct suite {
 	{ 0x0001, "TLS_RSA_WITH_NULL_MD5" },
 };
 
-enum { SUITES = sizeof suites / sizeof suites[0], FIRST_12 = 5, FIRST_OLD = FIRST_12 + 48 };
+enum { SUITES = sizeof suites / sizeof suites[0], FIRST_12 = 5, FIRST_OLD = FIRST_12 + 52 };
 
 const char *
 hello_suite_name(uint16_t suite)
@@ -111,6 +124,31 @@ hello_suite_name(uint16_t suite)
 		if (suites[i].number == suite)
 			return suites[i].name;
 	return NULL;
+}
+
+static bool
+contains(struct span s, struct span part)
+{
+	for (; s.len >= part.len; span_skip(&s, 1))
+		if (span_eq(span_head(s, part.len), part))
+			return true;
+	return false;
+}
+
+char
+hello_suite_grade(struct span name)
+{
+	/* The first that fits counts. */
+	static const struct { struct span part; char grade; } parts[] = {
+		{ SPAN_INIT("_NULL_"), 'F' }, { SPAN_INIT("_anon_"), 'F' }, { SPAN_INIT("_EXPORT_"), 'F' }, { SPAN_INIT("_DES_CBC_"), 'F' },
+		{ SPAN_INIT("_RC4_"), 'D' }, { SPAN_INIT("_3DES_"), 'C' }, { SPAN_INIT("_IDEA_"), 'C' }, { SPAN_INIT("TLS_RSA_"), 'C' },
+		{ SPAN_INIT("_CBC_"), 'B' },
+	};
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (contains(name, parts[i].part))
+			return parts[i].grade;
+	return 'A';
 }
 
 size_t

@@ -10,6 +10,8 @@
 bool is_service(const struct section *, const char *service);
 /* Did TLS come about, at once or by STARTTLS? */
 bool has_tls(const struct section *);
+/* Did TLS not come about, but the peer said so in TLS? */
+bool tls_answers(const struct section *);
 /* The code of the reply under this key; 0: none. */
 unsigned reply_code(const struct section *, const char *key);
 /* Puts "KEY VALUE" of the first such fact. Always true, so that a condition can end with it. */
@@ -23,6 +25,7 @@ typedef bool condition(const struct section *, struct buf *);
 condition refused, filtered, clear_smtp_on_tls_port, http_here, urd_here, silent, other_here, hostile, throttled;
 condition no_starttls, starttls_unsteady, starttls_refused, starttls_again, injectable, no_close_notify;
 condition auth_offered_clear, auth_taken_clear, auth_exposing_clear, no_auth, no_scram, no_binding, mail_without_login;
+condition auth_anonymous, auth_obsolete;
 condition mail_without_login_clear, open_relay, vrfy_tells, expn_tells, greeting_odd, ehlo_odd, no_size, no_pipelining;
 
 /* ---- tests_tls.c ---- */
@@ -39,6 +42,15 @@ condition tlsa_differs, tlsa_unsigned, tlsa_unusable, good_srv, good_tlsa;
 
 /* ---- tests_inside.c ---- */
 condition login_unsent, login_failed, sender_unchecked, smuggles, good_sender, good_endings;
+
+/* ---- tests_domain.c, of the target's names ---- */
+condition unknown_host;
+
+/* ---- tests_shake.c ---- */
+condition sni_needed, sni_default_other, sni_strict, good_sni, no_fallback_alert, no_downgrade_mark, weak_group, weak_prime, no_usual_group;
+
+/* ---- tests_stripped.c ---- */
+condition turned_away, stripped_auth, stripped_mail, good_stripped;
 
 /* ---- as it should be ---- */
 condition good_implicit, good_tls, good_cert, good_login, good_scram;

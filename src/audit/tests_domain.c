@@ -136,6 +136,12 @@ nowhere(const struct section *s, struct buf *e)
 }
 
 bool
+unknown_host(const struct section *s, struct buf *e)
+{
+	return section_count(s, "unknown-host") > 0 && quote(s, "unknown-host", e);
+}
+
+bool
 dns_failed(const struct section *s, struct buf *e)
 {
 	return section_count(s, "dns-failed") > 0 && quote(s, "dns-failed", e);

@@ -95,9 +95,22 @@ urd_here(const struct section *s, struct buf *e)
 }
 
 bool
+tls_answers(const struct section *s)
+{
+	struct span words, alert = SPAN("alert");
+
+	(void)section_find(s, "tls-failed", &words);
+	for (; words.len >= alert.len; span_skip(&words, 1))
+		if (span_same(span_head(words, alert.len), alert))
+			return true;
+	return false;
+}
+
+/* Who answers our hello with an alert is not silent, whatever becomes of a line in clear. */
+bool
 silent(const struct section *s, struct buf *e)
 {
-	return section_has(s, "first", "nothing") && quote(s, "first", e);
+	return !tls_answers(s) && section_has(s, "first", "nothing") && quote(s, "first", e);
 }
 
 bool
@@ -133,7 +146,9 @@ no_starttls(const struct section *s, struct buf *e)
 {
 	int64_t made, offered;
 
-	return is_service(s, "submission") && tries(s, &made, &offered) && made > 0 && offered == 0 && quote(s, "starttls-tries", e);
+	/* Who turned us away at the greeting had no occasion to offer it. */
+	return is_service(s, "submission") && section_count(s, "ehlo-clear") > 0 && tries(s, &made, &offered) && made > 0 && offered == 0
+	    && quote(s, "starttls-tries", e);
 }
 
 bool
@@ -149,7 +164,8 @@ starttls_refused(const struct section *s, struct buf *e)
 {
 	unsigned code = reply_code(s, "starttls");
 
-	return code != 0 && code != 220 && quote(s, "starttls", e);
+	/* This reply is to STARTTLS with a command behind it, which a server may well refuse; by itself it is another matter. */
+	return code != 0 && code != 220 && !has_tls(s) && section_count(s, "tls-failed") == 0 && quote(s, "starttls", e);
 }
 
 bool
@@ -247,6 +263,20 @@ offers(const struct section *s, const char *beginning, const char *end)
 	return false;
 }
 
+/* Is this one of the names, whole? */
+static bool
+offers_name(const struct section *s, const char *name)
+{
+	struct span names;
+
+	if (!mechanisms(s, &names))
+		return false;
+	while (!span_done(names))
+		if (span_same(span_take_word(&names), span_of(name)))
+			return true;
+	return false;
+}
+
 static bool
 spoke_over_tls(const struct section *s)
 {
@@ -274,6 +304,26 @@ no_binding(const struct section *s, struct buf *e)
 {
 	return spoke_over_tls(s) && offers(s, "SCRAM-", "") && !offers(s, "SCRAM-", "-PLUS")
 	    && buf_put_text(e, "SCRAM without -PLUS");
+}
+
+bool
+auth_anonymous(const struct section *s, struct buf *e)
+{
+	return spoke_over_tls(s) && offers_name(s, "ANONYMOUS") && buf_put_text(e, "AUTH under TLS offers ANONYMOUS");
+}
+
+bool
+auth_obsolete(const struct section *s, struct buf *e)
+{
+	static const char *const old[] = { "CRAM-MD5", "DIGEST-MD5", "NTLM" };
+	bool any = false;
+
+	for (size_t i = 0; spoke_over_tls(s) && i < sizeof old / sizeof old[0]; i++)
+		if (offers_name(s, old[i])) {
+			(void)(buf_put_text(e, any ? " " : "AUTH under TLS offers ") && buf_put_text(e, old[i]));
+			any = true;
+		}
+	return any;
 }
 
 bool

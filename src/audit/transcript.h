@@ -19,6 +19,7 @@
  *	starttls-tries   HOW-MANY OFFERED
  *	auth-clear       MECHANISM CODE TEXT    what AUTH brought before TLS; no credentials were sent
  *	injection        answered | clean       a command sent in one piece with STARTTLS
+ *	stripped         EHLO | HELO, AUTH | MAIL, CODE TEXT    how far it goes without STARTTLS
  *	tls              VERSION CIPHER GROUP   as a client of today gets it
  *	tls-failed       WORDS
  *	tls-version      VERSION yes | no
@@ -26,7 +27,14 @@
  *	tls-preference   server | client
  *	tls-compression, tls-ems, tls-secure-renegotiation, tls-renegotiates, tls-asks-certificate, close-notify       yes | no
  *	tls-ticket       SECONDS
- *	cert-subject, cert-issuer, cert-common-name, cert-name TEXT
+ *	tls-fallback     refused | taken | other-alert          a second try with the newest version but one
+ *	tls-downgrade-mark                      yes | no        at the end of that version's random, when TLSv1.3 is spoken
+ *	tls-group        NAME                   of the key exchange under TLSv1.3
+ *	tls-prime        BITS                   of Diffie-Hellman's prime in TLSv1.2 or older
+ *	tls-weak-groups  yes | no               a curve of less than 224 bits in TLSv1.2
+ *	sni              none | unknown, same | other yes|no NAMES | refused WORDS      the certificate for those who name no host or an
+ *	                                        unknown one; yes: it is good for this host all the same
+ *	cert-subject, cert-issuer, cert-name TEXT
  *	cert-from, cert-until                   DATE DAYS-FROM-THEN-OR-TO-THEN
  *	cert-key         RSA | EC | ED25519 | ..., BITS
  *	cert-signature   NAME

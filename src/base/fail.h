@@ -62,7 +62,10 @@ enum fail {
 	FAIL_AUTH_BACKEND,
 	FAIL_DISK_FULL,
 	FAIL_DOUBT,             /* a sync failed: nothing is accepted until a restart has re-read the disk */
-	FAIL_BUSY,
+	FAIL_BUSY,              /* who is to be asked is not there */
+	FAIL_MEMORY,            /* no memory for this message */
+	FAIL_DRAFTS_MANY,       /* too much comes in at once */
+	FAIL_BEHIND,            /* too much waits to be written */
 	FAIL_TIMEOUT,
 	FAIL_SHUTDOWN,
 	FAIL_FILTER_LATER,      /* a milter does not want it now, or does not answer */

@@ -19,6 +19,12 @@ queue_id_next(struct queue_id_maker *m, uint64_t now_ms)
 	    | (uint64_t)m->slot << COUNT_BITS | m->count;
 }
 
+uint8_t
+queue_id_slot(uint64_t id)
+{
+	return (uint8_t)(id >> COUNT_BITS & ((1u << SLOT_BITS) - 1));
+}
+
 bool
 queue_id_format(uint64_t id, struct buf *out)
 {

@@ -19,6 +19,8 @@ struct queue_id_maker {
 
 /* The next id of this maker as a number; never the same twice, also when the clock stands still or steps back. */
 uint64_t queue_id_next(struct queue_id_maker *, uint64_t now_ms);
+/* Whose it is. */
+uint8_t queue_id_slot(uint64_t id);
 /* Twelve characters onto out. */
 bool queue_id_format(uint64_t id, struct buf *out);
 /* The inverse; false when text is not an id. */

@@ -1,5 +1,5 @@
 /*
- * base/siphash.h - SipHash-2-4 (Aumasson, Bernstein, 2012): a short hash that nobody without the key can foresee.
+ * base/siphash.h - SipHash (Aumasson, Bernstein, 2012): a short hash that nobody without the key can foresee. 2-4 rounds.
  *
  * For tables that strangers fill and for telling things apart without keeping them; 64 bits are no proof of anything.
  *
@@ -16,8 +16,8 @@ enum { SIPHASH_KEY = 16 };
 uint64_t siphash(const uint8_t key[SIPHASH_KEY], struct span);
 
 /*
- * The variant of 128 bits, for octets that come in pieces; any split gives the same. Who does not know the key cannot make two
- * that are the same, nor foresee any.
+ * 128 bits, for octets that come in pieces; any split gives the same. Whole messages go through it, so it is the quick variant of
+ * 1-3 rounds: its results are compared and never shown, and who neither knows the key nor sees them cannot make two that are the same.
  */
 enum { SIPHASH_WIDE = 16 };
 struct siphash {

@@ -75,6 +75,19 @@ probe_place(const struct audit *a, struct audit_dns *dns, const struct audit_pla
 	}
 }
 
+/* Before any endpoint begins, so that it is told of the target which host has no address; there is nothing to examine. */
+static void
+drop_unknown(struct audit_dns *dns, struct audit_places *p, struct buf *out)
+{
+	char address[AUDIT_ADDRESSES_MAX][64];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (audit_addresses(dns, p->place[i].host, address, out) > 0)
+			p->place[kept++] = p->place[i];
+	p->count = kept;
+}
+
 static void
 usual_places(const struct audit_host *h, struct audit_places *p)
 {
@@ -98,6 +111,7 @@ probe_host(const struct audit *a, const struct audit_host *h, struct buf *out, i
 		audit_find(dns, h->name, &places, out);
 	else
 		usual_places(h, &places);
+	drop_unknown(dns, &places, out);
 	for (size_t i = 0; i < places.count; i++)
 		probe_place(a, dns, &places.place[i], out, fd);
 	audit_dns_close(dns);
@@ -242,20 +256,22 @@ examine_all(struct audit *a)
 	}
 }
 
-/* A file may hold the transcripts of several hosts, one behind the other. */
+static void
+judge_one(void *arg, struct span text)
+{
+	judge(arg, text);
+}
+
 static int
 judge_file(struct audit *a)
 {
-	static uint8_t text[TRANSCRIPT_MAX];
-	FILE *f = fopen(a->judge, "rbe");
-	struct span all = { text, f != NULL ? fread(text, 1, sizeof text, f) : 0 }, one;
-
-	if (f == NULL)
+	if (audit_judge_file(a->judge, judge_one, a))
+		return a->status;
+	if (errno != EFBIG && errno != ENODATA)
 		return audit_misused(a->judge, strerror(errno));
-	(void)fclose(f);
-	while (transcript_take(&all, &one))
-		judge(a, one);
-	return a->status;
+	(void)fprintf(stderr, "postern audit: %s: %s\n", a->judge, errno == ENODATA ? "is empty" :
+	    "is longer than 64 MiB; the transcripts that do not lie whole before that were not judged");
+	return NOT_EXAMINED;
 }
 
 /* What goes beyond looking is said before it is done. */

@@ -32,6 +32,7 @@ struct link {
 	int fd;                         /* -1: none */
 	struct tls_session *tls;        /* NULL: in clear */
 	bool old;                       /* TLS 1.2 at most */
+	bool prime;                     /* with Diffie-Hellman over a prime only */
 	uint64_t deadline;              /* ms of the monotonic clock: when the connection is given up, whatever comes */
 	unsigned patience;              /* ms for one step */
 	size_t octets;                  /* received so far */
@@ -89,6 +90,8 @@ void audit_probe(struct endpoint *);
 bool audit_reach(struct endpoint *, struct link *);
 /* Which versions and suites, in whose order. */
 void audit_hellos(struct endpoint *);
+/* How far a client comes whose STARTTLS was taken away (audit_stripped.c). */
+void audit_stripped(struct endpoint *);
 
 /* ---- with a login, and with --active (audit_login.c) ---- */
 struct audit_login {
@@ -126,6 +129,7 @@ struct audit_endpoint {
 	const struct section *section;
 	char grade;
 	bool graded;                    /* there was something to grade */
+	bool details;                   /* are asked for */
 };
 
 /* How a report is written. Called in this order; at is the transcript's time. Each prints to stdout. */
@@ -153,6 +157,13 @@ enum audit_outcome { AUDIT_MET, AUDIT_NOT_MET, AUDIT_NOT_EXAMINED };
 
 /* What is found is printed. */
 enum audit_outcome audit_report(const struct audit_report *, struct span transcript);
+
+/* ---- what was kept (audit_judge.c) ---- */
+enum { AUDIT_JUDGE_MAX = 64 * 1024 * 1024 /* octets of a file */ };
+
+/* Calls judge() for each transcript of the file. False with errno when it cannot be read; EFBIG: there is more behind AUDIT_JUDGE_MAX, and
+ * what stands whole before was judged; ENODATA: there is nothing in it. */
+bool audit_judge_file(const char *file, void (*judge)(void *arg, struct span transcript), void *arg);
 
 /* ---- only what has changed (audit_watch.c) ---- */
 enum { AUDIT_WATCH_MAX = 64 * 1024 * 1024 };

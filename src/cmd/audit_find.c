@@ -206,6 +206,15 @@ is_address(const char *host)
 	return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
 }
 
+static void
+put_unknown(struct buf *out, const char *host, const char *why)
+{
+	char text[400];
+
+	(void)snprintf(text, sizeof text, "%s: %s", host, why);
+	put(out, "unknown-host", text);
+}
+
 static size_t
 addresses_of_system(const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out)
 {
@@ -214,7 +223,7 @@ addresses_of_system(const char *host, char address[AUDIT_ADDRESSES_MAX][64], str
 	size_t n = 0;
 
 	if (error != 0)
-		put(out, "unknown-host", gai_strerror(error));
+		put_unknown(out, host, gai_strerror(error));
 	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next)
 		n += getnameinfo(i->ai_addr, i->ai_addrlen, address[n], sizeof address[n], NULL, 0, NI_NUMERICHOST) == 0;
 	if (list != NULL)
@@ -246,7 +255,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
 	if (n == 0)
-		put(out, "unknown-host", "it has no address");
+		put_unknown(out, host, "it has no address");
 	return n;
 }
 

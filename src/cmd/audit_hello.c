@@ -1,20 +1,21 @@
 /* Which versions and suites a server takes: one ClientHello, one answer, one connection each. */
 #include <sys/random.h>
 
-#include "audit/hello.h"
-#include "cmd/audit.h"
+#include "cmd/audit_hello.h"
 
-static enum hello_step
-ask(struct endpoint *e, uint16_t version, const uint16_t *suite, size_t suites, struct hello_reply *r)
+enum { VERSIONS = HELLO_TLS13 - HELLO_SSL3 + 1 };
+
+enum hello_step
+audit_ask_hello(struct endpoint *e, struct hello_question *q, struct hello_reply *r)
 {
 	uint8_t octets[HELLO_MAX], random[HELLO_RANDOM];
 	struct buf hello = BUF_OVER(octets);
-	struct hello_question q = { .version = version, .suite = suite, .suites = suites, .name = span_of(e->host), .random = random,
-		.compress = true };
 	enum hello_step step = HELLO_OTHER;
 	struct link l;
 
-	if (getrandom(random, sizeof random, 0) != sizeof random || !hello_format(&q, &hello))
+	q->name = audit_is_address(e->host) ? SPAN("") : span_of(e->host);
+	q->random = random;
+	if (getrandom(random, sizeof random, 0) != sizeof random || !hello_format(q, &hello))
 		return HELLO_OTHER;
 	if (audit_reach(e, &l) && link_send(&l, buf_span(&hello)))
 		do
@@ -22,6 +23,14 @@ ask(struct endpoint *e, uint16_t version, const uint16_t *suite, size_t suites, 
 		while (step == HELLO_MORE && link_wait(&l, e->patience));
 	link_close(&l);
 	return step;
+}
+
+static enum hello_step
+ask(struct endpoint *e, uint16_t version, const uint16_t *suite, size_t suites, struct hello_reply *r)
+{
+	struct hello_question q = { .version = version, .suite = suite, .suites = suites, .compress = true };
+
+	return audit_ask_hello(e, &q, r);
 }
 
 static void
@@ -54,9 +63,18 @@ put_manners(struct endpoint *e, const struct hello_reply *r)
 	(void)transcript_put(e->out, "tls-secure-renegotiation", r->secure_renegotiation ? SPAN("yes") : SPAN("no"));
 }
 
-/* Offer all, note what is chosen, offer the rest, until nothing is chosen any more. */
-static void
-examine_version(struct endpoint *e, uint16_t version)
+/* "TLS_DHE_" or "TLS_DH_anon_". */
+static bool
+has_prime(uint16_t suite)
+{
+	struct span name = span_of(hello_suite_name(suite));
+
+	return span_take(&name, SPAN("TLS_DH"));
+}
+
+/* Offer all, note what is chosen, offer the rest, until nothing is chosen any more. True: the version is spoken. */
+static bool
+examine_version(struct endpoint *e, uint16_t version, bool *prime)
 {
 	uint16_t suite[HELLO_SUITES_MAX], taken[2] = { 0, 0 };
 	size_t suites = hello_suites(version, suite), found = 0;
@@ -73,6 +91,7 @@ examine_version(struct endpoint *e, uint16_t version)
 		if (at == suites)
 			break;
 		put_suite(e, version, r.suite);
+		*prime = *prime || has_prime(r.suite);
 		if (found == 0 && version == HELLO_TLS12)
 			put_manners(e, &r);
 		if (found < 2)
@@ -85,11 +104,22 @@ examine_version(struct endpoint *e, uint16_t version)
 	(void)transcript_put(e->out, "tls-version", buf_span(&b));
 	if (found >= 2 && version == HELLO_TLS12)
 		examine_order(e, version, taken[0], taken[1]);
+	return found > 0;
 }
 
 void
 audit_hellos(struct endpoint *e)
 {
-	for (unsigned version = HELLO_SSL3; version <= HELLO_TLS13; version++)
-		examine_version(e, (uint16_t)version);
+	bool speaks[VERSIONS], prime = false;
+	uint16_t best = 0, next = 0;
+
+	for (unsigned i = 0; i < VERSIONS; i++) {
+		speaks[i] = examine_version(e, (uint16_t)(HELLO_SSL3 + i), &prime);
+		next = speaks[i] ? best : next;
+		best = speaks[i] ? (uint16_t)(HELLO_SSL3 + i) : best;
+	}
+	if (next != 0)
+		audit_downgrade(e, best, next);
+	audit_groups(e, speaks[VERSIONS - 1], speaks[VERSIONS - 2], prime);
+	audit_names(e);
 }

@@ -109,6 +109,8 @@ link_secure(struct link *l, struct tls_examiner *examiner, const char *name, cha
 		return false;
 	if (l->old)
 		tls_examine_old(l->tls);
+	if (l->prime)
+		tls_examine_prime(l->tls);
 	step = shake(l);
 	if (step == TLS_READ || step == TLS_WRITE)
 		(void)(buf_put_text(&why, "the handshake does not come to an end") && buf_terminate(&why));

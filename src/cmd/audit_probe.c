@@ -372,6 +372,8 @@ audit_probe(struct endpoint *e)
 	}
 	if (!is_implicit(e))
 		examine_injection(e);
+	if (e->service == AUDIT_SUBMISSION)
+		audit_stripped(e);
 	if (examine_tls(e)) {
 		audit_hellos(e);
 		examine_renegotiation(e);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "audit/hello.h"
 #include "cmd/audit.h"
 
 struct telling {
@@ -14,19 +15,11 @@ struct telling {
 
 /* ---- from a transcript ---- */
 
-static bool
-is_of(const struct telling *t, const struct finding *f)
-{
-	return f->section->lines.p == t->endpoint.section->lines.p;
-}
-
 static void
 on_worst(void *arg, const struct finding *f)
 {
 	struct telling *t = arg;
 
-	if (!is_of(t, f))
-		return;
 	if (f->check->severity > t->worst)
 		t->worst = f->check->severity;
 	t->failed = t->failed || audit_policy_fails(&t->report->policy, f->check);
@@ -37,21 +30,20 @@ on_finding(void *arg, const struct finding *f)
 {
 	struct telling *t = arg;
 
-	if (is_of(t, f))
-		t->report->format->finding(&t->endpoint, f, audit_policy_fails(&t->report->policy, f->check), t->report->details);
+	t->report->format->finding(&t->endpoint, f, audit_policy_fails(&t->report->policy, f->check), t->report->details);
 }
 
 /* Judged twice: the grade stands in front of what it was given for. True: something fails. */
 static bool
-report_endpoint(const struct audit_report *report, struct span text, const struct section *s)
+report_endpoint(const struct audit_report *report, const struct section *s)
 {
-	struct telling t = { report, { .section = s }, SEVERITY_GOOD, false };
+	struct telling t = { report, { .section = s, .details = report->details }, SEVERITY_GOOD, false };
 
-	(void)audit_judge(text, on_worst, &t);
+	audit_judge_section(s, on_worst, &t);
 	t.endpoint.grade = audit_grade(t.worst);
 	t.endpoint.graded = section_count(s, "tls") > 0 || t.worst > SEVERITY_LOW;
 	report->format->endpoint(&t.endpoint);
-	(void)audit_judge(text, on_finding, &t);
+	audit_judge_section(s, on_finding, &t);
 	report->format->endpoint_end();
 	return t.failed;
 }
@@ -66,10 +58,10 @@ audit_report(const struct audit_report *report, struct span text)
 	if (!transcript_open(&transcript, text))
 		return AUDIT_NOT_EXAMINED;
 	report->format->target(transcript.name, transcript.at);
-	if (section_count(&transcript.target, "domain") > 0)
-		failed = report_endpoint(report, text, &transcript.target);
+	if (section_count(&transcript.target, "domain") > 0 || section_count(&transcript.target, "unknown-host") > 0)
+		failed = report_endpoint(report, &transcript.target);
 	while (transcript_next(&transcript, &s)) {
-		failed |= report_endpoint(report, text, &s);
+		failed |= report_endpoint(report, &s);
 		examined = examined || section_has(&s, "connect", "ok");
 	}
 	report->format->target_end(examined);
@@ -111,6 +103,26 @@ text_target(struct span name, struct span at)
 	(void)putchar('\n');
 }
 
+/* By version, as they were found. */
+static void
+print_suites(const struct section *s)
+{
+	struct span lines = s->lines;
+	struct fact f;
+
+	while (fact_take(&lines, &f)) {
+		struct span version = span_take_word(&f.value), name = f.value;
+
+		if (!span_eq(f.key, SPAN("tls-cipher")))
+			continue;
+		(void)printf("    %c ", hello_suite_grade(name));
+		print_span(version);
+		(void)putchar(' ');
+		print_span(name);
+		(void)putchar('\n');
+	}
+}
+
 static void
 text_endpoint(const struct audit_endpoint *e)
 {
@@ -126,6 +138,8 @@ text_endpoint(const struct audit_endpoint *e)
 	if (e->graded)
 		(void)printf(", grade %c", e->grade);
 	(void)putchar('\n');
+	if (e->details)
+		print_suites(e->section);
 }
 
 static void

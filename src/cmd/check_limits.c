@@ -154,8 +154,8 @@ limits_print_memory(const struct conf *c, const char *before)
 	about_text(all, sum, sizeof sum);
 	(void)printf("%sMemory with everything at its ceiling at once: %s in all processes, with %llu front%s. Most of it nobody ever sees;\n"
 	    "%swhat bounds it is on the page of ceilings (`postern check --limits`). 4_spool takes 150 octets more for each message that waits,\n"
-	    "%sand 0_master and 2_signer 16 MiB each.\n%s\n", before, sum, (unsigned long long)m[0].processes, m[0].processes == 1 ? "" : "s",
-	    before, before, before);
+	    "%sand up to 230 for each recipient when there are several at destinations of their own; 0_master and 2_signer take 16 MiB each.\n%s\n",
+	    before, sum, (unsigned long long)m[0].processes, m[0].processes == 1 ? "" : "s", before, before, before);
 	for (size_t i = 0; i < MEMORIES; i++)
 		print_process(before, &m[i]);
 }

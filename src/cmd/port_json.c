@@ -98,6 +98,9 @@ port_print_json(const struct port_command *c)
 {
 	json_t *all = json_object(), *ports = json_array();
 
+	/* docs/schema: within a version members may come, none goes or changes its meaning. */
+	(void)json_object_set_new(all, "schema", json_string("port-1.schema.json"));
+	(void)json_object_set_new(all, "version", json_integer(1));
 	(void)json_object_set_new(all, "registry", c->source.file != NULL ? json_string(c->source.file) : json_string(registry_date));
 	(void)json_object_set_new(all, "ports", ports);
 	for (size_t i = 0; i < c->queries; i++)

@@ -7,6 +7,7 @@
 
 #include "base/queue_id.h"
 #include "cmd/queue.h"
+#include "mail/utf8.h"
 #include "policy/reply_class.h"
 #include "queue/record.h"
 #include "smtp/client.h"
@@ -63,12 +64,28 @@ sort(struct queue_answer *a)
 		qsort(a->row, a->rows, sizeof *a->row, by_id);
 }
 
-/* What strangers wrote must not drive the terminal. */
-static void
-print_span(struct span s)
+/* Octets of the next character when it is one that only shows, 0 when it is none or controls the terminal (U+0080 to U+009F, too). */
+static size_t
+shown_width(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		(void)putchar(s.p[i] < 32 || s.p[i] == 127 ? '?' : s.p[i]);
+	size_t width = utf8_width(s);
+	bool controls = s.p[0] < 32 || s.p[0] == 127 || (width == 2 && s.p[0] == 0xc2 && s.p[1] < 0xa0);
+
+	return controls ? 0 : width;
+}
+
+void
+queue_put(struct span s)
+{
+	while (!span_done(s)) {
+		size_t width = shown_width(s);
+
+		if (width == 0)
+			(void)putchar('?');
+		else
+			(void)fwrite(s.p, 1, width, stdout);
+		span_skip(&s, width == 0 ? 1 : width);
+	}
 }
 
 static void
@@ -77,7 +94,7 @@ print_field(const char *name, struct span value)
 	if (value.len == 0)
 		return;
 	(void)printf("  %s ", name);
-	print_span(value);
+	queue_put(value);
 	(void)putchar('\n');
 }
 
@@ -90,7 +107,7 @@ print_held(const struct queue_entry *e)
 	queue_id_text(e->id, id);
 	queue_time(e->held, since);
 	(void)printf("              held since %s: ", since);
-	print_span(e->why);
+	queue_put(e->why);
 	(void)printf("\n              (postern queue release %s lets it go, purge drops it)\n", id);
 }
 
@@ -126,14 +143,14 @@ print_row(const struct queue_entry *e)
 	queue_time(e->next_try, next);
 	(void)printf("%s  %s  %8llu  %u/%u  %s  <", id, arrival, (unsigned long long)e->size, e->waiting, e->rcpts,
 	    e->held != 0 ? "held                " : e->next_try == 0 ? "being tried         " : next);
-	print_span(e->reverse_path);
+	queue_put(e->reverse_path);
 	(void)printf(">\n");
 	if (e->held != 0)
 		print_held(e);
 	print_terms(e);
 	if (e->last.len > 0) {
 		(void)printf("              try %u: ", e->attempts);
-		print_span(e->last);
+		queue_put(e->last);
 		(void)putchar('\n');
 	}
 }
@@ -145,7 +162,7 @@ print_person(const struct queue_recipient *r)
 
 	queue_time(r->when, when);
 	(void)printf("  %-9s  <", queue_class_name(r->class));
-	print_span(r->path);
+	queue_put(r->path);
 	(void)printf(">%s%s", r->when == 0 ? "" : "  ", when);
 	if (r->code != 0)
 		(void)printf("  %u", r->code);

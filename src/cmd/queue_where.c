@@ -76,7 +76,8 @@ take_row(struct where_answer *a, const struct frame *f)
 		if (!fields_parse(where_attempt_layout, f->body, &t))
 			return false;
 		where_gather.attempt(a, &(struct history_attempt){ .id = t.id, .when = t.when, .number = t.number, .attempt = t.attempt,
-			.class = t.class, .code = t.code, .took = t.took, .status = t.status, .host = t.host, .tls = t.tls, .text = t.text });
+			.class = t.class, .code = t.code, .took = t.took, .status = t.status, .host = t.host, .tls = t.tls, .text = t.text,
+			.reply = t.reply });
 		return true;
 	case WHERE_EVENT:
 		if (!fields_parse(where_event_layout, f->body, &e))

@@ -14,6 +14,7 @@
 /* How things stand with a recipient, and what `state` is in JSON. */
 enum where_state {
 	WHERE_WAITING, WHERE_DEFERRED, WHERE_HELD, WHERE_DELIVERED, WHERE_BOUNCED, WHERE_DROPPED, WHERE_PURGED, WHERE_LOST, WHERE_UNKNOWN,
+	WHERE_DISCARDED,
 };
 
 /* Its recipients, attempts and events are those from first_* on, up to the next message's. */

@@ -89,6 +89,7 @@ gather_attempt(void *arg, const struct history_attempt *t)
 	to->host = keep(a, t->host);
 	to->tls = keep(a, t->tls);
 	to->text = keep(a, t->text);
+	to->reply = keep(a, t->reply);
 }
 
 static void
@@ -170,11 +171,11 @@ state_of_message(const struct where_answer *a, size_t row)
 {
 	static const enum where_state states[] = { [HISTORY_HELD] = WHERE_HELD, [HISTORY_RELEASED] = WHERE_WAITING,
 		[HISTORY_DROPPED] = WHERE_DROPPED, [HISTORY_PURGED] = WHERE_PURGED, [HISTORY_LOST] = WHERE_LOST,
-		[HISTORY_DONE] = WHERE_UNKNOWN };
+		[HISTORY_DONE] = WHERE_UNKNOWN, [HISTORY_DISCARDED] = WHERE_DISCARDED };
 	enum where_state state = WHERE_WAITING;
 
 	for (size_t i = a->row[row].first_event; i < where_events_end(a, row); i++)
-		if (a->event[i].kind != HISTORY_NOTICE && a->event[i].kind >= HISTORY_HELD && a->event[i].kind <= HISTORY_DONE)
+		if (a->event[i].kind != HISTORY_NOTICE && a->event[i].kind >= HISTORY_HELD && a->event[i].kind < HISTORY_KINDS_END)
 			state = states[a->event[i].kind];
 	return state;
 }
@@ -185,6 +186,8 @@ where_state(const struct where_answer *a, size_t row, uint32_t number)
 	const struct history_attempt *t = where_newest(a, row, number);
 	enum where_state state;
 
+	if (a->row[row].message.flags & MAIL_DISCARDED)
+		return WHERE_DISCARDED;
 	if (t != NULL && t->class == 0)
 		return WHERE_DELIVERED;
 	if (t != NULL && t->class == 2)
@@ -199,7 +202,7 @@ where_state_name(enum where_state state)
 	static const char *const names[] = {
 		[WHERE_WAITING] = "waiting", [WHERE_DEFERRED] = "deferred", [WHERE_HELD] = "held", [WHERE_DELIVERED] = "delivered",
 		[WHERE_BOUNCED] = "bounced", [WHERE_DROPPED] = "dropped", [WHERE_PURGED] = "purged", [WHERE_LOST] = "lost",
-		[WHERE_UNKNOWN] = "unknown",
+		[WHERE_UNKNOWN] = "unknown", [WHERE_DISCARDED] = "discarded",
 	};
 
 	return names[state];

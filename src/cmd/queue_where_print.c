@@ -6,14 +6,6 @@
 #include "cmd/queue.h"
 #include "cmd/queue_where.h"
 
-/* What strangers wrote must not drive the terminal. */
-static void
-put(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		(void)putchar(s.p[i] < 32 || s.p[i] == 127 ? '?' : s.p[i]);
-}
-
 /* "2026-11-22 10:00:00", UTC. */
 static void
 time_text(uint64_t ms, char out[32])
@@ -45,12 +37,17 @@ print_attempt(const struct history_attempt *t)
 	(void)printf("  try %u ", t->attempt);
 	if (t->host.len > 0) {
 		(void)printf("%s ", t->class < 3 ? done[t->class] : "at");
-		put(t->host);
+		queue_put(t->host);
 	} else {
 		(void)fputs(t->class == 0 ? "delivered" : "reached nobody", stdout);
 	}
 	if (t->took > 0)
 		(void)printf(" after %u.%03u s", t->took / 1000, t->took % 1000);
+	if (t->reply.len > 0) {
+		(void)fputs(" (", stdout);
+		queue_put(t->reply);
+		(void)putchar(')');
+	}
 	if (t->code != 0 || t->text.len > 0 || t->status.len > 0)
 		(void)putchar(':');
 	if (t->code != 0)
@@ -58,16 +55,16 @@ print_attempt(const struct history_attempt *t)
 	/* A reply mostly says its status itself. */
 	if (t->status.len > 0 && !span_eq(span_head(t->text, t->status.len), t->status)) {
 		(void)putchar(' ');
-		put(t->status);
+		queue_put(t->status);
 	}
 	if (t->text.len > 0) {
 		(void)putchar(' ');
-		put(t->text);
+		queue_put(t->text);
 	}
 	(void)putchar('\n');
 	if (t->tls.len > 0) {
 		(void)fputs("                         TLS ", stdout);
-		put(t->tls);
+		queue_put(t->tls);
 		(void)putchar('\n');
 	}
 }
@@ -81,7 +78,7 @@ print_state(const struct where_answer *a, size_t row, enum where_state state)
 		[WHERE_WAITING] = "not tried yet", [WHERE_DEFERRED] = "waiting", [WHERE_HELD] = "held",
 		[WHERE_DELIVERED] = "delivered", [WHERE_BOUNCED] = "failed for good", [WHERE_DROPPED] = "dropped by an operator",
 		[WHERE_PURGED] = "purged by an operator", [WHERE_LOST] = "lost: the disk no longer has its content",
-		[WHERE_UNKNOWN] = "finished; how is not recorded",
+		[WHERE_UNKNOWN] = "finished; how is not recorded", [WHERE_DISCARDED] = "discarded by a content filter",
 	};
 
 	(void)fputs(words[state], stdout);
@@ -101,7 +98,7 @@ static void
 print_person(const struct where_answer *a, size_t row, const struct where_person *p)
 {
 	(void)fputs("  to <", stdout);
-	put(p->path);
+	queue_put(p->path);
 	(void)fputs(">: ", stdout);
 	print_state(a, row, where_state(a, row, p->number));
 	(void)putchar('\n');
@@ -116,17 +113,17 @@ print_event(const struct history_event *e)
 	static const char *const words[] = { [HISTORY_HELD] = "held", [HISTORY_RELEASED] = "released",
 		[HISTORY_NOTICE] = "the sender was written to", [HISTORY_DROPPED] = "dropped by an operator",
 		[HISTORY_PURGED] = "purged by an operator", [HISTORY_LOST] = "its content could not be read from the disk",
-		[HISTORY_DONE] = "found to be finished" };
+		[HISTORY_DONE] = "found to be finished", [HISTORY_DISCARDED] = "discarded by a content filter" };
 	char id[16];
 
-	if (e->kind < HISTORY_HELD || e->kind > HISTORY_DONE)
+	if (e->kind < HISTORY_HELD || e->kind >= HISTORY_KINDS_END)
 		return;
 	(void)fputs("    ", stdout);
 	put_time(e->when);
 	(void)printf("  %s", words[e->kind]);
 	if (e->words.len > 0) {
 		(void)fputs(": ", stdout);
-		put(e->words);
+		queue_put(e->words);
 	}
 	if (e->other != 0) {
 		queue_id_text(e->other, id);
@@ -145,7 +142,7 @@ print_row(const struct where_answer *a, size_t row)
 
 	queue_id_text(m->id, id);
 	(void)printf("%s  from <", id);
-	put(m->sender);
+	queue_put(m->sender);
 	(void)printf(">, %llu octets", (unsigned long long)m->size);
 	if (told < m->rcpts)
 		(void)printf(", %zu of %u recipients", told, m->rcpts);
@@ -154,19 +151,19 @@ print_row(const struct where_answer *a, size_t row)
 	(void)fputs(m->flags & MAIL_DSN ? "  written by this server" : "  accepted", stdout);
 	if (m->login.len > 0) {
 		(void)fputs(" of ", stdout);
-		put(m->login);
+		queue_put(m->login);
 	}
 	if (m->peer.len > 0) {
 		(void)fputs(" at ", stdout);
-		put(m->peer);
+		queue_put(m->peer);
 	}
 	if (m->tls.len > 0) {
 		(void)fputs(", ", stdout);
-		put(m->tls);
+		queue_put(m->tls);
 	}
 	if (m->message_id.len > 0) {
 		(void)fputs("\n    Message-ID <", stdout);
-		put(m->message_id);
+		queue_put(m->message_id);
 		(void)putchar('>');
 	}
 	(void)putchar('\n');
@@ -195,7 +192,7 @@ where_print(const struct where_answer *a, const char *what)
 		(void)fputs(i == 0 ? "\nThe history has gaps:\n  " : "  ", stdout);
 		put_time(a->hole[i].when);
 		(void)fputs("  ", stdout);
-		put(a->hole[i].words);
+		queue_put(a->hole[i].words);
 		(void)putchar('\n');
 	}
 }
@@ -235,8 +232,9 @@ attempt_of(const struct history_attempt *t)
 {
 	static const char *const classes[] = { "delivered", "deferred", "bounced" };
 
-	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "when", time_of(t->when), "attempt", (json_int_t)t->attempt,
-	    "class", t->class < 3 ? classes[t->class] : "unknown", "host", text_of(t->host), "policy", text_of(where_policy(t->tls)),
+	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "when", time_of(t->when), "attempt", (json_int_t)t->attempt,
+	    "class", t->class < 3 ? classes[t->class] : "unknown",
+	    "reply_class", t->reply.len > 0 ? text_of(t->reply) : json_null(), "host", text_of(t->host), "policy", text_of(where_policy(t->tls)),
 	    "tls", text_of(t->tls), "code", (json_int_t)t->code, "status", text_of(t->status), "text", text_of(t->text),
 	    "took_ms", (json_int_t)t->took);
 }
@@ -260,8 +258,9 @@ static json_t *
 event_of(const struct history_event *e)
 {
 	static const char *const kinds[] = { [HISTORY_HELD] = "held", [HISTORY_RELEASED] = "released", [HISTORY_NOTICE] = "notice",
-		[HISTORY_DROPPED] = "dropped", [HISTORY_PURGED] = "purged", [HISTORY_LOST] = "lost", [HISTORY_DONE] = "finished" };
-	bool known = e->kind >= HISTORY_HELD && e->kind <= HISTORY_DONE;
+		[HISTORY_DROPPED] = "dropped", [HISTORY_PURGED] = "purged", [HISTORY_LOST] = "lost", [HISTORY_DONE] = "finished",
+		[HISTORY_DISCARDED] = "discarded" };
+	bool known = e->kind >= HISTORY_HELD && e->kind < HISTORY_KINDS_END;
 
 	return json_pack("{s:o, s:s, s:o, s:o}", "when", time_of(e->when), "event", known ? kinds[e->kind] : "unknown",
 	    "why", text_of(e->words), "notice", e->other != 0 ? id_of(e->other) : json_null());

@@ -74,6 +74,7 @@ struct send_message {
 	int fd;                         /* CRLF, ready to be sent; -1: none */
 	uint64_t size;
 	bool eightbit, utf8;
+	bool requiretls;                /* as it was said to sendmail -bs (RFC 8689 2) */
 };
 
 struct send {

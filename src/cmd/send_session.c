@@ -85,9 +85,11 @@ flush(struct session *s)
 	}
 	if (s->secret_out)
 		wipe(s->io.out.p, s->io.out.len);
+	/* What did not go out the engine has to know of: no answer is about it. */
+	if (good || s->secret_out)
+		s->io.out.len = 0;
 	s->secret_in = s->secret_out;
 	s->secret_out = s->content_out = false;
-	s->io.out.len = 0;
 	return good;
 }
 
@@ -114,6 +116,7 @@ last_words(struct session *s)
 	if (send_link_read(&s->link, &s->in, LAST_WORDS_MS) == LINK_DATA) {
 		enum smtp_client_want want = feed(s);
 
+		s->io.out.len = 0;
 		if (want == SMTP_CLIENT_OUTCOME || want == SMTP_CLIENT_CLOSE)
 			return want;
 	}
@@ -274,8 +277,8 @@ want_ready(struct session *s)
 {
 	struct send *send = s->send;
 	struct smtp_client_mail mail = { .reverse_path = span_of(reverse_path(send)), .size = send->message.size,
-		.eightbit = send->message.eightbit, .ret = send->options.ret, .envid = span_of(s->envid),
-		.terms = send_terms(send) };
+		.eightbit = send->message.eightbit, .requiretls = send->message.requiretls, .ret = send->options.ret,
+		.envid = span_of(s->envid), .terms = send_terms(send) };
 
 	if (!server_is_proved(s))
 		return smtp_client_quit(&s->client);
@@ -324,10 +327,14 @@ static enum smtp_client_want
 want_content(struct session *s)
 {
 	const struct send_message *m = &s->send->message;
+	enum smtp_client_want want = s->in.len > 0 ? feed(s) : SMTP_CLIENT_CONTENT;
 	size_t used;
-	ssize_t n = pread(s->send->message.fd, s->content, sizeof s->content, (off_t)s->content_at);
-	enum smtp_client_want want;
+	ssize_t n;
 
+	/* What came together with the 354 is not about the message. */
+	if (want != SMTP_CLIENT_CONTENT)
+		return want;
+	n = pread(s->send->message.fd, s->content, sizeof s->content, (off_t)s->content_at);
 	if (n < 0 || (n == 0 && s->content_at < m->size)) {
 		(void)send_fail(s->send, EX_IOERR, "reading the message: %s", strerror(errno));
 		return smtp_client_give_up(&s->client, SPAN("the message could not be read"));

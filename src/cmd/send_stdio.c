@@ -49,6 +49,7 @@ begin_message(struct stdio *s)
 	send->taken = 0;
 	send->message.size = 0;
 	send->message.utf8 = ask->utf8;
+	send->message.requiretls = ask->requiretls;
 	send->options.null_sender = ask->path.whole.len == 0;
 	send->options.ret = ask->ret;
 	send->options.notify = 0;

@@ -2,7 +2,7 @@
 
 #include "conf/conf.h"
 
-enum { WORD_MAX = 40, FAR = 1000 };
+enum { WORD_MAX = 40, FAR = 1000, LETTERS_MIN = 5 };
 
 static unsigned
 least(unsigned a, unsigned b)
@@ -40,6 +40,20 @@ word_distance(struct span a, struct span b)
 	return row[a.len % 3][b.len];
 }
 
+/* "listen" begins "listen-submissions", and "relayhost" begins with "relay". */
+static const char *
+same_beginning(struct span word)
+{
+	for (size_t i = 0; i < conf_keys(); i++) {
+		struct span name = span_of(conf_key(i)->name);
+		size_t most = word.len < name.len ? word.len : name.len;
+
+		if (most >= LETTERS_MIN && span_same(span_head(word, most), span_head(name, most)))
+			return conf_key(i)->name;
+	}
+	return NULL;
+}
+
 const char *
 conf_nearest(struct span word)
 {
@@ -50,10 +64,10 @@ conf_nearest(struct span word)
 		const char *name = conf_key(i)->name;
 		unsigned distance = word_distance(word, span_of(name));
 
-		if (distance >= nearest || distance > 2 + word.len / 4)
+		if (distance >= nearest || distance > 1 + word.len / 5)
 			continue;
 		nearest = distance;
 		best = name;
 	}
-	return best;
+	return best != NULL ? best : same_beginning(word);
 }

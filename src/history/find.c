@@ -35,7 +35,7 @@ static bool
 mentions(struct search *w, uint64_t id, const struct history_message *m)
 {
 	sqlite3_stmt *s;
-	bool does = span_same(m->sender, w->text) || span_same(m->message_id, span_head(w->text, 255));
+	bool does = span_same(m->sender, w->text) || span_same(m->message_id, span_head(w->text, HISTORY_ID_MAX));
 
 	w->chosen = !does;
 	if (does)
@@ -61,6 +61,7 @@ tell_recipients(struct search *w, uint64_t id)
 		if (w->chosen && !span_same(path, w->text))
 			continue;
 		w->answer->recipient(w->answer->arg, id, (uint32_t)column_number(s, 0), path);
+		w->rows++;
 		if (++told == HISTORY_FIND_RECIPIENTS) {
 			(void)sqlite3_reset(s);
 			break;
@@ -78,7 +79,8 @@ tell_attempts(struct search *w, uint64_t id)
 		struct history_attempt a = { .id = id, .number = (uint32_t)column_number(s, 1), .sequence = column_number(s, 2),
 			.when = column_number(s, 3), .attempt = (uint32_t)column_number(s, 4), .class = (uint32_t)column_number(s, 5),
 			.code = (uint32_t)column_number(s, 6), .took = (uint32_t)column_number(s, 7), .status = column_text(s, 8),
-			.host = column_text(s, 9), .tls = column_text(s, 10), .text = column_text(s, 11) };
+			.host = column_text(s, 9), .tls = column_text(s, 10), .text = column_text(s, 11),
+			.reply = column_text(s, 12) };
 
 		if (told == 4 * HISTORY_FIND_RECIPIENTS) {
 			(void)sqlite3_reset(s);

@@ -21,7 +21,9 @@ enum {
 	HISTORY_FIND_RECIPIENTS = 1000, /* of one message that are told, and as many attempts of all of them together times four */
 	HISTORY_FIND_ROWS = 20000,      /* of one answer, beyond which it ends with the message that is being told */
 	HISTORY_WORDS_MAX = 480,
+	HISTORY_ASIDE_MOST = 3,         /* damaged files that are kept */
 	HISTORY_TEXT_MAX = 512,         /* of what is looked for */
+	HISTORY_ID_MAX = 255,           /* of a Message-ID that is kept; a longer one is found by so much of it */
 };
 
 struct history;
@@ -47,12 +49,15 @@ struct history_attempt {
 	uint32_t number;                /* of the recipient */
 	uint32_t attempt, class, code, took;    /* took: ms */
 	struct span status, host, tls, text;
+	struct span reply;              /* what the refusal means: name of a reply_class; empty: none, or not known */
 };
 enum history_event_kind {
 	HISTORY_HELD = 1, HISTORY_RELEASED,
 	HISTORY_NOTICE,                 /* the sender was written to: other is the notice's id */
 	HISTORY_DROPPED, HISTORY_PURGED, HISTORY_LOST,
 	HISTORY_DONE,                   /* nothing is left to do, and how it ended is not recorded */
+	HISTORY_DISCARDED,              /* by a content filter */
+	HISTORY_KINDS_END
 };
 struct history_event {
 	uint64_t id, when, other;
@@ -67,7 +72,8 @@ struct history *history_open(const char *directory, const struct history_limits 
 struct history *history_open_to_read(const char *directory, struct buf *why);
 void history_close(struct history *);
 void history_limit(struct history *, const struct history_limits *);
-/* Rename the file and what belongs to it, so that a new one can begin; name is what it is called now. False with errno. */
+/* Rename the file and what belongs to it, so that a new one can begin; name is what it is called now. False with errno. Of those that were
+ * set aside before the oldest goes when there are too many. */
 bool history_set_aside(const char *directory, uint64_t now, struct buf *name);
 
 struct history_place history_place(const struct history *);
@@ -89,8 +95,8 @@ enum history_fault history_commit(struct history *, const struct history_place *
 void history_abort(struct history *);
 /* In words, of the newest failure. */
 const char *history_why(const struct history *);
-/* Remove a little of what is too old or too much, in a transaction of its own. False: there was nothing to do. */
-bool history_prune(struct history *, uint64_t now);
+/* Remove a little of what is too old or too much, in a transaction of its own. False: there was nothing to do, or it failed: *fault. */
+bool history_prune(struct history *, uint64_t now, enum history_fault *fault);
 
 /* ---- events that are to be posted; the three that change something belong into a transaction ---- */
 struct history_hook {

@@ -54,7 +54,8 @@ history_hook_facts(struct history *h, const struct history_hook *k, void (*tell)
 		.rcpts = (uint32_t)column_number(s, 2), .sender = column_text(s, 3), .login = column_text(s, 4), .message_id = column_text(s, 5) };
 	a = (struct history_attempt){ .id = k->id, .number = k->number, .sequence = k->sequence, .when = k->when,
 		.attempt = (uint32_t)column_number(s, 7), .code = (uint32_t)column_number(s, 8), .took = (uint32_t)column_number(s, 9),
-		.status = column_text(s, 10), .host = column_text(s, 11), .tls = column_text(s, 12), .text = column_text(s, 13) };
+		.status = column_text(s, 10), .host = column_text(s, 11), .tls = column_text(s, 12), .text = column_text(s, 13),
+		.reply = column_text(s, 15) };
 	tell(arg, &m, column_text(s, 6), &a, column_text(s, 14));
 	(void)sqlite3_reset(s);
 	return true;

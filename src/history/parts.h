@@ -33,7 +33,7 @@ struct history {
 };
 
 enum {
-	SCHEMA = 1,                             /* user_version */
+	SCHEMA = 2,                             /* user_version; 2: attempt.reply */
 	PERIOD_BITS = 40,                       /* of a queue id below its period of 70 minutes */
 	PAGE = 8192,
 };

@@ -19,8 +19,12 @@ number_of(struct history *h, enum statement which)
 static void
 drop(struct history *h, enum statement which, uint64_t one, uint64_t two)
 {
-	sqlite3_stmt *s = statement(h, which);
+	sqlite3_stmt *s;
 
+	/* SQLite may have rolled back by itself: what comes now would be by itself, too. */
+	if (h->fault != HISTORY_FINE)
+		return;
+	s = statement(h, which);
 	bind_number(s, 1, one);
 	if (two > 0)
 		bind_number(s, 2, two);
@@ -55,13 +59,10 @@ shrink(struct history *h)
 	    && run(h, statement(h, ST_VACUUM));
 }
 
-bool
-history_prune(struct history *h, uint64_t now)
+/* Every id up to end goes. */
+static bool
+drop_all(struct history *h, uint64_t end, uint64_t count)
 {
-	uint64_t count = 0, end = find_end(h, now, &count);
-
-	if (end == 0)
-		return shrink(h);
 	history_begin(h);
 	drop(h, ST_DROP_ATTEMPTS, end, 0);
 	drop(h, ST_DROP_EVENTS, end, 0);
@@ -76,4 +77,17 @@ history_prune(struct history *h, uint64_t now)
 	}
 	drop(h, ST_DROP_GAPS, GAPS_MOST, 0);
 	return history_commit(h, &h->place) == HISTORY_FINE;
+}
+
+bool
+history_prune(struct history *h, uint64_t now, enum history_fault *fault)
+{
+	uint64_t count = 0, end;
+	bool more;
+
+	h->fault = HISTORY_FINE;
+	end = find_end(h, now, &count);
+	more = end == 0 ? shrink(h) : drop_all(h, end, count);
+	*fault = h->fault;
+	return more;
 }

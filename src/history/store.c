@@ -1,4 +1,5 @@
 /* The file: opening it, what is in it, and what SQLite says of it. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ static const char schema[] =
     " login TEXT, peer TEXT, tls TEXT, message_id TEXT);"
     "CREATE TABLE recipient(id INTEGER, number INTEGER, path TEXT, PRIMARY KEY(id, number)) WITHOUT ROWID;"
     "CREATE TABLE attempt(id INTEGER, number INTEGER, sequence INTEGER, at INTEGER, attempt INTEGER, class INTEGER, code INTEGER,"
-    " took INTEGER, status TEXT, host TEXT, tls TEXT, text TEXT, PRIMARY KEY(id, number, sequence)) WITHOUT ROWID;"
+    " took INTEGER, status TEXT, host TEXT, tls TEXT, text TEXT, reply TEXT, PRIMARY KEY(id, number, sequence)) WITHOUT ROWID;"
     "CREATE TABLE event(id INTEGER, at INTEGER, kind INTEGER, other INTEGER, words TEXT, PRIMARY KEY(id, at, kind, other))"
     " WITHOUT ROWID;"
     "CREATE TABLE search(period INTEGER, hash INTEGER, id INTEGER, PRIMARY KEY(period, hash, id)) WITHOUT ROWID;"
@@ -30,7 +31,12 @@ static const char schema[] =
     "CREATE TABLE hook(row INTEGER PRIMARY KEY, id INTEGER, number INTEGER, sequence INTEGER, at INTEGER, event INTEGER,"
     " tries INTEGER, due INTEGER);"
     "CREATE INDEX hook_due ON hook(due);"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
+
+/* What brings a file of version 1 here; what it knows of attempts has no class. */
+static const char to_version_2[] = "BEGIN IMMEDIATE; ALTER TABLE attempt ADD COLUMN reply TEXT; PRAGMA user_version = 2; COMMIT";
+/* The same for one that is only read: the view hides the table. */
+static const char seen_as_version_2[] = "CREATE TEMP VIEW attempt AS SELECT *, NULL AS reply FROM main.attempt";
 
 static const char *const sql[ST_MAX] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -39,7 +45,7 @@ static const char *const sql[ST_MAX] = {
 	/* A message that is copied forward in the log comes again, and so do its recipients. */
 	[ST_ADD_MESSAGE] = "INSERT OR IGNORE INTO message VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[ST_ADD_RECIPIENT] = "INSERT OR IGNORE INTO recipient VALUES(?1, ?2, ?3)",
-	[ST_ADD_ATTEMPT] = "INSERT OR IGNORE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[ST_ADD_ATTEMPT] = "INSERT OR IGNORE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 	[ST_ADD_EVENT] = "INSERT OR IGNORE INTO event VALUES(?1, ?2, ?3, ?4, ?5)",
 	[ST_ADD_SEARCH] = "INSERT OR IGNORE INTO search VALUES(?1, ?2, ?3)",
 	[ST_ADD_GAP] = "INSERT INTO gap(at, words) VALUES(?1, ?2)",
@@ -48,7 +54,7 @@ static const char *const sql[ST_MAX] = {
 	    " FROM message m WHERE m.id = ?1",
 	[ST_MESSAGE] = "SELECT id, arrival, size, flags, rcpts, sender, login, peer, tls, message_id FROM message WHERE id = ?1",
 	[ST_RECIPIENTS] = "SELECT number, path FROM recipient WHERE id = ?1 ORDER BY number",
-	[ST_ATTEMPTS] = "SELECT id, number, sequence, at, attempt, class, code, took, status, host, tls, text FROM attempt"
+	[ST_ATTEMPTS] = "SELECT id, number, sequence, at, attempt, class, code, took, status, host, tls, text, reply FROM attempt"
 	    " WHERE id = ?1 ORDER BY sequence",
 	[ST_EVENTS] = "SELECT at, kind, other, words FROM event WHERE id = ?1 ORDER BY at, kind, other",
 	[ST_GAPS] = "SELECT at, words FROM gap ORDER BY number",
@@ -66,7 +72,7 @@ static const char *const sql[ST_MAX] = {
 	[ST_ADD_HOOK] = "INSERT INTO hook(id, number, sequence, at, event, tries, due) VALUES(?1, ?2, ?3, ?4, ?5, 0, 0)",
 	[ST_DUE_HOOKS] = "SELECT row, id, number, sequence, at, event, tries FROM hook WHERE due <= ?1 ORDER BY due, row LIMIT ?2",
 	[ST_HOOK_FACTS] = "SELECT m.arrival, m.size, m.rcpts, m.sender, m.login, m.message_id, r.path, a.attempt, a.code, a.took, a.status,"
-	    " a.host, a.tls, a.text, e.words FROM message m LEFT JOIN recipient r ON r.id = m.id AND r.number = ?2"
+	    " a.host, a.tls, a.text, e.words, a.reply FROM message m LEFT JOIN recipient r ON r.id = m.id AND r.number = ?2"
 	    " LEFT JOIN attempt a ON a.id = m.id AND a.number = ?2 AND a.sequence = ?3"
 	    " LEFT JOIN event e ON e.id = m.id AND e.at = ?4 AND e.kind = 1 AND e.other = 0 WHERE m.id = ?1",
 	[ST_DROP_HOOK] = "DELETE FROM hook WHERE row = ?1",
@@ -192,8 +198,9 @@ run_text(struct history *h, const char *text)
 uint32_t
 search_hash(const struct history *h, struct span text)
 {
-	uint8_t lower[HISTORY_TEXT_MAX];
+	uint8_t lower[HISTORY_ID_MAX];
 
+	/* Of a Message-ID no more is kept, and all of it may be asked for. */
 	text = span_head(text, sizeof lower);
 	for (size_t i = 0; i < text.len; i++)
 		lower[i] = ascii_lower(text.p[i]);
@@ -265,7 +272,7 @@ prepare_to_write(struct history *h, uint64_t now)
 	    "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216")
 	    || !get_number(h, "PRAGMA user_version", &version))
 		return false;
-	if (version == 0 && !make_schema(h, now))
+	if ((version == 0 && !make_schema(h, now)) || (version == 1 && !run_text(h, to_version_2)))
 		return false;
 	if (version > SCHEMA) {
 		(void)snprintf(h->why, sizeof h->why, "it was made by a newer version of Postern");
@@ -326,8 +333,11 @@ struct history *
 history_open_to_read(const char *directory, struct buf *why)
 {
 	struct history *h = open_file(directory, SQLITE_OPEN_READONLY);
+	uint64_t version = 0;
 
-	if (h == NULL || h->fault != HISTORY_FINE || !read_state(h))
+	if (h == NULL || h->fault != HISTORY_FINE || !get_number(h, "PRAGMA user_version", &version) || !read_state(h))
+		return give_up(h, NULL, why);
+	if (version == 1 && !run_text(h, seen_as_version_2))
 		return give_up(h, NULL, why);
 	return h;
 }
@@ -349,10 +359,54 @@ history_limit(struct history *h, const struct history_limits *limits)
 	h->limits = *limits;
 }
 
+static const char *const parts[] = { "", "-wal", "-shm" };
+
+/* "damaged-TIME.db" */
+static bool
+aside_parse(const char *name, uint64_t *when)
+{
+	struct span s = span_of(name);
+
+	return span_take(&s, SPAN("damaged-")) && span_take_u64(&s, when) && span_eq(s, SPAN(".db"));
+}
+
+/* How many there are; *oldest is the time in the oldest one's name. */
+static unsigned
+count_aside(const char *directory, uint64_t *oldest)
+{
+	DIR *d = opendir(directory);
+	struct dirent *e;
+	unsigned count = 0;
+	uint64_t when;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (!aside_parse(e->d_name, &when))
+			continue;
+		*oldest = count++ == 0 || when < *oldest ? when : *oldest;
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	return count;
+}
+
+/* Each is as big as a history may be: a disk that damages one after the other must not fill up with them. */
+static void
+drop_oldest_aside(const char *directory)
+{
+	char path[PATH_ROOM];
+	uint64_t oldest = 0;
+
+	if (count_aside(directory, &oldest) <= HISTORY_ASIDE_MOST)
+		return;
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof path, "%s/damaged-%llu.db%s", directory, (unsigned long long)oldest, parts[i]);
+		(void)unlink(path);
+	}
+}
+
 bool
 history_set_aside(const char *directory, uint64_t now, struct buf *name)
 {
-	static const char *const parts[] = { "", "-wal", "-shm" };
 	char from[PATH_ROOM], to[PATH_ROOM];
 	bool moved = true;
 
@@ -364,6 +418,7 @@ history_set_aside(const char *directory, uint64_t now, struct buf *name)
 			(void)buf_put_text(name, to);
 	}
 	(void)buf_terminate(name);
+	drop_oldest_aside(directory);
 	return moved;
 }
 

@@ -115,6 +115,7 @@ history_add_attempt(struct history *h, const struct history_attempt *a)
 	bind_text(s, 10, a->host);
 	bind_text(s, 11, a->tls);
 	bind_text(s, 12, a->text);
+	bind_text(s, 13, a->reply);
 	(void)run(h, s);
 }
 

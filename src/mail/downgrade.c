@@ -10,7 +10,8 @@ enum {
 	QUOTED_MAX = 75,        /* RFC 2045 6.7 (5): 76 with the '=' of a soft break */
 	BASE64_MAX = 76,        /* RFC 2045 6.8 */
 	HELD_MAX = 2048,        /* a header line, the fields behind it, a line that might have been a delimiter */
-	GROWS_TO = 4,           /* an octet, soft breaks counted */
+	GROWS_TO = 12,          /* an octet: a part of ten of them is given header fields of ninety */
+	SLICE_LEAST = 64,
 };
 
 static void
@@ -238,11 +239,19 @@ downgrade_begin(struct downgrade *d, const struct downgrade_plan *plan, struct b
 size_t
 downgrade_feed(struct downgrade *d, struct span octets)
 {
-	size_t room = buf_room(d->out), most = room > HELD_MAX ? (room - HELD_MAX) / GROWS_TO : 0;
+	struct span rest = octets;
 
-	octets = span_head(octets, most);
-	mime_feed(&d->mime, octets);
-	return octets.len;
+	/* Hardly anything grows so much: what a slice has left over is room for the next one. */
+	while (rest.len > 0) {
+		size_t room = buf_room(d->out), most = room > HELD_MAX ? (room - HELD_MAX) / GROWS_TO : 0;
+		struct span slice = span_head(rest, most);
+
+		if (slice.len == 0 || (most < SLICE_LEAST && rest.len < octets.len))
+			break;
+		mime_feed(&d->mime, slice);
+		span_skip(&rest, slice.len);
+	}
+	return octets.len - rest.len;
 }
 
 void

@@ -159,7 +159,7 @@ look_ignored(struct downgrade_survey *s)
 		refuse(s, "a line of more than 998 octets stands between its parts");
 	if (!unfit(s))
 		return;
-	if (s->mime.entity.is_signed)
+	if (s->mime.entity.is_signed || s->mime.entity.odd)
 		refuse(s, why_not(&s->mime.entity));
 	s->plan->changes = true;
 }

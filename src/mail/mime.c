@@ -113,9 +113,10 @@ kind_of(struct mime *m, struct mime_type *t)
 static void
 entity_begin(struct mime *m, bool is_message)
 {
-	uint32_t root = m->depth > 0 ? m->level[m->depth - 1].entity.root : 0;
+	const struct mime_entity *above = m->depth > 0 ? &m->level[m->depth - 1].entity : &m->entity;
+	bool odd = is_message ? m->entity.odd : above->odd;
 
-	m->entity = (struct mime_entity){ .number = m->entities, .root = is_message ? m->entities : root };
+	m->entity = (struct mime_entity){ .number = m->entities, .root = is_message ? m->entities : above->root, .odd = odd };
 	m->entity.is_signed = m->depth > 0 && m->level[m->depth - 1].is_signed;
 	m->entities += m->entities < UINT32_MAX;
 	m->in_header = true;
@@ -204,6 +205,14 @@ delimiter(struct mime *m, uint32_t level, bool closing, bool crlf)
 
 /* ---- header sections ---- */
 
+/* "From alice Sun Nov 22 ...": a message out of a mailbox file. Everybody reads over it. */
+static bool
+is_mailbox_line(const struct mime *m, struct span line)
+{
+	(void)span_take_byte(&line, '>');
+	return m->entity.root == m->entity.number && !m->begun && span_eq(span_head(line, 5), SPAN("From "));
+}
+
 static void
 header_line(struct mime *m, bool crlf)
 {
@@ -230,7 +239,7 @@ header_line(struct mime *m, bool crlf)
 		field_begin(m, name, value);
 	} else {
 		m->field = MIME_FIELD_OTHER;
-		m->entity.odd = true;
+		m->entity.odd = m->entity.odd || !is_mailbox_line(m, line);
 	}
 	m->events->field(m->arg, (enum mime_field)m->field, line);
 }

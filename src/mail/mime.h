@@ -47,7 +47,7 @@ struct mime_entity {
 	bool typed;             /* has a Content-Type */
 	bool versioned;         /* has a MIME-Version */
 	bool is_signed;         /* stands inside a multipart/signed: not one octet may change (RFC 1847 2.1) */
-	bool odd;               /* its header section is not what it should be: no two readers need agree */
+	bool odd;               /* its header section, or one around it, is not what it should be: no two readers need agree */
 };
 
 enum mime_field { MIME_FIELD_OTHER, MIME_FIELD_TYPE, MIME_FIELD_ENCODING, MIME_FIELD_VERSION, MIME_FIELD_DKIM };

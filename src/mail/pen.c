@@ -71,6 +71,9 @@ pen_field(struct pen *pen, struct span s)
 {
 	uint8_t last = ' ';
 
+	/* A space at the end might be folded into one, too (RFC 5322 3.2.2). */
+	while (s.len > 0 && s.p[s.len - 1] == ' ')
+		s.len--;
 	while (s.len > 0) {
 		size_t width = wide(pen, s);
 
@@ -95,6 +98,8 @@ hex_value(uint8_t c)
 void
 pen_xtext(struct pen *pen, struct span s)
 {
+	while (span_ends(s, SPAN("+20")))
+		s.len -= 3;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned high = 16, low = 16;
 

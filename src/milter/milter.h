@@ -1,7 +1,8 @@
 /*
  * milter/milter.h - the MTA's half of one connection to a milter: protocol version 6 of Sendmail's libmilter (and 2 to 5). Pure.
  *
- * A milter is asked about a message that is whole already: all stages of its SMTP session are played to it one after the other. The
+ * A milter is asked about each recipient when he is named, and then about the whole message (milter_mail.open); or about a message that is
+ * whole already: then all stages of its SMTP session are played to it one after the other. The
  * driver gives bytes and takes wants, one outstanding at a time:
  *
  *	want = milter_open(t, ...);
@@ -9,6 +10,8 @@
  *	case MILTER_WANT_FLUSH:   send t->out, all of it;                            want = milter_go_on(t)
  *	case MILTER_WANT_INPUT:   send t->out when there is any; read;               want = milter_feed(t, in, &used)
  *	case MILTER_WANT_MAIL:    options are agreed on; when there is a message:    want = milter_begin(t, mail)
+ *	case MILTER_WANT_RCPT:    t->verdict is about the recipient that was shown, PASS or REFUSE; send t->out when there is any. When there
+ *	                          is another one, or the message is whole:           want = milter_more(t, mail)
  *	case MILTER_WANT_BODY:    b = milter_body_room(t), fill it (0 at the end);   want = milter_body(t, octets)
  *	case MILTER_WANT_EDIT:    do what t->edit says, or give up;                  want = milter_go_on(t)
  *	case MILTER_WANT_VERDICT: t->verdict; then milter_suits() says which message may be begun with next
@@ -48,6 +51,7 @@ enum milter_want {
 	MILTER_WANT_FLUSH,
 	MILTER_WANT_INPUT,
 	MILTER_WANT_MAIL,
+	MILTER_WANT_RCPT,
 	MILTER_WANT_BODY,
 	MILTER_WANT_EDIT,
 	MILTER_WANT_VERDICT,
@@ -74,6 +78,8 @@ struct milter_mail {
 	struct span header;             /* the section, without the empty line; its first Received, which is ours, is not shown */
 	uint64_t size;                  /* of the whole content */
 	bool eightbit, utf8;
+	bool open;                      /* more recipients may come: of header and what follows nothing is known, size is as declared, and rcpts
+	                                 * are those to be shown now */
 };
 
 enum milter_edit_kind {
@@ -126,6 +132,7 @@ struct milter_talk {
 	struct span header;                     /* still to be shown */
 	bool ours_shown;                        /* our own Received has been passed over */
 	bool chunk_out;                         /* a piece of body waits for its reply */
+	bool skipping;                          /* it wants to hear of no more recipients */
 	enum milter_reuse reuse;
 	struct milter_edit edit;
 	struct milter_verdict verdict;
@@ -144,6 +151,8 @@ enum milter_want milter_go_on(struct milter_talk *);
 /* May this message be begun with now? */
 bool milter_suits(const struct milter_talk *, const struct milter_mail *);
 enum milter_want milter_begin(struct milter_talk *, const struct milter_mail *);
+/* At MILTER_WANT_RCPT: the same message with another recipient (open), or whole. Whole, its recipients are those that were not refused. */
+enum milter_want milter_more(struct milter_talk *, const struct milter_mail *);
 struct buf milter_body_room(struct milter_talk *);
 enum milter_want milter_body(struct milter_talk *, size_t octets);
 

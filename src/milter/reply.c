@@ -60,6 +60,8 @@ refuse(struct milter_talk *t, uint16_t code, const char *enhanced, struct span w
 	v->text_len = 0;
 	put_rcpt(t);
 	put_words(v, words);
+	if (t->state == MILTER_RCPT && t->mail->open)
+		return talk_rcpt(t, MILTER_REFUSE);
 	return talk_verdict(t, MILTER_REFUSE, false);
 }
 
@@ -139,7 +141,8 @@ take_edit(struct milter_talk *t, uint8_t code, struct span data)
 
 	if (t->state != MILTER_END)
 		return talk_fail(t, "it wants to change a message that it has not seen whole");
-	if (++t->edits > MILTER_EDITS_MAX && code != 'b')
+	/* How many pieces a body comes in is a matter of its size. */
+	if (code != 'b' && ++t->edits > MILTER_EDITS_MAX)
 		return talk_fail(t, "it wants too many changes");
 	wrong = edit_take(t, code, data);
 	if (wrong != NULL)

@@ -33,6 +33,8 @@ enum milter_want talk_fail(struct milter_talk *, const char *why);
 enum milter_want talk_advance(struct milter_talk *);
 /* The milter wants no more of this stage. */
 enum milter_want talk_skip(struct milter_talk *);
+/* What it says of the recipient that was shown. */
+enum milter_want talk_rcpt(struct milter_talk *, enum milter_kind);
 /* go_on: it has said so by "go on", at the end of the message. */
 enum milter_want talk_verdict(struct milter_talk *, enum milter_kind, bool go_on);
 

@@ -210,6 +210,21 @@ said(struct milter_talk *t)
 		talk_enter(t, t->state + 1);
 }
 
+/* Of an open message: has it heard of all recipients that there are so far, or as much as it wants to? */
+static bool
+rcpts_over(const struct milter_talk *t)
+{
+	return t->state == MILTER_RCPT && t->mail->open && (t->rcpt == t->mail->rcpts || t->skipping || (t->protocol & NO_RCPT) != 0);
+}
+
+enum milter_want
+talk_rcpt(struct milter_talk *t, enum milter_kind kind)
+{
+	t->verdict.kind = kind;
+	t->mail = NULL;
+	return t->want = MILTER_WANT_RCPT;
+}
+
 /* From here on until the milter has to say something, or the driver. */
 static enum milter_want
 walk(struct milter_talk *t)
@@ -221,6 +236,8 @@ walk(struct milter_talk *t)
 			return t->want = MILTER_WANT_FLUSH;
 		if (t->state == MILTER_BODY && (t->protocol & NO_BODY) == 0)
 			return t->want = MILTER_WANT_BODY;
+		if (rcpts_over(t))
+			return talk_rcpt(t, MILTER_PASS);
 		if (!say(t)) {
 			if (t->state == MILTER_CLOSED)
 				return t->want;
@@ -251,6 +268,9 @@ talk_skip(struct milter_talk *t)
 	if ((t->protocol & MAY_SKIP) == 0 || (t->state != MILTER_BODY && t->state != MILTER_HEADER && t->state != MILTER_RCPT))
 		return talk_fail(t, "it wants to skip what cannot be skipped");
 	t->chunk_out = false;
+	t->skipping = t->state == MILTER_RCPT;
+	if (rcpts_over(t))
+		return talk_rcpt(t, MILTER_PASS);
 	talk_enter(t, t->state + 1);
 	return walk(t);
 }
@@ -328,7 +348,7 @@ milter_begin(struct milter_talk *t, const struct milter_mail *mail)
 	t->mail = mail;
 	t->header = mail->header;
 	t->rcpt = t->edits = t->progress = 0;
-	t->ours_shown = t->chunk_out = false;
+	t->ours_shown = t->chunk_out = t->skipping = false;
 	t->reuse = MILTER_REUSE_NOT;
 	memset(&t->verdict, 0, sizeof t->verdict);
 	if (t->state == MILTER_OVER && !same)
@@ -336,6 +356,18 @@ milter_begin(struct milter_talk *t, const struct milter_mail *mail)
 	client_of(mail, &client);
 	t->client_len = (uint16_t)client.len;
 	talk_enter(t, same ? MILTER_MAIL : MILTER_CONNECT);
+	return walk(t);
+}
+
+enum milter_want
+milter_more(struct milter_talk *t, const struct milter_mail *mail)
+{
+	assert(t->want == MILTER_WANT_RCPT && t->state == MILTER_RCPT && has_room(t));
+	t->mail = mail;
+	t->header = mail->header;
+	t->rcpt = mail->open ? 0 : mail->rcpts;
+	t->progress = 0;
+	memset(&t->verdict, 0, sizeof t->verdict);
 	return walk(t);
 }
 

@@ -55,6 +55,13 @@ utf8_length(struct span s)
 	return 0;
 }
 
+/* U+0080 to U+009F: a terminal takes them for the beginning of a sequence, as it does an escape. */
+static bool
+is_control(struct span s)
+{
+	return s.p[0] < 0x20 || s.p[0] == 0x7f || (s.p[0] == 0xc2 && s.len > 1 && s.p[1] >= 0x80 && s.p[1] < 0xa0);
+}
+
 /* Inside quotes: what JSON needs escaped, and what a terminal must never see raw. */
 static bool
 put_escaped(struct buf *b, struct span s)
@@ -65,12 +72,13 @@ put_escaped(struct buf *b, struct span s)
 		size_t n = s.p[0] < 0x80 ? 1 : utf8_length(s);
 		uint8_t c = s.p[0];
 
-		if (n > 1) {
+		if (n == 0 || is_control(s)) {
+			/* Of two octets the second is the character's number. */
+			fits = buf_room(b) >= 6 && buf_put_text(b, "\\u00") && buf_put_hex(b, n > 1 ? s.p[1] : c, 2);
+		} else if (n > 1) {
 			fits = buf_put(b, span_head(s, n));
 		} else if (c == '"' || c == '\\') {
 			fits = buf_room(b) >= 2 && buf_put_byte(b, '\\') && buf_put_byte(b, c);
-		} else if (n == 0 || c < 0x20 || c == 0x7f) {
-			fits = buf_room(b) >= 6 && buf_put_text(b, "\\u00") && buf_put_hex(b, c, 2);
 		} else {
 			fits = buf_put_byte(b, c);
 		}

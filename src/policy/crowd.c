@@ -62,7 +62,7 @@ crowd_init(struct crowd *c, uint32_t max, void *memory, const uint8_t key[SIPHAS
 struct crowd_network
 crowd_network_of(struct span address)
 {
-	struct crowd_network n = { 0, address.len > 4 };
+	struct crowd_network n = { 0, address.len > 4, false };
 
 	for (size_t i = 0; i < address.len && i < 8; i++)
 		n.prefix = n.prefix << 8 | address.p[i];
@@ -72,7 +72,7 @@ crowd_network_of(struct span address)
 static bool
 same(struct crowd_network a, struct crowd_network b)
 {
-	return a.prefix == b.prefix && a.six == b.six;
+	return a.prefix == b.prefix && a.six == b.six && a.many == b.many;
 }
 
 static uint32_t *
@@ -82,7 +82,7 @@ bucket_of(const struct crowd *c, struct crowd_network n)
 
 	for (size_t i = 0; i < 8; i++)
 		octets[i] = (uint8_t)(n.prefix >> 8 * i);
-	octets[8] = n.six;
+	octets[8] = (uint8_t)(n.six | n.many << 1);
 	return &c->bucket[siphash(c->key, (struct span){ octets, sizeof octets }) & c->mask];
 }
 
@@ -234,9 +234,9 @@ crowd_ask(const struct crowd *c, struct crowd_network n, bool full, uint64_t now
 	bool room = false;
 
 	*victim = other;
-	if (p->members >= c->limits.members) {
+	if (!n.many && p->members >= c->limits.members) {
 		no = CROWD_NETWORK_FULL;
-	} else if (p->strangers >= c->limits.strangers) {
+	} else if (!n.many && p->strangers >= c->limits.strangers) {
 		no = CROWD_NETWORK_STRANGE;
 		*victim = p->oldest;
 		room = older_than(p->oldest, now, CROWD_SETTLED_MS);

@@ -29,6 +29,7 @@ enum {
 struct crowd_network {
 	uint64_t prefix;
 	bool six;
+	bool many;                      /* many are behind it: the ceilings of one network are not its */
 };
 
 /* A connection. Nobody but crowd.c writes it. */

@@ -175,6 +175,8 @@ status_fits(struct span enhanced, struct span wanted)
 enum reply_class
 reply_class(const struct reply_facts *f)
 {
+	if (f->code == 0 && status_fits(f->enhanced, SPAN(".4.7")))
+		return REPLY_EXPIRED;
 	/* Ours: about the way, mostly. */
 	if (f->code == 0 && (f->enhanced.len == 0 || status_fits(f->enhanced, SPAN(".4.")) || status_fits(f->enhanced, SPAN(".0."))))
 		return REPLY_UNREACHED;
@@ -207,6 +209,7 @@ static const struct {
 	[REPLY_PROTOCOL] = { "protocol", false },
 	[REPLY_ROUTING] = { "routing", false },
 	[REPLY_OTHER] = { "other", false },
+	[REPLY_EXPIRED] = { "expired", false },
 };
 
 const char *

@@ -28,6 +28,7 @@ enum reply_class {
 	REPLY_PROTOCOL,         /* he and we do not speak the same */
 	REPLY_ROUTING,          /* no relaying, loops, no such domain there */
 	REPLY_OTHER,
+	REPLY_EXPIRED,          /* our own verdict: its time is over; why it was not delivered before, earlier tries say */
 	REPLY_CLASSES,
 };
 

@@ -59,6 +59,7 @@ struct worker {
 	uint32_t life;                  /* how many there have been */
 	unsigned unconfirmed;           /* 2_signer: RELOADs that it has not yet said READY to */
 	unsigned unanswered;            /* pulses since the ping that it has not answered; 0: none is out */
+	bool listens;                   /* 1_front: it has been given every socket, those that are fresh too */
 };
 
 struct socket_bound {

@@ -92,13 +92,17 @@ master_send_listeners(struct worker *w, bool fresh_only)
 {
 	const struct master *m = w->master;
 
-	for (size_t i = 0; w->channel != NULL && w->role == ROLE_FRONT && i < m->sockets; i++) {
+	if (w->channel == NULL || w->role != ROLE_FRONT || (fresh_only && w->listens))
+		return;
+	for (size_t i = 0; i < m->sockets; i++) {
 		const struct socket_bound *s = &m->socket[i];
 		struct master_listen listen = { s->conf.service, span_of(s->conf.address), s->conf.port };
 
 		if (s->fresh || !fresh_only)
 			(void)channel_send_fd(w->channel, MASTER_LISTEN, 0, master_listen_layout, &listen, s->fd);
 	}
+	/* One that begins anew before the others hear of a reload needs to be told no more of it. */
+	w->listens = true;
 }
 
 /* The local sockets on which the operator's commands ask. */

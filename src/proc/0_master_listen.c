@@ -171,6 +171,8 @@ master_listen(struct master *m, const struct conf *conf, struct buf *why, int *s
 	close_difference(m->socket, m->sockets, next.socket, next.count);
 	memcpy(m->socket, next.socket, sizeof(m->socket));
 	m->sockets = next.count;
+	for (size_t i = 0; i < m->workers; i++)
+		m->worker[i].listens = false;
 	return true;
 }
 

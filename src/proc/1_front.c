@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "proc/1_front_away.h"
 #include "proc/1_front_crowd.h"
 #include "proc/1_front_first.h"
 #include "proc/1_front_sign.h"
@@ -40,7 +41,7 @@ expire(struct front_session *s)
 		break;
 	case QUEUE_US:
 		/* A late answer must never be taken for the next one's: the session ends here. */
-		log_say(LOG_WARN, "no-answer", "auth or spool took too long");
+		(void)away(s->waiting == WAIT_COMMIT || s->waiting == WAIT_ADMITTED ? AWAY_MUTE_SPOOL : AWAY_MUTE_AUTH);
 		talk_end(s, FAIL_SHUTDOWN);
 		break;
 	case QUEUE_GOODBYE:
@@ -88,10 +89,10 @@ resume_accepting(void)
 static void
 watch_peers(uint64_t now)
 {
-	if (front.auth != NULL && front.spool != NULL)
+	if (front.auth != NULL && front.spool != NULL && sign_is_there())
 		front.whole = now;
 	else if (!front.draining && now - front.whole >= FRONT_ALONE_MS)
-		child_give_up(&front.child, front.auth == NULL ? "3_auth is gone" : "4_spool is gone");
+		child_give_up(&front.child, front.auth == NULL ? "3_auth is gone" : front.spool == NULL ? "4_spool is gone" : "2_signer is gone");
 }
 
 static void
@@ -104,7 +105,9 @@ on_sweep(uv_timer_t *timer)
 	for (size_t q = 0; q < QUEUE_MAX; q++)
 		while ((s = front.queue[q].oldest) != NULL && now - s->since >= allowed(s))
 			expire(s);
+	spool_sweep();
 	words_count_unsaid();
+	away_sweep(now);
 	crowd_sweep(now);
 	resume_accepting();
 	/* What was sent lazily does not wait longer than this. */
@@ -292,7 +295,7 @@ on_go(void *arg)
 	}
 	if (front.certificates == 0)
 		log_say(LOG_WARN, "no-certificate", "no TLS: nobody can authenticate, and implicit TLS connections are closed");
-	front.whole = uv_now(&front.child.loop);
+	front.whole = front.store_gone = uv_now(&front.child.loop);
 	(void)uv_timer_init(&front.child.loop, &front.sweep);
 	(void)uv_timer_start(&front.sweep, on_sweep, FRONT_SWEEP_MS, FRONT_SWEEP_MS);
 	(void)uv_timer_init(&front.child.loop, &front.deadline);

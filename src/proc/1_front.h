@@ -38,7 +38,9 @@ enum front_phase {
 };
 
 /* What a session waits for; an answer to anything else is stale. */
-enum front_waiting { WAIT_NOTHING, WAIT_PROOF, WAIT_SENDER, WAIT_ADMITTED, WAIT_AUTHOR, WAIT_TURN, WAIT_SPENT, WAIT_COMMIT };
+enum front_waiting {
+	WAIT_NOTHING, WAIT_PROOF, WAIT_STORE, WAIT_SENDER, WAIT_ADMITTED, WAIT_RCPT, WAIT_AUTHOR, WAIT_TURN, WAIT_SPENT, WAIT_COMMIT
+};
 
 /* Settings that sessions look at as long as they live; a reload makes a new one. */
 struct front_conf {
@@ -121,10 +123,12 @@ struct front {
 	uv_timer_t deadline;                    /* of draining */
 	struct channel *auth, *spool;
 	uint32_t auth_epoch, spool_epoch;       /* counts the processes we have talked to; never 0 */
-	uint64_t whole;                         /* uv_now() when both were last there, or one came */
-	enum fail spool_fail;
+	uint64_t whole;                         /* uv_now() when all three were last there, or one came */
+	uint64_t store_gone;                    /* uv_now() when spool_fail became FAIL_BUSY */
+	enum fail spool_fail;                   /* FAIL_BUSY: it is not there, or has not told its state yet */
 	uint64_t spool_room;
 	bool spool_compares;                    /* it wants to know what it has had already */
+	bool spool_asks;                        /* milters want to hear of each recipient */
 	uint8_t spool_key[SIPHASH_KEY];
 	struct queue_id_maker ids;
 	struct front_session *slot[FRONT_SLOTS];
@@ -221,11 +225,11 @@ void auth_lost(void);
 /* ---- 1_front_spool.c: drafts in 4_spool ---- */
 extern const struct channel_handler front_spool_handler;
 /* Is there a point in asking who may send: OK, or why nothing can be taken now. */
-enum fail spool_admits(uint64_t declared);
+struct verdict spool_admits(uint64_t declared);
 bool spool_open_draft(struct front_session *, struct smtp_answer *);    /* false: the answer comes later */
 /* Does the 4_spool of today have this session's draft? */
 bool spool_has_draft(const struct front_session *);
-enum fail spool_add_recipient(struct front_session *);
+bool spool_add_recipient(struct front_session *, struct smtp_answer *); /* false: the answer comes later */
 /* Where the engine may put content, and where it goes. */
 void spool_lend_content(struct front_session *);
 void spool_take_content(struct front_session *);

@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "base/secret.h"
+#include "proc/1_front_away.h"
 #include "proc/1_front_crowd.h"
 #include "proc/1_front_spend.h"
 #include "proc/1_front_terms.h"
@@ -48,8 +49,11 @@ auth_ask_proof(struct front_session *s, struct smtp_answer *a)
 
 	a->auth = SMTP_AUTH_FAILED;
 	a->verdict.fail = FAIL_AUTH_BACKEND;
-	if (front.auth == NULL || (!start && !knows_us(s)))
+	/* What it does not read would grow with every login that nobody waits for. */
+	if (front.auth == NULL || (!start && !knows_us(s)) || (start && channel_congested(front.auth))) {
+		a->verdict = away(AWAY_PROOF);
 		return true;
+	}
 	if (!base64_parse(s->smtp.ask.octets, &response)) {
 		a->verdict.fail = FAIL_BASE64;
 		if (!start)
@@ -106,14 +110,37 @@ remember_allowed(struct front_session *s)
 	s->allowed = copy_of(reverse_path(s));
 }
 
-bool
-auth_ask_sender(struct front_session *s, struct smtp_answer *a)
+/* The input is not kept while we wait; what SPOOL_MAIL needs of it is. */
+static void
+keep_parameters(struct front_session *s)
 {
-	a->verdict.fail = spool_admits(s->smtp.ask.size);
+	const struct smtp_ask *ask = &s->smtp.ask;
+	struct front_draft *d = s->draft;
+
+	d->declared = ask->size;
+	d->ret = ask->ret;
+	d->envid_len = (uint16_t)span_head(ask->envid, FRONT_ENVID_MAX).len;
+	d->auth_len = (uint16_t)span_head(ask->auth, FRONT_MAIL_AUTH_MAX).len;
+	if (d->envid_len > 0)
+		memcpy(d->envid, ask->envid.p, d->envid_len);
+	if (d->auth_len > 0)
+		memcpy(d->auth, ask->auth.p, d->auth_len);
+}
+
+/* Everything that it looks at is kept. */
+static bool
+ask_sender(struct front_session *s, struct smtp_answer *a)
+{
+	/* A 4_spool that ends is back in less than a second, mostly: nobody need hear of it. */
+	if (spool_is_awaited() && knows_us(s)) {
+		s->waiting = WAIT_STORE;
+		return false;
+	}
+	a->verdict = spool_admits(s->draft->declared);
 	if (a->verdict.fail != OK)
 		return true;
 	if (front.auth == NULL) {
-		a->verdict.fail = FAIL_AUTH_BACKEND;
+		a->verdict = away(AWAY_PROOF);
 		return true;
 	}
 	if (!knows_us(s)) {
@@ -121,20 +148,32 @@ auth_ask_sender(struct front_session *s, struct smtp_answer *a)
 		(void)smtp_server_end(&s->smtp, FAIL_SHUTDOWN);
 		return false;
 	}
-	/* The input is not kept while we wait; what SPOOL_MAIL needs of it is. */
-	s->draft->declared = s->smtp.ask.size;
-	s->draft->ret = s->smtp.ask.ret;
-	s->draft->envid_len = (uint16_t)span_head(s->smtp.ask.envid, FRONT_ENVID_MAX).len;
-	s->draft->auth_len = (uint16_t)span_head(s->smtp.ask.auth, FRONT_MAIL_AUTH_MAX).len;
-	if (s->draft->envid_len > 0)
-		memcpy(s->draft->envid, s->smtp.ask.envid.p, s->draft->envid_len);
-	if (s->draft->auth_len > 0)
-		memcpy(s->draft->auth, s->smtp.ask.auth.p, s->draft->auth_len);
 	if (was_allowed(s))
 		return spool_open_draft(s, a);
-	(void)channel_send_octets(front.auth, AUTH_SENDER, s->id, s->smtp.ask.path.whole);
+	(void)channel_send_octets(front.auth, AUTH_SENDER, s->id, reverse_path(s));
 	s->waiting = WAIT_SENDER;
 	return false;
+}
+
+bool
+auth_ask_sender(struct front_session *s, struct smtp_answer *a)
+{
+	keep_parameters(s);
+	return ask_sender(s, a);
+}
+
+void
+auth_ask_sender_again(struct front_session *s)
+{
+	struct smtp_answer a = { .verdict = { OK, { NULL, 0 } } };
+
+	if (s->waiting != WAIT_STORE)
+		return;
+	s->waiting = WAIT_NOTHING;
+	if (!knows_us(s))
+		talk_end(s, FAIL_SHUTDOWN);
+	else if (ask_sender(s, &a))
+		talk_answer(s, &a);
 }
 
 /* One address after the other; the first no is the answer. */
@@ -153,7 +192,7 @@ auth_ask_author(struct front_session *s, struct smtp_answer *a)
 		break;
 	}
 	if (!knows_us(s)) {
-		a->verdict.fail = FAIL_BUSY;
+		a->verdict = away(AWAY_AUTH);
 		return true;
 	}
 	(void)channel_send_octets(front.auth, AUTH_AUTHOR, s->id, author.whole);
@@ -266,14 +305,22 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 static void
 without_auth(struct front_session *s)
 {
-	struct smtp_answer a = { .auth = SMTP_AUTH_FAILED, .verdict = { FAIL_AUTH_BACKEND, { NULL, 0 } } };
+	struct smtp_answer a = { .auth = SMTP_AUTH_FAILED };
 
-	if (s->waiting == WAIT_AUTHOR)
-		a.verdict.fail = FAIL_BUSY;
-	if (s->waiting == WAIT_PROOF || s->waiting == WAIT_SENDER || s->waiting == WAIT_AUTHOR)
+	switch (s->waiting) {
+	case WAIT_PROOF:
+	case WAIT_STORE:
+	case WAIT_SENDER:
+		a.verdict = away(AWAY_PROOF);
 		talk_answer(s, &a);
-	else
+		break;
+	case WAIT_AUTHOR:
+		a.verdict = away(AWAY_AUTH);
+		talk_answer(s, &a);
+		break;
+	default:
 		spend_lost(s);
+	}
 }
 
 void

@@ -58,7 +58,9 @@ session_of(struct crowd_member *m)
 
 /*
  * A proxy that speaks for itself is one address for many, and the operator has named it: each of its sessions is a network of its own,
- * in 0000::/8, where nobody comes from (reserved: RFC 4291). The text is ours (peer_format), so it parses; what did not would count as one.
+ * in 0000::/8, where nobody comes from (reserved: RFC 4291). While it has not said for whom it comes, all of its sessions are one, without
+ * ceilings: honest ones are that for no time, and who stays is the first to make room.
+ * The text is ours (peer_format), so it parses; what did not would count as one.
  */
 static struct crowd_network
 network_of(const struct front_session *s)
@@ -67,13 +69,16 @@ network_of(const struct front_session *s)
 	uint8_t octets[16] = { 0 };
 	struct span peer = words_peer(s);
 	bool six = span_find(peer, ':') < peer.len;
+	struct crowd_network network;
 
 	if (s->peer_is_proxy)
-		return (struct crowd_network){ UINT64_C(1) << 32 | s->id, true };
+		return (struct crowd_network){ UINT64_C(1) << 32 | s->id, true, false };
 	memcpy(text, peer.p, peer.len);
 	text[peer.len] = '\0';
 	(void)inet_pton(six ? AF_INET6 : AF_INET, text, octets);
-	return crowd_network_of((struct span){ octets, six ? 16 : 4 });
+	network = crowd_network_of((struct span){ octets, six ? 16 : 4 });
+	network.many = s->proxy != NULL;
+	return network;
 }
 
 /* ---- the table ---- */
@@ -178,13 +183,9 @@ refuse(struct front_session *s, enum kind kind)
 	session_drop(s, NULL);
 }
 
-bool
-crowd_enter(struct front_session *s)
+static enum crowd_answer
+come_in(struct front_session *s)
 {
-	static const enum kind kinds[] = {
-		[CROWD_NETWORK_FULL] = KIND_NETWORK, [CROWD_NETWORK_STRANGE] = KIND_NETWORK_STRANGE,
-		[CROWD_STRANGE] = KIND_STRANGE, [CROWD_FULL] = KIND_FULL,
-	};
 	uint64_t now = uv_now(&front.child.loop);
 	struct crowd_network network = network_of(s);
 	struct crowd_member *victim;
@@ -199,9 +200,31 @@ crowd_enter(struct front_session *s)
 	}
 	if (answer == CROWD_WELCOME && !crowd_add(&front.crowd, &s->member, network, now))
 		answer = CROWD_FULL;
+	return answer;
+}
+
+bool
+crowd_enter(struct front_session *s)
+{
+	static const enum kind kinds[] = {
+		[CROWD_NETWORK_FULL] = KIND_NETWORK, [CROWD_NETWORK_STRANGE] = KIND_NETWORK_STRANGE,
+		[CROWD_STRANGE] = KIND_STRANGE, [CROWD_FULL] = KIND_FULL,
+	};
+	enum crowd_answer answer = come_in(s);
+
 	if (answer == CROWD_WELCOME)
 		return true;
 	refuse(s, kinds[answer]);
+	return false;
+}
+
+/* What it says first is on its way: closing now would take back what the client behind it should read (RFC 1122 4.2.2.13). */
+bool
+crowd_wait(struct front_session *s)
+{
+	if (come_in(s) == CROWD_WELCOME || front.sessions <= front.child.conf.sessions_max + FRONT_PROXY_BEYOND)
+		return true;
+	refuse(s, KIND_FULL);
 	return false;
 }
 
@@ -227,7 +250,7 @@ crowd_sweep(uint64_t now)
 		struct front_session *s = session_of(m);
 
 		next = m->newer_of_all;
-		if (s->phase == PHASE_GOODBYE || s->phase == PHASE_LINGER)
+		if (s->phase == PHASE_PROXY || s->phase == PHASE_GOODBYE || s->phase == PHASE_LINGER)
 			continue;       /* it has its own few seconds */
 		say(KIND_LATE, s);
 		talk_end(s, FAIL_AUTH_LATE);

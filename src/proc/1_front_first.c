@@ -197,7 +197,9 @@ first_begin(struct front_session *s, const struct sockaddr_storage *from)
 		return;
 	}
 	proxy_header_init(s->proxy);
-	phase_enter(s, PHASE_PROXY);
+	/* As long as it does not say for whom it comes it is counted as the proxy's own. */
+	if (crowd_wait(s))
+		phase_enter(s, PHASE_PROXY);
 }
 
 /* The session's peer is from here on whom the header names. */

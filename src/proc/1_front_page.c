@@ -2,12 +2,14 @@
 #include "proc/1_front.h"
 #include "proc/ceilings.h"
 #include "sasl/server.h"
+#include "smtp/proxy_header.h"
 #include "tls/cost.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
 
 static const struct limit coming[] = {
 	{ "connections", "sessions-max", 0, LIMIT_COUNT, "front", "the most crowded network's oldest unauthenticated one ends; else 421, or closed before TLS" },
+	{ "connections from proxies beyond that, until they say for whom they come", NULL, FRONT_PROXY_BEYOND, LIMIT_COUNT, "front", "421, or closed before TLS" },
 	{ "connections of one network", "sessions-per-address", 0, LIMIT_COUNT, "IPv4 address or IPv6 /64", "421, or closed before TLS" },
 	{ "connections without AUTH, handshakes in progress among them", "unauthenticated-max", 0, LIMIT_COUNT,
 	    "front", "the most crowded network's oldest one ends" },
@@ -26,6 +28,7 @@ static const struct limit coming[] = {
 	{ "content read ahead", NULL, FRONT_INPUT, LIMIT_OCTETS, "session", "the rest waits in the client's kernel" },
 	{ "turns of reading before others have theirs", NULL, FRONT_READS, LIMIT_COUNT, "session", "it goes on when they had it" },
 	{ "time for an answer of ours (RFC 6409 5.3: two minutes)", NULL, FRONT_US_MS, LIMIT_MS, "command", "421 4.3.2" },
+	{ "time for which MAIL waits for a 4_spool that is started again", NULL, FRONT_STORE_MS, LIMIT_MS, "command", "451 4.3.2" },
 	{ "time to take the last reply and hang up", NULL, FRONT_GOODBYE_MS, LIMIT_MS, "connection", "closed" },
 };
 const struct limit_page front_limits = { "Coming, waiting, reading", coming, ROWS(coming) };
@@ -91,6 +94,7 @@ front_memory(const struct conf *c, struct memory *m)
 	memory_add(m, "table of networks", crowd_octets(c->sessions_max), 1);
 	memory_add(m, "sessions without AUTH", shaking > unknown ? shaking : unknown, strangers);
 	memory_add(m, "sessions with it", front_session_memory(SESSION_KNOWN).most, c->sessions_max - strangers);
+	memory_add(m, "proxies that have not said for whom they come", sizeof(struct front_session) + sizeof(struct proxy_header), FRONT_PROXY_BEYOND);
 	memory_add(m, "what 3_auth and 4_spool have not read yet", CHANNEL_BACKLOG_MAX, 2);
 	memory_add(m, "what they say", CHANNEL_BODY_MAX, 2);
 }

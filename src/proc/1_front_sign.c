@@ -15,6 +15,12 @@ sign_begin(int fd)
 	ask_begin(&signer, fd);
 }
 
+bool
+sign_is_there(void)
+{
+	return signer.fd != -1;
+}
+
 /* Once a second: a flood of handshakes must not become a flood of lines. */
 static bool
 failed(const char *why)

@@ -12,5 +12,7 @@
 extern const struct tls_signer front_signer;
 /* The channel to a new 2_signer; the one before it is closed. */
 void sign_begin(int fd);
+/* As far as we know: one that has died is not missed before it is asked. */
+bool sign_is_there(void);
 
 #endif

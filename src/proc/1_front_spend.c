@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "proc/1_front_away.h"
 #include "proc/1_front_spend.h"
 
 /* Only the 3_auth that saw the proof knows whose habit it is. */
@@ -21,7 +22,8 @@ send_spend(struct front_session *s)
 bool
 spend_ask(struct front_session *s, struct smtp_answer *a)
 {
-	a->verdict.fail = spool_has_draft(s) ? OK : FAIL_LOCAL;
+	if (!spool_has_draft(s))
+		a->verdict = away(AWAY_DRAFT);
 	a->queue_id = s->draft->queue_id;
 	a->digest_key = front.spool_compares ? front.spool_key : NULL;
 	if (a->verdict.fail != OK)
@@ -32,7 +34,7 @@ spend_ask(struct front_session *s, struct smtp_answer *a)
 		return true;
 	}
 	if (!can_ask(s)) {
-		a->verdict.fail = FAIL_BUSY;
+		a->verdict = away(AWAY_AUTH);
 		return true;
 	}
 	if (s->spending) {
@@ -53,7 +55,10 @@ spend_join(struct front_session *s, struct smtp_answer *a)
 		s->waiting = WAIT_SPENT;
 		return false;
 	}
-	a->verdict.fail = d->decided ? d->spent : FAIL_BUSY;
+	if (d->decided)
+		a->verdict.fail = d->spent;
+	else
+		a->verdict = away(AWAY_AUTH);
 	if (a->verdict.fail == OK)
 		return spool_ask_commit(s, a);
 	/* What was allowed a moment ago is asked about again. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "proc/1_front_away.h"
 #include "proc/1_front_terms.h"
 
 bool
@@ -8,14 +9,29 @@ spool_has_draft(const struct front_session *s)
 	return front.spool != NULL && s->draft_epoch != 0 && s->draft_epoch == front.spool_epoch;
 }
 
-enum fail
+struct verdict
 spool_admits(uint64_t declared)
 {
-	if (front.spool == NULL)
-		return FAIL_BUSY;
-	if (front.spool_fail != OK)
-		return front.spool_fail;
-	return declared > front.spool_room ? FAIL_DISK_FULL : OK;
+	struct verdict v = { front.spool_fail, { NULL, 0 } };
+
+	if (front.spool == NULL || front.spool_fail == FAIL_BUSY)
+		return away(AWAY_SPOOL);
+	if (v.fail == OK && declared > front.spool_room)
+		v.fail = FAIL_DISK_FULL;
+	return v;
+}
+
+bool
+spool_is_awaited(void)
+{
+	return front.spool_fail == FAIL_BUSY && uv_now(&front.child.loop) - front.store_gone < FRONT_STORE_MS;
+}
+
+void
+spool_sweep(void)
+{
+	if (front.spool_fail == FAIL_BUSY && !spool_is_awaited())
+		session_each(auth_ask_sender_again);
 }
 
 static struct span
@@ -60,7 +76,7 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 		.size = d->declared,
 	};
 
-	a->verdict.fail = spool_admits(d->declared);
+	a->verdict = spool_admits(d->declared);
 	if (a->verdict.fail != OK)
 		return true;
 	m.queue_id = d->queue_id = queue_id_next(&front.ids, m.arrival);
@@ -70,7 +86,7 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 	/* Who wants it held waits for an answer, so it does not wait for company. */
 	channel_lazy(front.spool, m.release == 0);
 	if (!channel_send(front.spool, SPOOL_MAIL, s->id, spool_mail_layout, &m))
-		a->verdict.fail = FAIL_LOCAL;
+		a->verdict = away(AWAY_FORM);
 	channel_lazy(front.spool, true);
 	if (a->verdict.fail != OK)
 		return true;
@@ -78,15 +94,37 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 	return terms_admitted(s, a);
 }
 
-enum fail
-spool_add_recipient(struct front_session *s)
+/* Who waits for an answer does not wait for company. */
+static bool
+ask_recipient(struct front_session *s)
+{
+	const struct smtp_ask *ask = &s->smtp.ask;
+	struct spool_ask_rcpt m = { ask->path.whole, ask->notify, ask->orcpt, s->mechanism };
+	bool sent;
+
+	channel_lazy(front.spool, false);
+	sent = channel_send(front.spool, SPOOL_ASK_RCPT, s->id, spool_ask_rcpt_layout, &m);
+	channel_lazy(front.spool, true);
+	if (sent)
+		s->waiting = WAIT_RCPT;
+	return sent;
+}
+
+bool
+spool_add_recipient(struct front_session *s, struct smtp_answer *a)
 {
 	const struct smtp_ask *ask = &s->smtp.ask;
 	struct spool_rcpt m = { s->draft->mail.rcpts, ask->path.whole, ask->notify, ask->orcpt };
 
-	if (!spool_has_draft(s) || !channel_send(front.spool, SPOOL_RCPT, s->id, spool_rcpt_layout, &m))
-		return FAIL_LOCAL;
-	return OK;
+	if (!spool_has_draft(s)) {
+		a->verdict = away(AWAY_DRAFT);
+		return true;
+	}
+	if (front.spool_asks && ask_recipient(s))
+		return false;
+	if (front.spool_asks || !channel_send(front.spool, SPOOL_RCPT, s->id, spool_rcpt_layout, &m))
+		a->verdict = away(AWAY_FORM);
+	return true;
 }
 
 /* ---- content ---- */
@@ -118,10 +156,11 @@ spool_take_content(struct front_session *s)
 	channel_commit(front.spool, SPOOL_BODY, s->id, content);
 }
 
+/* Also of who has no draft: the next MAIL, the one behind its RSET, and so on would fill what 4_spool does not read. */
 bool
 spool_congested(const struct front_session *s)
 {
-	return spool_has_draft(s) && channel_congested(front.spool);
+	return s->smtp.authenticated && front.spool != NULL && channel_congested(front.spool);
 }
 
 /* ---- the end of a draft ---- */
@@ -139,17 +178,20 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 		.message_id = header_message_id(&mail->header),
 	};
 
-	a->verdict.fail = FAIL_LOCAL;
-	if (!spool_has_draft(s))
+	if (!spool_has_draft(s)) {
+		a->verdict = away(AWAY_DRAFT);
 		return true;
+	}
 	if (smtp_server_digest(&s->smtp, digest))
 		m.digest = (struct span){ digest, sizeof digest };
 	/* Everything of a draft but this waits for the next commit of anybody, or until it is much: see replace_spool(). */
 	channel_lazy(front.spool, false);
 	sent = channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m);
 	channel_lazy(front.spool, true);
-	if (!sent)
+	if (!sent) {
+		a->verdict = away(AWAY_FORM);
 		return true;
+	}
 	s->draft_epoch = 0;             /* whatever comes of it, there is nothing left to abort */
 	s->waiting = WAIT_COMMIT;
 	s->owed = true;
@@ -186,23 +228,44 @@ on_committed(struct front_session *s, struct span body)
 }
 
 /* A milter has said no: 4xx or 5xx of its own, an enhanced code of the same class. */
+static void
+answer_refused(struct front_session *s, const struct spool_refused *r)
+{
+	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
+	struct smtp_answer a = { .verdict = { r->code < 500 ? FAIL_FILTER_LATER : FAIL_FILTERED, r->text }, .code = (uint16_t)r->code,
+		.enhanced = enhanced };
+
+	for (size_t i = 0; i < r->enhanced.len; i++)
+		enhanced[i] = (char)r->enhanced.p[i];
+	talk_answer(s, &a);
+}
+
 static bool
 on_refused(struct front_session *s, struct span body)
 {
 	struct spool_refused r;
-	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
-	struct smtp_answer a = { .verdict = { FAIL_FILTERED, { NULL, 0 } }, .enhanced = enhanced };
 
 	if (!fields_parse(spool_refused_layout, body, &r) || !smtp_refusal_valid(r.code, r.enhanced))
 		return false;
-	if (s == NULL || s->waiting != WAIT_COMMIT)
+	if (s != NULL && s->waiting == WAIT_COMMIT)
+		answer_refused(s, &r);
+	return true;
+}
+
+/* What milters say of a recipient. */
+static bool
+on_heard(struct front_session *s, struct span body)
+{
+	struct spool_heard h;
+
+	if (!fields_parse(spool_heard_layout, body, &h) || h.fail >= FAIL_MAX || (h.code != 0 && !smtp_refusal_valid(h.code, h.enhanced)))
+		return false;
+	if (s == NULL || s->waiting != WAIT_RCPT)
 		return true;
-	for (size_t i = 0; i < r.enhanced.len; i++)
-		enhanced[i] = (char)r.enhanced.p[i];
-	a.verdict.fail = r.code < 500 ? FAIL_FILTER_LATER : FAIL_FILTERED;
-	a.verdict.words = r.text;
-	a.code = (uint16_t)r.code;
-	talk_answer(s, &a);
+	if (h.code != 0)
+		answer_refused(s, &(struct spool_refused){ h.code, h.enhanced, h.text });
+	else
+		talk_answer(s, &(struct smtp_answer){ .verdict = { (enum fail)h.fail, { NULL, 0 } } });
 	return true;
 }
 
@@ -210,14 +273,19 @@ static bool
 on_state(struct span body)
 {
 	struct spool_state st;
+	bool was_away;
 
 	if (!fields_parse(spool_state_layout, body, &st) || st.fail >= FAIL_MAX || (st.key.len != 0 && st.key.len != SIPHASH_KEY))
 		return false;
+	was_away = front.spool_fail == FAIL_BUSY;
 	front.spool_compares = st.key.len > 0;
 	if (front.spool_compares)
 		memcpy(front.spool_key, st.key.p, SIPHASH_KEY);
+	front.spool_asks = st.asks != 0;
 	front.spool_fail = (enum fail)st.fail;
 	front.spool_room = st.room;
+	if (was_away)
+		session_each(auth_ask_sender_again);
 	return true;
 }
 
@@ -235,6 +303,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		session_settle(f->session);
 		good = on_refused(session_find(f->session), f->body);
 	}
+	if (f->fd == -1 && f->type == SPOOL_HEARD)
+		good = on_heard(session_find(f->session), f->body);
 	if (f->fd == -1 && f->type == SPOOL_STATE)
 		good = on_state(f->body);
 	if (f->fd == -1 && f->type == SPOOL_ADMITTED)
@@ -250,9 +320,9 @@ static void
 without_spool(struct front_session *s)
 {
 	if (s->waiting == WAIT_COMMIT)
-		talk_answer(s, &(struct smtp_answer){ .verdict = { FAIL_LOCAL, { NULL, 0 } } });
-	else if (s->waiting == WAIT_ADMITTED)
-		talk_answer(s, &(struct smtp_answer){ .verdict = { FAIL_BUSY, { NULL, 0 } } });
+		talk_answer(s, &(struct smtp_answer){ .verdict = away(AWAY_COMMIT) });
+	else if (s->waiting == WAIT_ADMITTED || s->waiting == WAIT_RCPT)
+		talk_answer(s, &(struct smtp_answer){ .verdict = away(AWAY_SPOOL) });
 	else if (s->stalled)
 		talk_go_on(s);
 }
@@ -261,6 +331,8 @@ void
 spool_lost(void)
 {
 	front.spool = NULL;
+	if (front.spool_fail != FAIL_BUSY)
+		front.store_gone = uv_now(&front.child.loop);
 	front.spool_fail = FAIL_BUSY;
 	session_settle_all();
 	session_each(without_spool);

@@ -103,8 +103,7 @@ ask(struct front_session *s, struct smtp_answer *a)
 	case SMTP_ASK_SENDER:
 		return auth_ask_sender(s, a);
 	case SMTP_ASK_RCPT:
-		a->verdict.fail = spool_add_recipient(s);
-		return true;
+		return spool_add_recipient(s, a);
 	case SMTP_ASK_DATA:
 		return spend_ask(s, a);
 	case SMTP_ASK_AUTHOR:

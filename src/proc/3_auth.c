@@ -293,9 +293,15 @@ auth_close(struct auth *a)
 
 enum { PENDING_MAX = 128 };     /* every front, and 4_spool; with room for those that begin again meanwhile */
 
+/* 0_master brings 4_spool and us together when one of us begins, within its longest back-off. When one of us has hung up on the other and
+ * both live, nothing is held in the queue any more, whatever looks stolen. */
+enum { AUTH_ALONE_MS = 30 * 1000, AUTH_ALONE_LOOK_MS = 1000 };
+
 static struct {
 	struct child child;
 	struct auth *auth;
+	uv_timer_t alone;
+	uint64_t whole;                 /* uv_now() when 4_spool was last there, or came */
 	struct { enum role role; uint32_t slot; int fd; } pending[PENDING_MAX];
 	size_t pendings;
 	int ledger_fd;                  /* given before we could listen on it; -1: none */
@@ -305,9 +311,10 @@ static struct {
 static void
 add_peer(enum role role, uint32_t slot, int fd)
 {
-	if (role == ROLE_SPOOL)
+	if (role == ROLE_SPOOL) {
 		auth_add_spool(me.auth, fd);
-	else
+		me.whole = uv_now(&me.child.loop);
+	} else
 		auth_add_front(me.auth, slot, fd);
 }
 
@@ -340,14 +347,33 @@ on_listen(void *arg, const struct master_listen *m, int fd)
 }
 
 static void
+write_all_now(void)
+{
+	write_uses_now(me.auth);
+	ledger_write_now(me.auth);
+	habits_write_now(me.auth);
+}
+
+static void
+on_alone(uv_timer_t *timer)
+{
+	uint64_t now = uv_now(timer->loop);
+
+	if (me.auth->spool != NULL || me.draining) {
+		me.whole = now;
+	} else if (now - me.whole >= AUTH_ALONE_MS && !me.auth->writing && !me.auth->ledger.writing && !me.auth->habits.writing) {
+		write_all_now();
+		child_give_up(&me.child, "4_spool is gone");
+	}
+}
+
+static void
 on_idle(void *arg)
 {
 	(void)arg;
 	if (!me.draining)
 		return;
-	write_uses_now(me.auth);
-	ledger_write_now(me.auth);
-	habits_write_now(me.auth);
+	write_all_now();
 	ledger_close(me.auth);
 	child_drained(&me.child);
 }
@@ -385,6 +411,9 @@ on_go(void *arg)
 	me.pendings = 0;
 	if (me.ledger_fd != -1)
 		ledger_listen(me.auth, me.ledger_fd);
+	me.whole = uv_now(&me.child.loop);
+	(void)uv_timer_init(&me.child.loop, &me.alone);
+	(void)uv_timer_start(&me.alone, on_alone, AUTH_ALONE_LOOK_MS, AUTH_ALONE_LOOK_MS);
 	child_ready(&me.child);
 }
 

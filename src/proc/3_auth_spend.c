@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "mail/utf8.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
 
@@ -72,6 +73,20 @@ put_wrapped(struct buf *b, struct span text)
 	(void)buf_put_byte(b, '\n');
 }
 
+/* A name may be long, and in any script: a piece of a letter is nothing that 4_spool takes. */
+static struct span
+head_of(struct span name, size_t most)
+{
+	struct span head = { name.p, 0 };
+	size_t width;
+
+	while ((width = utf8_width(name)) > 0 && head.len + width <= most) {
+		head.len += width;
+		span_skip(&name, width);
+	}
+	return head;
+}
+
 static const char *
 done_of(const struct habit *h)
 {
@@ -87,7 +102,7 @@ put_notice(struct buf *b, const struct habit_entry *e)
 {
 	const struct habit *h = &e->habit;
 
-	(void)(buf_put_text(b, "Mail is being sent with the login\n") && buf_put(b, span_head(span_of(e->login), LINE_OCTETS)));
+	(void)(buf_put_text(b, "Mail is being sent with the login\n") && buf_put(b, head_of(span_of(e->login), LINE_OCTETS)));
 	(void)buf_put_text(b, "\nin a way that it never was:\n\n");
 	put_wrapped(b, (struct span){ h->words, h->words_len });
 	(void)buf_put_byte(b, '\n');
@@ -111,7 +126,7 @@ tell_owner(struct auth *a, const struct habit_entry *e)
 	if (user == NULL || user->recovery.len == 0)
 		return;
 	put_notice(&text, e);
-	(void)(buf_put_text(&subject, "Your login ") && buf_put(&subject, span_head(span_of(e->login), 120))
+	(void)(buf_put_text(&subject, "Your login ") && buf_put(&subject, head_of(span_of(e->login), 120))
 	    && buf_put_text(&subject, " is ") && buf_put_text(&subject, event_of(&e->habit)));
 	(void)channel_send(a->spool, GUARD_NOTICE, 0, guard_notice_layout,
 	    &(struct guard_notice){ user->recovery, buf_span(&subject), buf_span(&text) });

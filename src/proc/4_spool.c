@@ -11,6 +11,7 @@
 
 #include "os/log.h"
 #include "proc/4_spool_gather.h"
+#include "proc/4_spool_session.h"
 #include "proc/cage.h"
 
 /* The promise. PASS: segments are handed to 5_relay, to read. */
@@ -40,8 +41,8 @@ clock_of_boot(void)
 	return (int64_t)keeper_now() - ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
 }
 
-static void
-look_at_clock(struct keeper *k)
+void
+keeper_look_at_clock(struct keeper *k)
 {
 	int64_t clock = clock_of_boot(), step = clock - k->clock;
 	struct log_line l;
@@ -50,8 +51,12 @@ look_at_clock(struct keeper *k)
 		return;
 	k->clock = clock;
 	schedule_shift(&k->spool.schedule, step);
+	/* It may have heard of the new time already. */
+	if (k->spool.schedule.now > keeper_now())
+		k->spool.schedule.now = keeper_now();
 	release_clock(&k->spool, step);
 	spool_no_later(&k->spool, keeper_now());
+	front_clock(k, step);
 	log_begin(&l, LOG_NOTE, "clock-set");
 	log_text(&l, "direction", step < 0 ? "back" : "forward");
 	log_u64(&l, "ms", (uint64_t)(step < 0 ? -step : step));
@@ -222,6 +227,7 @@ keeper_turn(struct keeper *k)
 
 	if (!k->opened)
 		return;
+	keeper_look_at_clock(k);
 	hold_step(k);
 	for (unsigned i = 0; i < KEEPER_BATCHES; i++) {
 		if (!k->draining && k->walking == 0)
@@ -258,7 +264,7 @@ on_tick(uv_timer_t *timer)
 {
 	struct keeper *k = timer->data;
 
-	look_at_clock(k);
+	keeper_look_at_clock(k);
 	(void)spool_look(&k->spool);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
@@ -359,8 +365,8 @@ on_reload(void *arg)
 	/* Directory, segment size and the kind of relay stay as they were until the next start. */
 	k->spool.conf.free_min = k->child.conf.spool_free_min;
 	spool_configure(&k->spool, &s, k->child.conf.duplicate_window * UINT64_C(1000));
-	front_tell_anew(k);
 	filter_configure(k);
+	front_tell_anew(k);
 	keeper_turn(k);
 }
 

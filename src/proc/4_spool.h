@@ -3,7 +3,7 @@
  *
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
- *	4_spool_repeat.c    what was submitted twice is kept once; _filter.c: 6_milter is asked first
+ *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
@@ -53,7 +53,6 @@ enum {
 };
 
 struct keeper;
-
 struct front {
 	struct keeper *keeper;
 	struct channel *channel;
@@ -89,13 +88,12 @@ struct try {
 	uint64_t due;                   /* untried: when its job was due, and will be */
 	uint64_t segment;               /* that the relay reads, or 0: many, in hold. They stay until it is done */
 	struct hold *hold;
-	uint32_t holds;
+	uint32_t holds, asked;          /* asked: of outcome.flags, what the replies say of when to come again */
 	uint64_t counted;               /* of keeper.tries_octets */
 	uint64_t begun;                 /* ms since 1970 */
 };
 
 struct control { struct channel *channel; };
-
 enum walk_phase { WALK_FREE, WALK_WALKING, WALK_SYNCING };
 
 /* A hold, release or purge under way: 4_spool_hold.c. */
@@ -172,6 +170,8 @@ struct keeper {
 
 /* ms since 1970 */
 uint64_t keeper_now(void);
+/* Has somebody set it? What is planned moves along; before more is planned, and once a second. */
+void keeper_look_at_clock(struct keeper *);
 /* Start what can be started: a batch, tries, timers. After anything that may have changed something. */
 void keeper_turn(struct keeper *);
 

@@ -230,13 +230,17 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 		send_end(c, f->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
 		return true;
 	}
+	if (!hold_room(k, false)) {
+		send_end(c, f->session, FAIL_BUSY, 0, 0, SPAN("too much is under way; ask again"));
+		return true;
+	}
 	relay_forget(k, slot);
 	(void)spool_fact(&k->spool, &(struct fact_record){ .id = q.id, .kind = FACT_DROPPED, .when = keeper_now() });
 	spool_finish(&k->spool, slot);
 	log_begin(&l, LOG_NOTE, "dropped");
 	log_id(&l, "id", q.id);
 	log_end(&l);
-	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
+	hold_await_sync(k, c, f->session);
 	return true;
 }
 
@@ -327,6 +331,8 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	struct keeper *k = arg;
 	bool good = false;
 
+	if (k->opened)
+		keeper_look_at_clock(k);
 	for (size_t i = 0; k->opened && f->fd == -1 && i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == f->type)
 			good = calls[i].run(k, c, f);

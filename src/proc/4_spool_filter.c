@@ -1,4 +1,4 @@
-/* Milters are asked about drafts before they are committed. 6_milter speaks to them; what it sends back has its form and its order. */
+/* Milters are asked about recipients when they are named, and about drafts before they are committed. 6_milter speaks to them. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,31 +6,10 @@
 
 #include "conf/milter.h"
 #include "os/log.h"
-#include "proc/4_spool.h"
-#include "smtp/server.h"
+#include "proc/4_spool_filter_parts.h"
 
 /* A question's number is its place and a generation above it. */
 #define PLACE_OF(number) ((number) % KEEPER_FILTERS)
-
-enum filter_phase { FILTER_WRITING, FILTER_WAITING, FILTER_ASKED };
-
-struct filter {
-	struct filter *next, **link;
-	struct front_session *session;
-	struct draft *draft;
-	uint64_t written;               /* journal.written from which its content can be read */
-	uint64_t begun, deadline;       /* uv_now() */
-	uint32_t number;                /* of the question that is out */
-	uint32_t which;                 /* milter, from 0 */
-	uint32_t flags;                 /* as spool_commit has them, and what milters have added */
-	uint8_t state;                  /* enum filter_phase */
-	bool dropped;                   /* the milter has dropped recipients of this round already */
-	uint32_t added;
-	struct buf header;              /* a new one, as far as it has come */
-	size_t why_len, name_len;
-	uint8_t why[HELD_WORDS_MAX];
-	uint8_t name[FACT_WORDS_MAX];   /* its Message-ID, as it was submitted */
-};
 
 /* ---- the list ---- */
 
@@ -44,15 +23,16 @@ filter_enter(struct keeper *k, struct filter *f, enum filter_phase next)
 	f->state = (uint8_t)next;
 }
 
-static void
-header_free(struct filter *f)
+void
+filter_header_free(struct filter *f)
 {
 	free(f->header.p);
 	f->header = (struct buf){ NULL, 0, 0 };
 }
 
+/* Nobody finds it any more. */
 static void
-filter_free(struct keeper *k, struct filter *f)
+filter_detach(struct keeper *k, struct filter *f)
 {
 	if (f->state == FILTER_ASKED)
 		k->filters.asked[PLACE_OF(f->number)] = NULL;
@@ -61,11 +41,16 @@ filter_free(struct keeper *k, struct filter *f)
 		f->next->link = f->link;
 	else
 		k->filters.last = f->link;
-	header_free(f);
+}
+
+static void
+filter_free(struct filter *f)
+{
+	filter_header_free(f);
 	free(f);
 }
 
-static struct filter *
+struct filter *
 filter_find(struct keeper *k, uint32_t number)
 {
 	struct filter *f = k->filters.asked[PLACE_OF(number)];
@@ -90,19 +75,24 @@ filter_wanted(const struct keeper *k)
 	return k->filters.milters > 0;
 }
 
-/* What is in the log must be in its file before another process can read it. */
-static void
-settle(struct keeper *k, struct filter *f)
+/* What is in the log must be in its file before another process can read it. Of a recipient there is nothing. */
+void
+filter_next(struct keeper *k, struct filter *f)
 {
+	if (f->probe) {
+		filter_enter(k, f, FILTER_WAITING);
+		return;
+	}
 	f->written = draft_settle(&k->spool, f->draft);
 	filter_enter(k, f, FILTER_WRITING);
 }
 
-struct filter *
-filter_begin(struct keeper *k, struct front_session *session, struct draft *d, const struct spool_commit *m)
+/* The newest of the list; more: octets behind it. NULL: no memory. */
+static struct filter *
+filter_new(struct keeper *k, struct front_session *session, size_t more)
 {
 	struct filters *all = &k->filters;
-	struct filter *f = calloc(1, sizeof *f);
+	struct filter *f = calloc(1, sizeof *f + more);
 
 	if (f == NULL)
 		return NULL;
@@ -112,14 +102,44 @@ filter_begin(struct keeper *k, struct front_session *session, struct draft *d, c
 	*all->last = f;
 	all->last = &f->next;
 	f->session = session;
-	f->draft = d;
+	f->draft = session->draft;
+	f->begun = uv_now(&k->child.loop);
+	f->deadline = f->begun + (uint64_t)k->child.conf.milter_deadline * 1000;
+	if (session->talk == 0)
+		session->talk = ++k->filters.talks;
+	return f;
+}
+
+struct filter *
+filter_begin(struct keeper *k, struct front_session *session, const struct spool_commit *m)
+{
+	struct filter *f = filter_new(k, session, 0);
+
+	if (f == NULL)
+		return NULL;
 	f->flags = m->flags;
 	f->name_len = m->message_id.len <= sizeof f->name ? m->message_id.len : 0;
 	if (f->name_len > 0)
 		memcpy(f->name, m->message_id.p, f->name_len);
-	f->begun = uv_now(&k->child.loop);
-	f->deadline = f->begun + (uint64_t)k->child.conf.milter_deadline * 1000;
-	settle(k, f);
+	filter_next(k, f);
+	return f;
+}
+
+struct filter *
+filter_begin_rcpt(struct keeper *k, struct front_session *session, const struct spool_ask_rcpt *r)
+{
+	struct filter *f = filter_new(k, session, r->path.len + r->orcpt.len);
+	uint8_t *at;
+
+	if (f == NULL)
+		return NULL;
+	at = f->text;
+	f->probe = true;
+	f->flags = r->mechanism << MAIL_MECHANISM;
+	f->rcpt = *r;
+	f->rcpt.path = span_settle(&at, r->path);
+	f->rcpt.orcpt = span_settle(&at, r->orcpt);
+	filter_next(k, f);
 	return f;
 }
 
@@ -128,18 +148,35 @@ filter_cancel(struct keeper *k, struct filter *f)
 {
 	if (f->state == FILTER_ASKED && k->filters.channel != NULL)
 		(void)channel_send_octets(k->filters.channel, FILTER_CANCEL, f->number, (struct span){ NULL, 0 });
-	filter_free(k, f);
+	filter_detach(k, f);
+	filter_free(f);
+}
+
+void
+filter_leave(struct keeper *k, uint64_t talk)
+{
+	struct filter_leave m = { talk };
+
+	if (k->filters.channel != NULL)
+		(void)channel_send(k->filters.channel, FILTER_LEAVE, 0, filter_leave_layout, &m);
 }
 
 /* ---- the end of one ---- */
 
-static void
-end(struct keeper *k, struct filter *f, const struct filter_result *r)
+void
+filter_end(struct keeper *k, struct filter *f, const struct filter_result *r)
 {
 	struct front_session *session = f->session;
 
-	filter_free(k, f);
-	front_filtered(k, session, r);
+	filter_detach(k, f);
+	/* Those in front have heard of a recipient who is none. */
+	if (f->probe && r->kind != FILTER_PASS)
+		session->spoiled |= (uint8_t)((1u << f->which) - 1);
+	if (f->probe)
+		front_rcpt_filtered(k, session, &f->rcpt, r);
+	else
+		front_filtered(k, session, r);
+	filter_free(f);
 }
 
 static void
@@ -149,11 +186,11 @@ end_failed(struct keeper *k, struct filter *f, enum fail why)
 
 	if (f->state == FILTER_ASKED && k->filters.channel != NULL)
 		(void)channel_send_octets(k->filters.channel, FILTER_CANCEL, f->number, (struct span){ NULL, 0 });
-	end(k, f, &r);
+	filter_end(k, f, &r);
 }
 
-static void
-end_passed(struct keeper *k, struct filter *f)
+void
+filter_end_passed(struct keeper *k, struct filter *f)
 {
 	uint8_t why[HELD_WORDS_MAX], name[FACT_WORDS_MAX];
 	struct filter_result r = { .kind = FILTER_PASS, .flags = f->flags & MAIL_FLAGS, .why = { why, f->why_len },
@@ -161,7 +198,7 @@ end_passed(struct keeper *k, struct filter *f)
 
 	memcpy(why, f->why, f->why_len);
 	memcpy(name, f->name, f->name_len);
-	end(k, f, &r);
+	filter_end(k, f, &r);
 }
 
 static void
@@ -202,6 +239,15 @@ send_rcpts(struct keeper *k, const struct filter *f)
 		(void)channel_send_octets(k->filters.channel, FILTER_RCPT, f->number, r.path);
 }
 
+/* What the milter has heard of it counts only when it is what it says now. */
+static uint64_t
+talk_of(const struct filter *f)
+{
+	bool spoiled = (f->session->spoiled >> f->which & 1) != 0;
+
+	return f->probe || (!spoiled && !f->changed) ? f->session->talk : 0;
+}
+
 static bool
 ask(struct keeper *k, struct filter *f, uint32_t place)
 {
@@ -212,18 +258,28 @@ ask(struct keeper *k, struct filter *f, uint32_t place)
 	struct filter_ask a = { .queue_id = m->id, .patience = (uint32_t)(f->deadline > now ? f->deadline - now : 0),
 		.flags = (m->flags | f->flags) & MAIL_FLAGS, .mechanism = f->flags >> MAIL_MECHANISM, .rcpts = draft_rcpts(f->draft),
 		.size = draft_size(f->draft), .reverse_path = m->reverse_path, .login = m->login, .peer = m->peer, .helo = m->helo,
-		.tls = m->tls, .extents = draft_extents(f->draft), .text = draft_text(f->draft) };
+		.tls = m->tls, .talk = talk_of(f) };
+
+	if (f->probe) {
+		a.rcpts = 1;
+		a.size = m->size;
+		a.text = f->rcpt.path;
+	} else {
+		a.extents = draft_extents(f->draft);
+		a.text = draft_text(f->draft);
+	}
 
 	if (!conf_milter_format(&k->filters.milter[f->which], &milter) || !show_segments(k, a.extents))
 		return false;
 	a.milter = buf_span(&milter);
 	f->number = ++k->filters.generation * KEEPER_FILTERS + place;
-	f->dropped = false;
+	f->dropped = f->emptied = false;
 	f->added = 0;
-	if (!channel_send(k->filters.channel, FILTER_ASK, f->number, filter_ask_layout, &a))
+	if (!channel_send(k->filters.channel, f->probe ? FILTER_ASK_RCPT : FILTER_ASK, f->number, filter_ask_layout, &a))
 		return false;
 	filter_enter(k, f, FILTER_ASKED);
-	send_rcpts(k, f);
+	if (!f->probe)
+		send_rcpts(k, f);
 	return true;
 }
 
@@ -297,163 +353,7 @@ filter_step(struct keeper *k)
 	filter_pump(k);
 }
 
-/* ---- what 6_milter says; false: it is broken ---- */
-
-static bool
-on_body(struct keeper *k, struct filter *f, struct span octets)
-{
-	draft_fresh(&k->spool, f->draft, octets);
-	return true;
-}
-
-static bool
-on_body_gone(struct keeper *k, struct filter *f, struct span body)
-{
-	draft_fresh_drop(&k->spool, f->draft);
-	return span_done(body);
-}
-
-static bool
-on_header(struct keeper *k, struct filter *f, struct span octets)
-{
-	(void)k;
-	return buf_grow(&f->header, octets.len, FILTER_HEADER_MAX) && buf_put(&f->header, octets);
-}
-
-static bool
-on_sender(struct keeper *k, struct filter *f, struct span path)
-{
-	struct mailbox m;
-
-	(void)k;
-	return (span_done(path) || mailbox_parse(path, &m) == PATH_OK) && draft_sender(f->draft, path);
-}
-
-static bool
-on_drop(struct keeper *k, struct filter *f, struct span bits)
-{
-	(void)k;
-	if (f->dropped || f->added > 0)
-		return false;
-	f->dropped = true;
-	draft_rcpts_drop(f->draft, bits);
-	return true;
-}
-
-static bool
-on_add(struct keeper *k, struct filter *f, struct span path)
-{
-	struct mailbox m;
-
-	if (++f->added > FILTER_ADDED_MAX || mailbox_parse(path, &m) != PATH_OK || recipient_domain(path).len > DOMAIN_MAX)
-		return false;
-	draft_rcpt(&k->spool, f->draft, path, 0, (struct span){ NULL, 0 });
-	return true;
-}
-
-/* ---- verdicts ---- */
-
-static void
-hold(struct filter *f, struct span words)
-{
-	f->flags |= MAIL_HOLD;
-	if (f->why_len > 0 || words.len > sizeof f->why)
-		return;
-	memcpy(f->why, words.p, words.len);
-	f->why_len = words.len;
-}
-
-static void
-log_nobody(const struct filter *f)
-{
-	struct log_line l;
-
-	log_begin(&l, LOG_NOTE, "milter-discarded");
-	log_id(&l, "id", draft_envelope(f->draft)->id);
-	log_text(&l, "why", "a milter has taken away the last recipient");
-	log_end(&l);
-}
-
-/* On to the next milter, or to the commit. */
-static bool
-on_pass(struct keeper *k, struct filter *f, const struct filter_verdict *v)
-{
-	struct span header = buf_span(&f->header);
-	bool changed = (v->changes & (FILTER_NEW_HEADER | FILTER_NEW_BODY)) != 0;
-
-	if (changed && !draft_rewrite(&k->spool, f->draft, v->changes & FILTER_NEW_HEADER ? &header : NULL, v->body_at,
-	    (v->changes & FILTER_NEW_BODY) != 0))
-		return false;
-	draft_fresh_drop(&k->spool, f->draft);
-	header_free(f);
-	if (v->changes & FILTER_EIGHTBIT)
-		f->flags |= MAIL_8BIT;
-	if (v->changes & FILTER_HOLD)
-		hold(f, v->words);
-	if (draft_rcpts(f->draft) == 0) {
-		struct filter_result r = { .kind = FILTER_DISCARD };
-
-		log_nobody(f);
-		end(k, f, &r);
-	} else if (++f->which == k->filters.milters) {
-		end_passed(k, f);
-	} else {
-		settle(k, f);
-	}
-	return true;
-}
-
-static bool
-on_refuse(struct keeper *k, struct filter *f, const struct filter_verdict *v)
-{
-	char enhanced[SMTP_ENHANCED_MAX + 1] = "";
-	struct filter_result r = { .kind = FILTER_REFUSE, .code = v->code, .enhanced = enhanced, .text = v->text };
-
-	if (!smtp_refusal_valid(v->code, v->enhanced))
-		return false;
-	memcpy(enhanced, v->enhanced.p, v->enhanced.len);
-	end(k, f, &r);
-	return true;
-}
-
-static bool
-on_verdict(struct keeper *k, struct filter *f, struct span body)
-{
-	struct filter_result r = { .kind = FILTER_DISCARD };
-	struct filter_verdict v;
-
-	bool good = fields_parse(filter_verdict_layout, body, &v) && v.kind <= FILTER_DISCARD;
-
-	if (good && v.kind == FILTER_DISCARD)
-		end(k, f, &r);
-	else if (good)
-		good = v.kind == FILTER_PASS ? on_pass(k, f, &v) : on_refuse(k, f, &v);
-	if (good)
-		filter_pump(k);
-	return good;
-}
-
 /* ---- the channel ---- */
-
-static const struct filter_call {
-	uint16_t type;
-	bool (*run)(struct keeper *, struct filter *, struct span body);
-} calls[] = {
-	{ FILTER_BODY, on_body }, { FILTER_BODY_GONE, on_body_gone }, { FILTER_HEADER, on_header }, { FILTER_SENDER, on_sender },
-	{ FILTER_DROP, on_drop }, { FILTER_ADD, on_add }, { FILTER_VERDICT, on_verdict },
-};
-
-/* About a question that was cancelled it may still say what it had begun to say. */
-static bool
-take_message(struct keeper *k, const struct frame *frame)
-{
-	struct filter *f = filter_find(k, frame->session);
-
-	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
-		if (calls[i].type == frame->type)
-			return frame->fd == -1 && (f == NULL || calls[i].run(k, f, frame->body));
-	return false;
-}
 
 /* What it was asked nobody answers any more; what waits for a 6_milter waits on for the next one. */
 static void
@@ -485,7 +385,7 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 {
 	struct keeper *k = arg;
 
-	if (k->opened && take_message(k, frame))
+	if (k->opened && filter_heard(k, frame))
 		return;
 	if (frame->fd != -1)
 		(void)close(frame->fd);

@@ -1,5 +1,5 @@
 /*
- * proc/4_spool_filter.h - private to 4_spool*.c: drafts whose commit waits for what milters say.
+ * proc/4_spool_filter.h - private to 4_spool*.c: drafts whose commit, or next recipient, waits for what milters say.
  *
  * A filter goes down the list of milters, one question to 6_milter at a time:
  *
@@ -25,6 +25,7 @@ struct draft;
 struct filter;
 struct front_session;
 struct keeper;
+struct spool_ask_rcpt;
 struct spool_commit;
 
 struct filters {
@@ -32,6 +33,7 @@ struct filters {
 	struct filter *first, **last;   /* oldest first; last is NULL while nothing has been in it */
 	struct filter *asked[KEEPER_FILTERS];   /* by the number of their question; NULL: a free place */
 	uint32_t generation;            /* of those numbers */
+	uint64_t talks;                 /* transactions, so far */
 	struct conf_milter milter[CONF_MILTERS_MAX];    /* in force */
 	uint32_t milters;
 	bool stepping;
@@ -39,9 +41,9 @@ struct filters {
 
 struct filter_result {
 	enum filter_kind kind;
-	uint32_t flags;                 /* PASS: as in spool_commit, with those that milters have added */
-	struct span why;                /* then: what it is held for */
-	struct span message_id;         /* PASS: as in spool_commit */
+	uint32_t flags;                 /* PASS, DISCARD: as in spool_commit, with those that milters have added */
+	struct span why;                /* PASS: what it is held for; DISCARD: who has thrown it away */
+	struct span message_id;         /* PASS, DISCARD: as in spool_commit */
 	uint32_t code;                  /* REFUSE: in these words; 0: as fail says */
 	const char *enhanced;
 	struct span text;
@@ -52,9 +54,13 @@ struct filter_result {
 bool filter_wanted(const struct keeper *);
 /* Ask them all about this draft, which nobody else changes meanwhile; front_filtered() is called once, from filter_pump() or when
  * 6_milter speaks. NULL: no memory. */
-struct filter *filter_begin(struct keeper *, struct front_session *, struct draft *, const struct spool_commit *);
+struct filter *filter_begin(struct keeper *, struct front_session *, const struct spool_commit *);
+/* The same about a recipient who is not in the draft yet; front_rcpt_filtered() is called once. */
+struct filter *filter_begin_rcpt(struct keeper *, struct front_session *, const struct spool_ask_rcpt *);
 /* Nobody wants to know any more. */
 void filter_cancel(struct keeper *, struct filter *);
+/* The transaction of which milters may have heard is over. */
+void filter_leave(struct keeper *, uint64_t talk);
 /* Ask about those that can be asked about: after a batch, and when there is a place. */
 void filter_pump(struct keeper *);
 /* The same, and look after all that wait: now and then. */

@@ -8,18 +8,6 @@
 #include "proc/4_spool_session.h"
 #include "proc/4_spool_terms.h"
 
-/*
- * FREE        the session has no draft
- * MAIL        a draft without recipients
- * RCPT        at least one recipient, no content
- * BODY        content has begun
- * FILTERING   content is whole; milters look at it; the answer is owed
- * COMMITTING  the journal has it; the answer is owed
- *
- * A draft that could not be had (draft NULL, fail says why) goes through the same phases and hears of it at COMMIT.
- */
-enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_RCPT, SESSION_BODY, SESSION_FILTERING, SESSION_COMMITTING };
-
 #define BIT(phase) (1u << (phase))
 
 /* ---- sessions ---- */
@@ -39,13 +27,14 @@ session_find(struct front *f, uint32_t number)
 	return s;
 }
 
-static void
+void
 session_enter(struct front_session *s, enum session_phase next)
 {
 	static const unsigned edges[] = {
 		[SESSION_FREE] = BIT(SESSION_MAIL),
-		[SESSION_MAIL] = BIT(SESSION_RCPT) | BIT(SESSION_FREE),
-		[SESSION_RCPT] = BIT(SESSION_RCPT) | BIT(SESSION_BODY) | BIT(SESSION_FILTERING) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
+		[SESSION_MAIL] = BIT(SESSION_RCPT) | BIT(SESSION_ASKING) | BIT(SESSION_FREE),
+		[SESSION_ASKING] = BIT(SESSION_MAIL) | BIT(SESSION_RCPT) | BIT(SESSION_FREE),
+		[SESSION_RCPT] = BIT(SESSION_RCPT) | BIT(SESSION_ASKING) | BIT(SESSION_BODY) | BIT(SESSION_FILTERING) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
 		[SESSION_BODY] = BIT(SESSION_BODY) | BIT(SESSION_FILTERING) | BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
 		[SESSION_FILTERING] = BIT(SESSION_COMMITTING) | BIT(SESSION_FREE),
 		[SESSION_COMMITTING] = BIT(SESSION_FREE),
@@ -55,6 +44,27 @@ session_enter(struct front_session *s, enum session_phase next)
 	s->state = (uint8_t)next;
 }
 
+/* Without memory there is no draft either, but that is to be said to its client, and no fault of the front. */
+static struct front_session *
+session_new(struct keeper *k)
+{
+	static struct front_session aside[KEEPER_SET_ASIDE];
+	static size_t used;
+	struct front_session *s = malloc(sizeof *s);
+
+	if (s == NULL) {
+		draft_spares_free(&k->spool);
+		s = malloc(sizeof *s);
+	}
+	if (s != NULL)
+		s->aside = false;
+	else if (used < KEEPER_SET_ASIDE) {
+		s = &aside[used++];
+		s->aside = true;
+	}
+	return s;
+}
+
 static struct front_session *
 session_take(struct keeper *k, struct front *f, uint32_t number)
 {
@@ -62,9 +72,9 @@ session_take(struct keeper *k, struct front *f, uint32_t number)
 
 	if (s != NULL)
 		k->spare = s->next;
-	else if ((s = malloc(sizeof *s)) == NULL)
+	else if ((s = session_new(k)) == NULL)
 		return NULL;
-	*s = (struct front_session){ .front = f, .next = *at, .number = number };
+	*s = (struct front_session){ .front = f, .next = *at, .number = number, .aside = s->aside };
 	*at = s;
 	return s;
 }
@@ -81,11 +91,13 @@ session_detach(struct front_session *s)
 	s->front = NULL;
 }
 
-static void
+void
 session_give(struct keeper *k, struct front_session *s)
 {
 	if (s->front != NULL)
 		session_detach(s);
+	if (s->talk != 0)
+		filter_leave(k, s->talk);
 	if (s->filter != NULL) {
 		filter_cancel(k, s->filter);
 		k->commits--;
@@ -121,16 +133,26 @@ admit(const struct front_session *s)
 }
 
 /* ---- what fronts say; false: it is broken ---- */
+/* An id that another front or we ourselves may be about to use would have their message refused. */
+static bool
+is_own(const struct front *f, uint64_t id)
+{
+	return id != 0 && queue_id_slot(id) == f->slot;
+}
+
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
-	uint64_t now = keeper_now();
 	struct spool_mail m;
 	struct message_record r;
+	uint64_t now;
 
-	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & MAIL_DSN))
+	keeper_look_at_clock(k);
+	now = keeper_now();
+	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & ~(uint32_t)MAIL_FROM_CLIENT) != 0 ||
+	    !is_own(f, m.queue_id))
 		return false;
-	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .flags = m.flags,
+	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .size = m.size, .flags = m.flags,
 		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
 		.envid = m.envid, .auth = m.auth };
 	if (!terms_take(&m, &r) || (s = session_take(k, f, frame->session)) == NULL)
@@ -163,6 +185,18 @@ on_rcpt(struct keeper *k, struct front *f, struct front_session *s, const struct
 }
 
 static bool
+on_ask_rcpt(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
+{
+	struct spool_ask_rcpt r;
+
+	(void)f;
+	if (!fields_parse(spool_ask_rcpt_layout, frame->body, &r) || recipient_domain(r.path).len > DOMAIN_MAX)
+		return false;
+	session_ask_rcpt(k, s, &r);
+	return true;
+}
+
+static bool
 on_body(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
 	(void)f;
@@ -172,18 +206,20 @@ on_body(struct keeper *k, struct front *f, struct front_session *s, const struct
 	return true;
 }
 
-static void
-answer(struct front_session *s, enum fail f, uint64_t first)
+void
+session_answer(const struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
 {
 	struct spool_committed m = { (uint32_t)f, first };
 
-	if (s->front != NULL)
-		(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
+	if (s->front == NULL)
+		return;
+	refused_say(k, s->front->slot, f);
+	(void)channel_send(s->front->channel, SPOOL_COMMITTED, s->number, spool_committed_layout, &m);
 }
 
 /* Was it taken before? Then it is answered like the first one. digest NULL: as it was when it came. */
-static bool
-joined(struct keeper *k, struct front_session *s, const uint8_t *digest)
+bool
+session_joined(struct keeper *k, struct front_session *s, const uint8_t *digest)
 {
 	uint64_t first;
 
@@ -203,8 +239,8 @@ name_message(struct keeper *k, const struct draft *d, struct span message_id)
 			.words = message_id });
 }
 
-static void
-commit(struct keeper *k, struct front_session *s, uint32_t flags, struct span message_id)
+void
+session_commit(struct keeper *k, struct front_session *s, uint32_t flags, struct span message_id)
 {
 	struct draft *d = s->draft;
 	enum fail fail = s->fail;
@@ -222,21 +258,8 @@ commit(struct keeper *k, struct front_session *s, uint32_t flags, struct span me
 		k->commits++;
 		return;
 	}
-	answer(s, fail, 0);
+	session_answer(k, s, fail, 0);
 	session_give(k, s);
-}
-
-/* False: there is no memory for it. */
-static bool
-ask_milters(struct keeper *k, struct front_session *s, const struct spool_commit *m)
-{
-	s->filter = filter_begin(k, s, s->draft, m);
-	if (s->filter == NULL)
-		return false;
-	k->commits++;
-	session_enter(s, SESSION_FILTERING);
-	filter_pump(k);
-	return true;
 }
 
 static bool
@@ -246,18 +269,19 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	struct draft *d = s->draft;
 
 	(void)f;
-	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_DSN))
+	keeper_look_at_clock(k);
+	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_FLAGS & ~(uint32_t)(MAIL_FROM_CLIENT | MAIL_HOLD)) != 0)
 		return false;
 	if (m.digest.len != 0 && m.digest.len != SIPHASH_WIDE)
 		return false;
 	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts))
 		return false;
-	if (joined(k, s, m.digest.len > 0 ? m.digest.p : NULL))
+	if (session_joined(k, s, m.digest.len > 0 ? m.digest.p : NULL))
 		return true;
 	if (d == NULL || !filter_wanted(k)) {
-		commit(k, s, m.flags & MAIL_FLAGS, m.message_id);
-	} else if (!ask_milters(k, s, &m)) {
-		answer(s, FAIL_BUSY, 0);
+		session_commit(k, s, m.flags & MAIL_FLAGS, m.message_id);
+	} else if (!session_ask_milters(k, s, &m)) {
+		session_answer(k, s, FAIL_MEMORY, 0);
 		session_give(k, s);
 	}
 	return true;
@@ -279,6 +303,7 @@ static const struct front_call {
 } calls[] = {
 	{ SPOOL_MAIL, BIT(SESSION_FREE), on_mail },
 	{ SPOOL_RCPT, BIT(SESSION_MAIL) | BIT(SESSION_RCPT), on_rcpt },
+	{ SPOOL_ASK_RCPT, BIT(SESSION_MAIL) | BIT(SESSION_RCPT), on_ask_rcpt },
 	{ SPOOL_BODY, BIT(SESSION_RCPT) | BIT(SESSION_BODY), on_body },
 	{ SPOOL_COMMIT, BIT(SESSION_RCPT) | BIT(SESSION_BODY), on_commit },
 	{ SPOOL_ABORT, ~0u, on_abort },
@@ -350,7 +375,7 @@ on_closed(void *arg, struct channel *c)
 static void
 front_tell(struct keeper *k, struct front *f)
 {
-	struct spool_state m = { .fail = (uint32_t)spool_state(&k->spool), .room = k->spool.room };
+	struct spool_state m = { .fail = (uint32_t)spool_state(&k->spool), .room = k->spool.room, .asks = filter_wanted(k) };
 
 	if (k->spool.once.window > 0)
 		m.key = (struct span){ k->spool.once.key, SIPHASH_KEY };
@@ -453,7 +478,8 @@ front_close_all(struct keeper *k)
 		struct front_session *s = k->spare;
 
 		k->spare = s->next;
-		free(s);
+		if (!s->aside)
+			free(s);
 	}
 }
 
@@ -465,6 +491,18 @@ front_hold(struct keeper *k, struct span login)
 			for (struct front_session *s = k->front[i]->bucket[b]; s != NULL; s = s->next)
 				if (s->draft != NULL && login_belongs(draft_envelope(s->draft)->login, login))
 					s->held = true;
+}
+
+void
+front_clock(struct keeper *k, int64_t ms)
+{
+	uint64_t now = keeper_now();
+
+	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
+		for (size_t b = 0; k->front[i] != NULL && b < KEEPER_SESSION_BUCKETS; b++)
+			for (struct front_session *s = k->front[i]->bucket[b]; s != NULL; s = s->next)
+				if (s->draft != NULL)
+					draft_clock(s->draft, ms, now);
 }
 
 /* ---- commits ---- */
@@ -500,12 +538,14 @@ front_committed(struct keeper *k, void *who, uint64_t id, uint32_t slot, enum fa
 {
 	struct front_session *s = who;
 
-	if (f == OK)
+	if (f == OK && (s == NULL || !s->discarded))
 		log_accepted(k, slot);
 	/* A notice of our own has no session. */
 	if (s == NULL)
 		return;
-	if (f == OK && s->why != NULL)
+	if (f == OK && s->discarded)
+		spool_finish(&k->spool, slot);
+	else if (f == OK && s->why != NULL)
 		(void)spool_withhold(&k->spool, slot, span_of(s->why), keeper_now());
 	front_settle(k, s, f, 0);
 	repeat_settled(k, id, f);
@@ -515,39 +555,6 @@ void
 front_settle(struct keeper *k, struct front_session *s, enum fail f, uint64_t first)
 {
 	k->commits--;
-	answer(s, f, first);
-	session_give(k, s);
-}
-
-/* ---- what milters have said ---- */
-static void
-refuse(struct front_session *s, const struct filter_result *r)
-{
-	struct spool_refused m = { r->code, span_of(r->enhanced), r->text };
-
-	if (s->front != NULL)
-		(void)channel_send(s->front->channel, SPOOL_REFUSED, s->number, spool_refused_layout, &m);
-}
-
-void
-front_filtered(struct keeper *k, struct front_session *s, const struct filter_result *r)
-{
-	s->filter = NULL;
-	k->commits--;
-	/* Milters take their time, and a client that has lost patience may have brought it again and been quicker. */
-	if (r->kind == FILTER_PASS && joined(k, s, NULL))
-		return;
-	if (r->kind == FILTER_PASS) {
-		/* Without memory for the words it is held all the same. */
-		s->why = r->why.len > 0 ? strndup((const char *)r->why.p, r->why.len) : NULL;
-		commit(k, s, r->flags, r->message_id);
-		return;
-	}
-	if (r->kind == FILTER_DISCARD)
-		answer(s, OK, 0);
-	else if (r->code != 0)
-		refuse(s, r);
-	else
-		answer(s, r->fail, 0);
+	session_answer(k, s, f, first);
 	session_give(k, s);
 }

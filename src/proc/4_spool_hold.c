@@ -126,6 +126,17 @@ hold_settled(struct keeper *k)
 }
 
 /* ---- one message ---- */
+/* By what is in memory; what may be concerned costs a look at the disk. */
+static bool
+may_be_concerned(const struct keeper *k, const struct hold_walk *w, uint32_t slot)
+{
+	const struct entry *e = &k->spool.index.entry[slot];
+
+	if (!e->used || w->verb == QUEUE_RETRY)
+		return e->used;
+	return w->id != 0 ? e->id == w->id : e->account == w->account;
+}
+
 static bool
 concerned(struct keeper *k, const struct hold_walk *w, uint32_t slot)
 {
@@ -133,10 +144,10 @@ concerned(struct keeper *k, const struct hold_walk *w, uint32_t slot)
 	struct message_record m;
 	uint64_t content_at;
 
-	if (w->verb == QUEUE_RETRY)
-		return e->used && !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, keeper_now());
-	if (!e->used || (w->id != 0 ? e->id != w->id : e->account != w->account))
+	if (!may_be_concerned(k, w, slot))
 		return false;
+	if (w->verb == QUEUE_RETRY)
+		return !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, keeper_now());
 	if (spool_is_held(&k->spool, slot) == (w->verb == QUEUE_HOLD) || (w->verb == QUEUE_PURGE && (e->flags & ENTRY_PENDING)))
 		return false;
 	return w->id != 0 || (spool_envelope(&k->spool, slot, &m, &content_at) && login_belongs(m.login, login_of(w)));
@@ -176,10 +187,12 @@ walk_on(struct keeper *k, struct hold_walk *w)
 {
 	const struct index *x = &k->spool.index;
 	uint64_t end = uv_hrtime() + KEEPER_LOOK_NS;
-	uint32_t looked = 0, done = 0;
+	uint32_t looked = 0, read = 0, done = 0;
 
 	for (; w->cursor < x->used && looked < HOLD_LOOK && done < HOLD_STEP; looked++, w->cursor++) {
-		if (done % KEEPER_LOOK == KEEPER_LOOK - 1 && uv_hrtime() > end)
+		if (!may_be_concerned(k, w, w->cursor))
+			continue;
+		if (++read % KEEPER_LOOK == 0 && uv_hrtime() > end)
 			break;
 		if (!concerned(k, w, w->cursor))
 			continue;

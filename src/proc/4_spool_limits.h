@@ -10,6 +10,8 @@ enum {
 	KEEPER_FILTERS = 128,           /* messages at 6_milter, at most */
 	KEEPER_FILTER_GRACE_MS = 3000,  /* after milter-deadline, for 6_milter to say so itself */
 	KEEPER_AHEAD = 8,               /* segments that 7_history has and has not read yet */
+	KEEPER_SET_ASIDE = 256,         /* sessions of fronts that can begin when malloc() has nothing left */
+	KEEPER_REFUSED_MS = 10 * 1000,  /* between two log lines about refused messages, of each reason */
 	KEEPER_RESULT_MOST = 1100,      /* octets of one recipient's result, counted ahead */
 };
 

@@ -11,7 +11,10 @@ enum {
 
 static const struct limit keeping[] = {
 	{ "drafts", NULL, SPOOL_DRAFTS_MAX, LIMIT_COUNT, "server", "451 4.3.2" },
-	{ "octets held for all drafts; more content goes to the log as it comes", NULL, SPOOL_DRAFTS_OCTETS, LIMIT_OCTETS, "server", "451 4.3.2" },
+	{ "octets held for all drafts", NULL, SPOOL_DRAFTS_OCTETS, LIMIT_OCTETS, "server", "451 4.3.2" },
+	{ "the same, from which content goes to the log as it comes", NULL, SPOOL_DRAFTS_CONTENT, LIMIT_OCTETS, "server", "nothing is refused" },
+	{ "octets of recipients in drafts of one principal", NULL, SPOOL_DRAFTS_SHARE, LIMIT_OCTETS, "principal", "451 4.3.2" },
+	{ "octets of recipients for which there is room in any case", NULL, SPOOL_DRAFT_PROMISED, LIMIT_OCTETS, "draft", "the lines before" },
 	{ "octets held of one draft's content", NULL, SPOOL_INLINE_MAX, LIMIT_OCTETS, "draft", "the log has the rest" },
 	{ "recipients of one draft", NULL, SPOOL_DRAFT_RCPTS_MAX, LIMIT_OCTETS, "draft", "552 5.3.4" },
 	{ "octets that wait to be written, from which fronts are held back", NULL, JOURNAL_CROWDED, LIMIT_OCTETS, "server",
@@ -20,6 +23,7 @@ static const struct limit keeping[] = {
 	{ "the same, from which everything is", NULL, JOURNAL_MOST, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "submissions that are known when they come again", NULL, ONCE_MOST, LIMIT_COUNT, "server", "the oldest is forgotten" },
 	{ "messages that wait", NULL, SPOOL_MESSAGES_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
+	{ "recipients of all of them", NULL, SPOOL_RCPTS_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
 	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },
@@ -43,6 +47,7 @@ spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "the program and its libraries, as measured", SPOOL_PROGRAM, 1);
 	memory_add(m, "drafts", SPOOL_DRAFT_STRUCT, SPOOL_DRAFTS_MAX);
 	memory_add(m, "what is held for them", SPOOL_DRAFTS_OCTETS, SPOOL_OVERSHOOT);
+	memory_add(m, "and for the first recipients of each", SPOOL_DRAFT_PROMISED, SPOOL_DRAFTS_MAX);
 	memory_add(m, "submissions that are known", sizeof(struct once_entry) + sizeof(uint32_t), ONCE_MOST);
 	memory_add(m, "what is gathered, and what is being written", JOURNAL_MOST, 2);
 	memory_add(m, "messages handed to 5_relay", sizeof(struct try), KEEPER_TRIES);

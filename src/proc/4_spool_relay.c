@@ -425,6 +425,7 @@ take_message(struct keeper *k, const struct frame *f)
 	case RELAY_DONE:
 		if (!span_done(f->body))
 			return false;
+		keeper_look_at_clock(k);
 		try_over(k, t);
 		return true;
 	default:
@@ -432,19 +433,36 @@ take_message(struct keeper *k, const struct frame *f)
 	}
 }
 
-/* Its tries have not happened; whoever was served and not reported is served again. */
+/* Does it know of recipients what is not recorded yet? */
+static bool
+knows_more(const struct try *t)
+{
+	for (uint32_t i = 0; i < t->rcpts; i++)
+		if (t->rcpt[i].result_at != 0 && !t->rcpt[i].recorded)
+			return true;
+	return false;
+}
+
+/* Tries of which nothing more is known have not happened; whoever was served and not reported is served again. */
 static void
 relay_lost(struct keeper *k)
 {
-	uint64_t now = keeper_now();
+	uint64_t now;
 
 	k->relay = NULL;
 	letters_desert(k);
+	if (k->opened)
+		keeper_look_at_clock(k);
+	now = keeper_now();
 	for (uint32_t i = 0; i < k->tries; i++) {
 		struct try *t = &k->try[i];
 
 		if (t->state != TRY_OUT)
 			continue;
+		if (k->opened && knows_more(t)) {
+			try_over(k, t);
+			continue;
+		}
 		if (!t->dropped)
 			spool_job_again(&k->spool, t->job, now, TRY_VOID, now);
 		try_free(k, t);

@@ -84,6 +84,8 @@ outcome_of(const struct keeper *k, const struct try *t, const struct relay_resul
 		o.flags |= OUTCOME_TOLD;
 	if (k->spool.schedule.job[t->job].late)
 		o.flags |= OUTCOME_LATE;
+	if (m->class == SMTP_CLASS_LATER)
+		o.flags |= t->asked;
 	return o;
 }
 
@@ -434,6 +436,13 @@ last_of(const struct ending *e)
 	return (entry->by & RECORD_BY_RETURN) && entry->deadline < e->expiry ? entry->deadline : e->expiry;
 }
 
+/* The same as outcome.flags have it. */
+static uint32_t
+flags_of(const struct retry *r)
+{
+	return (uint32_t)((r->wait + 999) / 1000) << OUTCOME_WAIT_AT | (r->exact ? OUTCOME_EXACT : 0u);
+}
+
 static void
 settle(struct ending *e)
 {
@@ -444,8 +453,9 @@ settle(struct ending *e)
 	uint32_t later;
 
 	count_outcomes(e);
-	/* When it is all over DONE says everything that a restart must know; the history wants to know how it ended. */
-	if (left_after(e) == 0) {
+	/* When it is all over DONE says everything that a restart must know; the history wants to know how it ended. Behind this one
+	 * there may be one of whom everybody is recorded already: it needs the message still. */
+	if (left_after(e) == 0 && t->next == SCHEDULE_NONE) {
 		if (s->conf.history)
 			record_results(e);
 		spool_job_done(s, t->job, end, e->now);
@@ -455,6 +465,7 @@ settle(struct ending *e)
 	}
 	r.wait = wait_of(e->keeper, t, &r.exact);
 	r.exact = r.exact && s->schedule.job[t->job].attempts < GREY_TRIES;
+	t->asked = flags_of(&r);
 	later = record_results(e);
 	if (later > 0 && t->untried)
 		spool_job_again(s, t->job, t->due, TRY_VOID, e->now);

@@ -130,6 +130,8 @@ terms_reschedule(struct keeper *k, uint32_t slot, uint64_t release)
 		relay_forget(k, slot);
 		(void)spool_fact(&k->spool, &(struct fact_record){ .id = id, .kind = FACT_DROPPED, .when = keeper_now(),
 			.words = SPAN("before its release") });
+		/* It was taken back: the same once more is meant. */
+		spool_fruitless(&k->spool, slot);
 		spool_finish(&k->spool, slot);
 	} else if (!spool_reschedule(&k->spool, slot, release)) {
 		return "too much waits to be written; ask again";

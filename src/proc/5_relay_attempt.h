@@ -61,6 +61,7 @@ struct relay_attempt {
 	uint32_t left;                  /* not reported */
 	uint32_t stale;
 	uint32_t principal;             /* hash of its account: who takes turns with others */
+	uint32_t passed;                /* more urgent ones that stood in line behind it, and went in front */
 	uint32_t window;                /* recipients in the transaction that runs */
 	uint32_t *map;                  /* their places in rcpt */
 	struct relay_conversion *conversion;    /* for the hop that has it or had it last; NULL: none was needed */

@@ -65,6 +65,7 @@ struct relay_line {
 	struct relay_line *bucket_next, *next, *prev;   /* next, prev: ring of the destination's */
 	struct relay_destination *to;
 	uint32_t principal;
+	bool ranked;                    /* one of them has had a priority */
 	struct relay_attempt *first, **last;
 };
 

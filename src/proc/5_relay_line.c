@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "proc/5_relay.h"
+#include "queue/schedule.h"
 
 static struct relay_line **
 bucket_of(struct relay *relay, const struct relay_destination *d, uint32_t principal)
@@ -58,15 +59,28 @@ line_of(struct relay_destination *d, uint32_t principal)
 	return l != NULL ? l : line_new(d, principal);
 }
 
-/* Behind those that are as urgent (RFC 6710 4.2); 4_spool gives us no more than a window of them. */
+/* Does the new one stand behind this one? It does when this one is as urgent (RFC 6710 4.2), or has been passed by often enough. */
+static bool
+keeps_place(const struct relay_attempt *a, const struct relay_attempt *new)
+{
+	return (int32_t)a->facts.priority >= (int32_t)new->facts.priority || a->passed >= SCHEDULE_OVERTAKES;
+}
+
+/* 4_spool gives us no more than a window of them. */
 static void
 enqueue(struct relay_line *l, struct relay_attempt *a)
 {
 	struct relay_attempt **at = l->last;
 
-	if (a->facts.priority != 0)
-		for (at = &l->first; *at != NULL && (int32_t)(*at)->facts.priority >= (int32_t)a->facts.priority;)
-			at = &(*at)->next;
+	l->ranked = l->ranked || a->facts.priority != 0;
+	if (l->ranked) {
+		at = &l->first;
+		for (struct relay_attempt *b = l->first; b != NULL; b = b->next)
+			if (keeps_place(b, a))
+				at = &b->next;
+		for (struct relay_attempt *b = *at; b != NULL; b = b->next)
+			b->passed++;
+	}
 	a->next = *at;
 	*at = a;
 	if (a->next == NULL)

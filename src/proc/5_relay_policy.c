@@ -157,15 +157,6 @@ result_of(const struct relay_connection *k)
 	return k->tls == NULL ? TRANSPORT_VALIDATION_FAILURE : results[tls_fault(k->tls)];
 }
 
-bool
-relay_policy_wanted_tls(const struct relay_connection *k, const struct smtp_outcome *o)
-{
-	const struct transport_verdict *v = &k->policy.verdict;
-
-	return k->tls == NULL && v->tls && v->policy != TRANSPORT_REQUIRETLS && v->policy != TRANSPORT_SMART_HOST &&
-	    o->class == SMTP_CLASS_NEVER && (o->stage == SMTP_STAGE_EHLO || o->stage == SMTP_STAGE_STARTTLS);
-}
-
 void
 relay_policy_failed(struct relay_connection *k)
 {
@@ -190,6 +181,15 @@ test_policy(struct relay_connection *k)
 	log_text(&l, "result", transport_result_name(k->reason.result));
 	log_text(&l, "why", "delivered all the same: the policy's mode is testing");
 	log_end(&l);
+}
+
+bool
+relay_policy_waits(const struct relay_connection *k, const struct smtp_outcome *o)
+{
+	bool unknown = o->stage == SMTP_STAGE_EHLO && (o->code == 500 || o->code == 502);
+
+	return k->tls == NULL && k->policy.verdict.tls && k->policy.verdict.policy != TRANSPORT_REQUIRETLS &&
+	    (unknown || o->stage == SMTP_STAGE_STARTTLS);
 }
 
 bool

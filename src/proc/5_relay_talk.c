@@ -10,6 +10,7 @@
 #include "proc/5_relay_report.h"
 
 static void talk(struct relay_connection *, enum smtp_client_want);
+static bool hear_early(struct relay_connection *);
 
 /* ---- the buffer for what we say: lent while there is something to say ---- */
 
@@ -224,7 +225,11 @@ void
 relay_talk_lost(struct relay_connection *k, const char *why)
 {
 	bool stale = k->reused && !k->heard && k->attempt != NULL && k->attempt->stale < RELAY_STALE_MAX;
+	bool listens = k->in_content && (k->want == SMTP_CLIENT_INPUT || k->want == SMTP_CLIENT_FLUSH);
 
+	/* Its last words say more than that it broke. */
+	if (listens && (receive(k) > 0 || k->in_len > 0) && hear_early(k))
+		return;
 	if (!k->ready) {
 		relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.2", why);
 		relay_connection_retry(k);
@@ -342,12 +347,12 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 		*want = smtp_client_quit(&k->smtp);
 		return true;
 	}
-	if (k->attempt == NULL)
+	/* Who speaks out of turn carries nothing more; one that has carried nothing yet may, or it would never begin. */
+	if (k->attempt == NULL && (k->in_len == 0 || !k->reused))
 		k->attempt = relay_destination_take(k->to);
 	if (k->attempt != NULL)
 		return carry(k, want);
 	if (k->io.out.len > 0 || k->in_len > 0) {
-		/* It speaks out of turn. */
 		over(k);
 		return false;
 	}
@@ -370,6 +375,8 @@ on_content(struct relay_connection *k, enum smtp_client_want *want)
 	bool last;
 
 	k->in_content = true;
+	if (k->in_len > 0 && hear_early(k))
+		return false;
 	if (!relay_outgoing(k, &octets, &last)) {
 		*want = smtp_client_give_up(&k->smtp, SPAN("the message could not be read from the spool"));
 		return true;
@@ -394,7 +401,7 @@ was_closing(const struct relay_connection *k)
 {
 	const struct smtp_outcome *o = &k->smtp.outcome;
 
-	return k->requeue || (k->reused && o->code == 421 && o->stage == SMTP_STAGE_MAIL &&
+	return k->requeue || (k->reused && o->code == 421 && (o->stage == SMTP_STAGE_MAIL || o->stage == SMTP_STAGE_RSET) &&
 	    k->attempt->stale < RELAY_STALE_MAX);
 }
 
@@ -409,7 +416,7 @@ outcome_of_session(struct relay_connection *k)
 	(void)buf_terminate(&b);
 	text[b.len] = 0;
 	k->reason.stage = o->stage;
-	if (o->stage == SMTP_STAGE_STARTTLS || relay_policy_wanted_tls(k, o)) {
+	if (o->stage == SMTP_STAGE_STARTTLS || relay_policy_waits(k, o)) {
 		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
 		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
 		relay_report_failure(k, text);
@@ -417,7 +424,7 @@ outcome_of_session(struct relay_connection *k)
 	if (o->stage == SMTP_STAGE_STARTTLS && o->code == 0 && k->policy.verdict.policy == TRANSPORT_REQUIRETLS)
 		relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.10", text);         /* 8689-3 */
 	else
-		relay_connection_blame(k, relay_policy_wanted_tls(k, o) ? SMTP_CLASS_LATER : o->class, o->code, o->enhanced, text);
+		relay_connection_blame(k, relay_policy_waits(k, o) ? SMTP_CLASS_LATER : o->class, o->code, o->enhanced, text);
 	/* Another address of the same name would count the same wrong password. */
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }
@@ -564,13 +571,12 @@ relay_talk_quit(struct relay_connection *k)
 static bool
 hear_early(struct relay_connection *k)
 {
-	enum smtp_client_want want;
 	size_t used = 0;
+	enum smtp_client_want want = smtp_client_feed(&k->smtp, (struct span){ k->in, k->in_len }, &used);
 
-	want = smtp_client_feed(&k->smtp, (struct span){ k->in, k->in_len }, &used);
 	k->in_len -= used;
 	memmove(k->in, k->in + used, k->in_len);
-	if (want == SMTP_CLIENT_FLUSH)
+	if (want == k->want)
 		return false;
 	talk(k, want);
 	return true;

@@ -90,6 +90,17 @@ on_segment(const struct frame *f)
 }
 
 static bool
+on_leave(struct span body)
+{
+	struct filter_leave m;
+
+	if (!fields_parse(filter_leave_layout, body, &m) || m.talk == 0)
+		return false;
+	milter_links_leave(m.talk);
+	return true;
+}
+
+static bool
 take_message(const struct frame *f)
 {
 	switch (f->type) {
@@ -100,6 +111,10 @@ take_message(const struct frame *f)
 		return f->fd == -1 && milter_job_begin(f->session, f->body);
 	case FILTER_RCPT:
 		return f->fd == -1 && milter_job_rcpt(f->session, f->body);
+	case FILTER_ASK_RCPT:
+		return f->fd == -1 && milter_probe_begin(f->session, f->body);
+	case FILTER_LEAVE:
+		return f->fd == -1 && on_leave(f->body);
 	case FILTER_CANCEL:
 		return f->fd == -1 && span_done(f->body) && milter_job_cancel(f->session);
 	default:

@@ -28,7 +28,7 @@ enum {
 	MILTER_BODY_PIECE = 64 * 1024,  /* of one FILTER_BODY */
 	MILTER_BODY_MORE = 1024 * 1024, /* octets that a new body may be longer than size-max */
 	MILTER_RCPTS_MAX = 1 << 20,
-	MILTER_ADDED_OCTETS = 64 * 1024,        /* of recipients that one milter adds */
+	MILTER_ADDED_OCTETS = 64 * 1024,        /* of recipients that one milter adds; FILTER_ADDED_MAX says how many */
 };
 
 struct milter_file {
@@ -41,7 +41,7 @@ struct milter_rcpt { uint32_t at; uint16_t len; };
 
 struct milter_service;
 
-/* One FILTER_ASK. Owner: job[] of the process; a service's list while it waits, then the link's. */
+/* One FILTER_ASK, or (probe) FILTER_ASK_RCPT, whose recipient is facts.text. Owner: job[] of the process; a service's list while it waits, then the link's. */
 struct milter_job {
 	struct milter_job *next;        /* of those that wait */
 	struct milter_service *service;
@@ -55,6 +55,7 @@ struct milter_job {
 	struct buf paths;
 	uint8_t *header;                /* ours, when it had to be read */
 	uint64_t body_at, show_at, read_at;     /* in the content: end of the header section, begin of the body, next octet to show */
+	bool probe;
 	bool stale;                     /* a link that was kept had died: not a second time */
 	/* What the milter wants changed. */
 	uint32_t changes;               /* enum filter_change */
@@ -62,6 +63,7 @@ struct milter_job {
 	uint8_t *dropped;               /* a bit for each recipient, as FILTER_DROP has them; NULL: none */
 	struct buf edited;              /* header; p NULL: as it was */
 	struct buf added;               /* paths, each with a NUL behind it */
+	uint32_t adds;                  /* how many */
 	struct milter_lines lines;
 	uint64_t body_octets;
 	uint8_t sender[PATH_MAX_OCTETS], why[400];
@@ -82,6 +84,8 @@ struct milter_link {
 	bool heard;                     /* something came since it took the job */
 	bool reused;                    /* it has had another before */
 	bool stalled;                   /* 4_spool is behind: what the milter says waits */
+	uint64_t about;                 /* IDLE: the transaction (filter_ask.talk) in whose middle it is, 0: in none */
+	uint32_t accepted;              /* recipients of it that it has let pass */
 	uint64_t deadline;              /* uv_now() */
 	size_t sent;                    /* octets of talk.out that are out */
 	size_t used;                    /* octets of in that the talk still points to */
@@ -120,6 +124,7 @@ void milters_busy(void);                /* there are deadlines to look at */
 bool milter_job_begin(uint32_t session, struct span body);
 bool milter_job_rcpt(uint32_t session, struct span path);
 bool milter_job_cancel(uint32_t session);
+bool milter_probe_begin(uint32_t session, struct span body);
 /* Its content is shown from the beginning on, perhaps again. */
 void milter_job_rewind(struct milter_job *);
 /* NULL, or why it cannot be done. */
@@ -151,6 +156,7 @@ void milter_service_remove(struct milter_service *, struct milter_job *);
 /* As many of those that wait as there are links for. */
 void milter_service_pump(struct milter_service *);
 bool milter_links_sweep(void);                         /* false: nothing is left to look after */
+void milter_links_leave(uint64_t talk);                /* nobody goes on with that transaction */
 void milter_links_go_on(void);                         /* 4_spool takes more */
 void milter_links_drop(void);
 

@@ -92,39 +92,80 @@ edit_sender(struct milter_job *j, struct span path)
 	return NULL;
 }
 
-static const char *
-edit_add(struct milter_job *j, struct span path)
-{
-	if (j->added.p == NULL) {
-		j->added = (struct buf){ malloc(MILTER_ADDED_OCTETS), 0, MILTER_ADDED_OCTETS };
-		if (j->added.p == NULL)
-			return "out of memory";
-	}
-	if (buf_room(&j->added) <= path.len)
-		return "it adds too many recipients";
-	(void)buf_put(&j->added, path);
-	(void)buf_put_byte(&j->added, '\0');
-	return NULL;
-}
-
 static size_t
 dropped_octets(const struct milter_job *j)
 {
 	return (j->facts.rcpts + 7) / 8;
 }
 
-/* RFC 5321 2.4: local parts are compared as they are. One that is not there is no matter. */
+/* RFC 5321 2.4: local parts are compared as they are. There may be many to compare with, and most have another length. */
+static bool
+same(struct span a, struct span b)
+{
+	struct mailbox one, two;
+
+	return a.len == b.len && span_same(a, b) && mailbox_parse(a, &one) == PATH_OK && mailbox_parse(b, &two) == PATH_OK &&
+	    mailbox_equal(&one, &two);
+}
+
+/* Has it been added? take: it goes again. */
+static bool
+find_added(struct milter_job *j, struct span path, bool take)
+{
+	struct span rest = buf_span(&j->added);
+
+	while (!span_done(rest)) {
+		uint8_t *at = j->added.p + (j->added.len - rest.len);
+		struct span one = span_take_until(&rest, '\0');
+
+		(void)span_take_byte(&rest, '\0');
+		if (!same(one, path))
+			continue;
+		if (take) {
+			memmove(at, rest.p, rest.len);
+			j->added.len -= one.len + 1;
+		}
+		return true;
+	}
+	return false;
+}
+
+/* Does it get the message already? */
+static bool
+is_there(struct milter_job *j, struct span path)
+{
+	for (uint32_t i = 0; i < j->facts.rcpts; i++)
+		if ((j->dropped == NULL || (j->dropped[i / 8] >> i % 8 & 1) == 0) && same(j->mail.rcpt(j, i), path))
+			return true;
+	return find_added(j, path, false);
+}
+
+static const char *
+edit_add(struct milter_job *j, struct span path)
+{
+	if (is_there(j, path))
+		return NULL;
+	if (j->added.p == NULL) {
+		j->added = (struct buf){ malloc(MILTER_ADDED_OCTETS), 0, MILTER_ADDED_OCTETS };
+		if (j->added.p == NULL)
+			return "out of memory";
+	}
+	if (j->adds++ == FILTER_ADDED_MAX || buf_room(&j->added) <= path.len)
+		return "it adds too many recipients";
+	(void)buf_put(&j->added, path);
+	(void)buf_put_byte(&j->added, '\0');
+	return NULL;
+}
+
+/* One that is not there is no matter. */
 static const char *
 edit_delete(struct milter_job *j, struct span path)
 {
-	struct mailbox wanted, one;
-
 	if (j->dropped == NULL && (j->dropped = calloc(1, dropped_octets(j))) == NULL)
 		return "out of memory";
-	if (mailbox_parse(path, &wanted) != PATH_OK)
-		return NULL;
+	(void)find_added(j, path, true);
 	for (uint32_t i = 0; i < j->facts.rcpts; i++)
-		if (mailbox_parse(j->mail.rcpt(j, i), &one) == PATH_OK && mailbox_equal(&wanted, &one))
+		if (same(j->mail.rcpt(j, i), path))
 			j->dropped[i / 8] = (uint8_t)(j->dropped[i / 8] | 1u << i % 8);
 	return NULL;
 }

@@ -57,6 +57,8 @@ rcpt_of(void *arg, uint32_t number)
 {
 	const struct milter_job *j = arg;
 
+	if (j->probe)
+		return j->facts.text;
 	return (struct span){ j->paths.p + j->rcpt[number].at, j->rcpt[number].len };
 }
 
@@ -128,7 +130,8 @@ prepare(struct milter_job *j)
 	m->size = j->facts.size;
 	m->eightbit = (j->facts.flags & MAIL_8BIT) != 0;
 	m->utf8 = (j->facts.flags & MAIL_UTF8) != 0;
-	return find_header(j);
+	m->open = j->probe;
+	return j->probe || find_header(j);
 }
 
 void
@@ -139,23 +142,30 @@ milter_job_rewind(struct milter_job *j)
 
 /* ---- its parts come ---- */
 
+/* NULL: it cannot be, or memory is short. */
+static struct milter_job *
+job_begin(uint32_t session, const struct filter_ask *m)
+{
+	bool may = milters.receiving == NULL && milters.job[session % KEEPER_FILTERS] == NULL;
+	struct milter_job *j = may ? job_new(m) : NULL;
+
+	if (j == NULL)
+		return NULL;
+	j->session = session;
+	j->deadline = milters_now() + m->patience;
+	milters.job[session % KEEPER_FILTERS] = j;
+	return j;
+}
+
 bool
 milter_job_begin(uint32_t session, struct span body)
 {
 	struct filter_ask m;
-	struct milter_job *j;
 
-	if (milters.receiving != NULL || milters.job[session % KEEPER_FILTERS] != NULL ||
-	    !fields_parse(filter_ask_layout, body, &m) || m.rcpts == 0 || m.rcpts > MILTER_RCPTS_MAX || !milter_extents_valid(&m))
+	if (!fields_parse(filter_ask_layout, body, &m) || m.rcpts == 0 || m.rcpts > MILTER_RCPTS_MAX || !milter_extents_valid(&m))
 		return false;
-	j = job_new(&m);
-	if (j == NULL)
-		return false;
-	j->session = session;
-	j->deadline = milters_now() + m.patience;
-	milters.job[session % KEEPER_FILTERS] = j;
-	milters.receiving = j;
-	return true;
+	milters.receiving = job_begin(session, &m);
+	return milters.receiving != NULL;
 }
 
 static bool
@@ -188,6 +198,22 @@ job_start(struct milter_job *j)
 		milter_job_fail(j, "the message cannot be read");
 	else
 		milter_service_add(j->service, j);
+}
+
+bool
+milter_probe_begin(uint32_t session, struct span body)
+{
+	struct filter_ask m;
+	struct milter_job *j;
+
+	if (!fields_parse(filter_ask_layout, body, &m) || m.talk == 0 || m.rcpts != 1 || m.extents.len != 0 || m.text.len > PATH_MAX_OCTETS)
+		return false;
+	j = job_begin(session, &m);
+	if (j == NULL)
+		return false;
+	j->probe = true;
+	job_start(j);
+	return true;
 }
 
 bool
@@ -258,6 +284,8 @@ say(const struct milter_job *j, enum log_level level, const char *event, const s
 	log_text(&l, "milter", j->service != NULL ? j->service->name : "?");
 	log_span(&l, "login", j->facts.login);
 	log_span(&l, "from", j->facts.reverse_path);
+	if (j->probe)
+		log_span(&l, "to", j->facts.text);
 	if (v->code != 0)
 		log_u64(&l, "code", v->code);
 	if (why.len > 0)
@@ -326,6 +354,13 @@ milter_job_end(struct milter_job *j, const struct milter_verdict *verdict)
 
 	if (verdict->kind == MILTER_PASS) {
 		pass(j);
+		return;
+	}
+	if (j->probe && verdict->kind == MILTER_DISCARD) {
+		/* He is taken, and thrown away with the rest: it says so again at the end. */
+		v.kind = FILTER_PASS;
+		send_verdict(j, &v);
+		milter_job_free(j);
 		return;
 	}
 	if (verdict->kind == MILTER_REFUSE)

@@ -291,6 +291,7 @@ want_input(struct milter_link *l)
 	return receive(l);
 }
 
+/* The job's message is begun with; or gone on with, where the milter is in the middle of it already. */
 static bool
 want_mail(struct milter_link *l)
 {
@@ -299,8 +300,38 @@ want_mail(struct milter_link *l)
 		return false;
 	}
 	milter_job_rewind(l->job);
-	(void)milter_begin(&l->talk, &l->job->mail);
+	if (l->about != 0) {
+		(void)milter_more(&l->talk, &l->job->mail);
+	} else {
+		l->accepted = 0;
+		(void)milter_begin(&l->talk, &l->job->mail);
+	}
+	l->about = 0;
 	return true;
+}
+
+/* It has said what it thinks of a recipient, and waits for what comes next of that transaction. */
+static bool
+want_rcpt(struct milter_link *l)
+{
+	struct milter_service *s = l->service;
+	struct milter_job *j = l->job;
+	bool quiet = l->used == l->in.len;
+
+	/* One that does not answer has not been sent it yet. */
+	if (!send_out(l))
+		return false;
+	l->job = NULL;
+	j->link = NULL;
+	l->about = j->facts.talk;
+	l->accepted += l->talk.verdict.kind == MILTER_PASS;
+	milter_job_end(j, &l->talk.verdict);
+	if (quiet)
+		link_rest(l);
+	else
+		milter_link_drop(l);
+	milter_service_pump(s);
+	return false;
 }
 
 static bool
@@ -384,6 +415,8 @@ serve_want(struct milter_link *l)
 		return want_input(l);
 	case MILTER_WANT_MAIL:
 		return want_mail(l);
+	case MILTER_WANT_RCPT:
+		return want_rcpt(l);
 	case MILTER_WANT_BODY:
 		return want_body(l);
 	case MILTER_WANT_EDIT:

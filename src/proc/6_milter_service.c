@@ -2,26 +2,55 @@
 #include "conf/milter.h"
 #include "proc/6_milter.h"
 
-/* One that is idle and good for this message; any: for no matter which. */
+/* The one that is in the middle of this transaction. */
 static struct milter_link *
-idle_link(const struct milter_service *s, const struct milter_job *j, bool any)
+link_about(const struct milter_service *s, uint64_t talk)
 {
 	struct milter_link *l = s->links;
 
-	while (l != NULL && (l->state != LINK_IDLE || (!any && !milter_suits(&l->talk, &j->mail))))
+	while (l != NULL && (l->state != LINK_IDLE || l->about != talk))
 		l = l->next;
 	return l;
 }
 
+/* One that is idle and good for this message. NULL: none is. */
+static struct milter_link *
+idle_link(const struct milter_service *s, const struct milter_job *j)
+{
+	struct milter_link *l = j->facts.talk != 0 ? link_about(s, j->facts.talk) : NULL;
+
+	/* What it has heard must be what there is: another milter may have changed something, or it may have been away meanwhile. */
+	if (l != NULL && (j->probe || l->accepted == j->facts.rcpts))
+		return l;
+	if (l != NULL)
+		milter_link_drop(l);
+	for (l = s->links; l != NULL; l = l->next)
+		if (l->state == LINK_IDLE && l->about == 0 && milter_suits(&l->talk, &j->mail))
+			return l;
+	return NULL;
+}
+
+/* Of those that are idle the one that is missed least: in no transaction, else in one that has not come on for longest. */
+static struct milter_link *
+spare_link(const struct milter_service *s)
+{
+	struct milter_link *best = NULL;
+
+	for (struct milter_link *l = s->links; l != NULL; l = l->next)
+		if (l->state == LINK_IDLE && (best == NULL || (best->about != 0 && (l->about == 0 || l->deadline < best->deadline))))
+			best = l;
+	return best;
+}
+
 /* A place for a new link. False: all are busy. */
 static bool
-make_place(struct milter_service *s, const struct milter_job *j)
+make_place(struct milter_service *s)
 {
 	struct milter_link *l;
 
 	if (s->open < MILTER_LINKS)
 		return true;
-	l = idle_link(s, j, true);
+	l = spare_link(s);
 	if (l == NULL)
 		return false;
 	milter_link_drop(l);
@@ -42,9 +71,9 @@ milter_service_pump(struct milter_service *s)
 {
 	while (s->first != NULL && milters.spool != NULL) {
 		struct milter_job *j = s->first;
-		struct milter_link *l = j->stale ? NULL : idle_link(s, j, false);
+		struct milter_link *l = j->stale ? NULL : idle_link(s, j);
 
-		if (l == NULL && !make_place(s, j))
+		if (l == NULL && !make_place(s))
 			return;
 		milter_service_remove(s, j);
 		if (l == NULL && !milter_link_open(s, j)) {
@@ -158,6 +187,17 @@ milter_links_sweep(void)
 	for (uint32_t i = 0; i < milters.services; i++)
 		busy = service_sweep(&milters.service[i], milters_now()) || busy;
 	return busy;
+}
+
+void
+milter_links_leave(uint64_t talk)
+{
+	for (uint32_t i = 0; i < milters.services; i++) {
+		struct milter_link *l = link_about(&milters.service[i], talk);
+
+		if (l != NULL)
+			milter_link_drop(l);
+	}
 }
 
 static struct milter_link *

@@ -186,11 +186,16 @@ read_some(struct archive *a, bool *more)
 	return n;
 }
 
+/* A disk that is full gets room by somebody else; damage at the old end would stay, and the file grow, because nobody else looks there. */
 static void
 prune(struct archive *a)
 {
-	for (unsigned i = 0; i < ARCHIVE_PRUNE_STEPS && history_prune(a->history, archive_now()); i++)
+	enum history_fault fault = HISTORY_FINE;
+
+	for (unsigned i = 0; i < ARCHIVE_PRUNE_STEPS && history_prune(a->history, archive_now(), &fault); i++)
 		;
+	if (fault == HISTORY_BROKEN)
+		archive_failed(a, fault);
 }
 
 static void

@@ -36,7 +36,8 @@ tell_attempt(void *arg, const struct history_attempt *a)
 {
 	const struct telling *t = arg;
 	struct where_attempt out = { .id = a->id, .when = a->when, .number = a->number, .attempt = a->attempt, .class = a->class,
-		.code = a->code, .took = a->took, .status = a->status, .host = a->host, .tls = a->tls, .text = a->text };
+		.code = a->code, .took = a->took, .status = a->status, .host = a->host, .tls = a->tls, .text = a->text,
+		.reply = a->reply };
 
 	(void)channel_send(t->channel, WHERE_ATTEMPT, t->session, where_attempt_layout, &out);
 }

@@ -88,6 +88,8 @@ tell(void *arg, const struct history_message *m, struct span path, const struct 
 	(void)json_object_update_new(t->body, json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "to", text_of(path),
 	    "attempt", (json_int_t)a->attempt, "code", (json_int_t)a->code, "status", text_of(a->status), "host", text_of(a->host),
 	    "tls", text_of(a->tls), "text", text_of(a->text), "took_ms", (json_int_t)a->took));
+	if (t->hook->event != WEBHOOK_DELIVERED)
+		(void)json_object_set_new(t->body, "reply_class", text_of(a->reply));
 }
 
 /* ---- what is under way ---- */
@@ -149,7 +151,8 @@ archive_post(struct archive *a)
 	if (a->hook == NULL || a->history == NULL || a->hooked + HOOK_IN_FLIGHT > ARCHIVE_HOOKED || a->in_flight == HOOK_IN_FLIGHT)
 		return;
 	n = history_due(a->history, archive_now(), due, sizeof due / sizeof due[0]);
-	for (size_t i = 0, at = 0; i < n && a->in_flight < HOOK_IN_FLIGHT && a->hooked < ARCHIVE_HOOKED; i++) {
+	/* Each that is under way needs a place when it ends, also while others end without having been sent. */
+	for (size_t i = 0, at = 0; i < n && a->in_flight < HOOK_IN_FLIGHT && a->hooked + a->in_flight < ARCHIVE_HOOKED; i++) {
 		if (is_taken(a, due[i].row))
 			continue;
 		/* The message was forgotten meanwhile: there is nothing to say. */
@@ -209,6 +212,17 @@ archive_hook_tick(struct archive *a)
 }
 
 /* ---- 8_hook ---- */
+/* Scheme, host and port: what stands behind them is as good as a password at many a service. */
+static void
+log_host(const struct archive *a, struct log_line *l)
+{
+	struct span url = span_of(a->child.conf.webhook.p), rest = url;
+
+	(void)(span_take(&rest, SPAN("https://")) || span_take(&rest, SPAN("http://")));
+	(void)span_take_until(&rest, '/');
+	log_span(l, "url", span_head(url, url.len - rest.len));
+}
+
 static void
 say_trouble(struct archive *a, bool good, struct span words)
 {
@@ -218,7 +232,7 @@ say_trouble(struct archive *a, bool good, struct span words)
 		return;
 	a->hook_trouble = !good;
 	log_begin(&l, good ? LOG_NOTE : LOG_WARN, good ? "webhook-works" : "webhook-failed");
-	log_text(&l, "url", a->child.conf.webhook.p);
+	log_host(a, &l);
 	if (!good)
 		log_span(&l, "why", words);
 	log_end(&l);

@@ -3,6 +3,7 @@
 
 #include "conf/webhook.h"
 #include "os/log.h"
+#include "policy/reply_class.h"
 #include "proc/7_history.h"
 #include "proc/peers_mail.h"
 
@@ -21,12 +22,23 @@ archive_forget(struct archive *a)
 }
 
 /* ---- records ---- */
+/* What the next hop meant by it. */
+static struct span
+reply_of(const struct outcome *o)
+{
+	struct reply_facts f = { o->code, o->enhanced, o->text };
+
+	if (o->class != OUTCOME_LATER && o->class != OUTCOME_NEVER)
+		return (struct span){ NULL, 0 };
+	return span_of(reply_class_name(reply_class(&f)));
+}
+
 static void
 add_outcome(struct archive *a, uint64_t id, uint32_t number, uint64_t sequence, const struct outcome *o)
 {
 	struct history_attempt row = { .id = id, .sequence = sequence, .when = o->when, .number = number, .attempt = o->attempt,
 		.class = o->class, .code = o->code, .took = o->took, .status = o->enhanced, .host = o->host, .tls = o->tls,
-		.text = o->text };
+		.text = o->text, .reply = reply_of(o) };
 
 	history_add_attempt(a->history, &row);
 }
@@ -74,6 +86,10 @@ on_message_record(struct archive *a, uint64_t sequence, struct span payload)
 	if (!history_add_message(a->history, &row))
 		return;
 	*recent_of(a, m.id) = (struct archive_recent){ m.id, add_recipients(a, &m, sequence) };
+	if (m.flags & MAIL_DISCARDED) {
+		recent_of(a, m.id)->open = 0;
+		return;
+	}
 	held.id = m.id;
 	held.when = m.arrival;
 	if ((m.flags & MAIL_HOLD) == 0)
@@ -135,7 +151,8 @@ static void
 on_fact(struct archive *a, struct span payload)
 {
 	static const uint32_t kinds[] = { [FACT_NOTICE] = HISTORY_NOTICE, [FACT_DROPPED] = HISTORY_DROPPED,
-		[FACT_PURGED] = HISTORY_PURGED, [FACT_LOST] = HISTORY_LOST };
+		[FACT_PURGED] = HISTORY_PURGED, [FACT_LOST] = HISTORY_LOST,
+		[FACT_DISCARDED] = HISTORY_DISCARDED };
 	struct fact_record r;
 	struct archive_recent *recent;
 
@@ -147,7 +164,7 @@ on_fact(struct archive *a, struct span payload)
 		memcpy(a->name, r.words.p, r.words.len);
 		return;
 	}
-	if (r.kind < FACT_NOTICE || r.kind > FACT_LOST)
+	if (r.kind < FACT_NOTICE || r.kind > FACT_DISCARDED)
 		return;
 	(void)history_add_event(a->history, &(struct history_event){ .id = r.id, .when = r.when, .other = r.other, .kind = kinds[r.kind],
 		.words = r.words });

@@ -17,6 +17,7 @@ enum {
 static const struct limit remembering[] = {
 	{ "how long a message is remembered", "history-age", 0, LIMIT_MS, "message", "it is forgotten" },
 	{ "the file", "history-size", 0, LIMIT_OCTETS, "server", "the oldest messages are forgotten" },
+	{ "damaged files that were set aside", NULL, HISTORY_ASIDE_MOST, LIMIT_COUNT, "server", "the oldest is removed" },
 	{ "log that is kept until it has been read", "history-backlog", 0, LIMIT_OCTETS, "server", "a gap, which is said" },
 	{ "segments shown to it and not read yet", NULL, KEEPER_AHEAD, LIMIT_COUNT, "server", "the others wait" },
 	{ "records of one transaction", NULL, ARCHIVE_BATCH, LIMIT_COUNT, "server", "the others wait" },
@@ -24,7 +25,7 @@ static const struct limit remembering[] = {
 	{ "connections of `postern queue where`", NULL, ARCHIVE_CONTROLS, LIMIT_COUNT, "server", "closed" },
 	{ "messages of one answer", NULL, HISTORY_FIND_MOST, LIMIT_COUNT, "answer", "the rest is asked for anew" },
 	{ "recipients told of one message", NULL, HISTORY_FIND_RECIPIENTS, LIMIT_COUNT, "message", "the others are left out" },
-	{ "attempts of one answer", NULL, HISTORY_FIND_ROWS, LIMIT_COUNT, "answer", "the rest is asked for anew" },
+	{ "recipients and attempts of one answer", NULL, HISTORY_FIND_ROWS, LIMIT_COUNT, "answer", "the rest is asked for anew" },
 	{ "events that wait to be posted", "webhook-most", 0, LIMIT_COUNT, "server", "the oldest are dropped" },
 	{ "how long an event is tried", "webhook-age", 0, LIMIT_MS, "event", "it is dropped" },
 	{ "posts at once", NULL, HOOK_IN_FLIGHT, LIMIT_COUNT, "server", "the others wait" },

@@ -166,6 +166,7 @@ static const struct field spool_state_fields[] = {
 	FIELD_OF_U32(struct spool_state, fail),
 	FIELD_OF_U64(struct spool_state, room),
 	FIELD_OF_SPAN(struct spool_state, key, 16),
+	FIELD_OF_U32(struct spool_state, asks),
 };
 const struct layout spool_state_layout = LAYOUT(spool_state_fields);
 
@@ -375,8 +376,14 @@ static const struct field filter_ask_fields[] = {
 	FIELD_OF_SPAN(struct filter_ask, tls, 128),
 	FIELD_OF_SPAN(struct filter_ask, extents, 256 * 1024),
 	FIELD_OF_SPAN(struct filter_ask, text, 64 * 1024),
+	FIELD_OF_U64(struct filter_ask, talk),
 };
 const struct layout filter_ask_layout = LAYOUT(filter_ask_fields);
+
+static const struct field filter_leave_fields[] = {
+	FIELD_OF_U64(struct filter_leave, talk),
+};
+const struct layout filter_leave_layout = LAYOUT(filter_leave_fields);
 
 static const struct field filter_verdict_fields[] = {
 	FIELD_OF_U32(struct filter_verdict, kind),
@@ -395,6 +402,22 @@ static const struct field spool_refused_fields[] = {
 	FIELD_OF_SPAN(struct spool_refused, text, 400),
 };
 const struct layout spool_refused_layout = LAYOUT(spool_refused_fields);
+
+static const struct field spool_ask_rcpt_fields[] = {
+	FIELD_OF_SPAN(struct spool_ask_rcpt, path, 320),
+	FIELD_OF_U32(struct spool_ask_rcpt, notify),
+	FIELD_OF_SPAN(struct spool_ask_rcpt, orcpt, 507),
+	FIELD_OF_U32(struct spool_ask_rcpt, mechanism),
+};
+const struct layout spool_ask_rcpt_layout = LAYOUT(spool_ask_rcpt_fields);
+
+static const struct field spool_heard_fields[] = {
+	FIELD_OF_U32(struct spool_heard, fail),
+	FIELD_OF_U32(struct spool_heard, code),
+	FIELD_OF_SPAN(struct spool_heard, enhanced, 11),
+	FIELD_OF_SPAN(struct spool_heard, text, 400),
+};
+const struct layout spool_heard_layout = LAYOUT(spool_heard_fields);
 
 static const struct field history_segment_fields[] = {
 	FIELD_OF_U64(struct history_segment, number),
@@ -460,6 +483,7 @@ static const struct field where_attempt_fields[] = {
 	FIELD_OF_SPAN(struct where_attempt, host, 400),
 	FIELD_OF_SPAN(struct where_attempt, tls, 400),
 	FIELD_OF_SPAN(struct where_attempt, text, 480),
+	FIELD_OF_SPAN(struct where_attempt, reply, 20),
 };
 const struct layout where_attempt_layout = LAYOUT(where_attempt_fields);
 

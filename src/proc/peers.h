@@ -79,6 +79,7 @@ enum message {
 	SPOOL_BODY,             /* raw octets of content */
 	SPOOL_COMMIT,           /* struct spool_commit: answered when durable */
 	SPOOL_ABORT,            /* empty: no answer */
+	SPOOL_ASK_RCPT,         /* struct spool_ask_rcpt: the same as RCPT, and HEARD answers */
 	/* 4_spool to 1_front. */
 	SPOOL_COMMITTED = 70,   /* struct spool_committed */
 	SPOOL_STATE,            /* struct spool_state: at start and when it changes */
@@ -129,6 +130,8 @@ enum message {
 	FILTER_ASK,             /* struct filter_ask, then one FILTER_RCPT for each recipient */
 	FILTER_RCPT,            /* raw octets: path */
 	FILTER_CANCEL,          /* empty: nobody wants the answer any more; none comes after it but what was under way */
+	FILTER_ASK_RCPT,        /* struct filter_ask, about one recipient of a message that is not there yet: VERDICT without changes */
+	FILTER_LEAVE,           /* struct filter_leave: that transaction is over */
 	/* 6_milter to 4_spool, between ASK and VERDICT and about that draft; nothing of it counts unless the verdict is PASS. */
 	FILTER_BODY = 168,      /* raw octets of a new body, as they come; the empty line in front of it among them */
 	FILTER_BODY_GONE,       /* empty: what came of a new body is forgotten */
@@ -139,6 +142,7 @@ enum message {
 	FILTER_VERDICT,         /* struct filter_verdict: the question is answered */
 	/* 4_spool to 1_front, instead of COMMITTED. */
 	SPOOL_REFUSED = 179,    /* struct spool_refused: a milter says no, in words of its own */
+	SPOOL_HEARD = 178,      /* struct spool_heard, to ASK_RCPT */
 
 	/* 4_spool to 7_history. */
 	HISTORY_SEGMENT = 140,  /* struct history_segment with a read-only descriptor; once, in the order of their numbers */

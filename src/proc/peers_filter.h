@@ -1,7 +1,8 @@
 /*
  * proc/peers_filter.h - a draft before its commit: what 4_spool asks 6_milter about it, and what comes back
  *
- * One question is one milter: 4_spool goes down the list, and what one has changed the next one sees. The order, and who says what,
+ * One question is one milter: 4_spool goes down the list, and what one has changed the next one sees. A recipient is a question of his own,
+ * asked when he is named; the milter's connection then waits for the next one of this transaction, as long as nobody else needs it. The order, and who says what,
  * stand in proc/peers.h; spans are borrowed from the frame they came in.
  */
 #ifndef POSTERN_PROC_PEERS_FILTER_H
@@ -18,9 +19,11 @@ struct filter_ask {
 	uint32_t rcpts;                 /* how many FILTER_RCPT follow */
 	uint64_t size;                  /* octets of content */
 	struct span reverse_path, login, peer, helo, tls;
-	struct span extents;            /* of content, as relay_try has them; empty: text is the content */
+	struct span extents;            /* of content, as relay_try has them; empty: text is the content. ASK_RCPT: text is the path */
 	struct span text;
+	uint64_t talk;                  /* the transaction; 0: what milters have heard of it by ASK_RCPT does not count */
 };
+struct filter_leave { uint64_t talk; };
 
 enum filter_kind {
 	FILTER_PASS,                    /* as it was, or as it was changed */
@@ -49,6 +52,16 @@ enum {
 	FILTER_ADDED_MAX = 1000,                /* recipients that one milter may add to a message */
 };
 
-extern const struct layout filter_ask_layout, filter_verdict_layout, spool_refused_layout;
+/* A recipient, who is named just now: what the milters say of him is answered by HEARD. */
+struct spool_ask_rcpt {
+	struct span path;
+	uint32_t notify;
+	struct span orcpt;
+	uint32_t mechanism;             /* enum smtp_mechanism, 0: none */
+};
+struct spool_heard { uint32_t fail, code; struct span enhanced, text; };        /* code 0: in the words of fail; OK: he is one */
+
+extern const struct layout filter_ask_layout, filter_verdict_layout, filter_leave_layout, spool_refused_layout;
+extern const struct layout spool_ask_rcpt_layout, spool_heard_layout;
 
 #endif

@@ -26,7 +26,7 @@ struct where_recipient { uint64_t id; uint32_t number; struct span path; };
 struct where_attempt {
 	uint64_t id, when;
 	uint32_t number, attempt, class, code, took;
-	struct span status, host, tls, text;
+	struct span status, host, tls, text, reply;     /* reply: name of a reply_class, or empty */
 };
 struct where_event { uint64_t id, when, other; uint32_t kind; struct span words; };     /* enum history_event_kind */
 struct where_gap { uint64_t when; struct span words; };

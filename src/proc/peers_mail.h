@@ -9,7 +9,7 @@
 #include "base/fields.h"
 
 struct spool_mail {
-	uint64_t queue_id;
+	uint64_t queue_id;              /* of the front's own slot: queue_id_slot() */
 	uint64_t arrival;               /* ms since 1970 */
 	struct span reverse_path;
 	struct span login;
@@ -34,6 +34,9 @@ enum mail_flag {
 	MAIL_REQUIRETLS = 16,           /* RFC 8689 2: only over verified TLS, only to who passes that on */
 	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
 	MAIL_BINARY = 64,               /* BODY=BINARYMIME (RFC 3030 3): content may have any octets, without line ends */
+	MAIL_DISCARDED = 128,           /* a content filter has thrown it away: acknowledged, never tried; for the history alone */
+	/* What a front may say of a message at MAIL; of others the record has meanings of its own. */
+	MAIL_FROM_CLIENT = MAIL_8BIT | MAIL_UTF8 | MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL | MAIL_BINARY,
 };
 /* Of spool_commit.flags alone, where it stands above the others: enum smtp_mechanism by which the login was proved, for milters. */
 enum { MAIL_MECHANISM = 24, MAIL_FLAGS = (1 << MAIL_MECHANISM) - 1 };
@@ -53,6 +56,7 @@ struct spool_state {
 	uint32_t fail;                  /* OK, FAIL_DISK_FULL, FAIL_DOUBT */
 	uint64_t room;                  /* octets that a message may take */
 	struct span key;                /* for digests; empty: none are wanted */
+	uint32_t asks;                  /* 1: milters want to hear of each recipient when he is named */
 };
 struct spool_admitted { uint32_t fail; };       /* OK, FAIL_HELD_MANY, or why there is no draft */
 

@@ -79,13 +79,14 @@ struct once_print {
 /* The message is released then, whatever its MESSAGE and RELEASEs before it said. */
 struct release_record { uint64_t id, release; };
 
-/* What nothing but the history wants to know: docs/history.md. The last three are the end of the message. */
+/* What nothing but the history wants to know: docs/history.md. All but the first two are the end of the message. */
 enum fact_kind {
 	FACT_MESSAGE_ID = 1,    /* words: without its angle brackets. Stands in front of the MESSAGE of this id */
 	FACT_NOTICE,            /* the sender was written to: other is the notice's id, words "failed", "delayed", ... */
 	FACT_DROPPED,           /* by an operator, with a word to nobody */
 	FACT_PURGED,            /* it was held, and dropped */
 	FACT_LOST,              /* the disk has lost its content */
+	FACT_DISCARDED,         /* by a content filter, which words name. Stands in front of the MESSAGE of this id */
 };
 struct fact_record {
 	uint64_t id;
@@ -102,7 +103,10 @@ enum outcome_flag {
 	OUTCOME_TOLD = 1,       /* the sender has had a delay notice */
 	OUTCOME_DSN = 2,        /* next hop took over DSN duties */
 	OUTCOME_LATE = 4,       /* the sender has been told that the deadline is over (RFC 2852 4.1.4.2) */
+	OUTCOME_EXACT = 8,      /* the wait takes the place of the back-off; else the longer of both counts */
 };
+/* Of outcome.flags, above those: seconds that the reply asked to wait, so that a start asks no earlier (RFC 6647); 0: none. */
+enum { OUTCOME_WAIT_AT = 8 };
 
 struct outcome {
 	uint32_t class;
@@ -141,9 +145,11 @@ struct message_record {
 	struct span content;    /* of a small one; always the end of the payload */
 };
 
-/* Of message_record.flags: SMTPUTF8; it is a DSN; it is held from the beginning; REQUIRETLS. The others are of no concern here. TERMS is in
+/* Of message_record.flags: SMTPUTF8; it is a DSN; it is held from the beginning; REQUIRETLS; it was finished when it was written, and is there for
+ * the history alone (HELD then, too, for programs that do not know of it). The others are of no concern here. TERMS is in
  * the record alone: message_format() sets it, parsing takes it away. */
-enum { RECORD_FLAG_UTF8 = 2, RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8, RECORD_FLAG_REQUIRETLS = 16, RECORD_FLAG_TERMS = 1 << 30 };
+enum { RECORD_FLAG_UTF8 = 2, RECORD_FLAG_NOTICE = 4, RECORD_FLAG_HELD = 8, RECORD_FLAG_REQUIRETLS = 16, RECORD_FLAG_DISCARDED = 128,
+	RECORD_FLAG_TERMS = 1 << 30 };
 
 enum record_by {
 	RECORD_BY_RETURN = 1,   /* what is not delivered by then comes back; else its sender is told */

@@ -116,6 +116,7 @@ flow_leave(struct schedule *s, uint32_t index)
 		s->asleep = heap_remove(&asleep_heap, s, s->asleep, index);
 	else if (f->place == FLOW_OPEN) {
 		p->open[f->class] = heap_remove(&open_heap, s, p->open[f->class], index);
+		age_flow_remove(s, index);
 		ring_settle(s, f->principal, f->class);
 	}
 	f->place = FLOW_OUT;
@@ -140,6 +141,7 @@ flow_open(struct schedule *s, uint32_t index)
 	f->class = s->destination[f->destination].proven ? SCHEDULE_PROVEN : SCHEDULE_UNPROVEN;
 	f->place = FLOW_OPEN;
 	p->open[f->class] = heap_add(&open_heap, s, p->open[f->class], index);
+	age_flow_add(s, index);
 	ring_settle(s, f->principal, f->class);
 }
 
@@ -153,6 +155,7 @@ flow_wake(struct schedule *s, struct flow *f)
 		f->later = heap_remove(&later_heap, s, f->later, job);
 		job_phase_enter(&s->job[job], JOB_DUE);
 		f->due = heap_add(&due_heap, s, f->due, job);
+		age_job_add(s, job);
 	}
 }
 
@@ -230,13 +233,17 @@ job_enter(struct schedule *s, uint32_t index, enum job_phase next)
 	assert(f->place == FLOW_OUT);
 	if (j->state == JOB_LATER)
 		f->later = heap_remove(&later_heap, s, f->later, index);
-	else if (j->state == JOB_DUE)
+	else if (j->state == JOB_DUE) {
 		f->due = heap_remove(&due_heap, s, f->due, index);
+		age_job_remove(s, index);
+	}
 	job_phase_enter(j, next);
 	if (next == JOB_LATER)
 		f->later = heap_add(&later_heap, s, f->later, index);
-	else if (next == JOB_DUE)
+	else if (next == JOB_DUE) {
 		f->due = heap_add(&due_heap, s, f->due, index);
+		age_job_add(s, index);
+	}
 	f->waiting += waits - waited;
 	s->waiting += waits - waited;
 	f->running += is - was;
@@ -294,6 +301,8 @@ schedule_add_ranked(struct schedule *s, uint32_t destination, uint32_t principal
 
 	if (flow == SCHEDULE_NONE)
 		return SCHEDULE_NONE;
+	if (priority != 0)
+		age_begin(s);
 	i = job_take(s);
 	s->job[i] = (struct job){ .due = due, .message = message, .sibling = SCHEDULE_NONE, .flow = flow, .attempts = attempts,
 		.priority = priority };
@@ -319,7 +328,8 @@ static uint32_t
 flow_next(struct schedule *s, unsigned class)
 {
 	while (s->turn[class] != SCHEDULE_NONE) {
-		uint32_t index = s->principal[s->turn[class]].open[class];
+		const struct principal *p = &s->principal[s->turn[class]];
+		uint32_t index = age_owes(s, p) ? p->aged[class] : p->open[class];
 		struct flow *f = &s->flow[index];
 
 		if (flow_may(s, f))
@@ -333,14 +343,16 @@ static uint32_t
 run_first(struct schedule *s, uint32_t index)
 {
 	struct flow *f = &s->flow[index];
+	struct principal *p = &s->principal[f->principal];
 	unsigned class = f->class;
-	uint32_t job;
+	uint32_t oldest = age_oldest(s, p, class), job;
 
 	/* The next one's turn, also when this one has more. */
-	s->turn[class] = s->principal[f->principal].next[class];
+	s->turn[class] = p->next[class];
 	flow_leave(s, index);
 	flow_wake(s, f);
-	job = f->due;
+	job = age_owes(s, p) ? f->oldest : f->due;
+	age_note(s, p, job, oldest);
 	job_enter(s, job, JOB_RUNNING);
 	flow_settle(s, index);
 	return job;

@@ -10,6 +10,10 @@
  * good is known may together have `unproven` jobs running and no more, and one principal half of these: those that answer nobody
  * leave room for the others, and who writes to many of them leaves room for other principals.
  *
+ * Of what one principal may run the most urgent goes first (RFC 6710 4.2), but nothing waits for ever: SCHEDULE_OVERTAKES of his jobs may
+ * go in front of one that has waited longer, then the one that has waited longest goes. So a stream of urgent mail leaves the rest its
+ * share, and urgent mail never waits for more than one of a backlog.
+ *
  * Every call takes logarithmic time, but where it says otherwise.
  *
  * Owner     the caller owns all arrays and may exchange one for a bigger copy with schedule_lend_*() at any time. Jobs, destinations
@@ -24,6 +28,8 @@
 
 #define SCHEDULE_NONE UINT32_MAX
 
+enum { SCHEDULE_OVERTAKES = 8 };
+
 enum job_phase { JOB_FREE, JOB_LATER, JOB_DUE, JOB_RUNNING };
 
 /* Links of a pairing heap; prev is the parent for a first child. */
@@ -36,6 +42,7 @@ struct job {
 	uint32_t flow;
 	uint32_t attempts;              /* tries that have ended */
 	struct heap_link link;
+	struct heap_link age;           /* of those that are due, by time alone */
 	uint8_t state;                  /* enum job_phase */
 	int8_t priority;                /* of those that are due the highest goes first (RFC 6710 4.2) */
 	bool late;                      /* the caller's: the sender has been told that the deadline is over */
@@ -51,8 +58,10 @@ struct flow {
 	uint32_t hash_next;             /* next free one */
 	uint32_t next, prev;            /* of the same destination */
 	uint32_t due, later;            /* heaps of jobs */
+	uint32_t oldest;                /* heap of those that are due, by time alone; kept while schedule.ranked */
 	uint32_t waiting, running;
 	struct heap_link link;
+	struct heap_link age;           /* of its principal's, by the oldest job */
 	uint8_t place;                  /* enum flow_place */
 	uint8_t class;                  /* enum schedule_class, of a flow that is OPEN */
 	bool used;
@@ -78,8 +87,10 @@ struct principal {
 	uint32_t hash_next;
 	uint32_t flows;                 /* how many there are */
 	uint32_t open[SCHEDULE_CLASSES];        /* heap of flows */
+	uint32_t aged[SCHEDULE_CLASSES];        /* the same flows, by their oldest jobs; kept while schedule.ranked */
 	uint32_t next[SCHEDULE_CLASSES], prev[SCHEDULE_CLASSES];        /* ring of those whose turn will come */
 	uint32_t unproven;              /* jobs that run to destinations that are not proven */
+	uint8_t overtaken;              /* jobs that went in front of one that had waited longer, in a row */
 	bool ringed[SCHEDULE_CLASSES];
 	bool used;
 };
@@ -110,6 +121,7 @@ struct schedule {
 	uint32_t turn[SCHEDULE_CLASSES];        /* the principal whose turn it is */
 	uint32_t waiting, running, unproven;
 	uint8_t class;                  /* who was not served last comes first */
+	bool ranked;                    /* a job has had a priority: until then one order says it all */
 };
 
 /* bucket holds 3 * buckets elements, and is overwritten. */
@@ -133,7 +145,7 @@ uint32_t schedule_job_destination(const struct schedule *, uint32_t job);
 
 /* A new waiting job; SCHEDULE_NONE when an array is full: jobs, flows or principals. */
 uint32_t schedule_add(struct schedule *, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due, uint32_t attempts);
-/* The same with a priority other than 0. */
+/* The same with a priority other than 0; the first of them walks over everything. */
 uint32_t schedule_add_ranked(struct schedule *, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due,
     uint32_t attempts, int8_t priority);
 /* Take a job out in whatever phase it is. */

@@ -189,7 +189,7 @@ principal_take(struct schedule *s, uint32_t key)
 		i = s->principals.used++;
 	s->principal[i] = (struct principal){ .key = key, .hash_next = *bucket, .used = true };
 	for (unsigned c = 0; c < SCHEDULE_CLASSES; c++)
-		s->principal[i].open[c] = SCHEDULE_NONE;
+		s->principal[i].open[c] = s->principal[i].aged[c] = SCHEDULE_NONE;
 	*bucket = i;
 	return i;
 }
@@ -236,7 +236,7 @@ flow_new(struct schedule *s, uint32_t destination, uint32_t principal)
 	else
 		i = s->flows.used++;
 	s->flow[i] = (struct flow){ .destination = destination, .principal = principal, .hash_next = *bucket, .next = first,
-		.prev = SCHEDULE_NONE, .due = SCHEDULE_NONE, .later = SCHEDULE_NONE, .used = true };
+		.prev = SCHEDULE_NONE, .due = SCHEDULE_NONE, .later = SCHEDULE_NONE, .oldest = SCHEDULE_NONE, .used = true };
 	if (first != SCHEDULE_NONE)
 		s->flow[first].prev = i;
 	s->destination[destination].flows = i;
@@ -296,6 +296,8 @@ check_flow(const struct schedule *s, uint32_t index)
 	assert(s->destination[f->destination].used && s->principal[f->principal].used);
 	assert(f->place != FLOW_OPEN || f->due != SCHEDULE_NONE);
 	assert(f->place != FLOW_OPEN || s->principal[f->principal].open[f->class] != SCHEDULE_NONE);
+	assert((f->oldest != SCHEDULE_NONE) == (s->ranked && f->due != SCHEDULE_NONE));
+	assert(f->place != FLOW_OPEN || !s->ranked || s->principal[f->principal].aged[f->class] != SCHEDULE_NONE);
 	assert(flow_find(s, f->destination, f->principal) == index);
 	/* Who stands nowhere has nothing to run or runs as much as he may: else he would be forgotten. */
 	assert(f->place != FLOW_OUT || f->waiting == 0 || f->running > 0);
@@ -330,6 +332,7 @@ schedule_check(const struct schedule *s)
 		jobs_running += j->state == JOB_RUNNING;
 		assert(j->state == JOB_FREE || s->flow[j->flow].used);
 		assert(j->state != JOB_LATER || s->job[s->flow[j->flow].later].due <= j->due);
+		assert(j->state != JOB_DUE || !s->ranked || s->job[s->flow[j->flow].oldest].due <= j->due);
 	}
 	assert(jobs_waiting == s->waiting && jobs_running == s->running);
 }

@@ -227,6 +227,16 @@ early_reply(struct smtp_client *c)
 	return client_sweep_reply(c, SMTP_STAGE_CONTENT, CLIENT_CLOSED);
 }
 
+/* The end of the content has not left us: whatever is answered, it is not the message, and what is left must not make one of it. */
+static enum smtp_client_want
+final_reply(struct smtp_client *c)
+{
+	if (c->io->out.len == 0)
+		return client_final_reply(c);
+	c->io->out.len = 0;
+	return early_reply(c);
+}
+
 static enum smtp_client_want (*const on_reply[CLIENT_STATE_MAX])(struct smtp_client *) = {
 	[CLIENT_GREETING] = greeting_reply,
 	[CLIENT_EHLO]     = ehlo_reply,
@@ -235,7 +245,7 @@ static enum smtp_client_want (*const on_reply[CLIENT_STATE_MAX])(struct smtp_cli
 	[CLIENT_PROVING]  = client_auth_reply,
 	[CLIENT_ENVELOPE] = client_envelope_reply,
 	[CLIENT_CONTENT]  = early_reply,
-	[CLIENT_FINAL]    = client_final_reply,
+	[CLIENT_FINAL]    = final_reply,
 	[CLIENT_VOID]     = client_void_reply,
 	[CLIENT_QUIT]     = quit_reply,
 };

@@ -190,24 +190,37 @@ cmd_rcpt(struct smtp_server *s, struct span args)
 		v = rcpt_params(s, args);
 	if (v.fail == OK && s->ask.path.utf8 && !m->utf8)
 		v = because(FAIL_UTF8_RCPT, NULL);
-	if (v.fail == OK)
-		server_ask(s, SMTP_ASK_RCPT);
+	if (v.fail != OK)
+		return v;
+	/* The answer may come when the line is not there any more. */
+	if (m->rcpts == 0) {
+		m->recipient_len = (uint16_t)s->ask.path.whole.len;
+		memcpy(m->recipient, s->ask.path.whole.p, m->recipient_len);
+	}
+	server_ask(s, SMTP_ASK_RCPT);
 	return v;
+}
+
+/* In our words, or in those of somebody else. */
+static void
+refuse_answered(struct smtp_server *s, const struct smtp_answer *a)
+{
+	if (a->code == 0) {
+		server_refuse(s, a->verdict);
+		return;
+	}
+	reply_say(s, a->code, a->enhanced, a->verdict.words);
+	server_count(s, a->verdict.fail);
 }
 
 void
 rcpt_answered(struct smtp_server *s, const struct smtp_answer *a)
 {
-	struct smtp_mail *m = s->mail;
-
 	if (a->verdict.fail != OK) {
-		server_refuse(s, a->verdict);
+		refuse_answered(s, a);
 		return;
 	}
-	if (m->rcpts++ == 0) {
-		m->recipient_len = (uint16_t)s->ask.path.whole.len;
-		memcpy(m->recipient, s->ask.path.whole.p, m->recipient_len);
-	}
+	s->mail->rcpts++;
 	server_enter(s, SMTP_RCPT);
 	reply_say(s, 250, "2.1.5", SPAN("recipient ok"));
 }
@@ -263,13 +276,8 @@ commit_answered(struct smtp_server *s, const struct smtp_answer *a)
 {
 	s->drafting = false;
 	server_forget_mail(s);
-	if (a->verdict.fail != OK && a->code != 0) {
-		reply_say(s, a->code, a->enhanced, a->verdict.words);
-		server_count(s, a->verdict.fail);
-		return;
-	}
 	if (a->verdict.fail != OK) {
-		server_refuse(s, a->verdict);
+		refuse_answered(s, a);
 		return;
 	}
 	s->errors = s->nothings = s->tries = 0;

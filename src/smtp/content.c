@@ -394,7 +394,7 @@ binary_take(struct smtp_server *s, struct span in)
 	if (head.len > (m->size < s->conf->size_max ? s->conf->size_max - m->size : 0))
 		content_fail(m, FAIL_TOO_BIG, 0, NULL);
 	m->size += head.len;
-	keep(s, head);
+	keep_body(s, head);
 	return head.len;
 }
 

@@ -31,25 +31,42 @@ buf_grow(struct buf *b, size_t n, size_t most)
 }
 
 bool
-draft_grow(struct spool *s, struct buf *b, size_t n, size_t most)
+draft_grow(struct spool *s, struct buf *b, size_t n, size_t most, uint64_t all)
 {
 	size_t before = b->max;
 
 	if (b->max - b->len >= n)
 		return true;
-	if (s->drafts_octets + n > SPOOL_DRAFTS_OCTETS || !buf_grow(b, n, most))
+	if (s->drafts_octets + n > all || !buf_grow(b, n, most))
 		return false;
 	s->drafts_octets += b->max - before;
 	return true;
 }
 
+/* Recipients are kept in memory, whoever brings them: one principal's must not leave no room for another's, and what is our own finds
+ * room in any case. */
+static enum fail
+rcpts_grow(struct spool *s, struct draft *d, size_t n)
+{
+	uint64_t *share = &s->rcpts_octets[d->share], all = SPOOL_DRAFTS_OCTETS;
+	size_t before = d->rcpts.max;
+	bool promised = d->kept || d->rcpts.len + n <= SPOOL_DRAFT_PROMISED;
+
+	if (d->rcpts.max - d->rcpts.len >= n)
+		return OK;
+	if (!promised && (s->drafts_octets + n > all || *share + n > SPOOL_DRAFTS_SHARE))
+		return FAIL_DRAFTS_MANY;
+	if (!draft_grow(s, &d->rcpts, n, SPOOL_DRAFT_RCPTS_MAX, promised ? UINT64_MAX : all))
+		return d->rcpts.len > SPOOL_DRAFT_RCPTS_MAX / 2 ? FAIL_TOO_BIG : FAIL_MEMORY;
+	*share += d->rcpts.max - before;
+	return OK;
+}
+
 static struct draft *
-draft_take(struct spool *s)
+draft_take(struct spool *s, struct span login)
 {
 	struct draft *d = s->spare;
 
-	if (s->drafts >= SPOOL_DRAFTS_MAX)
-		return NULL;
 	if (d != NULL) {
 		s->spare = d->next;
 		s->spares--;
@@ -59,6 +76,8 @@ draft_take(struct spool *s)
 		return NULL;
 	s->drafts++;
 	s->drafts_octets += d->rcpts.max + d->content.max + d->extents.max;
+	d->share = account_hash(login) % SPOOL_SHARES;
+	s->rcpts_octets[d->share] += d->rcpts.max;
 	d->rcpts.len = d->content.len = d->extents.len = 0;
 	d->hold = NULL;
 	d->fresh = NULL;
@@ -91,6 +110,7 @@ draft_give(struct spool *s, struct draft *d)
 {
 	s->drafts--;
 	s->drafts_octets -= d->rcpts.max + d->content.max + d->extents.max;
+	s->rcpts_octets[d->share] -= d->rcpts.max;
 	if (s->spares == SPOOL_DRAFTS_KEPT) {
 		draft_free(d);
 		return;
@@ -131,11 +151,14 @@ enum fail
 draft_begin(struct spool *s, const struct message_record *mail, bool kept, struct draft **out)
 {
 	struct message_record *m;
-	struct draft *d = draft_take(s);
+	struct draft *d;
 	size_t used = 0;
 
+	if (!kept && s->drafts >= SPOOL_DRAFTS_MAX)
+		return FAIL_DRAFTS_MANY;
+	d = draft_take(s, mail->login);
 	if (d == NULL)
-		return FAIL_BUSY;
+		return FAIL_MEMORY;
 	d->kept = kept;
 	d->printed = false;
 	m = &d->mail;
@@ -158,9 +181,10 @@ draft_rcpt(struct spool *s, struct draft *d, struct span path, uint32_t notify, 
 
 	if (d->fail != OK)
 		return;
-	if (!draft_grow(s, &d->rcpts, path.len + orcpt.len + 64, SPOOL_DRAFT_RCPTS_MAX))
-		d->fail = d->rcpts.len > SPOOL_DRAFT_RCPTS_MAX / 2 ? FAIL_TOO_BIG : FAIL_BUSY;
-	else if (!fields_format(recipient_layout, &r, &d->rcpts))
+	d->fail = rcpts_grow(s, d, path.len + orcpt.len + 64);
+	if (d->fail != OK)
+		return;
+	if (!fields_format(recipient_layout, &r, &d->rcpts))
 		d->fail = FAIL_LOCAL;
 	else
 		d->count++;
@@ -195,7 +219,7 @@ draft_refusal(const struct spool *s)
 {
 	enum fail f = spool_state(s);
 
-	return f == OK ? FAIL_BUSY : f;
+	return f == OK ? FAIL_BEHIND : f;
 }
 
 /* What is buffered and what just came become one chunk. */
@@ -214,7 +238,7 @@ spill(struct spool *s, struct draft *d, struct span more)
 	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, buf_span(&d->content), more, false, &d->extents))
 		d->fail = draft_refusal(s);
 	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
-		d->fail = FAIL_BUSY;
+		d->fail = FAIL_MEMORY;
 	s->drafts_octets += d->extents.max - before;
 	d->content.len = 0;
 }
@@ -224,11 +248,12 @@ draft_body(struct spool *s, struct draft *d, struct span octets)
 {
 	/* What is our own may not be refused, so it must not depend on chunks, which may be. */
 	size_t limit = d->kept ? SPOOL_NOTICE_MAX : SPOOL_INLINE_MAX;
+	uint64_t all = d->kept ? UINT64_MAX : SPOOL_DRAFTS_CONTENT;
 
 	d->size += octets.len;
 	if (d->fail != OK)
 		return;
-	if (d->content.len + octets.len <= limit && draft_grow(s, &d->content, octets.len, limit))
+	if (d->content.len + octets.len <= limit && draft_grow(s, &d->content, octets.len, limit, all))
 		(void)buf_put(&d->content, octets);
 	else if (d->kept)
 		d->fail = FAIL_TOO_BIG;
@@ -318,7 +343,7 @@ append(struct spool *s, struct draft *d, void *who)
 
 	ticket.index = index_add(&s->index, m->id, m->rcpts);
 	if (ticket.index == INDEX_NONE)
-		return FAIL_BUSY;
+		return FAIL_MEMORY;
 	/* In front, so that no torn end has the message without it; what it says counts only when the message follows. */
 	if (d->printed)
 		print = once_append(&s->once, d->print, m->id, d->when);
@@ -356,7 +381,7 @@ draft_commit(struct spool *s, struct draft *d, uint32_t flags, void *who)
 
 	if (f == OK && !d->kept)
 		f = spool_state(s);
-	if (f == OK && !d->kept && s->index.count >= SPOOL_MESSAGES_MAX)
+	if (f == OK && !d->kept && (s->index.count >= SPOOL_MESSAGES_MAX || s->index.rcpts + d->count > SPOOL_RCPTS_MAX))
 		f = FAIL_DISK_FULL;
 	/* The disk was full since: its chunks may have become VOID. */
 	if (f == OK && d->extents.len > 0 && d->refusals != s->refusals)

@@ -4,7 +4,9 @@
  * Owner     the caller, from draft_begin() until draft_commit() or draft_abort(), whatever they say.
  * Memory    at most SPOOL_INLINE_MAX of content; what is more goes to the log as it comes.
  * Blocks    never.
- * Fails     FAIL_BUSY       too many drafts or too much memory
+ * Fails     FAIL_MEMORY     malloc() has none
+ *           FAIL_DRAFTS_MANY too many drafts, or recipients of all of them or of this principal's
+ *           FAIL_BEHIND     too much waits to be written
  *           FAIL_DISK_FULL  spool_state()
  *           FAIL_DOUBT
  *           FAIL_TOO_BIG    more content or recipients than a record may name
@@ -18,6 +20,8 @@
 /* Of mail everything counts but size, rcpts, recipients, extents and content; the spans are copied. kept: it is our own
  * (a DSN): not refused because the disk is full, and never bigger than SPOOL_NOTICE_MAX. */
 enum fail draft_begin(struct spool *, const struct message_record *mail, bool kept, struct draft **);
+/* The clock was set by so many ms, and it is now that time: its arrival is not later, and what was meant from then on moves along. */
+void draft_clock(struct draft *, int64_t ms, uint64_t now);
 /* Recipients are numbered from 0 as they come. */
 void draft_rcpt(struct spool *, struct draft *, struct span path, uint32_t notify, struct span orcpt);
 void draft_body(struct spool *, struct draft *, struct span octets);
@@ -60,6 +64,8 @@ bool draft_rewrite(struct spool *, struct draft *, const struct span *header, ui
 bool draft_sender(struct draft *, struct span path);
 /* A bit for each recipient, the first is the lowest of the first octet; 1: away with it. The others are numbered anew. */
 void draft_rcpts_drop(struct draft *, struct span bits);
+/* Away with all of them: others follow. */
+void draft_rcpts_clear(struct draft *);
 /* The memory of spare drafts. */
 void draft_spares_free(struct spool *);
 

@@ -55,7 +55,7 @@ put_chunk(struct spool *s, struct draft *d, struct buf *out, struct span first, 
 	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, first, second, false, out))
 		d->fail = draft_refusal(s);
 	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
-		d->fail = FAIL_BUSY;
+		d->fail = FAIL_MEMORY;
 	s->drafts_octets += out->max - before;
 }
 
@@ -77,11 +77,11 @@ draft_fresh(struct spool *s, struct draft *d, struct span octets)
 	if (d->fail != OK)
 		return;
 	if (d->fresh == NULL && (d->fresh = calloc(1, sizeof *d->fresh)) == NULL) {
-		d->fail = FAIL_BUSY;
+		d->fail = FAIL_MEMORY;
 		return;
 	}
 	d->fresh->size += octets.len;
-	if (d->fresh->text.len + octets.len <= SPOOL_INLINE_MAX && draft_grow(s, &d->fresh->text, octets.len, SPOOL_INLINE_MAX)) {
+	if (d->fresh->text.len + octets.len <= SPOOL_INLINE_MAX && draft_grow(s, &d->fresh->text, octets.len, SPOOL_INLINE_MAX, SPOOL_DRAFTS_CONTENT)) {
 		(void)buf_put(&d->fresh->text, octets);
 		return;
 	}
@@ -121,7 +121,7 @@ add_text(struct spool *s, struct draft *d, struct sheet *to, struct span octets)
 static void
 add_extent(struct spool *s, struct draft *d, struct sheet *to, const struct extent *e)
 {
-	if (d->fail == OK && (!draft_grow(s, &to->extents, RECORD_EXTENT_OCTETS, EXTENTS_MOST) || !extent_format(e, &to->extents)))
+	if (d->fail == OK && (!draft_grow(s, &to->extents, RECORD_EXTENT_OCTETS, EXTENTS_MOST, SPOOL_DRAFTS_OCTETS) || !extent_format(e, &to->extents)))
 		d->fail = FAIL_TOO_BIG;
 }
 
@@ -183,7 +183,7 @@ draft_rewrite(struct spool *s, struct draft *d, const struct span *header, uint6
 	if (d->extents.len > 0)
 		(void)draft_settle(s, d);
 	if (d->extents.len == 0 && (!fresh || d->fresh == NULL || d->fresh->extents.len == 0) && total <= SPOOL_INLINE_MAX)
-		to.in_log = !draft_grow(s, &to.text, (size_t)total, SPOOL_INLINE_MAX);
+		to.in_log = !draft_grow(s, &to.text, (size_t)total, SPOOL_INLINE_MAX, SPOOL_DRAFTS_CONTENT);
 	if (header != NULL)
 		add_text(s, d, &to, *header);
 	else
@@ -205,7 +205,7 @@ bool
 draft_sender(struct draft *d, struct span path)
 {
 	struct message_record *m = &d->mail;
-	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth };
+	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth, &m->hold };
 	size_t before = m->reverse_path.len, used = 0;
 
 	/* It stands first, the others follow it. */
@@ -246,4 +246,11 @@ draft_rcpts_drop(struct draft *d, struct span bits)
 	}
 	d->rcpts.len = len;
 	d->count = kept;
+}
+
+void
+draft_rcpts_clear(struct draft *d)
+{
+	d->rcpts.len = 0;
+	d->count = 0;
 }

@@ -23,6 +23,7 @@ struct draft {
 	uint64_t size;
 	uint32_t holds;
 	uint32_t count;                 /* recipients */
+	uint32_t share;                 /* whose recipients they count as */
 	uint32_t refusals;              /* spool's count when the first chunk was written */
 	bool kept, printed;             /* printed: print and when mean something */
 	uint8_t print[ONCE_PRINT];
@@ -31,8 +32,8 @@ struct draft {
 	uint8_t text[DRAFT_TEXT_MAX];
 };
 
-/* Make room in one of the draft's buffers; counts what they take in all drafts' sum. */
-bool draft_grow(struct spool *, struct buf *, size_t n, size_t most);
+/* Make room in one of the draft's buffers while all drafts have less than `all`; counts what they take in their sum. */
+bool draft_grow(struct spool *, struct buf *, size_t n, size_t most, uint64_t all);
 /* Why a chunk could not be written. */
 enum fail draft_refusal(const struct spool *);
 

@@ -119,6 +119,7 @@ index_add(struct index *x, uint64_t id, uint32_t rcpts)
 		x->entry[slot].last.many = many;
 	*at = slot;
 	x->count++;
+	x->rcpts += rcpts;
 	return slot;
 }
 
@@ -131,6 +132,7 @@ index_remove(struct index *x, uint32_t slot)
 	while (*at != slot)
 		at = &x->entry[*at].next;
 	*at = e->next;
+	x->rcpts -= e->rcpts;
 	entry_release(e);
 	*e = (struct entry){ .next = x->free };
 	x->free = slot;

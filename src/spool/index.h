@@ -67,6 +67,7 @@ struct index {
 	struct entry *entry;
 	uint32_t *bucket;
 	uint32_t max, used, free, buckets, count;
+	uint64_t rcpts;         /* of all entries */
 };
 
 bool index_init(struct index *);

@@ -4,7 +4,7 @@
 
 #include "spool/spool.h"
 
-enum { BUCKETS = 65536, FIRST = 256, NAME_MAX_OCTETS = 320, SWEEP = 64 };
+enum { BUCKETS = 65536, FIRST = 256, NAME_MAX_OCTETS = 320, SWEEP = 64, SWEEP_ROUND = 60, SWEEP_RETIRED = 4096 };
 
 bool
 plan_init(struct spool *s)
@@ -193,22 +193,59 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 	return true;
 }
 
+/* A reply's wait begins with the reply. */
 static void
-retire(struct spool *s, uint32_t destination, uint64_t now)
+keep_wait(struct spool *s, uint32_t job, const struct outcome *o, uint64_t now)
 {
-	void *name = (void *)(uintptr_t)s->schedule.destination[destination].name.p;
+	uint64_t wait = (o->flags >> OUTCOME_WAIT_AT) * UINT64_C(1000);
+	uint64_t due = schedule_after(o->when < now ? o->when : now, wait, chance(s));
 
-	if (schedule_retire(&s->schedule, destination, now))
-		free(name);
+	if (wait > 0 && ((o->flags & OUTCOME_EXACT) || due > s->schedule.job[job].due))
+		schedule_move(&s->schedule, job, due);
 }
 
 void
+plan_waits(struct spool *s, uint32_t slot, const struct message_record *m, uint64_t now)
+{
+	struct span rest = m->recipients;
+	uint8_t lower[NAME_MAX_OCTETS], text[OUTCOME_TEXT];
+	struct recipient r;
+	struct outcome o;
+
+	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
+		uint32_t job;
+
+		if (entry_final(&s->index.entry[slot], i))
+			continue;
+		spool_outcome(s, slot, i, &r, text, &o);
+		job = find_job(s, slot, schedule_find(&s->schedule, destination_name(s, r.path, lower)));
+		if (o.class == OUTCOME_LATER && job != SCHEDULE_NONE)
+			keep_wait(s, job, &o, now);
+	}
+}
+
+static bool
+retire(struct spool *s, uint32_t destination, uint64_t now)
+{
+	const struct destination *d = &s->schedule.destination[destination];
+	void *name = (void *)(uintptr_t)d->name.p;
+
+	if (!d->used || d->flows != SCHEDULE_NONE || !schedule_retire(&s->schedule, destination, now))
+		return false;
+	free(name);
+	return true;
+}
+
+/* All of them are looked at in so many calls, however many there are: who writes to more domains than that makes them grow. What takes
+ * time is bounded. */
+void
 plan_sweep(struct spool *s, uint64_t now)
 {
-	for (uint32_t i = 0; i < SWEEP && s->schedule.destinations.used > 0; i++) {
-		s->sweep = (s->sweep + 1) % s->schedule.destinations.used;
-		if (s->schedule.destination[s->sweep].used)
-			retire(s, s->sweep, now);
+	uint32_t used = s->schedule.destinations.used, retired = 0;
+
+	for (uint32_t i = 0; i < SWEEP + used / SWEEP_ROUND && used > 0 && retired < SWEEP_RETIRED; i++) {
+		s->sweep = (s->sweep + 1) % used;
+		retired += retire(s, s->sweep, now);
 	}
 }
 
@@ -256,6 +293,9 @@ spool_job_done(struct spool *s, uint32_t job, enum try_end end, uint64_t now)
 void
 spool_job_again(struct spool *s, uint32_t job, uint64_t due, enum try_end end, uint64_t now)
 {
+	/* What is to wait waits, also while the schedule is ahead of a clock that was set back: it would hand it out again at once. */
+	if (due > now && due <= s->schedule.now)
+		due = s->schedule.now + 1;
 	if (spool_is_held(s, s->schedule.job[job].message))
 		spool_job_done(s, job, end, now);
 	else

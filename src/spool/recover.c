@@ -33,6 +33,8 @@ struct recovery {
 	uint64_t records, now;
 	time_t said;                    /* when something was last said of how far we are */
 	struct once_entry fresh;        /* of the message that comes next; id 0: none */
+	bool *waits;                    /* by slot: a reply has asked to wait, or had when the slot was another's */
+	uint32_t waits_max;
 };
 
 /* ---- which segments there are ---- */
@@ -99,6 +101,26 @@ find_segments(struct recovery *r)
 }
 
 /* ---- what the records say ---- */
+/* Without memory for it the usual back-off counts. */
+static void
+note_wait(struct recovery *r, uint32_t slot, const struct outcome *o)
+{
+	uint32_t max = r->spool->index.max;
+	bool *bigger;
+
+	if (o->flags >> OUTCOME_WAIT_AT == 0)
+		return;
+	if (slot >= r->waits_max) {
+		bigger = reallocarray(r->waits, max, sizeof *bigger);
+		if (bigger == NULL)
+			return;
+		memset(bigger + r->waits_max, 0, (max - r->waits_max) * sizeof *bigger);
+		r->waits = bigger;
+		r->waits_max = max;
+	}
+	r->waits[slot] = true;
+}
+
 static void
 take_message(struct recovery *r, uint64_t place, struct span payload)
 {
@@ -120,6 +142,10 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		before = x->entry[slot];
 		index_remove(x, slot);
 	}
+	if (r->fresh.id == m.id)
+		(void)once_add(&r->spool->once, r->fresh.print, m.id, r->fresh.when, PLACE(r->fresh.segment, 0));
+	if (m.flags & RECORD_FLAG_DISCARDED)
+		return;
 	slot = index_add(x, m.id, m.rcpts);
 	if (slot == INDEX_NONE) {
 		r->failed = true;
@@ -132,8 +158,6 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		e->arrival = before.arrival;
 		e->word = before.word;
 	}
-	if (r->fresh.id == m.id)
-		(void)once_add(&r->spool->once, r->fresh.print, m.id, r->fresh.when, PLACE(r->fresh.segment, 0));
 	e->size = m.size;
 	e->place = place;
 	e->length = (uint32_t)payload.len;
@@ -151,6 +175,7 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 			*entry_last(e, i) |= LAST_TOLD;
 		if (one.last.flags & OUTCOME_LATE)
 			*entry_last(e, i) |= LAST_LATE;
+		note_wait(r, slot, &one.last);
 		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
 		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
 	}
@@ -180,6 +205,7 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 	}
 	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0)
 	    | (result.last.flags & OUTCOME_LATE ? LAST_LATE : 0);
+	note_wait(r, slot, &result.last);
 	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
 	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
 }
@@ -443,10 +469,16 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 		release_count(s, slot);
 	if (lost)
 		(void)spool_fact(s, &(struct fact_record){ .id = e->id, .kind = FACT_LOST, .when = now });
-	if (lost || e->waiting == 0)
+	if (lost || e->waiting == 0) {
+		/* Who submits it again means it, or does not know what we know. */
+		spool_fruitless(s, slot);
 		spool_finish(s, slot);
-	else if (!(e->flags & ENTRY_HELD))
-		return plan_message(s, slot, &m, now);
+	} else if (!(e->flags & ENTRY_HELD)) {
+		if (!plan_message(s, slot, &m, now))
+			return false;
+		if (slot < r->waits_max && r->waits[slot])
+			plan_waits(s, slot, &m, now);
+	}
 	return true;
 }
 
@@ -506,5 +538,6 @@ recover(struct spool *s, uint64_t now)
 		tell(&r);
 	free(r.number);
 	free(r.damage);
+	free(r.waits);
 	return good;
 }

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "spool/spool.h"
+#include "spool/draft_room.h"
 
 /* ---- how many each principal has: open addressing; who has none any more goes when the table grows ---- */
 
@@ -171,12 +171,25 @@ release_clock(struct spool *s, int64_t ms)
 			continue;
 		if (e->deadline != 0)
 			e->deadline = shifted(e->deadline, ms);
-		if (!(e->flags & ENTRY_COUNTED))
-			continue;
-		/* Its jobs have moved with the clock already: right for an interval, wrong for a point in time. */
-		if (!(e->flags & ENTRY_HOLD_FOR))
-			move_jobs(s, e);
-		else
+		/* Its jobs have moved with the clock already: right for an interval, also for one that is over, wrong for a point in time. */
+		if (e->flags & ENTRY_HOLD_FOR)
 			e->release = shifted(e->release, ms);
+		else if (e->flags & ENTRY_COUNTED)
+			move_jobs(s, e);
 	}
+}
+
+void
+draft_clock(struct draft *d, int64_t ms, uint64_t now)
+{
+	struct message_record *m = &d->mail;
+	struct span hold = m->hold;
+
+	if (m->deadline != 0)
+		m->deadline = shifted(m->deadline, ms);
+	if (m->release != 0 && span_take(&hold, SPAN("for;")))
+		m->release = shifted(m->release, ms);
+	m->arrival = m->arrival < now ? m->arrival : now;
+	if (d->printed && d->when > now)
+		d->when = now;
 }

@@ -24,10 +24,15 @@ enum {
 	SPOOL_INLINE_MAX = 64 * 1024,           /* content that lies in the MESSAGE record; what a draft buffers */
 	SPOOL_NOTICE_MAX = 4 * 1024 * 1024,     /* of a DSN, all in its record */
 	SPOOL_MESSAGES_MAX = 16 * 1024 * 1024,  /* waiting; a start takes more, should there be more */
+	SPOOL_RCPTS_MAX = 32 * 1024 * 1024,     /* of all of them; the same. Each may have a destination of its own, see index.h */
 	SPOOL_DRAFTS_MAX = 65536,               /* open at once */
 	SPOOL_DRAFT_STRUCT = 2304,              /* octets of a draft beside its buffers, at most */
 	SPOOL_DRAFT_RCPTS_MAX = 16 * 1024 * 1024,       /* octets of one draft's recipients */
 	SPOOL_DRAFTS_OCTETS = 256 * 1024 * 1024,        /* buffered by all drafts together */
+	SPOOL_DRAFTS_CONTENT = SPOOL_DRAFTS_OCTETS / 2, /* from so many on no more content is: the rest is for recipients, which must be */
+	SPOOL_DRAFTS_SHARE = SPOOL_DRAFTS_OCTETS / 4,   /* of one principal's recipients */
+	SPOOL_DRAFT_PROMISED = 1024,                    /* of recipients, for each draft, whatever others have */
+	SPOOL_SHARES = 256,                             /* principals are told apart so far */
 	SPOOL_DRAFTS_KEPT = 256,                /* closed drafts whose memory is kept for the next */
 	SPOOL_SEGMENTS_FEW = 4,                 /* a log of so few segments is not worth copying */
 	SPOOL_COPY_STEP = 1024 * 1024,          /* octets copied forward in one step */
@@ -83,6 +88,7 @@ struct spool {
 	struct draft *spare;            /* closed ones, for their memory */
 	uint32_t drafts, spares;        /* open ones, spare ones */
 	uint64_t drafts_octets;
+	uint64_t rcpts_octets[SPOOL_SHARES];            /* of them, of the recipients of one principal */
 	struct buf scratch;             /* of spool_envelope() */
 	uint64_t room;                  /* octets above free_min, as last seen */
 	uint32_t refusals;              /* how often the disk was full */
@@ -124,7 +130,7 @@ bool spool_concerns(struct spool *, uint32_t job, uint32_t number, struct span p
 void spool_result(struct spool *, uint32_t slot, uint32_t number, const struct outcome *);
 /* A recipient has it, whether that is recorded or not. */
 void spool_served(struct spool *, uint32_t slot);
-/* It has failed for the last of them: if nobody has it, the sender means it when he submits the same again. */
+/* It has failed for the last of them, or was taken back: if nobody has it, the sender means it when he submits the same again. */
 void spool_fruitless(struct spool *, uint32_t slot);
 /* Record what only the history wants to know; without one, nothing. False: not written, and nothing waits for it. */
 bool spool_fact(struct spool *, const struct fact_record *);
@@ -178,6 +184,8 @@ bool plan_init(struct spool *);
 void plan_fini(struct spool *);
 /* A job for each destination with waiting recipients. */
 bool plan_message(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
+/* What replies have asked for counts for those jobs, and not the usual back-off; reads the newest outcome of each recipient that waits. */
+void plan_waits(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);

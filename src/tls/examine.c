@@ -1,18 +1,16 @@
 #include "tls/examine.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/ocsp.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
+#include "tls/examine_leaf.h"
 #include "tls/private.h"
 
-enum { NAMES_MAX = 50, CHAIN_DEPTH = 10, FACT_MAX = 600 };
+enum { CHAIN_DEPTH = 10 };
 
 struct tls_examiner {
 	SSL_CTX *context;
@@ -82,14 +80,6 @@ tls_examiner_free(struct tls_examiner *x)
 	free(x);
 }
 
-static bool
-is_address(const char *name)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, name, octets) == 1 || inet_pton(AF_INET6, name, octets) == 1;
-}
-
 struct tls_session *
 tls_examine(struct tls_examiner *x, int fd, const char *name)
 {
@@ -98,7 +88,7 @@ tls_examine(struct tls_examiner *x, int fd, const char *name)
 	if (t == NULL)
 		return NULL;
 	t->opportunistic = true;
-	if (!is_address(name))
+	if (!tls_is_address(name))
 		(void)SSL_set_tlsext_host_name(t->ssl, name);
 	SSL_set_connect_state(t->ssl);
 	return t;
@@ -110,6 +100,25 @@ tls_examine_old(struct tls_session *t)
 	(void)SSL_set_max_proto_version(t->ssl, TLS1_2_VERSION);
 }
 
+void
+tls_examine_prime(struct tls_session *t)
+{
+	tls_examine_old(t);
+	(void)SSL_set_cipher_list(t->ssl, "kDHE:ADH");
+}
+
+unsigned
+tls_examined_prime(const struct tls_session *t)
+{
+	EVP_PKEY *key = NULL;
+	int bits = 0;
+
+	if (SSL_get_peer_tmp_key(t->ssl, &key) == 1 && EVP_PKEY_get_base_id(key) == EVP_PKEY_DH)
+		bits = EVP_PKEY_get_bits(key);
+	EVP_PKEY_free(key);
+	return bits > 0 ? (unsigned)bits : 0;
+}
+
 bool
 tls_examine_again(struct tls_session *t)
 {
@@ -118,146 +127,19 @@ tls_examine_again(struct tls_session *t)
 
 /* ---- facts ---- */
 
-struct teller {
-	void (*say)(void *arg, const char *key, struct span value);
-	void *arg;
-};
-
-static void
-tell(const struct teller *w, const char *key, struct span value)
-{
-	w->say(w->arg, key, value);
-}
-
-static void
-tell_yes(const struct teller *w, const char *key, bool yes)
-{
-	tell(w, key, yes ? SPAN("yes") : SPAN("no"));
-}
-
-static void
-tell_name(const struct teller *w, const char *key, const X509_NAME *name)
-{
-	uint8_t octets[FACT_MAX];
-	struct buf b = BUF_OVER(octets);
-
-	tls_name_text(name, &b);
-	tell(w, key, buf_span(&b));
-}
-
-/* "2026-11-22 30": the date, and the days from then to now, or from now to then. */
-static void
-tell_date(const struct teller *w, const char *key, const ASN1_TIME *when, bool until)
-{
-	char text[64];
-	struct buf b = BUF_OVER(text);
-	int days = 0, seconds = 0;
-
-	tls_time_text(when, &b);
-	if (ASN1_TIME_diff(&days, &seconds, until ? NULL : when, until ? when : NULL) != 1)
-		return;
-	if (days == 0 && seconds < 0)
-		days = -1;
-	b.len += (size_t)snprintf(text + b.len, sizeof text - b.len, " %d", days);
-	tell(w, key, buf_span(&b));
-}
-
-static void
-tell_names(const struct teller *w, X509 *leaf)
-{
-	char text[8192];
-	struct buf b = BUF_OVER(text);
-	struct span rest, name;
-
-	tls_certificate_names(leaf, "\n", &b);
-	rest = buf_span(&b);
-	for (int i = 0; i < NAMES_MAX && !span_done(rest); i++) {
-		name = span_take_until(&rest, '\n');
-		(void)span_take_byte(&rest, '\n');
-		tell(w, "cert-name", name);
-	}
-}
-
-static void
-tell_key(const struct teller *w, X509 *leaf)
-{
-	EVP_PKEY *key = X509_get0_pubkey(leaf);
-	char text[80];
-
-	if (key == NULL)
-		return;
-	(void)snprintf(text, sizeof text, "%s %d", EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key));
-	tell(w, "cert-key", span_of(text));
-	tell(w, "cert-signature", span_of(OBJ_nid2sn(X509_get_signature_nid(leaf))));
-}
-
-static bool
-covers(X509 *leaf, const char *name)
-{
-	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
-
-	return is_address(name) ? X509_check_ip_asc(leaf, name, 0) == 1 : X509_check_host(leaf, name, 0, flags, NULL) == 1;
-}
-
-static void
-tell_match(const struct teller *w, X509 *leaf, const char *name)
-{
-	char text[TLS_NAME_MAX + 8];
-
-	(void)snprintf(text, sizeof text, "%s %s", covers(leaf, name) ? "yes" : "no", name);
-	tell(w, "cert-match", span_of(text));
-}
-
-static void
-tell_trust(const struct teller *w, const struct tls_session *t)
-{
-	char text[200];
-
-	if (t->verify_error == X509_V_OK) {
-		tell(w, "cert-trust", SPAN("ok"));
-		return;
-	}
-	(void)snprintf(text, sizeof text, "%d %s", t->verify_error, X509_verify_cert_error_string(t->verify_error));
-	tell(w, "cert-trust", span_of(text));
-}
-
-/* What the stapled answer says of the leaf, whoever signed it: a hint to look, not a proof. */
-static void
-tell_staple(const struct teller *w, const struct tls_session *t)
+static struct span
+staple_of(const struct tls_session *t)
 {
 	const unsigned char *der = NULL;
 	long len = SSL_get_tlsext_status_ocsp_resp(t->ssl, &der);
-	OCSP_RESPONSE *response = len > 0 ? d2i_OCSP_RESPONSE(NULL, &der, len) : NULL;
-	OCSP_BASICRESP *basic = response != NULL ? OCSP_response_get1_basic(response) : NULL;
-	OCSP_SINGLERESP *single = basic != NULL ? OCSP_resp_get0(basic, 0) : NULL;
-	int status = single != NULL ? OCSP_single_get0_status(single, NULL, NULL, NULL, NULL) : V_OCSP_CERTSTATUS_UNKNOWN;
 
-	tell(w, "ocsp", len <= 0 ? SPAN("none") : status == V_OCSP_CERTSTATUS_GOOD ? SPAN("good")
-	    : status == V_OCSP_CERTSTATUS_REVOKED ? SPAN("revoked") : SPAN("unknown"));
-	OCSP_BASICRESP_free(basic);
-	OCSP_RESPONSE_free(response);
-}
-
-static void
-tell_certificate(const struct teller *w, const struct tls_session *t, X509 *leaf)
-{
-	tell_name(w, "cert-subject", X509_get_subject_name(leaf));
-	tell_name(w, "cert-issuer", X509_get_issuer_name(leaf));
-	tell_names(w, leaf);
-	tell_date(w, "cert-from", X509_get0_notBefore(leaf), false);
-	tell_date(w, "cert-until", X509_get0_notAfter(leaf), true);
-	tell_key(w, leaf);
-	tell_trust(w, t);
-	tell_match(w, leaf, t->name);
-	tell_yes(w, "cert-sct", X509_get_ext_by_NID(leaf, NID_ct_precert_scts, -1) >= 0);
-	tell_yes(w, "cert-must-staple", X509_get_ext_by_NID(leaf, NID_tlsfeature, -1) >= 0);
-	tell_staple(w, t);
+	return (struct span){ der, len > 0 ? (size_t)len : 0 };
 }
 
 void
 tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key, struct span value), void *arg)
 {
-	struct teller w = { say, arg };
+	struct tls_teller w = { say, arg };
 	struct tls_facts facts;
 	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
 	SSL_SESSION *session = SSL_get0_session(t->ssl);
@@ -265,14 +147,14 @@ tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key
 
 	tls_facts(t, &facts);
 	(void)snprintf(text, sizeof text, "%s %s %s", facts.version, facts.cipher, facts.group);
-	tell(&w, "tls", span_of(text));
-	tell_yes(&w, "tls-asks-certificate", t->asked);
+	tls_tell(&w, "tls", span_of(text));
+	tls_tell_yes(&w, "tls-asks-certificate", t->asked);
 	if (session != NULL && SSL_SESSION_has_ticket(session)) {
 		(void)snprintf(text, sizeof text, "%lu", SSL_SESSION_get_ticket_lifetime_hint(session));
-		tell(&w, "tls-ticket", span_of(text));
+		tls_tell(&w, "tls-ticket", span_of(text));
 	}
 	if (leaf != NULL)
-		tell_certificate(&w, t, leaf);
+		tls_leaf_tell(&w, leaf, t->name, t->verify_error, staple_of(t));
 }
 
 bool
@@ -280,7 +162,24 @@ tls_examined_trusted(const struct tls_session *t)
 {
 	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
 
-	return leaf != NULL && t->verify_error == X509_V_OK && covers(leaf, t->name);
+	return leaf != NULL && t->verify_error == X509_V_OK && tls_leaf_covers(leaf, t->name);
+}
+
+bool
+tls_examined_covers(const struct tls_session *t, const char *name)
+{
+	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
+
+	return leaf != NULL && tls_leaf_covers(leaf, name);
+}
+
+bool
+tls_examined_fingerprint(const struct tls_session *t, uint8_t leaf[TLS_FINGERPRINT])
+{
+	X509 *cert = SSL_get0_peer_certificate(t->ssl);
+	unsigned n = 0;
+
+	return cert != NULL && X509_digest(cert, EVP_sha256(), leaf, &n) == 1 && n == TLS_FINGERPRINT;
 }
 
 /* What a record of this selector and matching type would hold for this certificate. */

@@ -66,6 +66,16 @@ class Habits:
     server_order: bool = True
     asks_certificate: bool = False
     renegotiates: bool = False
+    place: tuple = ("127.0.0.1", 0)     # address and port
+    helo_trusts: bool = False           # after HELO everything goes on in clear
+    mail_in_clear: str = ""             # what MAIL brings before TLS, if not mail_reply
+    nameless: tuple = ()                # (chain, key) for who names no host
+    refuses_nameless: bool = False      # an alert for who names no host
+    refuses_unknown: bool = False       # ... or another one
+    curve: str = ""                     # the only one
+    prime: int = 0                      # bits for Diffie-Hellman
+    weak_groups: bool = False           # takes curves of less than 224 bits
+    marks: bool = True                  # a crafted ServerHello says that TLS 1.3 could have been had
     greeting: str = f"220 {HOST} ESMTP zoo"
     ehlo: tuple = (HOST, "PIPELINING", "SIZE 1000000")
     auth: str = "AUTH PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
@@ -99,6 +109,8 @@ class Talk:
     def __init__(self, habits, context, sock, number, responses):
         self.habits, self.context, self.sock, self.number, self.responses = habits, context, sock, number, responses
         self.tls, self.left, self.inside = False, b"", False
+
+    helo = False
 
     def line(self):
         while b"\n" not in self.left:
@@ -147,7 +159,7 @@ class Talk:
         self.say("250 2.0.0 taken")
 
     def authenticate(self, mechanism):
-        if self.tls or mechanism not in self.habits.taken_in_clear:
+        if self.tls or not (mechanism in self.habits.taken_in_clear or (self.helo and self.habits.helo_trusts)):
             self.say("504 5.5.4 no" if self.tls else "538 5.7.11 encryption needed")
             return
         self.say("334 ")
@@ -157,10 +169,14 @@ class Talk:
     def command(self, line):
         """False at the end."""
         h, verb = self.habits, line.upper().split(" ")[0]
-        replies = {"MAIL": h.mail_reply, "RCPT": h.rcpt_reply, "VRFY": h.vrfy_reply, "EXPN": h.expn_reply, "RSET": "250 2.0.0 ok",
+        mail = "250 2.1.0 ok" if self.helo and h.helo_trusts else (not self.tls and h.mail_in_clear) or h.mail_reply
+        replies = {"MAIL": mail, "RCPT": h.rcpt_reply, "VRFY": h.vrfy_reply, "EXPN": h.expn_reply, "RSET": "250 2.0.0 ok",
                    "NOOP": "250 2.0.0 ok"}
         if verb == "EHLO":
             self.ehlo()
+        elif verb == "HELO":
+            self.helo = True
+            self.say(f"250 {HOST}")
         elif verb == "STARTTLS":
             self.say(h.starttls_reply)
             if h.starttls_reply.startswith("220"):
@@ -209,15 +225,32 @@ class Talk:
         version = struct.unpack(">H", hello[9:11])[0]
         size = struct.unpack(">H", hello[44 + hello[43]:46 + hello[43]])[0]
         offered = struct.unpack(f">{size // 2}H", hello[46 + hello[43]:46 + hello[43] + size])
+        groups = groups_of(hello[46 + hello[43] + size:])
+        if groups and 23 not in groups:
+            if self.habits.weak_groups and b"\x00\x2b" not in hello:
+                self.sock.sendall(server_hello(0x303, 0xc02f, 0))
+            return self.habits.weak_groups and b"\x00\x2b" not in hello
         for fake_version, suite, compression in self.habits.fakes:
             if version == fake_version and suite in offered and b"\x00\x2b" not in hello:
-                self.sock.sendall(server_hello(version, suite, compression))
+                self.sock.sendall(server_hello(version, suite, compression, self.habits.marks))
                 return True
         return False
 
 
-def server_hello(version, suite, compression):
-    body = struct.pack(">H", version) + bytes(32) + b"\0" + struct.pack(">HB", suite, compression)
+def groups_of(rest):
+    """The groups of a ClientHello from its compression methods on."""
+    at = 1 + rest[0] + 2
+    while at + 4 <= len(rest):
+        kind, size = struct.unpack(">HH", rest[at:at + 4])
+        if kind == 10:
+            return struct.unpack(f">{size // 2 - 1}H", rest[at + 6:at + 4 + size])
+        at += 4 + size
+    return ()
+
+
+def server_hello(version, suite, compression, marks=True):
+    mark = b"DOWNGRD" + bytes([version == 0x303]) if marks else bytes(8)
+    body = struct.pack(">H", version) + bytes(24) + mark + b"\0" + struct.pack(">HB", suite, compression)
     if version > 0x300:
         body += struct.pack(">H", 9) + struct.pack(">HHB", 0xff01, 1, 0) + struct.pack(">HH", 23, 0)
     message = b"\2\0" + struct.pack(">H", len(body)) + body
@@ -246,7 +279,18 @@ class Animal:
         if habits.asks_certificate:
             self.context.verify_mode = ssl.CERT_OPTIONAL
             self.context.load_verify_locations(habits.chain.parent / "ca.pem")
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        if habits.curve:
+            self.context.set_ecdh_curve(habits.curve)
+        if habits.prime:
+            prime = habits.chain.parent / f"prime{habits.prime}.pem"
+            subprocess.run(["openssl", "dhparam", "-dsaparam", "-out", prime, str(habits.prime)], check=True, capture_output=True)
+            self.context.load_dh_params(prime)
+        self.other = None
+        if habits.nameless:
+            self.other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.other.load_cert_chain(*habits.nameless)
+        self.context.sni_callback = self.on_name
+        self.listener = socket.create_server(habits.place)
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):
@@ -258,6 +302,13 @@ class Animal:
         # close() alone would leave the one that waits in accept() with a listener.
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+    def on_name(self, connection, name, _):
+        if (self.habits.refuses_nameless and name is None) or (self.habits.refuses_unknown and name not in (None, HOST)):
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        if name is None and self.other:
+            connection.context = self.other
+        return None
 
     @property
     def target(self):

@@ -13,6 +13,14 @@ FROM, TO = "a@mail.example.org", "b@example.net"
 LINE = "abcdefghijklmnopqrstuvwxyz" * 2 + "\r\n"
 
 
+def words_of(error):
+    """What the server said behind the code: it tells one reason from another."""
+    said = getattr(error, "smtp_error", b"")
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        said = next(iter(error.recipients.values()))[1]
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+
+
 class Client(smtplib.SMTP_SSL):
     """Connects to loopback whatever the name, and verifies the name; comes from a network where no attacker is."""
 
@@ -63,7 +71,7 @@ class Load:
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             code = max(reply[0] for reply in error.recipients.values())
         with self.lock:
-            self.failures[f"{type(error).__name__} {code}" if code > 0 else type(error).__name__] += 1
+            self.failures[f"{type(error).__name__} {code} {words_of(error)}" if code > 0 else type(error).__name__] += 1
             if code >= 500 or isinstance(error, smtplib.SMTPNotSupportedError):
                 self.permanent.append(repr(error))
 

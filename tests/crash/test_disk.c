@@ -377,6 +377,13 @@ too_many_messages(void **state)
 	rig_submit(&r, 2, 1000, 1);
 	rig_sync(&r);
 	assert_int_equal(r.message[1].answer, OK);
+	/* Nor so many recipients: each may be a job at a destination of its own. */
+	r.spool.index.rcpts = SPOOL_RCPTS_MAX - 1;
+	rig_submit(&r, 3, 1000, 2);
+	assert_int_equal(r.message[2].answer, FAIL_DISK_FULL);
+	rig_submit(&r, 4, 1000, 1);
+	rig_sync(&r);
+	assert_int_equal(r.message[3].answer, OK);
 	rig_verify(&r);
 	rig_crash(&r);
 	rig_end(&r);

@@ -9,6 +9,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from postern_server import postern  # noqa: E402
 from honest import Load, kill  # noqa: E402
+from kept import kept_log  # noqa: E402
 from sink import Sink  # noqa: E402
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15"))
@@ -47,6 +48,11 @@ def test_what_was_acknowledged_arrives(make_server, record_property):
     random.seed(SEED)
     sink = Sink()
     server = make_server(config=CONFIG.format(port=sink.port)).start()
+    with kept_log(server, "kill"):
+        killed_in_turn(server, sink, record_property)
+
+
+def killed_in_turn(server, sink, record_property):
     server.add_key()
     load = Load(server)
     operator = Operator(server)

@@ -12,6 +12,7 @@ import time
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2] / "bench")]
 from attackers import Siege  # noqa: E402
 from honest import Load, kill  # noqa: E402
+from kept import kept_log  # noqa: E402
 from postern_server import POSTERN  # noqa: E402
 from sink import Sink  # noqa: E402
 
@@ -38,6 +39,11 @@ def test_killed_while_besieged(make_server, record_property, request):
     random.seed(SEED)
     sink = Sink()
     server = make_server(config=CONFIG.format(port=sink.port)).start()
+    with kept_log(server, "siege"):
+        killed_while_besieged(server, sink, record_property, request)
+
+
+def killed_while_besieged(server, sink, record_property, request):
     server.add_key()
     login = f"{server.login}:{server.key}"
     load = Load(server, clients=4).begun()

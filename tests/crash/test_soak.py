@@ -16,6 +16,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 import postern_server  # noqa: E402
 from attackers import HONEST_NET, Siege, resident  # noqa: E402
 from honest import Load  # noqa: E402
+from kept import kept_log, told  # noqa: E402
 from sink import Sink  # noqa: E402
 
 BINARY = os.environ.get("POSTERN_SANITIZED") or postern_server.POSTERN
@@ -99,6 +100,11 @@ def besieged(make_server, monkeypatch, request):
 
 
 def test_an_hour_under_siege(besieged, record_property):
+    with kept_log(besieged[0], "soak"):
+        an_hour_under_siege(besieged, record_property)
+
+
+def an_hour_under_siege(besieged, record_property):
     server, sink, load, begin = besieged
     before = server.children()
     probe = begin("probe", ["connections=500", "every=500"], HONEST_NET)
@@ -114,13 +120,16 @@ def test_an_hour_under_siege(besieged, record_property):
              f"probe p50 {probed['p50_ms']:.0f} p99 {probed['p99_ms']:.0f} max {probed['max_ms']:.0f} ms, failed {probed['failed']:.0f}; "
              f"KiB {samples[0][1]} → {samples[-1][1]}; "
              + ", ".join(f"{name} {f['opened']:.0f}" for name, f in figures.items()))
-    print(words)
+    print(words, *told(server), sep="\n")
     record_property("soak", words)
+    # A process that has died explains what comes after it.
+    log = server.log.read_text(errors="replace")
+    assert REPORT.findall(log) == [], "\n".join(REPORT.findall(log)[:20])
+    assert server.events("child-ended") == [] and server.children() == before, f"a process has died ({words})"
     assert not missing, f"acknowledged and missing: {sorted(missing)[:10]} ({words})"
     postern_server.eventually(lambda: sink.taken["?"] >= probed["accepted"], f"the probe's messages: {words}")
     assert not load.failures and not probed["failed"], f"the honest noticed: {words}"
     assert all(f["there"] > 0 for f in figures.values()), f"hardly any attack: {figures}"
-    assert server.events("child-ended") == [] and server.children() == before, "a process has died"
     assert not grown(samples), f"grows: {grown(samples)} ({words})"
     status = server.stop()
     log = server.log.read_text(errors="replace")

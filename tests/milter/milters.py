@@ -44,6 +44,7 @@ class Milter:
         self.answers, self.end, self.protocol, self.actions = answers or {}, end, protocol, actions
         self.version, self.symbols = version, symbols
         self.seen, self.macros, self.threads = [], {}, []
+        self.lock, self.talking, self.most = threading.Lock(), 0, 0
         if path is None:
             self.socket = socket.socket()
             self.socket.bind((host, 0))
@@ -101,6 +102,9 @@ class Milter:
     def talk(self, connection):
         seen = []
         self.seen.append(seen)
+        with self.lock:
+            self.talking += 1
+            self.most = max(self.most, self.talking)
         try:
             while True:
                 length, = struct.unpack(">I", self.receive(connection, 4))
@@ -124,6 +128,8 @@ class Milter:
                     raise Hangup
                 connection.sendall(said)
         except (Hangup, OSError):
+            with self.lock:
+                self.talking -= 1
             connection.close()
 
     # ---- what it has seen, of the last message ----

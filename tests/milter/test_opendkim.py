@@ -113,7 +113,7 @@ def test_a_milter_over_libmilter(served, tmp_path):
         eventually(lambda: submit(one, "old\r\n").startswith("250"), "libmilter")
         # After a refusal in the middle the connection is good for the next message.
         assert submit(one, to=["refused@example.net"]) == "550 5.1.1 not 100% here"
-        assert submit(one, to=["b@example.net", "refused@example.net"]).startswith("550 5.1.1 <refused@example.net>: not")
+        assert submit(one, to=["b@example.net", "refused@example.net"]).startswith("550 5.1.1 not")
         assert submit(one, "old\r\n").startswith("250")
         for mail in one.await_mails(2):
             names, values = fields(mail)

@@ -401,6 +401,11 @@ class Talk:
         if self.say(line, "354 go on")[0] != "3":
             return
         content, said = bytearray(), self.hop.scripted("EARLY", None)
+        if said == "RESET":
+            time.sleep(0.3)
+            self.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.file.close()
+            raise EOFError
         if said is not None:
             self.s.sendall(said.encode() + b"\r\n")
             time.sleep(0.3)
@@ -533,3 +538,42 @@ class Dns:
             data = self.rdata(k, value)
             body += wire(owner) + struct.pack(">HHIH", k, 1, 300, len(data)) + data
         return query[:2] + struct.pack(">HHHHH", 0x8180 | rcode, 1, len(found), 0, 0) + question + body
+
+
+class Made:
+    """What a test makes of relays, hops and servers, to be ended together; what a relay has said must be sane."""
+
+    def __init__(self):
+        self.made = []
+
+    def keep(self, one):
+        self.made.append(one)
+        return one
+
+    def hop(self, *args, **more):
+        return self.keep(Hop(*args, **more))
+
+    def close(self):
+        for one in self.made:
+            (one.stop if isinstance(one, Relay) else one.close)()
+        for one in self.made:
+            if isinstance(one, Relay):
+                assert "Sanitizer" not in one.said() and "Assertion" not in one.said(), one.said()
+
+
+class World(Made):
+    """The same with relays whose configuration is a dictionary, mostly of one smart host."""
+
+    def relay(self, conf, **more):
+        return self.keep(Relay(conf, **more))
+
+    def dns(self, records):
+        return self.keep(Dns(records))
+
+    def smart(self, hop, **conf):
+        return self.relay({"relay": "smtp://127.0.0.1:%d" % hop.port, **conf})
+
+
+def only(results):
+    assert len(results) == 1, results
+    return results[0]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from peers import DELIVERED, FLAG_8BIT, FLAG_BINARY, FLAG_UTF8, LATER, NEVER, Hop, Relay
+from peers import DELIVERED, FLAG_8BIT, FLAG_BINARY, FLAG_UTF8, LATER, NEVER, World, only
 
 RCPTS = ["b@next.example"]
 PLAIN = ["PIPELINING", "SIZE 500000000", "DSN", "ENHANCEDSTATUSCODES"]
@@ -17,31 +17,9 @@ HEAD = b"From: a@relay.example\r\nTo: b@next.example\r\nSubject: x\r\n"
 
 @pytest.fixture
 def world():
-    made = []
-
-    class World:
-        def hop(self, *args, **more):
-            made.append(Hop(*args, **more))
-            return made[-1]
-
-        def relay(self, conf):
-            made.append(Relay(conf))
-            return made[-1]
-
-        def smart(self, hop, **conf):
-            return self.relay({"relay": "smtp://127.0.0.1:%d" % hop.port, **conf})
-
-    yield World()
-    for m in made:
-        (m.stop if isinstance(m, Relay) else m.close)()
-    for m in made:
-        if isinstance(m, Relay):
-            assert "Sanitizer" not in m.said() and "Assertion" not in m.said(), m.said()
-
-
-def only(results):
-    assert len(results) == 1, results
-    return results[0]
+    one = World()
+    yield one
+    one.close()
 
 
 def crlf(text):

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from peers import A, CNAME, DELIVERED, LATER, MX, NEVER, STARTTLS, Authority, Hop, Relay
+from peers import A, CNAME, DELIVERED, LATER, MX, NEVER, STARTTLS, Authority, Made, Relay, only
 from signed import TLSA, SignedDns, Zone
 
 RCPTS = ["b@signed.example"]
@@ -43,24 +43,17 @@ def fits(authority, context):
 MISFIT = (3, 1, 1, b"x" * 32)
 
 
-class World:
+class World(Made):
     def __init__(self, tmp_path, authority):
-        self.made, self.folder, self.authority, self.zone = [], tmp_path, authority, Zone("signed.example")
-
-    def keep(self, one):
-        self.made.append(one)
-        return one
-
-    def hop(self, *args, **more):
-        return self.keep(Hop(*args, **more))
+        super().__init__()
+        self.folder, self.authority, self.zone = tmp_path, authority, Zone("signed.example")
 
     def dns(self, port, tlsa=None, more=None, spoil=None):
         records = {("signed.example", MX): [(10, "mx.signed.example")], ("mx.signed.example", A): ["127.0.0.1"]}
         if tlsa is not None:
             records[("_%d._tcp.mx.signed.example" % port, TLSA)] = tlsa
         records.update(more or {})
-        self.made.append(SignedDns(records, [self.zone], spoil))
-        return self.made[-1]
+        return self.keep(SignedDns(records, [self.zone], spoil))
 
     def relay(self, dns, port, **conf):
         full = {"relay": "mx", "relay-port": str(port), "dns-server": dns.server, "dns-trust-anchor": self.zone.anchor(self.folder),
@@ -68,24 +61,12 @@ class World:
         full.update({k.replace("_", "-"): v for k, v in conf.items()})
         return self.keep(Relay({k: v for k, v in full.items() if v is not None}))
 
-    def close(self):
-        for m in self.made:
-            (m.stop if isinstance(m, Relay) else m.close)()
-        for m in self.made:
-            if isinstance(m, Relay):
-                assert "Sanitizer" not in m.said() and "Assertion" not in m.said(), m.said()
-
 
 @pytest.fixture
 def world(tmp_path, authority):
     w = World(tmp_path, authority)
     yield w
     w.close()
-
-
-def only(results):
-    assert len(results) == 1, results
-    return results[0]
 
 
 def deliver(world, hop, dns, destination="signed.example", conf=None, **more):
@@ -131,6 +112,21 @@ def test_dane_with_starttls_refused_waits(world, context, fits):
     assert (r.cls, r.code, r.tls) == (LATER, 454, "none (policy dane)"), r
     untouched(hop)
     assert "result=starttls-not-supported" in relay.said()
+
+
+def test_starttls_refused_for_good_waits(world, context, fits):         # 0289: whoever stands on the way can say so
+    hop = world.hop({"STARTTLS": "554 5.7.0 no"}, starttls=context)
+    relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
+    assert (r.cls, r.code, r.enhanced, r.stage) == (LATER, 554, "4.7.0", STARTTLS), r
+    untouched(hop)
+
+
+@pytest.mark.parametrize("said, cls", [("502 5.5.1 what?", LATER), ("550 5.7.1 not you", NEVER)])
+def test_ehlo_refused_for_good(world, context, fits, said, cls):        # 0289: without EHLO there is no STARTTLS; with other words it is about us
+    hop = world.hop({"EHLO": said}, starttls=context)
+    relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
+    assert (r.cls, r.code) == (cls, int(said[:3])), r
+    untouched(hop)
 
 
 def test_dane_with_broken_tls_waits(world, fits):

@@ -5,48 +5,21 @@ import time
 import pytest
 
 from peers import (A, AAAA, AUTH, CNAME, CONTENT, DELIVERED, FLAG_8BIT, GREETING, LATER, MX, NEVER, RCPT_STAGE, STARTTLS,
-                   Authority, Dns, Hop, Relay)
+                   Authority, World, only)
 
 RCPTS = ["b@next.example"]
 
 
 @pytest.fixture
 def world():
-    """Makes relays and hops, and ends them."""
-    made = []
-
-    class World:
-        def relay(self, conf, **more):
-            made.append(Relay(conf, **more))
-            return made[-1]
-
-        def hop(self, *args, **more):
-            made.append(Hop(*args, **more))
-            return made[-1]
-
-        def dns(self, records):
-            made.append(Dns(records))
-            return made[-1]
-
-        def smart(self, hop, **conf):
-            return self.relay({"relay": "smtp://127.0.0.1:%d" % hop.port, **conf})
-
-    yield World()
-    for m in made:
-        (m.stop if isinstance(m, Relay) else m.close)()
-    for m in made:
-        if isinstance(m, Relay):
-            assert "Sanitizer" not in m.said() and "Assertion" not in m.said(), m.said()
+    one = World()
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("ca"))
-
-
-def only(results):
-    assert len(results) == 1, results
-    return results[0]
 
 
 # ---- a plain next hop ----
@@ -185,6 +158,15 @@ def test_kept_connection_that_died(world):
     assert len(hop.mails) == len(hop.sessions) == 3
 
 
+def test_kept_connection_that_ends_at_rset(world):                     # 0290
+    hop = world.hop({"RCPT": ["550 5.1.1 no"]})
+    relay = world.smart(hop)
+    assert only(relay.deliver(RCPTS)).cls == NEVER
+    hop.script["RSET"] = ["421 4.4.2 you were idle"]
+    assert only(relay.deliver(RCPTS)).cls == DELIVERED
+    assert len(hop.mails) == 1 and len(hop.sessions) == 2
+
+
 def test_big_message_from_many_extents(world):
     hop = world.hop()
     relay = world.smart(hop)
@@ -198,6 +180,26 @@ def test_reply_in_the_middle_of_the_content(world):
     content = b"x" * 70 + b"\r\n"
     r = only(world.smart(hop).deliver(RCPTS, content=content * 300000))
     assert r.cls == LATER
+
+
+def test_last_words_before_a_reset(world):                              # 0291: what came behind the 354 was there all the time
+    hop = world.hop({"DATA": "354 go on\r\n552 5.3.4 far too big", "EARLY": "RESET"})
+    r = only(world.smart(hop).deliver(RCPTS, content=(b"x" * 70 + b"\r\n") * 300000))
+    assert (r.cls, r.code, r.enhanced, r.stage) == (NEVER, 552, "5.3.4", CONTENT), r
+
+
+def test_taken_before_it_is_sent(world):                                # 0292
+    hop = world.hop({"DATA": "354 go on\r\n250 2.0.0 thank you", "DOT": ["DROP"]})
+    r = only(world.smart(hop).deliver(RCPTS))
+    assert (r.cls, r.code, r.stage) == (LATER, 0, CONTENT), r
+
+
+def test_one_reply_too_many(world):                                     # 0292: it is not the next message's
+    hop = world.hop({"DOT": ["250 2.0.0 ok\r\n250 2.0.0 again"], "RCPT TO:<d@next.example>": "550 5.1.1 no"})
+    relay = world.smart(hop, **{"relay-concurrency": "1"})
+    first, second = relay.attempt(RCPTS), relay.attempt(["c@next.example", "d@next.example"])
+    assert only(relay.wait(first)).cls == DELIVERED
+    assert [r.cls for r in relay.wait(second)] == [DELIVERED, NEVER]
 
 
 def test_content_that_cannot_be_read(world):

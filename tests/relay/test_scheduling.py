@@ -4,19 +4,15 @@ import time
 
 import pytest
 
-from peers import A, AAAA, CONTENT, DELIVERED, LATER, MX, RCPT_STAGE, Dns, Hop, Relay
+from peers import A, AAAA, CONTENT, DELIVERED, LATER, MX, RCPT_STAGE, Dns, Hop, Made, Relay, only
 from road import QUICK, World, await_empty, queue, submit, waiting
 
 
 @pytest.fixture
 def made():
-    things = []
-    yield things
-    for thing in things:
-        (thing.stop if isinstance(thing, Relay) else thing.close)()
-    for thing in things:
-        if isinstance(thing, Relay):
-            assert "Sanitizer" not in thing.said() and "Assertion" not in thing.said(), thing.said()
+    things = Made()
+    yield things.made
+    things.close()
 
 
 def relay_to(made, hop, records, **conf):
@@ -31,11 +27,6 @@ def hosted(count, hosts=("mx1.host.example", "mx2.host.example"), address="127.0
     for h in hosts:
         names[(h, A)], names[(h, AAAA)] = [address], []
     return names
-
-
-def only(results):
-    assert len(results) == 1, results
-    return results[0]
 
 
 # ---- domains with the same hosts are one destination ----
@@ -166,6 +157,23 @@ def test_source_ipv6(made):
         records[(h, A)], records[(h, AAAA)] = [], ["::1"]
     relay = relay_to(made, hop, records, **{"relay-source": "* 127.0.0.41 ::1"})
     assert only(relay.deliver(["b@d0.example"], destination="d0.example")).cls == DELIVERED
+
+
+def test_urgent_mail_passes_by_but_not_for_ever(made):                  # 6710-4
+    """One connection: of a principal's mail the most urgent goes first, and nobody is passed more than eight times."""
+    hop = Hop(slow=0.03)
+    made.append(hop)
+    relay = relay_to(made, hop, hosted(1), **{"relay-concurrency": "1"})
+
+    def attempt(name, priority):
+        return relay.attempt([name + "@d0.example"], destination="d0.example", login="alice", priority=priority)
+
+    sessions = [attempt("bulk", -4), attempt("plain", 0)] + [attempt("urgent%d" % n, 5) for n in range(20)]
+    for s in sessions:
+        assert only(relay.wait(s)).cls == DELIVERED
+    order = [re.search("<(.*)@", m[1][0]).group(1) for m in hop.mails]
+    assert order[0] == "urgent0" and order.index("plain") <= 9 and order.index("plain") < order.index("bulk") <= 10
+    assert [n for n in order if n.startswith("urgent")] == ["urgent%d" % n for n in range(20)]
 
 
 # ---- the whole way: what a reply means decides when it comes again ----

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from peers import A, DELIVERED, LATER, MX, NEVER, Authority, Hop, Relay
+from peers import A, DELIVERED, LATER, MX, NEVER, Authority, Made, Relay
 from signed import TLSA, TXT, SignedDns, Zone
 
 DOMAIN, HOST, POLICY_HOST = "one.example", "mx.one.example", "mta-sts.one.example"
@@ -92,21 +92,15 @@ def web_context(authority):
     return authority.context("DNS:" + POLICY_HOST)
 
 
-class World:
+class World(Made):
     def __init__(self, tmp_path, authority, web_context):
-        self.made, self.folder, self.authority, self.web_context = [], tmp_path, authority, web_context
+        super().__init__()
+        self.folder, self.authority, self.web_context = tmp_path, authority, web_context
         self.records = {(DOMAIN, MX): [(10, HOST)], (HOST, A): ["127.0.0.1"], (POLICY_HOST, A): ["127.0.0.1"],
                         ("_mta-sts." + DOMAIN, TXT): ["v=STSv1; id=1;"]}
         self.zone = Zone(DOMAIN)
         self.signed = False
         self.web = self.dns = None
-
-    def keep(self, one):
-        self.made.append(one)
-        return one
-
-    def hop(self, **more):
-        return self.keep(Hop(**more))
 
     def serve(self, body=None, context=None, **more):
         self.web = self.keep(Web(context or self.web_context, policy() if body is None else body, **more))
@@ -129,13 +123,6 @@ class World:
             self.dns.records.pop((name, kind), None)
         else:
             self.dns.records[(name, kind)] = value
-
-    def close(self):
-        for m in self.made:
-            (m.stop if isinstance(m, Relay) else m.close)()
-        for m in self.made:
-            if isinstance(m, Relay):
-                assert "Sanitizer" not in m.said() and "Assertion" not in m.said(), m.said()
 
 
 @pytest.fixture

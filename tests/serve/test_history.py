@@ -130,6 +130,11 @@ def test_each_attempt(make_server):
     bad, = to["never@example.net"]["attempts"]
     assert (bad["code"], bad["status"], bad["class"], bad["text"]) == (550, "5.1.1", "bounced", "5.1.1 nobody here") and "127.0.0.1" in bad["host"]
     assert bad["policy"] == "opportunistic"
+    # What a refusal means; nothing for what was delivered.
+    assert bad["reply_class"] == "mailbox"
+    assert [a["reply_class"] for a in to["later@example.net"]["attempts"]][2] is None
+    assert all(a["reply_class"] for a in to["later@example.net"]["attempts"][:2])
+    assert " (mailbox): 550 5.1.1 nobody here" in postern("queue", "where", ident, *one.options).stdout
     notice, = [e for e in only(one, ident)["events"] if e["event"] == "notice"]
     assert only(one, notice["notice"])["notification"]
     # One recipient of three is one recipient.
@@ -215,7 +220,7 @@ def test_what_was_not_read_in_time_is_a_gap(make_server):
     one = make_server(config='segment-size = "64 KiB"\nhistory-backlog = "0"\nhabit-watch = no\n').start()
     one.add_key()
     first = submit(one, "b@example.net")
-    assert only(one, first)["id"] == first
+    eventually(lambda: only(one, first)["to"][0]["state"] == "delivered", "its end")
     pid = one.children()["history:0"]
     os.kill(pid, signal.SIGSTOP)
     before = segments(one)
@@ -300,7 +305,8 @@ def test_killed_again_and_again(make_server):
     one = make_server(config='segment-size = "64 KiB"\nretry-first = "1 s"\nhabit-watch = no\n').start()
     one.add_key()
     end, acknowledged, chance = threading.Event(), [], random.Random(1)
-    threads = [threading.Thread(target=submit_until, args=(one, end, acknowledged, f"t{i}")) for i in range(2)]
+    threads = [threading.Thread(target=submit_until, args=(one, end, acknowledged, f"t{i}"), daemon=True)
+               for i in range(2)]
     for t in threads:
         t.start()
     for r in range(rounds):

@@ -85,6 +85,8 @@ def test_each_event(make_server, tmp_path):
     events = [json.loads(b) for _, b in receiver.taken]
     bounced, = [e for e in events if e["type"] == "bounced"]
     assert (bounced["id"], bounced["message_id"], bounced["to"], bounced["code"]) == (ident, "m1@example.org", "never@example.net", 550)
+    assert bounced["reply_class"] == "mailbox" and all(e["reply_class"] for e in events if e["type"] == "deferred")
+    assert not any("reply_class" in e for e in events if e["type"] == "delivered")
     assert len({e["event_id"] for e in events}) == 4
     hop.replies = {"x@example.net": [451]}
     held = submit(one, "x@example.net")

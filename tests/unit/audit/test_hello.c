@@ -22,16 +22,13 @@ hello(uint16_t version, const uint16_t *suite, size_t suites, uint8_t octets[HEL
 	return buf_span(&b);
 }
 
-/* What OpenSSL's server says to a hello of all suites. */
+/* What OpenSSL's server says to a hello. */
 static size_t
-answer(uint16_t version, uint8_t *out, size_t max)
+answer_to(struct span q, uint8_t *out, size_t max)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
-	uint16_t suite[HELLO_SUITES_MAX];
-	uint8_t octets[HELLO_MAX];
-	struct span q = hello(version, suite, hello_suites(version, suite), octets);
 	SSL *ssl;
 	BIO *in = BIO_new(BIO_s_mem()), *reply = BIO_new(BIO_s_mem());
 	int n;
@@ -53,6 +50,85 @@ answer(uint16_t version, uint8_t *out, size_t max)
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	return n > 0 ? (size_t)n : 0;
+}
+
+/* ... of all suites. */
+static size_t
+answer(uint16_t version, uint8_t *out, size_t max)
+{
+	uint16_t suite[HELLO_SUITES_MAX];
+	uint8_t octets[HELLO_MAX];
+
+	return answer_to(hello(version, suite, hello_suites(version, suite), octets), out, max);
+}
+
+/* RFC 7507, RFC 8446 4.1.3 and 4.1.4. */
+static void
+openssl_guards_itself(void **state)
+{
+	static uint8_t reply[8192];
+	uint16_t suite[HELLO_SUITES_MAX], p384 = 24, weak[HELLO_GROUPS_MAX];
+	struct hello_question q = { .version = HELLO_TLS12, .suite = suite, .suites = hello_suites(HELLO_TLS12, suite), .random = random_octets,
+		.fallback = true };
+	uint8_t octets[HELLO_MAX];
+	struct buf b = BUF_OVER(octets);
+	struct hello_reply r;
+
+	(void)state;
+	assert_true(hello_format(&q, &b));
+	assert_int_equal(hello_parse((struct span){ reply, answer_to(buf_span(&b), reply, sizeof reply) }, &r), HELLO_ALERT);
+	assert_int_equal(r.alert, HELLO_INAPPROPRIATE_FALLBACK);
+	/* 1.2 by itself is fine, and says what could have been had. */
+	q.fallback = false;
+	b.len = 0;
+	assert_true(hello_format(&q, &b));
+	assert_int_equal(hello_parse((struct span){ reply, answer_to(buf_span(&b), reply, sizeof reply) }, &r), HELLO_SERVER);
+	assert_true(r.downgraded && r.group == 0);
+	/* No curve in common, no suite with a curve. */
+	q.group = weak;
+	q.groups = hello_weak_groups(weak);
+	b.len = 0;
+	assert_true(hello_format(&q, &b));
+	assert_int_equal(hello_parse((struct span){ reply, answer_to(buf_span(&b), reply, sizeof reply) }, &r), HELLO_ALERT);
+	/* Without a share it asks for one of the group that it would have. */
+	q = (struct hello_question){ .version = HELLO_TLS13, .suite = suite, .suites = hello_suites(HELLO_TLS13, suite), .random = random_octets,
+		.group = &p384, .groups = 1, .shareless = true };
+	b.len = 0;
+	assert_true(hello_format(&q, &b));
+	assert_int_equal(hello_parse((struct span){ reply, answer_to(buf_span(&b), reply, sizeof reply) }, &r), HELLO_SERVER);
+	assert_true(r.version == HELLO_TLS13 && r.group == p384 && !r.downgraded);
+}
+
+static void
+grades_of_suites(void **state)
+{
+	static const struct { struct span name; char grade; } rows[] = {
+		{ SPAN_INIT("TLS_AES_128_GCM_SHA256"), 'A' }, { SPAN_INIT("TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"), 'A' },
+		{ SPAN_INIT("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"), 'B' }, { SPAN_INIT("TLS_RSA_WITH_AES_128_GCM_SHA256"), 'C' },
+		{ SPAN_INIT("TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA"), 'C' }, { SPAN_INIT("TLS_ECDHE_RSA_WITH_RC4_128_SHA"), 'D' },
+		{ SPAN_INIT("TLS_ECDHE_RSA_WITH_NULL_SHA"), 'F' }, { SPAN_INIT("TLS_DH_anon_WITH_AES_128_GCM_SHA256"), 'F' },
+		{ SPAN_INIT("TLS_RSA_EXPORT_WITH_RC4_40_MD5"), 'F' }, { SPAN_INIT("TLS_RSA_WITH_DES_CBC_SHA"), 'F' },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(hello_suite_grade(rows[i].name), rows[i].grade);
+}
+
+static void
+groups(void **state)
+{
+	uint16_t good[HELLO_GROUPS_MAX], weak[HELLO_GROUPS_MAX];
+	size_t n = hello_groups(good), m = hello_weak_groups(weak);
+
+	(void)state;
+	assert_true(n > 4 && m > 4 && n <= HELLO_GROUPS_MAX && m <= HELLO_GROUPS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		assert_non_null(hello_group_name(good[i]));
+		for (size_t k = 0; k < m; k++)
+			assert_int_not_equal(good[i], weak[k]);
+	}
+	assert_null(hello_group_name(0));
 }
 
 static void
@@ -126,7 +202,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(openssl_understands), cmocka_unit_test(other_answers), cmocka_unit_test(suites),
+		cmocka_unit_test(openssl_understands), cmocka_unit_test(openssl_guards_itself), cmocka_unit_test(grades_of_suites),
+		cmocka_unit_test(groups), cmocka_unit_test(other_answers), cmocka_unit_test(suites),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

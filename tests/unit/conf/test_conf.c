@@ -461,7 +461,7 @@ a_slip_of_the_pen_is_recognised(void **state)
 	static const char *const rows[][2] = {
 		{ "hostnme", "hostname" }, { "host-name", "hostname" }, { "max-size", NULL }, { "size_max", "size-max" },
 		{ "lisen-submission", "listen-submission" }, { "Hostname", "hostname" }, { "ehostname", "hostname" },
-		{ "hosntame", "hostname" }, { "relayhost", "relay-port" }, { "frobnicate", NULL },
+		{ "hosntame", "hostname" }, { "relayhost", "relay" }, { "listen", "listen-submissions" }, { "mil", NULL }, { "frobnicate", NULL },
 		{ "a-name-that-is-far-longer-than-any-key-could-be", NULL },
 	};
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "history/history.h"
 
@@ -100,7 +101,7 @@ add_attempt(uint64_t id, uint32_t number, uint64_t sequence, uint32_t class)
 {
 	history_add_attempt(h, &(struct history_attempt){ .id = id, .number = number, .sequence = sequence, .when = NOW, .attempt = 1,
 		.class = class, .code = 250, .took = 7, .status = SPAN_INIT("2.0.0"), .host = SPAN_INIT("mx"), .tls = SPAN_INIT("none"),
-		.text = SPAN_INIT("ok") });
+		.text = SPAN_INIT("ok"), .reply = class != 0 ? (struct span)SPAN_INIT("mailbox") : (struct span){ NULL, 0 } });
 }
 
 /* What was told, as "m5 r0 r1 a0 e1". */
@@ -116,7 +117,15 @@ say(void *arg, const char *what, uint64_t n)
 
 static void tell_message(void *arg, const struct history_message *m) { say(arg, "m", m->id - ID(0)); }
 static void tell_recipient(void *arg, uint64_t id, uint32_t n, struct span path) { (void)id, (void)path; say(arg, "r", n); }
-static void tell_attempt(void *arg, const struct history_attempt *a) { say(arg, "a", a->number); }
+
+static void
+tell_attempt(void *arg, const struct history_attempt *a)
+{
+	say(arg, "a", a->number);
+	if (a->reply.len > 0)
+		say(arg, "reply", a->reply.len);
+}
+
 static void tell_event(void *arg, const struct history_event *e) { say(arg, "e", e->kind); }
 static void tell_gap(void *arg, uint64_t when, struct span words) { (void)when, (void)words; say(arg, "g", 0); }
 
@@ -146,20 +155,79 @@ test_found_by_whatever_is_known(void **state)
 	add_attempt(ID(2), 1, 11, 1);
 	assert_true(history_add_event(h, &(struct history_event){ .id = ID(2), .when = NOW, .kind = HISTORY_HELD }));
 	commit();
-	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 e1");
-	assert_string_equal(ask("m2@X.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
-	assert_string_equal(ask("<M2@x.example>", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
-	assert_string_equal(ask("S2@x.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 e1");
-	assert_string_equal(ask("r2@y.example", 0, 0, 9, &f), "m2 r0 a0 a1 e1");
-	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m3 r1 m2 r1 a0 a1 e1 m1 r1");
+	assert_string_equal(ask("x", ID(2), 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
+	assert_string_equal(ask("m2@X.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
+	assert_string_equal(ask("<M2@x.example>", 0, 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
+	assert_string_equal(ask("S2@x.example", 0, 0, 9, &f), "m2 r0 r1 a0 a1 reply7 e1");
+	assert_string_equal(ask("r2@y.example", 0, 0, 9, &f), "m2 r0 a0 a1 reply7 e1");
+	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m3 r1 m2 r1 a0 a1 reply7 e1 m1 r1");
 	assert_int_equal(f.messages, 3);
 	assert_true(f.next == 0 && f.begun == NOW);
 	assert_string_equal(ask("r2@y.exampl", 0, 0, 9, &f), "");
 	/* A part at a time. */
-	assert_string_equal(ask("all@y.example", 0, 0, 2, &f), "m3 r1 m2 r1 a0 a1 e1");
+	assert_string_equal(ask("all@y.example", 0, 0, 2, &f), "m3 r1 m2 r1 a0 a1 reply7 e1");
 	assert_true(f.next == ID(2));
 	assert_string_equal(ask("all@y.example", 0, f.next, 2, &f), "m1 r1");
 	assert_true(f.next == 0);
+}
+
+static void count_message(void *arg, const struct history_message *m) { (void)m; ++*(unsigned *)arg; }
+static void count_recipient(void *arg, uint64_t id, uint32_t n, struct span path) { (void)arg, (void)id, (void)n, (void)path; }
+static void count_attempt(void *arg, const struct history_attempt *a) { (void)arg, (void)a; }
+static void count_event(void *arg, const struct history_event *e) { (void)arg, (void)e; }
+static void count_gap(void *arg, uint64_t when, struct span words) { (void)arg, (void)when, (void)words; }
+
+/* Nobody has been tried yet, and there are many: an answer has its end, and the next one goes on. */
+static void
+test_many_recipients_come_in_pieces(void **state)
+{
+	unsigned told = 0, pieces = 0;
+	struct history_answer a = { count_message, count_recipient, count_attempt, count_event, count_gap, &told };
+	struct history_question q = { .what = SPAN_INIT("s@x.example"), .most = HISTORY_FIND_MOST };
+	struct history_found f;
+	char rcpt[32];
+
+	(void)state;
+	history_begin(h);
+	for (unsigned i = 0; i < 50; i++) {
+		struct history_message m = { .id = ID(i), .arrival = NOW, .rcpts = 1000, .sender = SPAN_INIT("s@x.example") };
+
+		assert_true(history_add_message(h, &m));
+		for (unsigned k = 0; k < 1000; k++) {
+			(void)snprintf(rcpt, sizeof rcpt, "r%u@y.example", k);
+			history_add_recipient(h, ID(i), k, span_of(rcpt));
+		}
+	}
+	commit();
+	do {
+		assert_int_equal(history_find(h, &q, &a, &f), HISTORY_FINE);
+		assert_in_range(f.messages, 1, HISTORY_FIND_ROWS / 1000 + 1);
+		q.before = f.next;
+		pieces++;
+	} while (f.next != 0);
+	assert_int_equal(told, 50);
+	assert_int_equal(pieces, 3);
+}
+
+/* Kept is its beginning, asked for is all of it. regress 0282 */
+static void
+test_found_by_a_long_message_id(void **state)
+{
+	char text[301];
+	struct history_message m = { .id = ID(1), .arrival = NOW, .rcpts = 1, .message_id = { (const uint8_t *)text, 255 } };
+	struct history_found f;
+
+	(void)state;
+	memset(text, 'a', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	history_begin(h);
+	assert_true(history_add_message(h, &m));
+	commit();
+	assert_string_equal(ask(text, 0, 0, 9, &f), "m1");
+	text[255] = '\0';
+	assert_string_equal(ask(text, 0, 0, 9, &f), "m1");
+	text[254] = '\0';
+	assert_string_equal(ask(text, 0, 0, 9, &f), "");
 }
 
 /* Ids of a month lie in six hundred periods: each is looked into. */
@@ -195,7 +263,7 @@ test_what_comes_again_is_there_once(void **state)
 	assert_true(history_add_event(h, &e));
 	assert_false(history_add_event(h, &e));
 	commit();
-	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1 a0 e1");
+	assert_string_equal(ask("x", ID(1), 0, 9, &f), "m1 r0 r1 a0 reply7 e1");
 }
 
 static void
@@ -236,6 +304,16 @@ test_settled(void **state)
 	commit();
 }
 
+static bool
+prune(void)
+{
+	enum history_fault fault;
+	bool more = history_prune(h, NOW, &fault);
+
+	assert_int_equal(fault, HISTORY_FINE);
+	return more;
+}
+
 static void
 test_too_old_goes(void **state)
 {
@@ -247,9 +325,9 @@ test_too_old_goes(void **state)
 		(void)add_message(ID(i) - ((31 * DAY) << 18), i);
 	(void)add_message(ID(5000), 5000);
 	commit();
-	for (unsigned i = 0; i < 50 && history_prune(h, NOW); i++)
+	for (unsigned i = 0; i < 50 && prune(); i++)
 		;
-	assert_false(history_prune(h, NOW));
+	assert_false(prune());
 	assert_string_equal(ask("all@y.example", 0, 0, 9, &f), "m5000 r1");
 	assert_string_equal(ask("r7@y.example", 0, 0, 9, &f), "");
 }
@@ -280,7 +358,7 @@ test_too_much_goes_and_the_file_shrinks(void **state)
 	assert_true(before > 3 << 20);
 	limits.size = 1 << 20;
 	history_limit(h, &limits);
-	for (unsigned i = 0; i < 2000 && history_prune(h, NOW); i++)
+	for (unsigned i = 0; i < 2000 && prune(); i++)
 		;
 	reopen();
 	assert_true(file_size() <= (1 << 20) + (256 << 10));
@@ -337,6 +415,28 @@ test_what_is_damaged_is_set_aside(void **state)
 	assert_int_equal(access((const char *)name, F_OK), 0);
 	reopen();
 	assert_true(history_place(h).sequence == 0);
+}
+
+/* Each may be as big as a history. */
+static void
+test_only_so_many_are_set_aside(void **state)
+{
+	uint8_t name[200];
+	struct buf as;
+	char path[128];
+
+	(void)state;
+	for (uint64_t i = 0; i < HISTORY_ASIDE_MOST + 2; i++) {
+		history_close(h);
+		h = NULL;
+		as = (struct buf){ name, 0, sizeof name };
+		assert_true(history_set_aside(directory, 1000 + i, &as));
+		reopen();
+	}
+	for (uint64_t i = 0; i < HISTORY_ASIDE_MOST + 2; i++) {
+		(void)snprintf(path, sizeof path, "%s/damaged-%llu.db", directory, (unsigned long long)(1000 + i));
+		assert_int_equal(unlink(path), i < 2 ? -1 : 0);
+	}
 }
 
 static void
@@ -431,16 +531,59 @@ test_hooks_wait_until_they_are_taken(void **state)
 	assert_true(due[0].when == NOW + 3);
 }
 
+static void
+run_sql(const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof path, "%s/history.db", directory);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* What an older version wrote is read, by itself or after it was brought up to date, and is gone on with. */
+static void
+test_a_file_of_version_1(void **state)
+{
+	struct history_found found;
+	uint8_t text[300];
+	struct buf why = BUF_OVER(text);
+
+	(void)state;
+	history_begin(h);
+	assert_true(add_message(ID(1), 1));
+	add_attempt(ID(1), 0, 7, 1);
+	commit();
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0 reply7");
+	history_close(h);
+	h = NULL;
+	run_sql("ALTER TABLE attempt DROP COLUMN reply; PRAGMA user_version = 1");
+	h = history_open_to_read(directory, &why);
+	assert_non_null(h);
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0");
+	reopen();
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0");
+	history_begin(h);
+	add_attempt(ID(1), 1, 8, 2);
+	commit();
+	reopen();
+	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0 a1 reply7");
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_found_by_whatever_is_known), TEST(test_found_in_every_period), TEST(test_what_comes_again_is_there_once),
+		TEST(test_found_by_whatever_is_known), TEST(test_found_by_a_long_message_id), TEST(test_found_in_every_period),
+		TEST(test_many_recipients_come_in_pieces), TEST(test_what_comes_again_is_there_once),
 		TEST(test_rows_and_place_go_together), TEST(test_settled), TEST(test_too_old_goes),
 		TEST(test_too_much_goes_and_the_file_shrinks), TEST(test_a_full_disk_takes_the_transaction_back),
-		TEST(test_what_is_damaged_is_set_aside), TEST(test_damage_that_shows_later), TEST(test_one_process_has_it),
-		TEST(test_hooks_wait_until_they_are_taken),
+		TEST(test_what_is_damaged_is_set_aside), TEST(test_only_so_many_are_set_aside), TEST(test_damage_that_shows_later),
+		TEST(test_one_process_has_it),
+		TEST(test_hooks_wait_until_they_are_taken), TEST(test_a_file_of_version_1),
 	};
 #undef TEST
 

@@ -181,6 +181,15 @@ static const struct {
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: base64\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "encoded" },
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: x-rot13\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "unknown" },
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "malformed" },
+	/* 0293: where two readers would not agree on what the parts are none of them is touched. */
+	{ &seven, SPAN_INIT("Content-Type: multipart/mixed; boundary=s\r\nContent-Type: text/plain\r\n\r\n--s\r\n\r\n\xff\r\n--s--\r\n"),
+		DOWNGRADE_CANNOT, "malformed" },
+	{ &seven, SPAN_INIT("Content-Type: multipart/mixed; boundary=s\r\n\r\n--s\r\nno field\r\n"
+	    "Content-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--i--\r\n\xff\r\n--s--\r\n"), DOWNGRADE_CANNOT, "malformed" },
+	{ &seven, SPAN_INIT("Content-Type: multipart/mixed; boundary=s\r\n\r\n--s\r\nno field\r\nContent-Type: message/rfc822\r\n\r\n"
+	    "From: a\r\n\r\n\xff\r\n--s--\r\n"), DOWNGRADE_CANNOT, "malformed" },
+	{ &seven, SPAN_INIT("Content-Type: message/rfc822\r\n\r\n>From alice Sun Nov 22 10:00:00 2026\r\nContent-Type: multipart/mixed; boundary=s\r\n\r\n"
+	    "--s\r\n\r\n\xff\r\n--s--\r\n"), DOWNGRADE_CONVERT, NULL },
 	{ &seven, SPAN_INIT("Content-Type: multipart/mixed\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "6.4" },
 	{ &seven, SPAN_INIT("Content-Type: message/external-body\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "6.4" },
 	{ &seven, SPAN_INIT("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "6.4" },
@@ -250,6 +259,46 @@ more_parts_than_the_plan_has_are_refused(void **state)
 	assert_non_null(strstr(plan.why, "too many"));
 }
 
+/* 0285: what the smallest parts are given is ten times what they were, and out must have room for it whatever its size. */
+static void
+grow(const char *head, const char *part, size_t parts, size_t room)
+{
+	static char in[64 * 1024];
+	static uint8_t octets[16 * 1024];
+	static struct downgrade d;
+	struct buf out = { octets, 0, room }, all = BUF_OVER(text);
+	struct span rest;
+	char *at = in;
+
+	at += strlen(strcpy(at, head));
+	for (size_t i = 0; i < parts; i++)
+		at += strlen(strcpy(at, part));
+	(void)strcpy(at, "--b--\r\n");
+	assert_int_equal(survey(span_of(in), 4096, &seven), DOWNGRADE_CONVERT);
+	downgrade_begin(&d, &plan, &out);
+	for (rest = span_of(in); rest.len > 0; out.len = 0) {
+		size_t used = downgrade_feed(&d, rest);
+
+		assert_true(used > 0 && buf_put(&all, buf_span(&out)));
+		span_skip(&rest, used);
+	}
+	downgrade_end(&d);
+	assert_true(buf_put(&all, buf_span(&out)));
+	assert_true(all.len > 9 * parts * strlen(part));
+	for (size_t i = 0; i < all.len; i++)
+		assert_true(all.p[i] < 128);
+}
+
+static void
+tiny_parts_grow_most(void **state)
+{
+	(void)state;
+	for (size_t room = DOWNGRADE_ROOM; room <= 16 * 1024; room *= 2) {
+		grow("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\r\n\r\n\xe4\r\n", 1900, room);
+		grow("MIME-Version: 1.0\r\nContent-Type: multipart/digest; boundary=b\r\n\r\n", "--b\r\n\r\n\r\n\xe4\r\n", 900, room);
+	}
+}
+
 /* ---- Content-Type and its kin (RFC 2045 5.1) ---- */
 
 static void
@@ -310,7 +359,8 @@ main(void)
 		cmocka_unit_test(soft_breaks_make_no_delimiters), cmocka_unit_test(parts_are_looked_into),
 		cmocka_unit_test(binary_becomes_lines), cmocka_unit_test(long_lines_are_broken), cmocka_unit_test(verdicts),
 		cmocka_unit_test(a_signature_is_noticed), cmocka_unit_test(deep_ones_are_not_looked_into),
-		cmocka_unit_test(more_parts_than_the_plan_has_are_refused), cmocka_unit_test(content_types),
+		cmocka_unit_test(more_parts_than_the_plan_has_are_refused), cmocka_unit_test(tiny_parts_grow_most),
+		cmocka_unit_test(content_types),
 		cmocka_unit_test(original_recipients_have_two_forms),
 	};
 

@@ -282,6 +282,22 @@ no_line_is_too_long(void **state)
 	says(report, "\r\n www");
 }
 
+/* 0295: RFC 5322 3.2.2: no line of a folded field is nothing but space; some would take it for the end of the recipient's fields. */
+static void
+no_line_is_blank(void **state)
+{
+	struct dsn_facts f = facts;
+	struct dsn_recipient r = bob;
+
+	(void)state;
+	f.envid = SPAN("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx+20+20");
+	r.text = SPAN("5.7.1 see https://mx.example.net/why/so/long/a/name/that/nothing/can/stand/behind/it  ");
+	(void)made(&f, &r, 1, original, 100);
+	says(report, "behind/it\r\n");
+	says_not(report, "\n \r\n");
+	says_not(report, "\n  \r\n");
+}
+
 /* 6531-9, RFC 6533 3: international addresses in seven bits, when nobody said that more is understood. */
 static void
 international_addresses_are_spelled_out(void **state)
@@ -456,7 +472,7 @@ main(void)
 		cmocka_unit_test(actions_and_statuses_fit),
 		cmocka_unit_test(without_a_reply_nobody_is_quoted),
 		cmocka_unit_test(replies_are_made_safe),
-		cmocka_unit_test(no_line_is_too_long),
+		cmocka_unit_test(no_line_is_too_long), cmocka_unit_test(no_line_is_blank),
 		cmocka_unit_test(international_addresses_are_spelled_out),
 		cmocka_unit_test(global_reports_have_characters),
 		cmocka_unit_test(the_header_comes_back_in_seven_bits),

@@ -40,7 +40,10 @@ struct bed {
 	const char *answer;
 	size_t answer_len;
 	char edits[200];
-	unsigned mails;
+	unsigned mails, named;
+	bool open;                      /* it hears of each recipient when he is named */
+	struct milter_mail one;
+	char rcpts[8];                  /* what it said of them: y, n */
 };
 
 static void
@@ -134,6 +137,28 @@ feed(struct bed *b)
 	return want;
 }
 
+static struct span
+named_of(void *arg, uint32_t number)
+{
+	const struct bed *b = arg;
+
+	return rcpt_of(NULL, b->named + number);
+}
+
+static const struct milter_mail *
+mail_of(struct bed *b)
+{
+	if (!b->open || b->named == 2)
+		return &mail;
+	b->one = mail;
+	b->one.open = true;
+	b->one.rcpts = 1;
+	b->one.rcpt = named_of;
+	b->one.arg = b;
+	b->one.header = (struct span){ NULL, 0 };
+	return &b->one;
+}
+
 /* Until a verdict about so many messages, or a failure. */
 static enum milter_want
 run(struct bed *b, unsigned mails)
@@ -152,7 +177,14 @@ run(struct bed *b, unsigned mails)
 		case MILTER_WANT_MAIL:
 			b->body = 0;
 			b->mails++;
-			want = milter_begin(&b->talk, &mail);
+			b->named = 0;
+			want = milter_begin(&b->talk, mail_of(b));
+			break;
+		case MILTER_WANT_RCPT:
+			deliver(b);
+			b->rcpts[strlen(b->rcpts)] = b->talk.verdict.kind == MILTER_PASS ? 'y' : 'n';
+			b->named++;
+			want = milter_more(&b->talk, mail_of(b));
 			break;
 		case MILTER_WANT_BODY: {
 			struct buf room = milter_body_room(&b->talk);
@@ -172,7 +204,8 @@ run(struct bed *b, unsigned mails)
 				return want;
 			b->body = 0;
 			b->mails++;
-			want = milter_begin(&b->talk, &mail);
+			b->named = 0;
+			want = milter_begin(&b->talk, mail_of(b));
 			break;
 		case MILTER_WANT_FAIL:
 			assert_non_null(b->talk.why);
@@ -309,8 +342,67 @@ test_skip(void **state)
 	assert_int_equal(run(&bed, 1), MILTER_WANT_FAIL);
 }
 
+/* Each recipient when he is named: the same talk, octet by octet, as when all is known from the beginning; refused is he alone. */
+static void
+test_recipients_one_by_one(void **state)
+{
+	static uint8_t whole[sizeof bed.said];
+	static const struct { uint32_t protocol; const char *answer; size_t len; const char *heard, *rcpts; } rows[] = {
+		{ 0, ANSWER("\0\0\0\1c"), "ODCDHDMDRDRDTLLDNBBDE", "yy" },
+		{ 0, ANSWER("\0\0\0\1r"), "ODCDHDMDRDRDTLLDNBBDE", "nn" },
+		{ 0, ANSWER("\0\0\0\1t"), "ODCDHDMDRDRDTLLDNBBDE", "nn" },
+		{ 0, ANSWER("\0\0\0\13y550 5.1.1\0"), "ODCDHDMDRDRDTLLDNBBDE", "nn" },
+		{ 0, ANSWER("\0\0\0\1p\0\0\0\1c"), "ODCDHDMDRDRDTLLDNBBDE", "yy" },
+		{ 0x400, ANSWER("\0\0\0\1s"), "ODCDHDMDRDTLLDNBBDE", "yy" },
+		{ 0x8000, ANSWER(""), "ODCDHDMDRDRDTLLDNBBDE", "yy" },
+		{ 0x8, ANSWER(""), "ODCDHDMDTLLDNBBDE", "yy" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (size_t split = 1; split < 12; split++) {
+			begin(&bed, 6, rows[i].protocol, 'R', rows[i].answer, rows[i].len);
+			bed.split = split;
+			bed.open = true;
+			assert_int_equal(run(&bed, 1), MILTER_WANT_VERDICT);
+			assert_int_equal(bed.talk.verdict.kind, MILTER_PASS);
+			assert_string_equal(bed.heard, rows[i].heard);
+			assert_string_equal(bed.rcpts, rows[i].rcpts);
+			assert_int_equal(bed.talk.reuse, MILTER_REUSE_ANY);
+		}
+	begin(&bed, 6, 0, 0, "", 0);
+	assert_int_equal(run(&bed, 2), MILTER_WANT_VERDICT);
+	memcpy(whole, bed.said, sizeof whole);
+	begin(&bed, 6, 0, 0, "", 0);
+	bed.open = true;
+	assert_int_equal(run(&bed, 2), MILTER_WANT_VERDICT);
+	assert_memory_equal(bed.said, whole, sizeof whole);
+}
+
+/* What ends the whole talk does so at a recipient as well; what may not be said there still may not. */
+static void
+test_ends_at_a_recipient(void **state)
+{
+	static const struct { char at; const char *answer; size_t len; enum milter_want want; enum milter_kind kind; const char *heard; } rows[] = {
+		{ 'R', ANSWER("\0\0\0\1a"), MILTER_WANT_VERDICT, MILTER_PASS, "ODCDHDMDRA" },
+		{ 'R', ANSWER("\0\0\0\1d"), MILTER_WANT_VERDICT, MILTER_DISCARD, "ODCDHDMDRA" },
+		{ 'M', ANSWER("\0\0\0\1r"), MILTER_WANT_VERDICT, MILTER_REFUSE, "ODCDHDMA" },
+		{ 'R', ANSWER("\0\0\0\1s"), MILTER_WANT_FAIL, MILTER_PASS, "ODCDHDMDR" },
+		{ 'R', ANSWER("\0\0\0\2q\0"), MILTER_WANT_FAIL, MILTER_PASS, "ODCDHDMDR" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		begin(&bed, 6, 0, rows[i].at, rows[i].answer, rows[i].len);
+		bed.open = true;
+		assert_int_equal(run(&bed, 1), rows[i].want);
+		assert_int_equal(bed.talk.verdict.kind, rows[i].kind);
+		assert_string_equal(bed.heard, rows[i].heard);
+	}
+}
+
 /* Packets one behind the other. */
-struct answer { uint8_t octets[600]; size_t len; };
+struct answer { uint8_t octets[20 * 1024]; size_t len; };
 
 static void
 say(struct answer *a, char code, const char *data, size_t len)
@@ -383,6 +475,29 @@ test_busy_without_end(void **state)
 	assert_int_equal(run(&bed, 1), MILTER_WANT_FAIL);
 }
 
+/* 0287: however many pieces a new body comes in, a field may still be added behind it. */
+static void
+test_a_body_in_many_pieces(void **state)
+{
+	static struct answer a;
+
+	(void)state;
+	a.len = 0;
+	for (unsigned i = 0; i < MILTER_EDITS_MAX + 10; i++)
+		say(&a, 'b', ANSWER("x"));
+	say(&a, 'h', ANSWER("X\0" "1\0"));
+	say(&a, 'c', "", 0);
+	begin(&bed, 6, 0x27f, 'E', (const char *)a.octets, a.len);
+	assert_int_equal(run(&bed, 1), MILTER_WANT_VERDICT);
+	/* Fields have their number all the same. */
+	a.len = 0;
+	for (unsigned i = 0; i <= MILTER_EDITS_MAX; i++)
+		say(&a, 'h', ANSWER("X\0" "1\0"));
+	say(&a, 'c', "", 0);
+	begin(&bed, 6, 0x27f, 'E', (const char *)a.octets, a.len);
+	assert_int_equal(run(&bed, 1), MILTER_WANT_FAIL);
+}
+
 static void
 test_macros_that_it_wants(void **state)
 {
@@ -407,8 +522,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_message), cmocka_unit_test(test_what_it_does_not_want_is_not_said),
 		cmocka_unit_test(test_one_message_after_the_other), cmocka_unit_test(test_verdicts), cmocka_unit_test(test_skip),
+		cmocka_unit_test(test_recipients_one_by_one), cmocka_unit_test(test_ends_at_a_recipient),
 		cmocka_unit_test(test_edits), cmocka_unit_test(test_failures), cmocka_unit_test(test_busy_without_end),
-		cmocka_unit_test(test_macros_that_it_wants),
+		cmocka_unit_test(test_a_body_in_many_pieces), cmocka_unit_test(test_macros_that_it_wants),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

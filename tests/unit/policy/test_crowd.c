@@ -192,6 +192,26 @@ proved_members_never_make_room(void **state)
 	assert_ptr_equal(victim, &member[30]);
 }
 
+/* A proxy that has not said for whom it comes: no ceiling of its own, apart from who comes from the same address, the first to go. */
+static void
+many_behind_one_have_no_ceiling_but_go_first(void **state)
+{
+	struct crowd_network proxy = net4(1);
+	struct crowd_member *victim;
+
+	(void)state;
+	proxy.many = true;
+	for (unsigned i = 0; i < 15; i++) {
+		assert_int_equal(ask(proxy, false, i, &victim), CROWD_WELCOME);
+		add(i, proxy, i);
+	}
+	assert_int_equal(ask(net4(1), false, 100, &victim), CROWD_WELCOME);
+	assert_int_equal(ask(net4(2), true, 100, &victim), CROWD_MAKE_ROOM);
+	assert_ptr_equal(victim, &member[0]);
+	assert_int_equal(ask(proxy, true, 100, &victim), CROWD_FULL);
+	assert_int_equal(ask(proxy, true, CROWD_SETTLED_MS, &victim), CROWD_MAKE_ROOM);
+}
+
 static void
 a_full_table_says_so(void **state)
 {
@@ -252,6 +272,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_most_crowded_network_makes_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(where_nobody_is_a_crowd_the_oldest_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(proved_members_never_make_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_behind_one_have_no_ceiling_but_go_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_table_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_is_forgotten, setup, teardown),
 	};

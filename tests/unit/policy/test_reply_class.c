@@ -15,6 +15,8 @@ static const struct {
 	{ 250, "2.0.0", "2.0.0 ok, no spam here", REPLY_DELIVERED },
 	{ 0, "4.4.1", "cannot connect: Connection timed out", REPLY_UNREACHED },
 	{ 0, "4.4.3", "DNS: no answer about example.net within 30 s", REPLY_UNREACHED },
+	{ 0, "5.4.7", "given up after many tries; the last one: Greylisted", REPLY_EXPIRED },
+	{ 554, "5.4.7", "5.4.7 message expired here", REPLY_ROUTING },
 	{ 0, "5.6.3", "the message has 8-bit content and the next hop does not take it", REPLY_CONTENT },
 	{ 0, "5.7.30", "the message requires TLS on its whole way", REPLY_AUTHENTICATION },
 	/* postgrey, rspamd, spamd, a site of its own */

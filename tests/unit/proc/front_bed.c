@@ -295,6 +295,9 @@ peer_fork(struct front_bed *b, bool is_spool)
 		peer_run(fd[1], is_spool);
 	}
 	close(fd[1]);
+	/* Its state must be there when the front looks: until then MAIL is rightly answered 451. */
+	if (is_spool)
+		assert_int_equal(poll(&(struct pollfd){ .fd = fd[0], .events = POLLIN }, 1, 20000), 1);
 	assert_true(fields_format(master_peer_layout, &peer, &m));
 	front_bed_tell(b, MASTER_PEER, buf_span(&m), fd[0]);
 	close(fd[0]);

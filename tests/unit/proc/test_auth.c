@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "mail/utf8.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
 #include "sasl/client.h"
@@ -718,6 +719,7 @@ uses_are_noted(void **state)
 
 static struct {
 	unsigned alarms, holds, notices;
+	const char *login;
 	char event[32], words[256], rcpt[64], text[2048];
 } told;
 
@@ -734,7 +736,7 @@ on_step(void *arg, const struct child_alarm *alarm)
 {
 	(void)arg;
 	told.alarms++;
-	assert_true(span_eq(alarm->login, SPAN("alice/laptop")));
+	assert_true(span_eq(alarm->login, span_of(told.login)));
 	put_octets(told.event, sizeof told.event, alarm->event);
 	put_octets(told.words, sizeof told.words, alarm->words);
 }
@@ -749,11 +751,13 @@ on_guard(void *arg, struct channel *c, const struct frame *f)
 	(void)c;
 	if (f->type == GUARD_HOLD) {
 		told.holds++;
-		assert_true(fields_parse(guard_hold_layout, f->body, &hold) && span_eq(hold.login, SPAN("alice/laptop")));
+		assert_true(fields_parse(guard_hold_layout, f->body, &hold) && span_eq(hold.login, span_of(told.login)));
 		return;
 	}
 	assert_int_equal(f->type, GUARD_NOTICE);
 	assert_true(fields_parse(guard_notice_layout, f->body, &notice));
+	/* 4_spool would take anything else for nonsense. */
+	assert_true(utf8_valid(notice.text) && utf8_valid(notice.subject));
 	told.notices++;
 	put_octets(told.rcpt, sizeof told.rcpt, notice.rcpt);
 	put_octets(told.text, sizeof told.text, notice.text);
@@ -788,6 +792,7 @@ watch(struct fixture *x)
 	const struct users_settings s = { .recovery = "owner@example.net" };
 
 	memset(&told, 0, sizeof told);
+	told.login = "alice/laptop";
 	assert_true(users_set(x->conf.users_file.p, "alice", NULL, &s, &why));
 	x->auth->accounts.looked = 0;
 	x->auth->alarm = on_step;
@@ -823,6 +828,38 @@ a_stolen_key_is_slowed_held_and_locked(void **state)
 	assert_int_equal(fails(x, 2, "alice/laptop", x->key, &took), FAIL_DISABLED);
 	/* Another key of hers, and her password, are not what was stolen. */
 	proves(x, 3, "alice", "correct horse", "alice");
+	channel_close(spool);
+	(void)uv_run(&x->loop, UV_RUN_NOWAIT);
+}
+
+/* tests/regress/0271: as long as a name may be, with letters of two octets at odd places, and at even ones. */
+static void
+a_long_name_is_cut_between_letters(void **state)
+{
+	static const struct users_settings s = { .recovery = "owner@example.net" };
+	static const char *const address[] = { "zoe@example.org" };
+	struct fixture *x = *state;
+	struct channel *spool = connect_spool(x);
+	char name[USERS_NAME_MAX + 1], login[USERS_NAME_MAX + 10], key[SENDER_KEY_ROOM];
+
+	memset(&told, 0, sizeof told);
+	told.login = login;
+	x->auth->alarm = on_step;
+	for (unsigned i = 0; i < 2; i++) {
+		name[0] = i == 0 ? 'z' : 'y';
+		name[1] = 'o';
+		for (size_t at = 1 + i; at < USERS_NAME_MAX - 2; at += 2)
+			memcpy(name + at, "\u00e9", 3);
+		(void)snprintf(login, sizeof login, "%s/laptop", name);
+		assert_true(users_add_principal(x->conf.users_file.p, name, address, 1, &why));
+		assert_true(users_add_key(x->conf.users_file.p, name, "laptop", NULL, key, &why));
+		assert_true(users_set(x->conf.users_file.p, name, NULL, &s, &why));
+		x->auth->accounts.looked = 0;
+		proves(x, 1 + i, login, key, login);
+		assert_int_equal(spend(x, 1 + i, 150).hold, 1);
+		spin(x, 20);
+		assert_int_equal(told.notices, 1 + i);
+	}
 	channel_close(spool);
 	(void)uv_run(&x->loop, UV_RUN_NOWAIT);
 }
@@ -1105,7 +1142,7 @@ main(void)
 		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
-		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
+		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_long_name_is_cut_between_letters), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
 		TEST(habits_outlive_a_restart),
 		TEST(a_hold_that_was_not_told_outlives_a_restart),
 		TEST(as_many_habits_as_there_may_be_outlive_a_restart),

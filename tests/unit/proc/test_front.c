@@ -510,14 +510,16 @@ a_spool_that_dies_is_451_and_the_session_goes_on(void **state)
 	client_login(&d, &bed, "user");
 	mail(&d, "user@example.org");
 	assert_int_equal(send_text(&c, "crash@example.org"), 451);
+	assert_says(c.text, "451 4.3.0 the mail store was started again before it had stored this message");
 	assert_int_equal(waitpid(bed.spool, NULL, 0), bed.spool);
-	assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 451);
+	/* Until the new one has told its state, nothing is taken, and nobody is refused. */
+	client_send(&c, "MAIL FROM:<user@example.org>\r\n");
 	assert_int_equal(client_say(&d, "RCPT TO:<carol@example.net>"), 451);
+	assert_says(d.text, "451 4.3.0 the mail store was started again while this message came");
 	assert_int_equal(client_say(&d, "DATA"), 451);
+	assert_int_equal(client_reply(&c, 300), -1);
 	front_bed_spool(&bed);
-	/* Until the new one has told its state, nothing is taken. */
-	for (int i = 0; i < 100 && client_say(&c, "MAIL FROM:<user@example.org>") != 250; i++)
-		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+	assert_int_equal(client_reply(&c, 5000), 250);
 	assert_int_equal(client_say(&c, "RSET"), 250);
 	assert_int_equal(client_say(&d, "DATA"), 451);          /* its draft was in the dead one */
 	assert_int_equal(client_say(&d, "RSET"), 250);
@@ -527,6 +529,80 @@ a_spool_that_dies_is_451_and_the_session_goes_on(void **state)
 	free(stored(&(size_t){ 0 }));
 	quit(&c);
 	quit(&d);
+	assert_said('e');
+	assert_said('e');
+}
+
+/* Nobody waits for a 4_spool whose 3_auth is gone as well. */
+static void
+without_either_it_is_454(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(kill(bed.spool, SIGKILL), 0);
+	assert_int_equal(waitpid(bed.spool, NULL, 0), bed.spool);
+	client_send(&c, "MAIL FROM:<user@example.org>\r\n");
+	assert_int_equal(client_reply(&c, 300), -1);
+	assert_int_equal(kill(bed.auth, SIGKILL), 0);
+	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
+	assert_int_equal(client_reply(&c, 5000), 454);
+	assert_true(front_bed_logged(&bed, "event=put-off process=3_auth"));
+	front_bed_auth(&bed);
+	front_bed_spool(&bed);
+	client_close(&c);
+}
+
+/* What 4_spool does not read must not grow: whoever is logged in is not read meanwhile, with a draft or without. */
+static void
+a_spool_that_does_not_read_stops_everybody(void **state)
+{
+	static uint8_t content[64 * 1024];
+	struct client c, d, e;
+	unsigned full = 0;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	client_login(&d, &bed, "user");
+	assert_int_equal(client_say(&d, "MAIL FROM:<user@example.org>"), 250);
+	assert_int_equal(client_say(&d, "RSET"), 250);
+	assert_said('a');
+	mail(&c, "user@example.org");
+	assert_int_equal(client_say(&c, "DATA"), 354);
+	client_send(&c, "From: user@example.org\r\n\r\n");
+	assert_int_equal(kill(bed.spool, SIGSTOP), 0);
+	for (size_t i = 0; i < sizeof content; i++)
+		content[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
+	/* Far more than channel and sockets hold, until nothing goes for a while. */
+	for (unsigned i = 0; i < 600 && full < 25; i++) {
+		struct span rest = { content, sizeof content };
+		size_t n;
+
+		while (!span_done(rest) && full < 25) {
+			bool wrote = tls_write(c.tls, rest, &n) == TLS_DONE;
+
+			full = wrote ? 0 : full + 1;
+			if (wrote)
+				span_skip(&rest, n);
+			else
+				(void)usleep(20 * 1000);
+		}
+	}
+	assert_int_equal(full, 25);
+	client_send(&d, "MAIL FROM:<user@example.org>\r\n");
+	assert_int_equal(client_reply(&d, 300), -1);
+	/* Who has not logged in has no business with it. */
+	client_open(&e, bed.port_clear);
+	assert_int_equal(client_reply(&e, 5000), 220);
+	assert_int_equal(client_say(&e, "EHLO laptop.example.org"), 250);
+	client_close(&e);
+	assert_int_equal(kill(bed.spool, SIGCONT), 0);
+	assert_int_equal(client_reply(&d, 5000), 250);
+	client_close(&c);
+	client_close(&d);
+	assert_said('a');
+	assert_said('a');
 	assert_said('e');
 	assert_said('e');
 }
@@ -909,6 +985,8 @@ main(void)
 		cmocka_unit_test(a_sender_or_author_that_is_not_theirs_is_refused),
 		cmocka_unit_test(a_full_disk_is_told),
 		cmocka_unit_test(a_spool_that_dies_is_451_and_the_session_goes_on),
+		cmocka_unit_test(without_either_it_is_454),
+		cmocka_unit_test(a_spool_that_does_not_read_stops_everybody),
 		cmocka_unit_test(an_auth_that_dies_is_454_and_the_session_goes_on),
 		cmocka_unit_test(pipelining_and_chunks_pass),
 		cmocka_unit_test(a_big_message_arrives_octet_for_octet),

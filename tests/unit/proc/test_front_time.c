@@ -23,13 +23,15 @@
 #include "front_bed.h"
 #include "proc/peers.h"
 
-enum { SPEED = 60 };
+enum { SPEED = 60, SLOW = 8 };
+
+static uint64_t speed = SPEED;
 
 uint64_t
 uv_now(const uv_loop_t *loop)
 {
 	(void)loop;
-	return uv_hrtime() / 1000000 * SPEED;
+	return uv_hrtime() / 1000000 * speed;
 }
 
 static struct front_bed bed;
@@ -40,6 +42,14 @@ setup(void **state)
 	(void)state;
 	front_bed_make(&bed, "proxy=127.0.0.9\n");
 	return 0;
+}
+
+/* What has to be looked at before half a minute is over. */
+static int
+setup_slow(void **state)
+{
+	speed = SLOW;
+	return setup(state);
 }
 
 static int
@@ -372,6 +382,34 @@ a_verdict_that_does_not_come(void **state)
 	client_close(&commit);
 }
 
+/* MAIL waits for a 4_spool that begins anew, but not for ever: then 451, and the session goes on. */
+static void
+a_spool_that_does_not_come_back(void **state)
+{
+	struct client c;
+	uint64_t start;
+
+	(void)state;
+	client_login(&c, &bed, "user");
+	assert_int_equal(kill(bed.spool, SIGKILL), 0);
+	assert_int_equal(waitpid(bed.spool, NULL, 0), bed.spool);
+	start = uv_now(NULL);
+	client_send(&c, "MAIL FROM:<user@example.org>\r\n");
+	assert_int_equal(client_reply(&c, 5000), 451);
+	assert_about(10, start);
+	assert_non_null(strstr(c.text, "451 4.3.2 the mail store is being started again"));
+	assert_true(front_bed_logged(&bed, "event=put-off process=4_spool"));
+	/* From then on it is said at once. */
+	start = uv_now(NULL);
+	assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 451);
+	assert_true(passed(start) < SLOW);
+	front_bed_spool(&bed);
+	for (int i = 0; i < 100 && client_say(&c, "MAIL FROM:<user@example.org>") != 250; i++)
+		nap(20);
+	assert_int_equal(client_say(&c, "RSET"), 250);
+	client_close(&c);
+}
+
 /* A session that gave up waiting has ended, but the answer to its commit may still come. */
 static void
 an_owed_answer_keeps_its_place(void **state)
@@ -421,11 +459,46 @@ a_front_that_has_lost_a_peer_is_ended(void **state)
 	client_close(&c);
 }
 
+/* tests/regress/0272: what calls itself 2_signer answers nonsense, and is not asked again. */
+static void
+a_front_that_has_lost_its_signer_is_ended(void **state)
+{
+	struct master_peer peer = { ROLE_SIGNER, 0, 2 };
+	uint8_t body[12], asked[4096];
+	struct buf m = BUF_OVER(body);
+	enum tls_step step;
+	struct client c;
+	int fd[2], status = 0;
+	uint64_t start = uv_now(NULL);
+
+	(void)state;
+	assert_true(channel_pair(fd));
+	assert_true(fields_format(master_peer_layout, &peer, &m));
+	front_bed_tell(&bed, MASTER_PEER, buf_span(&m), fd[0]);
+	(void)close(fd[0]);
+	assert_int_equal(send(fd[1], "nonsense, and much of it", 24, MSG_NOSIGNAL), 24);
+	nap(100);
+	client_open(&c, bed.port_implicit);
+	c.tls = tls_connect(bed.tls, c.fd, "mail.example.org", TLS_VERIFY);
+	while ((step = tls_handshake(c.tls)) == TLS_READ || step == TLS_WRITE)
+		nap(10);
+	assert_true(step != TLS_DONE);
+	for (int i = 0; i < 100 && waitpid(bed.front, &status, WNOHANG) == 0; i++)
+		nap(100);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 70);
+	assert_about(30, start);
+	(void)recv(fd[1], asked, sizeof asked, MSG_DONTWAIT);
+	(void)close(fd[1]);
+	client_close(&c);
+}
+
 static int
 forget_bed(void **state)
 {
 	(void)state;
 	(void)kill(bed.spool, SIGTERM);
+	(void)kill(bed.auth, SIGTERM);
 	(void)unlink(bed.ca_file);
 	(void)unlink(bed.log_file);
 	return 0;
@@ -448,8 +521,11 @@ main(void)
 		cmocka_unit_test(a_verdict_that_does_not_come),
 		cmocka_unit_test(an_owed_answer_keeps_its_place),
 	};
-	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed) };
+	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed),
+		cmocka_unit_test_setup_teardown(a_front_that_has_lost_its_signer_is_ended, setup, forget_bed) };
+	const struct CMUnitTest slow[] = { cmocka_unit_test_setup_teardown(a_spool_that_does_not_come_back, setup_slow, teardown) };
 	int failed = cmocka_run_group_tests(tests, setup, teardown);
 
-	return failed + cmocka_run_group_tests(last, NULL, NULL);
+	failed += cmocka_run_group_tests(last, NULL, NULL);
+	return failed + cmocka_run_group_tests(slow, NULL, NULL);
 }

@@ -183,13 +183,32 @@ back_off(void **state)
 	assert_int_equal(last, usual.retry_max);
 }
 
+/* Would nobody of its flow go before this job, which is running: by urgency, or by time alone? */
+static bool
+is_first(const struct schedule *s, uint32_t job, uint64_t now, bool urgency)
+{
+	const struct job *j = &s->job[job];
+
+	for (uint32_t i = 0; i < s->jobs.used; i++) {
+		const struct job *o = &s->job[i];
+
+		if (!schedule_waiting(s, i) || o->flow != j->flow || o->due > now)
+			continue;
+		if (urgency && o->priority > j->priority)
+			return false;
+		if ((!urgency || o->priority == j->priority) && o->due < j->due)
+			return false;
+	}
+	return true;
+}
+
 /* Of what is due the most urgent first, then the oldest; what is not due is not looked at however urgent it is (6710-4). */
 static void
 the_most_urgent_first(void **state)
 {
 	struct schedule s;
 	struct schedule_conf wide = usual;
-	uint32_t job, left = 3000;
+	uint32_t job, left = 3000, picks = 0, aged = 0;
 	uint64_t now = 0;
 
 	(void)state;
@@ -205,10 +224,13 @@ the_most_urgent_first(void **state)
 		if (job == SCHEDULE_NONE)
 			continue;
 		assert_true(s.job[job].due <= now);
-		for (uint32_t i = 0; i < s.jobs.used; i++)
-			if (schedule_waiting(&s, i) && s.job[i].flow == s.job[job].flow && s.job[i].due <= now)
-				assert_true(s.job[i].priority < s.job[job].priority
-				    || (s.job[i].priority == s.job[job].priority && s.job[i].due >= s.job[job].due));
+		picks++;
+		/* Most urgent, or the one that has waited longest and was overtaken often enough. */
+		if (!is_first(&s, job, now, true)) {
+			assert_true(is_first(&s, job, now, false));
+			aged++;
+		}
+		assert_true(aged * (SCHEDULE_OVERTAKES + 1) <= picks);
 		/* Some come again, some are moved, the clock is set once. */
 		if (rand() % 4 == 0)
 			schedule_again(&s, job, now + (uint64_t)(rand() % 500), TRY_ANSWERED, now);
@@ -509,6 +531,64 @@ after_greylisting(void **state)
 	assert_true(schedule_after(1000, 300000, 1023) > 301000 && schedule_after(1000, 300000, 1023) <= 301000 + 37500);
 }
 
+/* There is always something urgent, for the same destination and for others; what was there before gets its share all the same, and
+ * nothing urgent waits for more than one of it. The first urgent one comes when much is planned already. */
+static void
+an_urgent_stream_starves_nobody(void **state)
+{
+	enum { PLAIN = 60, PICKS = (PLAIN + 4) * (SCHEDULE_OVERTAKES + 1) };
+	struct schedule s;
+	struct schedule_conf narrow = usual;
+	uint32_t plain = 0, run = 0;
+
+	(void)state;
+	narrow.window = 1;
+	fresh(&s, &narrow);
+	for (uint32_t i = 0; i < PLAIN; i++)
+		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 3), ALICE, i, 1, 0, (int8_t)(i % 2 == 0 ? 0 : -9)), SCHEDULE_NONE);
+	for (uint32_t i = 0; i < PICKS; i++) {
+		uint32_t job;
+
+		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 4), ALICE, PLAIN + i, 10 + i, 0, (int8_t)(1 + i % 9)), SCHEDULE_NONE);
+		job = schedule_next(&s, 10 + i);
+		assert_int_not_equal(job, SCHEDULE_NONE);
+		run = s.job[job].message < PLAIN ? run + 1 : 0;
+		plain += s.job[job].message < PLAIN;
+		/* At first nothing is known of any destination, and two kinds take turns. */
+		assert_true(run <= 1 || i < 16);
+		schedule_finish(&s, job, TRY_ANSWERED, 10 + i);
+		if (i % 50 == 0)
+			schedule_check(&s);
+	}
+	assert_int_equal(plain, PLAIN);
+}
+
+/* The order by time begins in the middle of everything, and without priorities it is never kept. */
+static void
+the_order_by_time_begins_late(void **state)
+{
+	struct schedule s;
+	struct schedule_conf wide = usual;
+
+	(void)state;
+	wide.window = 3;
+	fresh(&s, &wide);
+	for (uint32_t i = 0; i < 500; i++) {
+		assert_int_not_equal(add(&s, i % 7, i, i % 5 == 0 ? 5000 : i, 0), SCHEDULE_NONE);
+		if (i % 3 == 0)
+			(void)schedule_next(&s, i);
+	}
+	assert_false(s.ranked);
+	schedule_check(&s);
+	assert_int_not_equal(schedule_add_ranked(&s, named(&s, 3), BOB, 500, 1, 0, 2), SCHEDULE_NONE);
+	assert_true(s.ranked);
+	schedule_check(&s);
+	for (uint32_t i = 0, job; i < 500; i++)
+		if ((job = schedule_next(&s, 6000)) != SCHEDULE_NONE)
+			schedule_finish(&s, job, TRY_ANSWERED, 6000);
+	schedule_check(&s);
+}
+
 int
 main(void)
 {
@@ -528,6 +608,8 @@ main(void)
 		cmocka_unit_test(the_unproven_leave_room),
 		cmocka_unit_test(who_asks_to_be_spared_is),
 		cmocka_unit_test(after_greylisting),
+		cmocka_unit_test(an_urgent_stream_starves_nobody),
+		cmocka_unit_test(the_order_by_time_begins_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,44 @@ test_lost(void **state)
 	expect(HELLO EHLO_ALL, SAID_EHLO "QUIT\r\n", "");
 }
 
+/* 0292: while the end of the content waits in our buffer no reply can be about the whole of it, and then it must not be sent any more. */
+static void
+test_a_verdict_before_the_end(void **state)
+{
+	static const struct { const char *said; enum smtp_class class; uint16_t code; } rows[] = {
+		{ "250 2.0.0 taken\r\n", SMTP_CLASS_LATER, 0 }, { "452 4.3.1 full\r\n", SMTP_CLASS_LATER, 452 },
+		{ "552 5.3.4 too big\r\n", SMTP_CLASS_NEVER, 552 },
+	};
+	static const char *const before[] = { HELLO, EHLO_BARE, "250 ok\r\n", "250 ok\r\n", "354 go\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		enum smtp_client_want want;
+		size_t used;
+
+		quiet(&talk, &one, 1);
+		talk.io.out = (struct buf){ talk.out, 0, talk.out_max };
+		want = smtp_client_begin(&talk.c, &talk.conf, &talk.io);
+		for (size_t at = 0; at < sizeof before / sizeof before[0]; at++) {
+			talk_flush(&talk);
+			want = smtp_client_feed(&talk.c, span_of(before[at]), &used);
+			if (want == SMTP_CLIENT_READY)
+				want = talk_next(&talk);
+			if (want == SMTP_CLIENT_RCPT)
+				want = talk_rcpt(&talk);
+		}
+		assert_int_equal(want, SMTP_CLIENT_CONTENT);
+		talk_flush(&talk);
+		assert_int_equal(talk_content(&talk), SMTP_CLIENT_INPUT);
+		assert_true(talk.io.out.len > 0);
+		assert_int_equal(smtp_client_feed(&talk.c, span_of(rows[i].said), &used), SMTP_CLIENT_OUTCOME);
+		assert_int_equal(talk.c.outcome.class, rows[i].class);
+		assert_int_equal(talk.c.outcome.code, rows[i].code);
+		assert_int_equal(smtp_client_go_on(&talk.c), SMTP_CLIENT_CLOSE);
+		assert_int_equal(talk.io.out.len, 0);
+	}
+}
+
 /* 421 anywhere ends everything, and nothing more is said. */
 static void
 test_421(void **state)
@@ -678,7 +716,8 @@ main(void)
 		cmocka_unit_test(test_pipelined), cmocka_unit_test(test_bare_peer), cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_mixed_recipients), cmocka_unit_test(test_552), cmocka_unit_test(test_lone_dot),
 		cmocka_unit_test(test_reset), cmocka_unit_test(test_mail_refused), cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_421), cmocka_unit_test(test_refused_session), cmocka_unit_test(test_helo),
+		cmocka_unit_test(test_421), cmocka_unit_test(test_a_verdict_before_the_end),
+		cmocka_unit_test(test_refused_session), cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
 		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls), cmocka_unit_test(test_binary), cmocka_unit_test(test_chunk_of_another_length), cmocka_unit_test(test_terms), cmocka_unit_test(test_hello_again),
 		cmocka_unit_test(test_limits),

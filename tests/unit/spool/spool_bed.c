@@ -303,6 +303,16 @@ bed_control(struct bed *b, struct bed_end *e)
 }
 
 void
+bed_start_again(struct bed *b, struct bed_end *e)
+{
+	bed_end_close(e);
+	(void)unlink(control_address(b).sun_path);
+	b->listening = false;
+	bed_start(b);
+	bed_control(b, e);
+}
+
+void
 bed_kill(struct bed *b)
 {
 	int status;

@@ -43,6 +43,8 @@ void bed_new_auth(struct bed *);
 void bed_new_history(struct bed *);
 /* A connection as `postern queue` makes it. */
 void bed_control(struct bed *, struct bed_end *);
+/* Another life of 4_spool after it has ended, and such a connection to it. */
+void bed_start_again(struct bed *, struct bed_end *);
 void bed_end_close(struct bed_end *);
 void bed_kill(struct bed *);
 /* DRAIN and wait; the exit status. */

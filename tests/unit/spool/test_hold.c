@@ -46,20 +46,6 @@ listed(struct bed_end *c, uint32_t held, struct queue_entry *entry, char words[5
 	}
 }
 
-/* Another life of 4_spool, and a connection to it. */
-static void
-start_again(struct bed *b, struct bed_end *c)
-{
-	char path[128];
-
-	bed_end_close(c);
-	(void)snprintf(path, sizeof path, "%s/control", b->directory);
-	(void)unlink(path);
-	b->listening = false;
-	bed_start(b);
-	bed_control(b, c);
-}
-
 /* Accepted with MAIL_HOLD: durable and listed, tried only after its release, through restarts. */
 static void
 held_from_the_beginning(void **state)
@@ -85,7 +71,7 @@ held_from_the_beginning(void **state)
 			assert_int_equal(bed_drain(&b), 0);
 		else
 			bed_kill(&b);
-		start_again(&b, &c);
+		bed_start_again(&b, &c);
 		nothing_comes(&b, 200);
 	}
 	assert_int_equal(count_of(&c, QUEUE_RELEASE, "alice"), 1);
@@ -393,7 +379,7 @@ a_long_walk(void **state)
 	}
 	assert_in_range(tried, 1, 64);
 	bed_kill(&b);
-	start_again(&b, &c);
+	bed_start_again(&b, &c);
 	nothing_comes(&b, 100);
 	assert_int_equal(count_of(&c, QUEUE_PURGE, "alice"), MANY);
 	assert_int_equal(listed(&c, 0, &e, words), 0);

@@ -87,6 +87,8 @@ look(struct bed *b, size_t size, const char *sender, uint32_t rcpts)
 	assert_int_equal(m.size, size);
 	assert_int_equal(m.rcpts, rcpts);
 	assert_true(span_eq(m.reverse_path, span_of(sender)) && span_eq(m.login, SPAN("joe")) && span_eq(m.helo, SPAN("c.example.org")));
+	/* regress 0284 */
+	assert_true(span_eq(m.auth, SPAN("<>")) && span_eq(m.hold, SPAN("for;3600")));
 	assert_true(spool_content(&b->spool, &m, content_at, 0, got, size));
 	assert_memory_equal(got, want, size);
 }
@@ -95,7 +97,7 @@ static struct draft *
 begin(struct bed *b, uint64_t id, size_t size)
 {
 	struct message_record m = { .id = id, .arrival = 1, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"),
-		.helo = SPAN("c.example.org") };
+		.helo = SPAN("c.example.org"), .release = 9, .auth = SPAN("<>"), .hold = SPAN("for;3600") };
 	struct draft *d;
 
 	assert_int_equal(draft_begin(&b->spool, &m, false, &d), OK);
@@ -230,10 +232,44 @@ test_again_and_again(void **state)
 	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* 0286: the times of a message stand behind its reverse-path, and must not be written over when a milter gives it a longer one. */
+static void
+test_a_sender_moves_nothing_else(void **state)
+{
+	static const char *const senders[] = { "somebody.with.a.much.longer.name@mail.example.org", "", "b@example.org" };
+	static char most[1800];
+	static struct bed b;
+	struct message_record m = { .id = 1, .arrival = 1, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"), .auth = SPAN("<>"),
+		.envid = SPAN("QQ314159"), .hold = SPAN("until;2026-11-22T10:00:00Z"), .release = 2 };
+	const struct message_record *now;
+	struct draft *d;
+
+	(void)state;
+	(void)snprintf(b.directory, sizeof b.directory, "/tmp/rewrite-XXXXXX");
+	assert_non_null(mkdtemp(b.directory));
+	bed_open(&b);
+	assert_int_equal(draft_begin(&b.spool, &m, false, &d), OK);
+	now = draft_envelope(d);
+	for (size_t i = 0; i < sizeof senders / sizeof senders[0]; i++) {
+		assert_true(draft_sender(d, span_of(senders[i])));
+		assert_true(span_eq(now->reverse_path, span_of(senders[i])) && span_eq(now->login, m.login));
+		assert_true(span_eq(now->envid, m.envid) && span_eq(now->auth, m.auth) && span_eq(now->hold, m.hold));
+	}
+	/* What has no room beside the others has none. */
+	memset(most, 'a', sizeof most - 1);
+	for (size_t len = sizeof most - 1; !draft_sender(d, (struct span){ (const uint8_t *)most, len }); len--)
+		assert_true(len > 0);
+	assert_true(span_eq(now->auth, m.auth) && span_eq(now->hold, m.hold));
+	draft_abort(&b.spool, d);
+	spool_close(&b.spool);
+	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_again_and_again) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_again_and_again),
+		cmocka_unit_test(test_a_sender_moves_nothing_else) };
 	struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
 
 	log_open(&quiet, "rewrite");

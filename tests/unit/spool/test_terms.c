@@ -79,19 +79,6 @@ shown(struct bed_end *c, uint64_t id)
 	return e;
 }
 
-static void
-start_again(struct bed *b, struct bed_end *c)
-{
-	char path[128];
-
-	bed_end_close(c);
-	(void)snprintf(path, sizeof path, "%s/control", b->directory);
-	(void)unlink(path);
-	b->listening = false;
-	bed_start(b);
-	bed_control(b, c);
-}
-
 /* Killed and drained, hurried and released by an operator: it is not tried before its time, and then it is. */
 static void
 not_before_its_time(void **state)
@@ -122,7 +109,7 @@ not_before_its_time(void **state)
 			bed_kill(&b);
 		else
 			assert_int_equal(bed_drain(&b), 0);
-		start_again(&b, &c);
+		bed_start_again(&b, &c);
 	}
 	want_try(&b, &t);
 	assert_true(now_ms() >= release && t.id == 100);
@@ -156,7 +143,7 @@ moved_and_copied(void **state)
 	assert_int_equal(reschedule(&c, 100, now_ms() + 1800000).fail, OK);
 	assert_int_equal(reschedule(&c, 100, later).fail, OK);
 	bed_kill(&b);
-	start_again(&b, &c);
+	bed_start_again(&b, &c);
 	assert_int_equal(shown(&c, 100).release, later);
 	/* Enough that comes and goes for the first segment to be emptied. */
 	for (uint64_t i = 1; i <= 1200; i++) {
@@ -172,7 +159,7 @@ moved_and_copied(void **state)
 	(void)usleep(100000);
 	assert_int_equal(shown(&c, 100).release, later);
 	bed_kill(&b);
-	start_again(&b, &c);
+	bed_start_again(&b, &c);
 	assert_int_equal(shown(&c, 100).release, later);
 	assert_int_equal(reschedule(&c, 100, now_ms()).fail, OK);
 	want_try(&b, &t);
@@ -204,7 +191,7 @@ cancelled(void **state)
 	assert_int_equal(reschedule(&c, 100, now_ms() + 7300000).fail, FAIL_ARGUMENT);
 	assert_int_equal(reschedule(&c, 100, 0).fail, OK);
 	bed_kill(&b);
-	start_again(&b, &c);
+	bed_start_again(&b, &c);
 	assert_int_equal(shown(&c, 100).id, 0);
 	assert_int_equal(shown(&c, 101).id, 101);
 	bed_end_close(&c);
@@ -242,7 +229,7 @@ only_so_many(void **state)
 		assert_int_equal(admitted(&b, 5), OK);
 		bed_send_octets(&b.front, SPOOL_ABORT, 5, (struct span){ NULL, 0 });
 		assert_int_equal(bed_drain(&b), 0);
-		start_again(&b, &c);
+		bed_start_again(&b, &c);
 	}
 	assert_int_equal(reschedule(&c, 101, 0).fail, OK);
 	m = held_mail(112, "alice", m.release);
@@ -352,7 +339,7 @@ told_once(void **state)
 	assert_int_equal(shown(&c, 100).attempts, 1);
 	nothing_comes(&b, 1200);
 	bed_kill(&b);
-	start_again(&b, &c);
+	bed_start_again(&b, &c);
 	nothing_comes(&b, 1200);
 	assert_int_equal(shown(&c, 100).id, 100);
 	bed_end_close(&c);
