@@ -416,7 +416,7 @@ outcome_of_session(struct relay_connection *k)
 	(void)buf_terminate(&b);
 	text[b.len] = 0;
 	k->reason.stage = o->stage;
-	if (o->stage == SMTP_STAGE_STARTTLS) {
+	if (o->stage == SMTP_STAGE_STARTTLS || relay_policy_waits(k, o)) {
 		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
 		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
 		relay_report_failure(k, text);

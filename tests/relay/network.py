@@ -318,7 +318,8 @@ in_flow_delay = 0s
 
 class Box:
     """A middle box in front of a mail exchanger. "strip": STARTTLS is not among what EHLO's answer offers; "refuse": whoever asks for it hears
-    454. What the client has said it writes down."""
+    454; "inject": behind the 220 that lets TLS begin stand a few octets more, for the client to take for what is said behind TLS. What the
+    client has said in clear it writes down."""
 
     def __init__(self, how, address, port, to):
         self.how, self.to, self.lines = how, to, []
@@ -349,24 +350,38 @@ class Box:
             except OSError:
                 pass
 
+    @staticmethod
+    def pass_on(a, b):
+        """TLS: nothing to read for anybody in between."""
+        while octets := a.recv(65536):
+            b.sendall(octets)
+
     def forward(self, s, upstream):
-        for line in s.makefile("rb"):
+        for line in iter(s.makefile("rb", buffering=0).readline, b""):
             self.lines.append(line.decode(errors="replace").rstrip("\r\n"))
             if self.how == "refuse" and line.strip().upper() == b"STARTTLS":
                 s.sendall(b"454 4.7.0 TLS not available due to local policy\r\n")
-            else:
-                upstream.sendall(line)
+                continue
+            upstream.sendall(line)
+            if line.strip().upper() == b"STARTTLS":
+                self.pass_on(s, upstream)
 
     def back(self, s, upstream):
-        reply = []
-        for line in upstream.makefile("rb"):
+        reply, before = [], 0
+        for line in iter(upstream.makefile("rb", buffering=0).readline, b""):
             reply.append(line)
             if line[3:4] == b"-":
                 continue
             if self.how == "strip":
                 reply = [r for r in reply if r[4:].strip().upper() != b"STARTTLS"]
-            for i, r in enumerate(reply):
-                s.sendall(r[:3] + (b" " if i == len(reply) - 1 else b"-") + r[4:])
+            said = b"".join(r[:3] + (b" " if i == len(reply) - 1 else b"-") + r[4:] for i, r in enumerate(reply))
+            # The greeting and EHLO's answer come first.
+            before += 1
+            if self.how == "inject" and before == 3:
+                s.sendall(said + b"250-box.example\r\n250-PIPELINING\r\n250 REQUIRETLS\r\n")
+                self.pass_on(upstream, s)
+                return
+            s.sendall(said)
             reply = []
 
     def close(self):

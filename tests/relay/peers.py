@@ -354,7 +354,8 @@ class Talk:
         self.say(line, "250 2.0.0 ok")
 
     def on_starttls(self, line):
-        self.say(line, "220 2.0.0 go on")
+        if self.say(line, "220 2.0.0 go on")[0] != "2":
+            return
         if self.hop.starttls == "broken":
             self.s.sendall(b"this is not TLS\r\n")
             time.sleep(0.2)

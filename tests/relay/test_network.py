@@ -20,7 +20,7 @@ from test_sts import Web, policy
 
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
-GOOD, OLD, BARE, SNI, STRIP, REFUSE, MITM, KEEN, WEAK, DOMAIN = ["127.0.20.%d" % i for i in range(1, 11)]
+GOOD, OLD, BARE, SNI, STRIP, REFUSE, MITM, KEEN, WEAK, DOMAIN, INJECT, OLDEST = ["127.0.20.%d" % i for i in range(1, 13)]
 DELIVERED, WAITS, BOUNCED = "delivered", "deferred", "failed"
 CLEAR = r"none$"
 OPPORTUNISTIC = r"^TLSv1\.[23] \S+ opportunistic( |$)"
@@ -139,6 +139,11 @@ ROWS = [
     Row("testing-stripped", "sts-5: delivered, and reported", DELIVERED, CLEAR, at=STRIP, sts={"mode": "testing"}, report=("sts", "starttls-not-supported")),
     Row("testing-impostor", "sts-5: delivered, and reported", DELIVERED, " sts-testing unverified", at=MITM, sts={"mode": "testing"},
         report=("sts", "certificate-not-trusted")),
+    Row("helo", "dane-3: who is made to know no EHLO knows no TLS", WAITS, "what", at=OLDEST, tlsa=FITS, report=("tlsa", "starttls-not-supported")),
+    Row("helo-plain", "7435", DELIVERED, CLEAR, at=OLDEST, report=("no-policy-found", "starttls-not-supported")),
+    Row("injected", "3207-8: what stands behind the 220 was never said", DELIVERED, DANE, at=INJECT, tlsa=FITS, report=("tlsa", "")),
+    Row("require-injected", "3207-8, 8689-2: nor was REQUIRETLS", BOUNCED, "does not offer REQUIRETLS", at=INJECT, tlsa=FITS, mail=["REQUIRETLS"],
+        report=("tlsa", ""), enhanced="5.7.30"),
     # ---- MTA-STS (RFC 8461) ----
     Row("sts", "sts-2, sts-4, sts-11", DELIVERED, r" sts mx\.sts\.example verified$", sts=ENFORCE, named=True, report=("sts", "")),
     Row("sts-sni", "sts-11: SNI is the host's name", DELIVERED, r" sts mx\.sts-sni\.example verified$", at=SNI, sts=ENFORCE, report=("sts", "")),
@@ -245,7 +250,8 @@ class Network:
             DOMAIN: [f"smtpd_tls_chain_files={self.domain}"],
             SNI: [f"smtpd_tls_chain_files={self.other}", f"tls_server_sni_maps=hash:{names}"]}))
         self.postfix.start()
-        self.boxes = {at: self.keep(Box(how, at, self.port, (GOOD, self.port))) for at, how in ((STRIP, "strip"), (REFUSE, "refuse"))}
+        self.boxes = {at: self.keep(Box(how, at, self.port, (GOOD, self.port))) for at, how in (
+            (STRIP, "strip"), (REFUSE, "refuse"), (INJECT, "inject"))}
         keen = ["PIPELINING", "SIZE 50000000", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "REQUIRETLS"]
         weak = self.context(self.weak)
         weak.set_ciphers("ALL:@SECLEVEL=0")
@@ -254,6 +260,7 @@ class Network:
             weak.minimum_version, weak.maximum_version = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1
         self.hops = {MITM: Hop(starttls=self.context(self.own), address=MITM, port=self.port),
                      KEEN: Hop(starttls=self.context(self.good), address=KEEN, port=self.port, offers=keen),
+                     OLDEST: Hop({"EHLO": "502 5.5.1 what?"}, starttls=self.context(self.good), address=OLDEST, port=self.port),
                      WEAK: Hop(starttls=weak, address=WEAK, port=self.port)}
         self.made += self.hops.values()
 
