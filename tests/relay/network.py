@@ -6,6 +6,7 @@ instance of Debian's.
 """
 import ctypes
 import datetime
+import grp
 import hashlib
 import os
 import pathlib
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+MASTER = "/usr/lib/postfix/sbin/master"
 NSD = shutil.which("nsd") or str(ROOT / "build" / "debian" / "usr" / "sbin" / "nsd")
 DAY = 86400
 
@@ -32,7 +34,7 @@ def missing():
     """What this machine lacks for it; "" is nothing."""
     if not os.path.exists(NSD) or not shutil.which("ldns-signzone"):
         return "needs nsd and ldnsutils: tools/need test"
-    if not shutil.which("postfix"):
+    if not os.path.exists(MASTER):
         return "needs postfix: tools/need test"
     return "" if os.getuid() == 0 else "Postfix starts as root only"
 
@@ -257,9 +259,7 @@ class Postfix:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-postfix-"))
         self.folder.chmod(0o755)
         self.port, self.process = port, None
-        for name in ("spool", "data", "etc"):
-            (self.folder / name).mkdir()
-        os.chown(self.folder / "data", pwd.getpwnam("postfix").pw_uid, -1)
+        self.make_folders()
         self.write_main(sink)
         services = ["cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr", "pickup unix n - n 60 1 pickup",
                     "tlsmgr unix - - n 1000? 1 tlsmgr", "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
@@ -270,6 +270,17 @@ class Postfix:
         doors = [f"{address}:{port} inet n - n - - smtpd" + "".join(f"\n  -o {o}" for o in options) for address, options in listeners.items()]
         (self.folder / "etc" / "master.cf").write_text("\n".join(doors + services) + "\n")
         self.addresses = list(listeners)
+
+    def make_folders(self):
+        """As `postfix start` would; but that leaves a shell between us and the master, and it is the shell that would be ended."""
+        user, drop = pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postdrop").gr_gid
+        for name in ("etc", "spool", "spool/pid"):
+            (self.folder / name).mkdir()
+        private = ["data"] + ["spool/" + q for q in ("active bounce corrupt defer deferred flush hold incoming private saved trace").split()]
+        for name, group, mode in [(n, -1, 0o700) for n in private] + [("spool/public", drop, 0o710), ("spool/maildrop", drop, 0o730)]:
+            (self.folder / name).mkdir()
+            os.chown(self.folder / name, user, group)
+            (self.folder / name).chmod(mode)
 
     def write_main(self, sink):
         (self.folder / "etc" / "main.cf").write_text(f"""
@@ -301,7 +312,7 @@ in_flow_delay = 0s
 """)
 
     def start(self):
-        self.process = daemon("postfix", "-c", self.folder / "etc", "start-fg")
+        self.process = daemon(MASTER, "-c", self.folder / "etc", "-s")
 
     def ready(self):
         for address in self.addresses:
