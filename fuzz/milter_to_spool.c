@@ -49,7 +49,7 @@ set_up(void)
 	c->segment_size = 1024 * 1024;
 	frames_insist(uv_loop_init(&k.child.loop) == 0);
 	k.ids.slot = KEEPER_ID_SLOT;
-	k.tries_free = SCHEDULE_NONE;
+	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;
 	on_go(&k);
 	frames_insist(k.opened);
@@ -175,6 +175,7 @@ start_anew_sometimes(void)
 	for (unsigned i = 0; i < 4; i++)
 		(void)uv_run(&k.child.loop, UV_RUN_NOWAIT);
 	uv_close((uv_handle_t *)&k.turn, NULL);
+	uv_close((uv_handle_t *)&k.walk_on, NULL);
 	uv_close((uv_handle_t *)&k.tick, NULL);
 	uv_close((uv_handle_t *)&k.lazy, NULL);
 	uv_close((uv_handle_t *)&k.due, NULL);
