@@ -129,10 +129,10 @@ parts_are_looked_into(void **state)
 static void
 padded_delimiters(void **state)
 {
-	static char in[6000], out[6000], blanks[1201];
+	static char in[6000], out[6000], blanks[901];
 
 	(void)state;
-	for (size_t n = 0; n <= 1200; n += n < 40 ? 1 : 580) {
+	for (size_t n = 0; n <= 900; n += n < 40 ? 1 : 430) {
 		memset(blanks, ' ', n);
 		blanks[n] = '\0';
 		if (n > 0)
