@@ -309,7 +309,8 @@ outcome_of_session(struct relay_connection *k)
 	(void)buf_terminate(&b);
 	text[b.len] = 0;
 	k->reason.stage = o->stage;
-	if (o->stage == SMTP_STAGE_STARTTLS) {
+	/* Who does not know EHLO where TLS must be has no STARTTLS (8460 4.3.1). */
+	if (o->stage == SMTP_STAGE_STARTTLS || relay_policy_waits(k, o)) {
 		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
 		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
 		relay_report_failure(k, text);
