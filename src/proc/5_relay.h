@@ -110,6 +110,7 @@ struct relay_connection {
 	bool requeue;                   /* this attempt goes to another connection */
 	bool hopeless;                  /* no other address is worth trying */
 	bool last;                      /* takes nothing more */
+	bool elsewhere;                 /* of this transaction somebody is left to another session */
 	bool all_never;                 /* every address so far said never */
 	enum smtp_client_want want;
 	struct smtp_client smtp;

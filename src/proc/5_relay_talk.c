@@ -37,7 +37,7 @@ used_up(const struct relay_connection *k)
 static enum smtp_client_want
 mail(struct relay_connection *k)
 {
-	k->heard = k->requeue = k->delivered = k->in_content = false;
+	k->heard = k->requeue = k->delivered = k->in_content = k->elsewhere = false;
 	return relay_envelope_begin(k);
 }
 
@@ -72,7 +72,7 @@ transaction_over(struct relay_connection *k)
 	if (k->delivered)
 		relay_destination_success(k->to);
 	k->reused = true;
-	if (a->left > 0 && a->left < k->left_before)
+	if (a->left > 0 && (a->left < k->left_before || k->elsewhere))
 		return;
 	k->attempt = NULL;
 	relay_attempt_finish(a);
@@ -339,6 +339,8 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 
 	if (o->recipient == SMTP_WHOLE_SESSION) {
 		outcome_of_session(k);
+	} else if (o->elsewhere) {
+		k->elsewhere = k->last = true;
 	} else if (was_closing(k)) {
 		k->requeue = true;
 	} else if (!comes_again(k)) {
