@@ -13,6 +13,7 @@
  *	send_session.c    the driver of smtp/client
  *	send_report.c     words and exit status
  *	send_stdio.c      sendmail -bs: the driver of smtp/server on standard input and output
+ *	send_stdio_report.c     the report on those whom the server refused among others
  *
  * Owner     the command's main function, of everything. Blocks: all of it.
  * Fails     false, with words on stderr already and the status (sysexits(3)) in send->status.
@@ -67,6 +68,7 @@ struct send_rcpt {
 	char *address;                  /* NUL-terminated, ours */
 	char *orcpt;                    /* "type;xtext" as it was said to sendmail -bs, ours; NULL: the address is the original one */
 	uint32_t notify;                /* as it was said to sendmail -bs; 0: what the options say */
+	struct send_refusal *refusal;   /* sendmail -bs: what the server said against him, ours; NULL: nothing */
 	enum send_fate fate;
 };
 
@@ -146,5 +148,10 @@ bool send_submit(struct send *);
 
 /* send_stdio.c */
 bool send_stdio(struct send *);
+
+/* send_stdio_report.c: for the report, the server's words about somebody who was not taken. */
+void send_keep_refusal(struct send_rcpt *, const struct smtp_outcome *);
+/* The message was taken for some: submit a report on the others to its reverse-path, if one is owed. What fails is told on stderr. */
+void send_report_refused(struct send *);
 
 #endif

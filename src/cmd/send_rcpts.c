@@ -47,6 +47,7 @@ send_forget_rcpts(struct send *s)
 	for (uint32_t i = 0; i < s->rcpt_count; i++) {
 		free(s->rcpts[i].address);
 		free(s->rcpts[i].orcpt);
+		free(s->rcpts[i].refusal);
 	}
 	s->rcpt_count = 0;
 }

@@ -370,6 +370,8 @@ want_outcome(struct session *s)
 
 		rcpt->fate = fates[o->class];
 		s->progress = true;
+		if (o->class != SMTP_CLASS_DELIVERED && s->send->options.mode == SEND_STDIO)
+			send_keep_refusal(rcpt, o);
 		send_outcome(s->send, o, rcpt->address);
 	}
 	return smtp_client_go_on(&s->client);

@@ -124,7 +124,17 @@ store(struct stdio *s)
 	s->io.content.len = 0;
 }
 
-/* What the server said decides what we say. */
+/* Somebody can be sent to with more luck, and nobody has it yet: then it is worth coming again. */
+static bool
+is_for_later(const struct send *send)
+{
+	for (uint32_t i = 0; i < send->rcpt_count; i++)
+		if (send->rcpts[i].fate == SEND_LATER)
+			return true;
+	return send->status == EX_TEMPFAIL;
+}
+
+/* What the server said decides what we say. Who has the message is not to get it again (RFC 5321 6.1). */
 static struct verdict
 submit(struct stdio *s)
 {
@@ -136,9 +146,11 @@ submit(struct stdio *s)
 	send->status = 0;
 	send->message.eightbit = s->mail.eightbit || s->mail.utf8;
 	(void)send_submit(send);
-	later = send->status == EX_TEMPFAIL;
-	if (send->status == 0)
+	if (send->taken > 0 && send->status != 0)
+		send_report_refused(send);
+	if (send->taken > 0)
 		return (struct verdict){ .fail = OK };
+	later = is_for_later(send);
 	return (struct verdict){ .fail = later ? FAIL_BUSY : FAIL_CONTENT,
 		.words = later ? SPAN("the submission server does not take it now") : SPAN("the submission server refuses it") };
 }

@@ -328,8 +328,10 @@ body_line_over(struct mime *m)
 static bool
 may_delimit(const struct mime *m, uint8_t c)
 {
-	if (m->depth == 0 || m->line_len >= MIME_DELIMITER_MAX)
+	if (m->depth == 0)
 		return false;
+	if (m->line_len >= MIME_DELIMITER_MAX)
+		return m->line_len < MIME_LINE_MAX && (c == ' ' || c == '\t');
 	return m->line_len < 2 ? c == '-' : c != '\r' && c != '\n';
 }
 

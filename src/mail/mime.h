@@ -24,7 +24,7 @@
 enum {
 	MIME_LINE_MAX = 1000,           /* of a header section, CRLF included (RFC 5322 2.1.1) */
 	MIME_LEVELS = 16,               /* multiparts inside each other; ours */
-	MIME_DELIMITER_MAX = 2 + MIME_BOUNDARY_MAX + 2 + 32,    /* with "--", "--" and the space that may follow */
+	MIME_DELIMITER_MAX = 2 + MIME_BOUNDARY_MAX + 2, /* with "--" and "--"; of blanks as many may follow as a line has room for */
 };
 
 /* What can be done with the octets of a body. */

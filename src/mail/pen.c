@@ -42,10 +42,11 @@ put_byte(struct pen *pen, uint8_t c)
 
 /* ---- fields ---- */
 
+/* folds: a line may end in front of it. */
 static void
-field_octet(struct pen *pen, uint8_t c)
+field_octet(struct pen *pen, uint8_t c, bool folds)
 {
-	if ((c == ' ' && pen->column >= FOLD_COLUMN) || pen->column >= FOLD_FORCED) {
+	if ((folds && pen->column >= FOLD_COLUMN) || pen->column >= FOLD_FORCED) {
 		pen_text(pen, "\r\n");
 		/* The space itself begins the continuation. */
 		pen->column = 0;
@@ -69,20 +70,22 @@ wide(const struct pen *pen, struct span s)
 void
 pen_field(struct pen *pen, struct span s)
 {
-	uint8_t last = ' ';
+	bool begins = true, space = false;
 
 	/* A space at the end might be folded into one, too (RFC 5322 3.2.2). */
 	while (s.len > 0 && s.p[s.len - 1] == ' ')
 		s.len--;
 	while (s.len > 0) {
 		size_t width = wide(pen, s);
+		bool another = space && s.p[0] == ' ';
 
-		/* Two spaces in a row might be folded into a line of nothing but space. */
-		if (width == 0 && (s.p[0] != ' ' || last != ' '))
-			field_octet(pen, s.p[0]);
+		space = s.p[0] == ' ';
+		/* Folded at the first of several spaces, no line is nothing but space; in quotes each of them counts (RFC 5321 4.1.2). */
+		if (width == 0 && !(space && begins) && !(another && pen->column >= FOLD_FORCED))
+			field_octet(pen, s.p[0], space && !another);
+		begins = begins && space;
 		pen_span(pen, span_head(s, width));
 		pen->column = (uint16_t)(pen->column + (width > 0));
-		last = s.p[0];
 		span_skip(&s, width > 0 ? width : 1);
 	}
 }
@@ -108,10 +111,12 @@ pen_xtext(struct pen *pen, struct span s)
 			low = hex_value(s.p[i + 2]);
 		}
 		if (high < 16 && low < 16) {
-			field_octet(pen, (uint8_t)(high << 4 | low));
+			uint8_t c = (uint8_t)(high << 4 | low);
+
+			field_octet(pen, c, c == ' ');
 			i += 2;
 		} else {
-			field_octet(pen, s.p[i]);
+			field_octet(pen, s.p[i], s.p[i] == ' ');
 		}
 	}
 }

@@ -137,6 +137,7 @@ struct milter_talk {
 	struct milter_edit edit;
 	struct milter_verdict verdict;
 	const char *why;                        /* static words */
+	bool unshowable;                        /* FAIL lies in the message, which the protocol cannot carry: so will each further try */
 	uint16_t client_len;
 	uint8_t client[MILTER_CLIENT_MAX];      /* of the newest message: address, HELO, TLS, login */
 	uint16_t symbols_len[MILTER_STAGES];

@@ -154,6 +154,7 @@ put_field(struct milter_talk *t)
 	if (!next_field(t, &f))
 		return false;
 	if (f.whole.len > MILTER_CHUNK - 8) {
+		t->unshowable = true;
 		(void)talk_fail(t, "a field of the header is longer than the protocol can carry");
 		return false;
 	}

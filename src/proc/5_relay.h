@@ -110,6 +110,7 @@ struct relay_connection {
 	bool requeue;                   /* this attempt goes to another connection */
 	bool hopeless;                  /* no other address is worth trying */
 	bool last;                      /* takes nothing more */
+	bool elsewhere;                 /* of this transaction somebody is left to another session */
 	bool all_never;                 /* every address so far said never */
 	enum smtp_client_want want;
 	struct smtp_client smtp;
@@ -197,7 +198,14 @@ void relay_talk_carry(struct relay_connection *, struct relay_attempt *);
 void relay_talk_quit(struct relay_connection *);
 void relay_talk_event(struct relay_connection *, int events);
 void relay_talk_lost(struct relay_connection *, const char *why);
+
+/* ---- 5_relay_talk_octets.c ---- */
 void relay_talk_end(struct relay_connection *);         /* give the buffers back */
+bool relay_out_take(struct relay_connection *);         /* the buffer for what we say; false: out of memory */
+void relay_out_give(struct relay_connection *);
+bool relay_flush(struct relay_connection *);            /* send what is gathered, as far as it goes; false: broken */
+/* 1: something came, 0: nothing just now, -1: the end, which without close_notify may be an attacker's (tls-16). */
+int relay_receive(struct relay_connection *);
 
 /* ---- 5_relay_auth.c: proving to a smart host who we are ---- */
 bool relay_auth_start(struct relay_connection *, enum smtp_client_want *);

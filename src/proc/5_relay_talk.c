@@ -1,8 +1,5 @@
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "os/log.h"
 #include "policy/reply_class.h"
@@ -12,111 +9,7 @@
 static void talk(struct relay_connection *, enum smtp_client_want);
 static bool hear_early(struct relay_connection *);
 
-/* ---- the buffer for what we say: lent while there is something to say ---- */
-
-static bool
-out_take(struct relay_connection *k)
-{
-	struct relay *relay = k->relay;
-	struct relay_out *out = relay->out_free;
-
-	if (k->io.out.p != NULL)
-		return true;
-	if (out != NULL) {
-		relay->out_free = out->next;
-		relay->outs_free--;
-	} else {
-		out = malloc(RELAY_OUT);
-	}
-	if (out == NULL)
-		return false;
-	k->io.out = (struct buf){ (uint8_t *)out, 0, RELAY_OUT };
-	return true;
-}
-
-static void
-out_give(struct relay_connection *k)
-{
-	struct relay_out *out = (struct relay_out *)k->io.out.p;
-
-	k->io.out = (struct buf){ NULL, 0, 0 };
-	if (out == NULL)
-		return;
-	if (k->relay->outs_free == RELAY_OUTS_FREE_MAX) {
-		free(out);
-		return;
-	}
-	out->next = k->relay->out_free;
-	k->relay->out_free = out;
-	k->relay->outs_free++;
-}
-
-void
-relay_talk_end(struct relay_connection *k)
-{
-	/* AUTH's octets may be in it still. */
-	if (k->io.out.p != NULL)
-		wipe(k->io.out.p, k->io.out.len);
-	out_give(k);
-}
-
-/* ---- octets ---- */
-
-/* How many of n went; 0: none just now, -1: the connection is broken. */
-static ssize_t
-send_some(struct relay_connection *k, struct span out)
-{
-	size_t written;
-	enum tls_step step;
-	ssize_t n;
-
-	if (k->tls == NULL) {
-		do
-			n = send(k->fd, out.p, out.len, MSG_NOSIGNAL);
-		while (n == -1 && errno == EINTR);
-		return n >= 0 ? n : errno == EAGAIN ? 0 : -1;
-	}
-	step = tls_write(k->tls, out, &written);
-	return step == TLS_DONE || step == TLS_READ || step == TLS_WRITE ? (ssize_t)written : -1;
-}
-
-/* Send what is gathered, as far as it goes. False: broken. */
-static bool
-flush(struct relay_connection *k)
-{
-	ssize_t n;
-
-	if (k->io.out.len == 0)
-		return true;
-	n = send_some(k, buf_span(&k->io.out));
-	if (n < 0)
-		return false;
-	buf_drop(&k->io.out, (size_t)n);
-	if (k->sasl != NULL)
-		wipe(k->io.out.p + k->io.out.len, (size_t)n);
-	return true;
-}
-
-/* 1: something came, 0: nothing just now, -1: the end, which without close_notify may be an attacker's (tls-16). */
-static int
-receive(struct relay_connection *k)
-{
-	struct buf in = { k->in, k->in_len, sizeof k->in };
-	enum tls_step step;
-	ssize_t n;
-
-	if (k->tls != NULL) {
-		step = tls_read(k->tls, &in);
-		k->in_len = in.len;
-		return step == TLS_DONE ? 1 : step == TLS_READ || step == TLS_WRITE ? 0 : -1;
-	}
-	do
-		n = recv(k->fd, in.p + in.len, buf_room(&in), 0);
-	while (n == -1 && errno == EINTR);
-	if (n > 0)
-		k->in_len += (size_t)n;
-	return n > 0 ? 1 : n == -1 && errno == EAGAIN ? 0 : -1;
-}
+/* ---- waiting ---- */
 
 static void
 wait_for(struct relay_connection *k)
@@ -144,7 +37,7 @@ used_up(const struct relay_connection *k)
 static enum smtp_client_want
 mail(struct relay_connection *k)
 {
-	k->heard = k->requeue = k->delivered = k->in_content = false;
+	k->heard = k->requeue = k->delivered = k->in_content = k->elsewhere = false;
 	return relay_envelope_begin(k);
 }
 
@@ -179,7 +72,7 @@ transaction_over(struct relay_connection *k)
 	if (k->delivered)
 		relay_destination_success(k->to);
 	k->reused = true;
-	if (a->left > 0 && a->left < k->left_before)
+	if (a->left > 0 && (a->left < k->left_before || k->elsewhere))
 		return;
 	k->attempt = NULL;
 	relay_attempt_finish(a);
@@ -227,7 +120,7 @@ relay_talk_lost(struct relay_connection *k, const char *why)
 	bool stale = k->reused && !k->heard && k->attempt != NULL && k->attempt->stale < RELAY_STALE_MAX;
 	bool listens = k->in_content && (k->want == SMTP_CLIENT_INPUT || k->want == SMTP_CLIENT_FLUSH);
 
-	if (listens && (receive(k) > 0 || k->in_len > 0) && hear_early(k))
+	if (listens && (relay_receive(k) > 0 || k->in_len > 0) && hear_early(k))
 		return;
 	if (!k->ready) {
 		relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.2", why);
@@ -247,7 +140,7 @@ on_input(struct relay_connection *k, enum smtp_client_want *want)
 {
 	size_t used = 0;
 
-	if (k->io.out.len > 0 && !flush(k)) {
+	if (k->io.out.len > 0 && !relay_flush(k)) {
 		relay_talk_lost(k, "the connection broke");
 		return false;
 	}
@@ -259,7 +152,7 @@ on_input(struct relay_connection *k, enum smtp_client_want *want)
 	if (used > 0 || *want != SMTP_CLIENT_INPUT)
 		return true;
 	/* Decrypted octets that no poll would announce. */
-	if (k->tls != NULL && tls_buffered(k->tls) > 0 && receive(k) > 0)
+	if (k->tls != NULL && tls_buffered(k->tls) > 0 && relay_receive(k) > 0)
 		return true;
 	if (k->in_len == sizeof k->in) {
 		relay_talk_lost(k, "the next hop's reply is too long");
@@ -272,7 +165,7 @@ on_input(struct relay_connection *k, enum smtp_client_want *want)
 static bool
 on_flush(struct relay_connection *k, enum smtp_client_want *want)
 {
-	if (!flush(k)) {
+	if (!relay_flush(k)) {
 		relay_talk_lost(k, "the connection broke");
 		return false;
 	}
@@ -326,7 +219,7 @@ static void
 idle_begin(struct relay_connection *k)
 {
 	relay_connection_enter(k, RELAY_IDLE);
-	out_give(k);
+	relay_out_give(k);
 	k->deadline = relay_now(k->relay) + RELAY_IDLE_MS;
 	relay_connection_watch(k, UV_READABLE);
 }
@@ -374,7 +267,7 @@ on_content(struct relay_connection *k, enum smtp_client_want *want)
 	bool last;
 
 	/* What is there already is not about the message. */
-	if ((k->in_len > 0 || (!k->in_content && receive(k) > 0)) && hear_early(k))
+	if ((k->in_len > 0 || (!k->in_content && relay_receive(k) > 0)) && hear_early(k))
 		return false;
 	k->in_content = true;
 	if (!relay_outgoing(k, &octets, &last)) {
@@ -416,6 +309,7 @@ outcome_of_session(struct relay_connection *k)
 	(void)buf_terminate(&b);
 	text[b.len] = 0;
 	k->reason.stage = o->stage;
+	/* Who does not know EHLO where TLS must be has no STARTTLS (8460 4.3.1). */
 	if (o->stage == SMTP_STAGE_STARTTLS || relay_policy_waits(k, o)) {
 		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
 		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
@@ -445,6 +339,8 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 
 	if (o->recipient == SMTP_WHOLE_SESSION) {
 		outcome_of_session(k);
+	} else if (o->elsewhere) {
+		k->elsewhere = k->last = true;
 	} else if (was_closing(k)) {
 		k->requeue = true;
 	} else if (!comes_again(k)) {
@@ -466,7 +362,7 @@ on_close(struct relay_connection *k, enum smtp_client_want *want)
 {
 	(void)want;
 	if (k->fd != -1)
-		(void)flush(k);
+		(void)relay_flush(k);
 	if (k->tls != NULL)
 		(void)tls_goodbye(k->tls);
 	if (k->ready)
@@ -502,7 +398,7 @@ talk(struct relay_connection *k, enum smtp_client_want want)
 void
 relay_talk_begin(struct relay_connection *k)
 {
-	if (!out_take(k)) {
+	if (!relay_out_take(k)) {
 		relay_talk_lost(k, "out of memory");
 		return;
 	}
@@ -536,7 +432,7 @@ void
 relay_talk_carry(struct relay_connection *k, struct relay_attempt *a)
 {
 	k->attempt = a;
-	if (!out_take(k)) {
+	if (!relay_out_take(k)) {
 		over(k);
 		return;
 	}
@@ -559,7 +455,7 @@ relay_talk_next(struct relay_connection *k)
 void
 relay_talk_quit(struct relay_connection *k)
 {
-	if (!out_take(k)) {
+	if (!relay_out_take(k)) {
 		over(k);
 		return;
 	}
@@ -588,7 +484,7 @@ relay_talk_event(struct relay_connection *k, int events)
 	int came = 0;
 
 	if ((events & UV_READABLE) != 0 && (k->want == SMTP_CLIENT_INPUT || k->in_content))
-		came = receive(k);
+		came = relay_receive(k);
 	if (came < 0) {
 		relay_talk_lost(k, "the next hop closed the connection");
 		return;

@@ -57,6 +57,7 @@ struct milter_job {
 	uint64_t body_at, show_at, read_at;     /* in the content: end of the header section, begin of the body, next octet to show */
 	bool probe;
 	bool stale;                     /* a link that was kept had died: not a second time */
+	bool unshowable;                /* no milter can be shown it, now or later */
 	/* What the milter wants changed. */
 	uint32_t changes;               /* enum filter_change */
 	bool new_sender;

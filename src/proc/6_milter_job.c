@@ -302,27 +302,48 @@ forget_changes(struct milter_job *j)
 	j->changes = 0;
 }
 
+static enum conf_milter_failure
+failure_of(const struct milter_job *j)
+{
+	enum conf_milter_failure failure = j->service != NULL ? j->service->conf.failure : CONF_MILTER_TEMPFAIL;
+
+	/* A later try would not go otherwise. */
+	return j->unshowable && failure == CONF_MILTER_TEMPFAIL ? CONF_MILTER_REJECT : failure;
+}
+
+static struct filter_verdict
+verdict_of_failure(const struct milter_job *j)
+{
+	switch (failure_of(j)) {
+	case CONF_MILTER_ACCEPT:
+		return (struct filter_verdict){ .kind = FILTER_PASS };
+	case CONF_MILTER_REJECT:
+		if (j->unshowable)
+			return (struct filter_verdict){ .kind = FILTER_REFUSE, .code = 554, .enhanced = SPAN_INIT("5.6.0"),
+				.text = SPAN_INIT("a field of the header is too long for the content filter (more than 65000 octets): shorten it") };
+		return (struct filter_verdict){ .kind = FILTER_REFUSE, .code = 550, .enhanced = SPAN_INIT("5.7.1"),
+			.text = SPAN_INIT("a content filter does not answer") };
+	case CONF_MILTER_TEMPFAIL:
+		break;
+	}
+	return (struct filter_verdict){ .kind = FILTER_REFUSE, .code = 451, .enhanced = SPAN_INIT("4.7.1"),
+		.text = SPAN_INIT("a content filter does not answer, try again later") };
+}
+
 void
 milter_job_fail(struct milter_job *j, const char *why)
 {
 	static const char *const thens[] = { [CONF_MILTER_TEMPFAIL] = "tempfail", [CONF_MILTER_ACCEPT] = "accept",
 		[CONF_MILTER_REJECT] = "reject" };
-	enum conf_milter_failure failure = j->service != NULL ? j->service->conf.failure : CONF_MILTER_TEMPFAIL;
-	struct filter_verdict v = { .kind = FILTER_REFUSE, .code = 451, .enhanced = SPAN_INIT("4.7.1"),
-		.text = SPAN_INIT("a content filter does not answer, try again later") };
+	struct filter_verdict v = verdict_of_failure(j);
 	struct log_line l;
 
 	forget_changes(j);
-	if (failure == CONF_MILTER_REJECT)
-		v = (struct filter_verdict){ .kind = FILTER_REFUSE, .code = 550, .enhanced = SPAN_INIT("5.7.1"),
-			.text = SPAN_INIT("a content filter does not answer") };
-	if (failure == CONF_MILTER_ACCEPT)
-		v = (struct filter_verdict){ .kind = FILTER_PASS };
 	log_begin(&l, LOG_WARN, "milter-failed");
 	log_id(&l, "id", j->facts.queue_id);
 	log_text(&l, "milter", j->service != NULL ? j->service->name : "?");
 	log_text(&l, "why", why);
-	log_text(&l, "then", thens[failure]);
+	log_text(&l, "then", thens[failure_of(j)]);
 	log_end(&l);
 	send_verdict(j, &v);
 	milter_job_free(j);

@@ -424,6 +424,8 @@ serve_want(struct milter_link *l)
 	case MILTER_WANT_VERDICT:
 		return want_verdict(l);
 	case MILTER_WANT_FAIL:
+		if (l->job != NULL)
+			l->job->unshowable = l->talk.unshowable;
 		link_fail(l, l->talk.why);
 		return false;
 	}

@@ -46,6 +46,7 @@ enum {
 	SMTP_CLIENT_OUT_ROOM = 1024,    /* the least that io->out must hold when empty: the longest command line */
 	SMTP_CLIENT_WINDOW = 128,       /* recipients without an answer at most (2920-6) */
 	SMTP_CLIENT_ROUNDS_MAX = 8,     /* challenges in one AUTH exchange */
+	SMTP_CLIENT_DOMAINS_MAX = 32,   /* of a session's recipients, kept where LIMITS counts them; a higher limit counts as this */
 };
 
 enum smtp_client_tls {
@@ -74,6 +75,7 @@ struct smtp_client_caps {               /* of the newest EHLO; all forgotten at 
 	uint64_t size_max;              /* 0: no limit said */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
 	uint32_t rcpt_max, mail_max;    /* LIMITS; 0: none said */
+	uint32_t domain_max;            /* different domains of a session's recipients */
 };
 
 /* When, how soon and by when. What the peer does not offer is left out, but for what would break a promise. */
@@ -151,6 +153,7 @@ struct smtp_outcome {
 	                                   control octets replaced by '?'. Our own words when code is 0 */
 	bool dsn;                       /* the peer took over DSN duties (3461-6) */
 	bool by;                        /* and the deadline (2852-3) */
+	bool elsewhere;                 /* he was not named: another session would take him (RFC 9422 4.3) */
 };
 
 struct smtp_client {
@@ -183,6 +186,8 @@ struct smtp_client {
 	uint16_t reply_code;
 	uint16_t reply_len;
 	uint8_t reply[SMTP_REPLY_KEPT];
+	uint32_t domains;               /* in domain[]: hashes of those that recipients have been named of */
+	uint32_t domain[SMTP_CLIENT_DOMAINS_MAX];
 	uint32_t swept;                 /* recipients below this one have had their outcome */
 	uint8_t accepted[1024 / 8];     /* which recipients were accepted: at most 1024 RCPTs in one transaction */
 	uint8_t skipped[1024 / 8];      /* which were never sent */

@@ -29,6 +29,9 @@ static const struct client_verdict bad_rcpt = { SMTP_STAGE_RCPT, SMTP_CLASS_NEVE
 static const struct client_verdict rcpts_spent = { SMTP_STAGE_RCPT, SMTP_CLASS_LATER, 0, "4.5.3",
 	SPAN_INIT("the peer takes no further recipient in one message") };                      /* 9422-2 */
 
+static const struct client_verdict domains_spent = { SMTP_STAGE_RCPT, SMTP_CLASS_LATER, 0, "4.5.3",
+	SPAN_INIT("the peer takes recipients of no further domain in this session") };          /* RFC 9422 4.3 */
+
 /* 8689-1: what was offered in clear was perhaps never offered. */
 static bool
 offers_requiretls(const struct smtp_client *c)
@@ -179,12 +182,55 @@ skip(struct smtp_client *c, const struct client_verdict *why)
 	return client_refuse(c, i, why);
 }
 
+/* FNV-1a. Two domains of one hash only mean that the peer counts for itself. */
+static uint32_t
+domain_hash(struct span path)
+{
+	uint32_t hash = 2166136261u;
+	size_t at = path.len;
+
+	while (at > 0 && path.p[at - 1] != '@')
+		at--;
+	for (; at < path.len; at++)
+		hash = (hash ^ ascii_lower(path.p[at])) * 16777619u;
+	return hash;
+}
+
+/* RFC 9422 4.3: of one domain more than the session may have? What is said counts, whatever the answer. */
+static bool
+domain_fits(struct smtp_client *c, struct span path)
+{
+	uint32_t hash, most = c->caps.domain_max < SMTP_CLIENT_DOMAINS_MAX ? c->caps.domain_max : SMTP_CLIENT_DOMAINS_MAX;
+
+	if (most == 0)
+		return true;
+	hash = domain_hash(path);
+	for (uint32_t i = 0; i < c->domains; i++)
+		if (c->domain[i] == hash)
+			return true;
+	if (c->domains >= most)
+		return false;
+	c->domain[c->domains++] = hash;
+	return true;
+}
+
+static enum smtp_client_want
+leave_to_another(struct smtp_client *c)
+{
+	enum smtp_client_want want = skip(c, &domains_spent);
+
+	c->outcome.elsewhere = true;
+	return want;
+}
+
 enum smtp_client_want
 smtp_client_rcpt(struct smtp_client *c, const struct smtp_client_rcpt *rcpt)
 {
 	assert(c->want == SMTP_CLIENT_RCPT);
 	if (rcpt->path.len == 0 || !sayable(rcpt->path, PATH_MAX_OCTETS, ' ') || !sayable(rcpt->orcpt, ORCPT_MAX, '!'))
 		return skip(c, &bad_rcpt);
+	if (!domain_fits(c, rcpt->path))
+		return leave_to_another(c);
 	put_rcpt(c, rcpt);
 	c->rcpts_sent++;
 	return client_envelope_step(c);

@@ -108,6 +108,8 @@ offer_limits(struct smtp_client_caps *caps, struct span args)
 			caps->rcpt_max = limit_value(word);
 		else if (span_take(&word, SPAN("MAILMAX=")))
 			caps->mail_max = limit_value(word);
+		else if (span_take(&word, SPAN("RCPTDOMAINMAX=")))
+			caps->domain_max = limit_value(word);
 	}
 }
 

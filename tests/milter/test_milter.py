@@ -318,6 +318,19 @@ def test_what_is_illegal_counts_as_failed(served):
     assert not one.events("milter-broken")
 
 
+def test_a_field_that_is_too_long(served):
+    """0311: no later try would go otherwise. The longest that the protocol can carry is shown."""
+    to = "To: " + ",\r\n ".join(f"r{n:04}@d{n:04}.example.net" for n in range(3000)) + "\r\n"
+    milter, lenient = Milter(), Milter()
+    one = served(milter)
+    assert submit(one, headers=to).startswith("554 5.6.0 a field of the header is too long")
+    assert one.await_event("milter-failed")["then"] == "reject"
+    fits = "X-Long: " + "\r\n ".join(["x" * 900] * 70) + "\r\n"
+    assert submit(one, headers=fits).startswith("250")
+    two = served(lenient, behind=" on-failure=accept")
+    assert submit(two, headers=to).startswith("250")
+
+
 def test_too_early_and_unannounced_changes(served):
     one = served(Milter(answers={b"M": add(b"X-A", b"1")}))
     assert submit(one).startswith("451")

@@ -111,6 +111,18 @@ def test_limits(world):                                                 # 9422-2
     assert [len(s.mails) for s in hop.sessions] == [2, 2]
 
 
+@pytest.mark.parametrize("most, sessions", [(1, 4), (2, 2), (4, 1)])
+def test_limit_of_domains(world, most, sessions):                       # 0315
+    hop = world.hop(offers=["PIPELINING", "LIMITS RCPTDOMAINMAX=%d" % most])
+    relay = world.smart(hop)
+    results = relay.deliver(["r%d@d%d.example" % (i, i % 4) for i in range(10)])
+    assert [r.cls for r in results] == [DELIVERED] * 10
+    assert len(hop.sessions) == sessions
+    assert all(len({rcpt.split("@")[1] for m in s.mails for rcpt in m[1]}) <= most for s in hop.sessions)
+    # A session that has been used goes on with what fits into it.
+    assert only(relay.deliver(["x@other.example"])).cls == DELIVERED
+
+
 def test_many_recipients(world):
     hop = world.hop()
     relay = world.smart(hop)

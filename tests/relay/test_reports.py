@@ -92,7 +92,7 @@ def expired(authority):
 
 @pytest.mark.parametrize("what, result", [("other name", "certificate-host-mismatch"), ("stranger", "certificate-not-trusted"),
                                           ("expired", "certificate-expired"), ("no starttls", "starttls-not-supported"), ("no tls", "validation-failure"),
-                                          ("no pattern", "validation-failure")])
+                                          ("no pattern", "validation-failure"), ("no ehlo", "starttls-not-supported")])
 def test_failing_sts(world, good, other, tmp_path, what, result):       # rpt-3
     if what == "no pattern":
         world.serve(policy(mx=["else.example"]))
@@ -101,7 +101,8 @@ def test_failing_sts(world, good, other, tmp_path, what, result):       # rpt-3
         starttls = Authority(tmp_path).context("DNS:" + HOST)
     if what == "expired":
         starttls = expired(world.authority)
-    relay = relay_for(world, world.hop(starttls=starttls))
+    hop = world.hop({"EHLO": "502 5.5.1 what?"}) if what == "no ehlo" else world.hop(starttls=starttls)     # 0312
+    relay = relay_for(world, hop)
     assert send(relay).cls == LATER
     found = counted(relay)
     assert list(found) == [("sts", DOMAIN)], found

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -122,6 +123,29 @@ parts_are_looked_into(void **state)
 	becomes(&seven, SPAN("MIME-Version: 1.0\r\nContent-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nFrom: x\r\n\r\nabcdef\xc3\xbc\r\n--b--\r\n"),
 	    SPAN("MIME-Version: 1.0\r\nContent-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nFrom: x\r\nMIME-Version: 1.0\r\n"
 	    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nYWJjZGVmw7w=\r\n--b--\r\n"));
+}
+
+/* 0313, RFC 2046 5.1.1: as much of it as there is. */
+static void
+padded_delimiters(void **state)
+{
+	static char in[6000], out[6000], blanks[901];
+
+	(void)state;
+	for (size_t n = 0; n <= 900; n += n < 40 ? 1 : 430) {
+		memset(blanks, ' ', n);
+		blanks[n] = '\0';
+		if (n > 0)
+			blanks[n / 2] = '\t';
+		(void)snprintf(in, sizeof in, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b%s\r\n"
+		    "Content-Type: image/x\r\n\r\n\xff\r\n--b%s\r\nContent-Type: image/x\r\n\r\n\xfe\r\n--b--%s\r\nepilogue\r\n--b%sx\r\n",
+		    blanks, blanks, blanks, blanks);
+		(void)snprintf(out, sizeof out, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b%s\r\n"
+		    "Content-Type: image/x\r\nContent-Transfer-Encoding: base64\r\n\r\n/w==\r\n--b%s\r\n"
+		    "Content-Type: image/x\r\nContent-Transfer-Encoding: base64\r\n\r\n/g==\r\n--b--%s\r\nepilogue\r\n--b%sx\r\n",
+		    blanks, blanks, blanks, blanks);
+		becomes(&seven, span_of(in), span_of(out));
+	}
 }
 
 /* ---- 3030-7: binary ---- */
@@ -357,6 +381,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_quoted_or_base64), cmocka_unit_test(what_lacks_mime_is_given_it),
 		cmocka_unit_test(soft_breaks_make_no_delimiters), cmocka_unit_test(parts_are_looked_into),
+		cmocka_unit_test(padded_delimiters),
 		cmocka_unit_test(binary_becomes_lines), cmocka_unit_test(long_lines_are_broken), cmocka_unit_test(verdicts),
 		cmocka_unit_test(a_signature_is_noticed), cmocka_unit_test(deep_ones_are_not_looked_into),
 		cmocka_unit_test(more_parts_than_the_plan_has_are_refused), cmocka_unit_test(tiny_parts_grow_most),

@@ -137,7 +137,34 @@ fields_fold_at_spaces(void **state)
 		assert_true(column <= 998);
 		/* What follows a line end is a continuation with something in it. */
 		if (i > 0 && room[i - 1] == '\n')
-			assert_true(room[i] == ' ' && room[i + 1] == 'x');
+			assert_true(room[i] == ' ' && (room[i + 1] == 'x' || (room[i + 1] == ' ' && room[i + 2] == 'x')));
+	}
+}
+
+/* 0314: who has two spaces in his name is not who has one. */
+static void
+spaces_are_kept(void **state)
+{
+	static uint8_t room[400];
+	static const char text[] = "rfc822; \"a  b   c\"@example.net";
+	struct buf out = BUF_OVER(room);
+	struct pen pen;
+
+	(void)state;
+	pen_begin(&pen, &out);
+	pen_field(&pen, span_of(text));
+	assert_true(pen_end(&pen));
+	assert_true(span_eq(buf_span(&out), span_of(text)));
+	/* Wherever a field must be folded, no line is blank. */
+	for (uint16_t column = 40; column < 100; column++) {
+		out.len = 0;
+		pen_begin(&pen, &out);
+		pen.column = column;
+		pen_field(&pen, SPAN("x        y   z "));
+		assert_true(pen_end(&pen));
+		(void)buf_terminate(&out);
+		assert_null(strstr((char *)room, " \r\n"));
+		assert_int_equal(room[out.len - 1], 'z');
 	}
 }
 
@@ -151,6 +178,7 @@ main(void)
 		cmocka_unit_test(quoted_printable_can_be_read_back),
 		cmocka_unit_test(a_piece_that_does_not_fit_is_forgotten),
 		cmocka_unit_test(fields_fold_at_spaces),
+		cmocka_unit_test(spaces_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -463,6 +463,28 @@ test_failures(void **state)
 	}
 }
 
+/* 0311. */
+static void
+test_a_field_that_is_too_long(void **state)
+{
+	static uint8_t text[MILTER_CHUNK + 10];
+	struct span header = mail.header;
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	memcpy(text, "To:", 3);
+	memcpy(text + sizeof text - 2, "\r\n", 2);
+	mail.header = (struct span){ text, sizeof text };
+	begin(&bed, 6, 0, 0, NULL, 0);
+	assert_int_equal(run(&bed, 1), MILTER_WANT_FAIL);
+	assert_true(bed.talk.unshowable);
+	mail.header = header;
+	/* What a milter does wrong is another matter. */
+	begin(&bed, 6, 0, 'M', ANSWER("\0\0\0\1?"));
+	assert_int_equal(run(&bed, 1), MILTER_WANT_FAIL);
+	assert_false(bed.talk.unshowable);
+}
+
 static void
 test_busy_without_end(void **state)
 {
@@ -523,7 +545,7 @@ main(void)
 		cmocka_unit_test(test_a_message), cmocka_unit_test(test_what_it_does_not_want_is_not_said),
 		cmocka_unit_test(test_one_message_after_the_other), cmocka_unit_test(test_verdicts), cmocka_unit_test(test_skip),
 		cmocka_unit_test(test_recipients_one_by_one), cmocka_unit_test(test_ends_at_a_recipient),
-		cmocka_unit_test(test_edits), cmocka_unit_test(test_failures), cmocka_unit_test(test_busy_without_end),
+		cmocka_unit_test(test_edits), cmocka_unit_test(test_failures), cmocka_unit_test(test_a_field_that_is_too_long), cmocka_unit_test(test_busy_without_end),
 		cmocka_unit_test(test_a_body_in_many_pieces), cmocka_unit_test(test_macros_that_it_wants),
 	};
 

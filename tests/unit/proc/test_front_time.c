@@ -499,6 +499,7 @@ forget_bed(void **state)
 	(void)state;
 	(void)kill(bed.spool, SIGTERM);
 	(void)kill(bed.auth, SIGTERM);
+	tls_client_free(bed.tls);
 	(void)unlink(bed.ca_file);
 	(void)unlink(bed.log_file);
 	return 0;

@@ -536,6 +536,28 @@ test_limits(void **state)
 	assert_int_equal(talk.c.caps.mail_max, 0);
 }
 
+/* 0315, RFC 9422 4.3: of a session, whatever the case; the same domain again is none more. */
+static void
+test_limit_of_domains(void **state)
+{
+	static const char *const rcpts[] = { "a@x.example", "\"@y\"@X.example", "b@y.example", "c@z.example", "d@Y.EXAMPLE" };
+	static const char *const later[] = { "e@z.example" };
+	static const struct client_talk_mail mails[2] = {
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 5 }, .rcpts = rcpts },
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1 }, .rcpts = later },
+	};
+
+	(void)state;
+	quiet(&talk, mails, 2);
+	expect(HELLO "250-mx\r\n250 LIMITS RCPTDOMAINMAX=2\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n250 ok\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<a@x.example>\r\nRCPT TO:<\"@y\"@X.example>\r\nRCPT TO:<b@y.example>\r\n"
+	    "RCPT TO:<d@Y.EXAMPLE>\r\nDATA\r\n.\r\nMAIL FROM:<a@b>\r\nQUIT\r\n",
+	    "3 RCPT LATER 0 4.5.3 the peer takes recipients of no further domain in this session\n"
+	    "0 CONTENT DELIVERED 250 2.0.0 yes\n1 CONTENT DELIVERED 250 2.0.0 yes\n2 CONTENT DELIVERED 250 2.0.0 yes\n"
+	    "4 CONTENT DELIVERED 250 2.0.0 yes\n"
+	    "0 RCPT LATER 0 4.5.3 the peer takes recipients of no further domain in this session\n");
+}
+
 /* 5321-32, 5321-33: dots, line ends, any size of piece and of out. */
 static void
 test_stuffing(void **state)
@@ -721,6 +743,7 @@ main(void)
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
 		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls), cmocka_unit_test(test_binary), cmocka_unit_test(test_chunk_of_another_length), cmocka_unit_test(test_terms), cmocka_unit_test(test_hello_again),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limit_of_domains),
 		cmocka_unit_test(test_stuffing), cmocka_unit_test(test_stuffing_big), cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_auth_parameter), cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_early_reply), cmocka_unit_test(test_patience),
