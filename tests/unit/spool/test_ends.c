@@ -387,7 +387,7 @@ unreadable_is_set_aside(void **state)
 	assert_int_equal(submit(&b, 100, 1, 5, 0), 0);
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_LATER, 451);
-	(void)usleep(1500000);
+	(void)usleep(200000);
 	spoil_message(&b);
 	for (int i = 0; i < 30 && end.fail == FAIL_LOCAL; i++) {
 		bed_send(&c, QUEUE_SHOW, 1, queue_which_layout, &q);
