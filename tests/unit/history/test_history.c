@@ -572,6 +572,57 @@ test_a_file_of_version_1(void **state)
 	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0 a1 reply7");
 }
 
+/* regress 0302: a file of a newer version is no damaged one, and is left as it is. */
+static void
+test_a_file_of_a_newer_version(void **state)
+{
+	uint8_t text[300];
+	struct buf why = { text, 0, sizeof text - 1 };
+	struct history_limits limits = { .age = 30 * DAY, .size = 64 * 1024 * 1024 };
+	enum history_fault fault = HISTORY_FINE;
+
+	(void)state;
+	history_close(h);
+	h = NULL;
+	run_sql("PRAGMA user_version = 99");
+	assert_null(history_open(directory, &limits, NOW, &fault, &why));
+	assert_int_equal(fault, HISTORY_NEWER);
+	assert_non_null(strstr((const char *)text, "newer version of Postern"));
+	why.len = 0;
+	assert_null(history_open_to_read(directory, &why));
+	assert_non_null(strstr((const char *)text, "newer version of Postern"));
+	run_sql("PRAGMA user_version = 2");
+	reopen();
+}
+
+/* regress 0303: a clock that is a year ahead, for a minute or for good, does not forget what is younger than history-age at once. */
+static void
+test_a_clock_that_is_ahead(void **state)
+{
+	struct history_found f;
+	enum history_fault fault;
+
+	(void)state;
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	commit();
+	while (prune())
+		;
+	for (unsigned i = 0; i < 50 && history_prune(h, NOW + 365 * DAY, &fault); i++)
+		;
+	reopen();
+	/* What was accepted meanwhile is from that year, and says nothing. */
+	history_begin(h);
+	(void)add_message(ID(2) + ((365 * DAY) << 18), 2);
+	commit();
+	for (unsigned i = 0; i < 50 && history_prune(h, NOW + 365 * DAY, &fault); i++)
+		;
+	reopen();
+	for (unsigned i = 0; i < 50 && history_prune(h, NOW + 365 * DAY, &fault); i++)
+		;
+	assert_string_equal(ask("r1@y.example", 0, 0, 9, &f), "m1 r1");
+}
+
 int
 main(void)
 {
@@ -584,6 +635,7 @@ main(void)
 		TEST(test_what_is_damaged_is_set_aside), TEST(test_only_so_many_are_set_aside), TEST(test_damage_that_shows_later),
 		TEST(test_one_process_has_it),
 		TEST(test_hooks_wait_until_they_are_taken), TEST(test_a_file_of_version_1),
+		TEST(test_a_file_of_a_newer_version), TEST(test_a_clock_that_is_ahead),
 	};
 #undef TEST
 
