@@ -458,7 +458,7 @@ test_damage_that_shows_later(void **state)
 	file = fopen(path, "r+");
 	assert_non_null(file);
 	/* All but the first page and the schema. */
-	for (long at = 10 * 8192; at < 60 * 8192; at += 8192) {
+	for (long at = 12 * 8192; at < 60 * 8192; at += 8192) {
 		assert_int_equal(fseek(file, at, SEEK_SET), 0);
 		assert_int_equal(fwrite(junk, sizeof junk, 1, file), 1);
 	}
@@ -578,7 +578,6 @@ test_a_file_of_a_newer_version(void **state)
 {
 	uint8_t text[300];
 	struct buf why = { text, 0, sizeof text - 1 };
-	struct history_limits limits = { .age = 30 * DAY, .size = 64 * 1024 * 1024 };
 	enum history_fault fault = HISTORY_FINE;
 
 	(void)state;
@@ -620,7 +619,7 @@ test_a_clock_that_is_ahead(void **state)
 	reopen();
 	for (unsigned i = 0; i < 50 && history_prune(h, NOW + 365 * DAY, &fault); i++)
 		;
-	assert_string_equal(ask("r1@y.example", 0, 0, 9, &f), "m1 r1");
+	assert_string_equal(ask("r1@y.example", 0, 0, 9, &f), "m1 r0");
 }
 
 int
