@@ -531,6 +531,29 @@ test_hooks_wait_until_they_are_taken(void **state)
 	assert_true(due[0].when == NOW + 3);
 }
 
+/* regress 0307 */
+static void
+test_hooks_planned_too_far_ahead(void **state)
+{
+	struct history_hook due[8];
+
+	(void)state;
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	for (unsigned i = 0; i < 2; i++)
+		history_add_hook(h, &(struct history_hook){ .id = ID(1), .when = NOW + i, .event = 1 });
+	commit();
+	assert_int_equal(history_due(h, NOW, due, 8), 2);
+	history_begin(h);
+	history_hook_later(h, due[0].row, NOW + 365 * DAY);
+	history_hook_later(h, due[1].row, NOW + 1000);
+	history_bound_hooks(h, NOW + DAY);
+	commit();
+	assert_int_equal(history_due(h, NOW, due, 8), 1);
+	assert_true(due[0].when == NOW && due[0].tries == 1);
+	assert_int_equal(history_due(h, NOW + 1000, due, 8), 2);
+}
+
 static void
 run_sql(const char *sql)
 {
@@ -633,7 +656,7 @@ main(void)
 		TEST(test_too_much_goes_and_the_file_shrinks), TEST(test_a_full_disk_takes_the_transaction_back),
 		TEST(test_what_is_damaged_is_set_aside), TEST(test_only_so_many_are_set_aside), TEST(test_damage_that_shows_later),
 		TEST(test_one_process_has_it),
-		TEST(test_hooks_wait_until_they_are_taken), TEST(test_a_file_of_version_1),
+		TEST(test_hooks_wait_until_they_are_taken), TEST(test_hooks_planned_too_far_ahead), TEST(test_a_file_of_version_1),
 		TEST(test_a_file_of_a_newer_version), TEST(test_a_clock_that_is_ahead),
 	};
 #undef TEST
