@@ -104,7 +104,7 @@ uint64_t history_trusted(struct history *, uint64_t now);
 /* Remove a little of what is too old or too much, in a transaction of its own. False: there was nothing to do, or it failed: *fault. */
 bool history_prune(struct history *, uint64_t now, enum history_fault *fault);
 
-/* ---- events that are to be posted; the three that change something belong into a transaction ---- */
+/* ---- events that are to be posted; those that change something belong into a transaction ---- */
 struct history_hook {
 	uint64_t row;                   /* its name here, set by history_due() */
 	uint64_t id, sequence, when;    /* sequence: of the attempt; 0: the message is held */
@@ -113,6 +113,8 @@ struct history_hook {
 	uint32_t tries;
 };
 void history_add_hook(struct history *, const struct history_hook *);
+/* What is due later than any retry can be was planned by a clock that was ahead: it is due now. */
+void history_bound_hooks(struct history *, uint64_t latest);
 void history_hook_done(struct history *, uint64_t row);
 void history_hook_later(struct history *, uint64_t row, uint64_t due);
 /* Drop what happened before oldest, and the oldest of more than most; how many. */

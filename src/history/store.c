@@ -79,6 +79,7 @@ static const char *const sql[ST_MAX] = {
 	    " LEFT JOIN event e ON e.id = m.id AND e.at = ?4 AND e.kind = 1 AND e.other = 0 WHERE m.id = ?1",
 	[ST_DROP_HOOK] = "DELETE FROM hook WHERE row = ?1",
 	[ST_DELAY_HOOK] = "UPDATE hook SET tries = tries + 1, due = ?2 WHERE row = ?1",
+	[ST_BOUND_HOOKS] = "UPDATE hook SET due = 0 WHERE due > ?1",
 	[ST_DROP_OLD_HOOKS] = "DELETE FROM hook WHERE at < ?1",
 	[ST_DROP_MANY_HOOKS] = "DELETE FROM hook WHERE row IN"
 	    " (SELECT row FROM hook ORDER BY row LIMIT max(0, (SELECT count(*) FROM hook) - ?1))",

@@ -187,6 +187,7 @@ archive_settle_hooks(struct archive *a)
 		else
 			history_hook_later(a->history, a->hook_end[i].row, a->hook_end[i].due);
 	}
+	history_bound_hooks(a->history, now + RETRY_MOST_MS * 2);
 	dropped = history_trim_hooks(a->history, trusted > age ? trusted - age : 0, a->child.conf.webhook_most);
 	fault = history_commit(a->history, &place);
 	if (fault != HISTORY_FINE) {
