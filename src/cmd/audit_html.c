@@ -3,12 +3,16 @@
 
 #include "audit/hello.h"
 #include "cmd/audit.h"
+#include "cmd/shown.h"
 
+/* Of a transcript that may be anybody's. */
 static void
 put(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		switch (s.p[i]) {
+	while (!span_done(s)) {
+		size_t width = shown_width(s) > 0 ? shown_width(s) : 1;
+
+		switch (s.p[0]) {
 		case '<':
 			(void)fputs("&lt;", stdout);
 			break;
@@ -22,8 +26,10 @@ put(struct span s)
 			(void)fputs("&quot;", stdout);
 			break;
 		default:
-			(void)putchar(s.p[i]);
+			shown_put(span_head(s, width));
 		}
+		span_skip(&s, width);
+	}
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "audit/hello.h"
 #include "cmd/audit.h"
+#include "cmd/shown.h"
 
 struct telling {
 	const struct audit_report *report;
@@ -75,12 +76,6 @@ audit_report(const struct audit_report *report, struct span text)
 
 static bool told;
 
-static void
-print_span(struct span s)
-{
-	(void)printf("%.*s", (int)s.len, (const char *)s.p);
-}
-
 static const char *
 colour_of(enum severity severity)
 {
@@ -100,9 +95,9 @@ text_target(struct span name, struct span at)
 {
 	(void)printf("%s", told ? "\n" : "");
 	told = true;
-	print_span(name);
+	shown_put(name);
 	(void)printf(", ");
-	print_span(at);
+	shown_put(at);
 	(void)putchar('\n');
 }
 
@@ -119,9 +114,9 @@ print_suites(const struct section *s)
 		if (!span_eq(f.key, SPAN("tls-cipher")))
 			continue;
 		(void)printf("    %c ", hello_suite_grade(name));
-		print_span(version);
+		shown_put(version);
 		(void)putchar(' ');
-		print_span(name);
+		shown_put(name);
 		(void)putchar('\n');
 	}
 }
@@ -133,9 +128,9 @@ text_endpoint(const struct audit_endpoint *e)
 	if (span_done(e->section->address)) {
 		(void)printf("%s", section_kind(e->section));
 	} else {
-		print_span(e->section->address);
+		shown_put(e->section->address);
 		(void)printf(" port %u (", e->section->port);
-		print_span(e->section->service);
+		shown_put(e->section->service);
 		(void)printf("): %s", section_kind(e->section));
 	}
 	if (e->graded)
@@ -162,7 +157,7 @@ text_finding(const struct audit_endpoint *e, const struct finding *f, bool fails
 	(void)printf("  %c %s%-9s%s%s  [%s]\n", fails ? '*' : ' ', colour, severity_name(c->severity), colour[0] != '\0' ? "\033[0m" : "", c->title, c->id);
 	if (!span_done(f->evidence)) {
 		(void)printf("             seen  ");
-		print_span(f->evidence);
+		shown_put(f->evidence);
 		(void)putchar('\n');
 	}
 	if (!details)

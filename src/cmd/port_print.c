@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cmd/port.h"
+#include "cmd/shown.h"
 
 enum { WIDTH = 110, TOPIC = 23, HALF = 56 };
 
@@ -17,12 +18,16 @@ put(struct span s)
 	bool space = false;
 
 	/* A file may say anything; it must not drive the terminal. */
-	for (size_t i = 0; i < s.len; i++) {
-		uint8_t c = s.p[i] == '\n' ? ' ' : s.p[i] < 32 || s.p[i] == 127 ? '?' : s.p[i];
+	while (!span_done(s)) {
+		size_t width = s.p[0] == '\n' ? 1 : shown_width(s);
+		bool blank = s.p[0] == '\n' || s.p[0] == ' ';
 
-		if (c != ' ' || !space)
-			(void)putchar(c);
-		space = c == ' ';
+		if (blank && !space)
+			(void)putchar(' ');
+		else if (!blank)
+			shown_put(span_head(s, width == 0 ? 1 : width));
+		space = blank;
+		span_skip(&s, width == 0 ? 1 : width);
 	}
 }
 

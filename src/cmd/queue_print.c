@@ -7,7 +7,7 @@
 
 #include "base/queue_id.h"
 #include "cmd/queue.h"
-#include "mail/utf8.h"
+#include "cmd/shown.h"
 #include "policy/reply_class.h"
 #include "queue/record.h"
 #include "smtp/client.h"
@@ -64,28 +64,10 @@ sort(struct queue_answer *a)
 		qsort(a->row, a->rows, sizeof *a->row, by_id);
 }
 
-/* Octets of the next character when it is one that only shows, 0 when it is none or controls the terminal (U+0080 to U+009F, too). */
-static size_t
-shown_width(struct span s)
-{
-	size_t width = utf8_width(s);
-	bool controls = s.p[0] < 32 || s.p[0] == 127 || (width == 2 && s.p[0] == 0xc2 && s.p[1] < 0xa0);
-
-	return controls ? 0 : width;
-}
-
 void
 queue_put(struct span s)
 {
-	while (!span_done(s)) {
-		size_t width = shown_width(s);
-
-		if (width == 0)
-			(void)putchar('?');
-		else
-			(void)fwrite(s.p, 1, width, stdout);
-		span_skip(&s, width == 0 ? 1 : width);
-	}
+	shown_put(s);
 }
 
 static void

@@ -76,6 +76,38 @@ get_size(const struct conf *conf, const struct conf_row *row, size_t item, struc
 	return size_format(*MEMBER_CONST(uint64_t, conf, row), out);
 }
 
+/* Was it one that is only too big? Then why that is, too. */
+static bool
+too_big(const struct conf_row *row, uint64_t value, const char *reason, struct buf *why)
+{
+	if (value > row->most)
+		buf_put_text(why, reason);
+	return false;
+}
+
+/* RECORD_EXTENTS_MAX pieces of SPOOL_INLINE_MAX octets are 819 MiB; header fields of ours and what milters add need room beside them. */
+bool
+set_size_max(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	uint8_t words[160];
+	struct buf unsaid = BUF_OVER(words);
+	uint64_t value = 0;
+
+	return set_size(conf, row, text, why)
+	    || too_big(row, size_parse(text, &value, &unsaid) ? value : 0, ": the spool's log has no room for more of one message", why);
+}
+
+/* Of each recipient the record has a path, an ORCPT and what was last said of it, 2 KiB together: RECORD_PAYLOAD_MAX ends it. */
+bool
+set_rcpt_max(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
+{
+	uint64_t value = 0;
+
+	return set_count(conf, row, text, why)
+	    || too_big(row, span_take_u64(&text, &value) && span_done(text) ? value : 0,
+	    ": more may not fit into one record of the spool's log, with what is said of each", why);
+}
+
 bool
 set_duration(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
 {

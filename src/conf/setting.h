@@ -17,7 +17,7 @@ typedef bool conf_getter(const struct conf *, const struct conf_row *, size_t it
 conf_setter
     set_boolean, set_certificate, set_count, set_dkim, set_dkim_rule, set_dns_server, set_down_conversion,
     set_duration, set_hostname, set_limit, set_listen, set_log_format, set_log_target, set_mailbox, set_path,
-    set_priority, set_proxy, set_relay, set_sandbox, set_size, set_source, set_webhook, set_webhook_events, set_words;
+    set_priority, set_proxy, set_rcpt_max, set_relay, set_sandbox, set_size, set_size_max, set_source, set_webhook, set_webhook_events, set_words;
 conf_getter
     get_boolean, get_certificate, get_count, get_dkim, get_dkim_rule, get_down_conversion, get_duration, get_limit,
     get_listen, get_log_format, get_log_target, get_priority, get_proxy, get_relay, get_sandbox, get_size, get_source,

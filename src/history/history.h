@@ -10,6 +10,7 @@
  * Fails     writing remembers its first failure, which history_commit() says: nothing of the transaction is there then.
  *           HISTORY_FULL      no room, or the disk will not: try again later
  *           HISTORY_BROKEN    the file is damaged: history_set_aside(), then history_open() anew
+ *           HISTORY_NEWER     only from history_open(): a newer version wrote it; it must be left alone
  */
 #ifndef POSTERN_HISTORY_HISTORY_H
 #define POSTERN_HISTORY_HISTORY_H
@@ -28,7 +29,7 @@ enum {
 
 struct history;
 
-enum history_fault { HISTORY_FINE, HISTORY_FULL, HISTORY_BROKEN };
+enum history_fault { HISTORY_FINE, HISTORY_FULL, HISTORY_BROKEN, HISTORY_NEWER };
 
 struct history_limits {
 	uint64_t age;                   /* ms; older messages go */
@@ -86,6 +87,8 @@ void history_add_recipient(struct history *, uint64_t id, uint32_t number, struc
 void history_add_attempt(struct history *, const struct history_attempt *);
 /* False: it is known already, or the transaction has failed. */
 bool history_add_event(struct history *, const struct history_event *);
+/* The words of one that is known already. */
+void history_word_event(struct history *, const struct history_event *);
 /* Something is missing here, and why. */
 void history_add_gap(struct history *, uint64_t when, struct span words);
 /* Is this message known, and has each of its recipients an end? */
@@ -95,10 +98,13 @@ enum history_fault history_commit(struct history *, const struct history_place *
 void history_abort(struct history *);
 /* In words, of the newest failure. */
 const char *history_why(const struct history *);
+/* The time by which old things go: now, but ahead of what it was before by no more than a day for each hour that the machine has run
+ * since. now: ms since 1970, as the clock has it, which may be anything. */
+uint64_t history_trusted(struct history *, uint64_t now);
 /* Remove a little of what is too old or too much, in a transaction of its own. False: there was nothing to do, or it failed: *fault. */
 bool history_prune(struct history *, uint64_t now, enum history_fault *fault);
 
-/* ---- events that are to be posted; the three that change something belong into a transaction ---- */
+/* ---- events that are to be posted; those that change something belong into a transaction ---- */
 struct history_hook {
 	uint64_t row;                   /* its name here, set by history_due() */
 	uint64_t id, sequence, when;    /* sequence: of the attempt; 0: the message is held */
@@ -107,6 +113,8 @@ struct history_hook {
 	uint32_t tries;
 };
 void history_add_hook(struct history *, const struct history_hook *);
+/* What is due later than any retry can be was planned by a clock that was ahead: it is due now. */
+void history_bound_hooks(struct history *, uint64_t latest);
 void history_hook_done(struct history *, uint64_t row);
 void history_hook_later(struct history *, uint64_t row, uint64_t due);
 /* Drop what happened before oldest, and the oldest of more than most; how many. */

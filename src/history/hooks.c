@@ -81,7 +81,7 @@ history_hook_later(struct history *h, uint64_t row_number, uint64_t due)
 }
 
 static uint32_t
-drop(struct history *h, enum statement which, uint64_t value)
+change(struct history *h, enum statement which, uint64_t value)
 {
 	sqlite3_stmt *s = statement(h, which);
 
@@ -89,8 +89,14 @@ drop(struct history *h, enum statement which, uint64_t value)
 	return run(h, s) ? (uint32_t)sqlite3_changes(h->db) : 0;
 }
 
+void
+history_bound_hooks(struct history *h, uint64_t latest)
+{
+	(void)change(h, ST_BOUND_HOOKS, latest);
+}
+
 uint32_t
 history_trim_hooks(struct history *h, uint64_t oldest, uint32_t most)
 {
-	return drop(h, ST_DROP_OLD_HOOKS, oldest) + drop(h, ST_DROP_MANY_HOOKS, most);
+	return change(h, ST_DROP_OLD_HOOKS, oldest) + change(h, ST_DROP_MANY_HOOKS, most);
 }

@@ -86,7 +86,7 @@ history_prune(struct history *h, uint64_t now, enum history_fault *fault)
 	bool more;
 
 	h->fault = HISTORY_FINE;
-	end = find_end(h, now, &count);
+	end = find_end(h, history_trusted(h, now), &count);
 	more = end == 0 ? shrink(h) : drop_all(h, end, count);
 	*fault = h->fault;
 	return more;

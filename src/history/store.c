@@ -14,7 +14,7 @@ enum { PATH_ROOM = 512, BUSY_MS = 2000 };
 
 /*
  * Everything is found by queue id, and ids grow with time, so rows are appended and deleted at the two ends of each tree; the search
- * goes by period first for the same reason. Nothing is ever changed: how a recipient stands is what his newest attempt says.
+ * goes by period first for the same reason. How a recipient stands is what his newest attempt says.
  */
 static const char schema[] =
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), segment INTEGER, salt INTEGER, offset INTEGER, sequence INTEGER,"
@@ -47,6 +47,8 @@ static const char *const sql[ST_MAX] = {
 	[ST_ADD_RECIPIENT] = "INSERT OR IGNORE INTO recipient VALUES(?1, ?2, ?3)",
 	[ST_ADD_ATTEMPT] = "INSERT OR IGNORE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 	[ST_ADD_EVENT] = "INSERT OR IGNORE INTO event VALUES(?1, ?2, ?3, ?4, ?5)",
+	/* The one thing that is changed: why a message was held stands behind it in the log. */
+	[ST_WORD_EVENT] = "UPDATE event SET words = ?5 WHERE id = ?1 AND at = ?2 AND kind = ?3 AND other = ?4 AND words IS NOT ?5",
 	[ST_ADD_SEARCH] = "INSERT OR IGNORE INTO search VALUES(?1, ?2, ?3)",
 	[ST_ADD_GAP] = "INSERT INTO gap(at, words) VALUES(?1, ?2)",
 	[ST_SET_PLACE] = "UPDATE state SET segment = ?1, salt = ?2, offset = ?3, sequence = ?4",
@@ -77,12 +79,14 @@ static const char *const sql[ST_MAX] = {
 	    " LEFT JOIN event e ON e.id = m.id AND e.at = ?4 AND e.kind = 1 AND e.other = 0 WHERE m.id = ?1",
 	[ST_DROP_HOOK] = "DELETE FROM hook WHERE row = ?1",
 	[ST_DELAY_HOOK] = "UPDATE hook SET tries = tries + 1, due = ?2 WHERE row = ?1",
+	[ST_BOUND_HOOKS] = "UPDATE hook SET due = 0 WHERE due > ?1",
 	[ST_DROP_OLD_HOOKS] = "DELETE FROM hook WHERE at < ?1",
 	[ST_DROP_MANY_HOOKS] = "DELETE FROM hook WHERE row IN"
 	    " (SELECT row FROM hook ORDER BY row LIMIT max(0, (SELECT count(*) FROM hook) - ?1))",
 	[ST_PAGES] = "PRAGMA page_count",
 	[ST_FREE_PAGES] = "PRAGMA freelist_count",
 	[ST_VACUUM] = "PRAGMA incremental_vacuum(256)",
+	[ST_SET_TRUSTED] = "INSERT OR REPLACE INTO clock VALUES(1, ?1)",
 };
 
 /* ---- SQLite, as the others here want it ---- */
@@ -208,7 +212,7 @@ search_hash(const struct history *h, struct span text)
 }
 
 /* ---- opening ---- */
-static bool
+bool
 get_number(struct history *h, const char *text, uint64_t *value)
 {
 	sqlite3_stmt *s = NULL;
@@ -261,25 +265,29 @@ read_state(struct history *h)
 	return good;
 }
 
+static bool
+refuse_newer(struct history *h)
+{
+	(void)snprintf(h->why, sizeof h->why, "history.db was made by a newer version of Postern");
+	h->fault = HISTORY_NEWER;
+	return false;
+}
+
 /* One process has the file to itself, so that the index of the write-ahead log stays in memory; each commit is on the disk. */
 static bool
 prepare_to_write(struct history *h, uint64_t now)
 {
 	uint64_t version = 0;
 
+	if (!get_number(h, "PRAGMA user_version", &version))
+		return false;
+	if (version > SCHEMA)
+		return refuse_newer(h);
 	if (!run_text(h, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;"
 	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;"
-	    "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216")
-	    || !get_number(h, "PRAGMA user_version", &version))
+	    "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216"))
 		return false;
-	if ((version == 0 && !make_schema(h, now)) || (version == 1 && !run_text(h, to_version_2)))
-		return false;
-	if (version > SCHEMA) {
-		(void)snprintf(h->why, sizeof h->why, "it was made by a newer version of Postern");
-		h->fault = HISTORY_BROKEN;
-		return false;
-	}
-	return true;
+	return (version > 0 || make_schema(h, now)) && (version != 1 || run_text(h, to_version_2)) && trust(h, now);
 }
 
 static struct history *
@@ -335,7 +343,8 @@ history_open_to_read(const char *directory, struct buf *why)
 	struct history *h = open_file(directory, SQLITE_OPEN_READONLY);
 	uint64_t version = 0;
 
-	if (h == NULL || h->fault != HISTORY_FINE || !get_number(h, "PRAGMA user_version", &version) || !read_state(h))
+	if (h == NULL || h->fault != HISTORY_FINE || !get_number(h, "PRAGMA user_version", &version)
+	    || (version > SCHEMA && !refuse_newer(h)) || !read_state(h))
 		return give_up(h, NULL, why);
 	if (version == 1 && !run_text(h, seen_as_version_2))
 		return give_up(h, NULL, why);

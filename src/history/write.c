@@ -119,20 +119,32 @@ history_add_attempt(struct history *h, const struct history_attempt *a)
 	(void)run(h, s);
 }
 
-bool
-history_add_event(struct history *h, const struct history_event *e)
+static bool
+run_event(struct history *h, enum statement which, const struct history_event *e)
 {
 	sqlite3_stmt *s;
 
 	if (h->fault != HISTORY_FINE)
 		return false;
-	s = statement(h, ST_ADD_EVENT);
+	s = statement(h, which);
 	bind_number(s, 1, e->id);
 	bind_number(s, 2, e->when);
 	bind_number(s, 3, e->kind);
 	bind_number(s, 4, e->other);
 	bind_text(s, 5, e->words);
 	return run(h, s) && sqlite3_changes(h->db) > 0;
+}
+
+bool
+history_add_event(struct history *h, const struct history_event *e)
+{
+	return run_event(h, ST_ADD_EVENT, e);
+}
+
+void
+history_word_event(struct history *h, const struct history_event *e)
+{
+	(void)run_event(h, ST_WORD_EVENT, e);
 }
 
 void

@@ -260,12 +260,19 @@ rest(struct keeper *k)
 }
 
 static void
+lose(void *arg, uint32_t slot)
+{
+	relay_forget(arg, slot);
+}
+
+static void
 on_tick(uv_timer_t *timer)
 {
 	struct keeper *k = timer->data;
 
 	keeper_look_at_clock(k);
 	(void)spool_look(&k->spool);
+	spool_set_aside(&k->spool, keeper_now(), lose, k);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, keeper_now());
 	gather_flush(k, false);

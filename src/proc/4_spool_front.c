@@ -546,7 +546,8 @@ front_committed(struct keeper *k, void *who, uint64_t id, uint32_t slot, enum fa
 	if (f == OK && s->discarded)
 		spool_finish(&k->spool, slot);
 	else if (f == OK && s->why != NULL)
-		(void)spool_withhold(&k->spool, slot, span_of(s->why), keeper_now());
+		/* Since when it was accepted: it is the hold that its record has already, with its reason. */
+		(void)spool_withhold(&k->spool, slot, span_of(s->why), k->spool.index.entry[slot].arrival);
 	front_settle(k, s, f, 0);
 	repeat_settled(k, id, f);
 }

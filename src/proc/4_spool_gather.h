@@ -7,6 +7,7 @@
 #ifndef POSTERN_PROC_4_SPOOL_GATHER_H
 #define POSTERN_PROC_4_SPOOL_GATHER_H
 
+#include "policy/reply_class.h"
 #include "proc/4_spool.h"
 
 enum {
@@ -43,5 +44,11 @@ void try_end(struct keeper *, uint32_t first);
 bool try_tells(struct keeper *, const struct try *);
 /* It is over, and tells nobody of this delivery: what is known is recorded at once. */
 void try_record_quiet(struct keeper *, struct try *);
+
+/* 4_spool_result_log.c: what the next hop meant, and the log's lines of one recipient, and of those who are served without their notice. */
+enum reply_class try_class_of(const struct relay_result *);
+void try_log_result(const struct keeper *, const struct try *, const struct try_rcpt *, const struct relay_result *);
+void try_log_expired(const struct try *, const struct try_rcpt *);
+void try_log_untold(const struct try *, uint32_t served);
 
 #endif

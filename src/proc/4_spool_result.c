@@ -38,39 +38,7 @@ login_of(const struct try *t)
 	return (struct span){ t->text.p + t->login_at, t->login_len };
 }
 
-static enum reply_class
-class_of(const struct relay_result *m)
-{
-	struct reply_facts f = { m->code, m->enhanced, m->text };
-
-	return m->class == SMTP_CLASS_DELIVERED ? REPLY_DELIVERED : reply_class(&f);
-}
-
 /* ---- one result ---- */
-static void
-log_result(const struct keeper *k, const struct try *t, const struct try_rcpt *r, const struct relay_result *m)
-{
-	static const char *const event[] = { "delivered", "deferred", "failed" };
-	static const enum log_level level[] = { LOG_NOTE, LOG_NOTE, LOG_WARN };
-	uint64_t arrival = t->dropped ? m->when : k->spool.index.entry[t->slot].arrival;
-	struct spool_rcpt rcpt;
-	struct log_line l;
-
-	try_rcpt_read(t, r, &rcpt);
-	log_begin(&l, level[m->class], event[m->class]);
-	log_id(&l, "id", t->id);
-	log_span(&l, "to", rcpt.path);
-	log_span(&l, "host", m->host);
-	log_u64(&l, "code", m->code);
-	log_span(&l, "status", m->enhanced);
-	if (m->class != SMTP_CLASS_DELIVERED)
-		log_text(&l, "class", reply_class_name(class_of(m)));
-	log_span(&l, "text", m->text);
-	log_span(&l, "tls", m->tls);
-	log_u64(&l, "delay", m->when > arrival ? m->when - arrival : 0);
-	log_end(&l);
-}
-
 static struct outcome
 outcome_of(const struct keeper *k, const struct try *t, const struct relay_result *m)
 {
@@ -104,7 +72,7 @@ try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct rel
 	struct spool_rcpt rcpt;
 	size_t at = t->text.len;
 
-	log_result(k, t, r, m);
+	try_log_result(k, t, r, m);
 	if (t->dropped)
 		return;
 	try_rcpt_read(t, r, &rcpt);
@@ -158,7 +126,7 @@ end_of(const struct try *t)
 		if (m.class != SMTP_CLASS_LATER)
 			return TRY_ANSWERED;
 		if (m.code != 0 && m.stage >= SMTP_STAGE_MAIL)
-			end = end == TRY_SLOWED || reply_class_slows(class_of(&m)) ? TRY_SLOWED : TRY_ANSWERED;
+			end = end == TRY_SLOWED || reply_class_slows(try_class_of(&m)) ? TRY_SLOWED : TRY_ANSWERED;
 	}
 	return end;
 }
@@ -177,7 +145,7 @@ wait_of(const struct keeper *k, const struct try *t, bool *grey)
 		result_or_later(t, &t->rcpt[i], &m);
 		if (t->rcpt[i].recorded || m.class != SMTP_CLASS_LATER || m.code == 0)
 			continue;
-		class = class_of(&m);
+		class = try_class_of(&m);
 		if (class != REPLY_GREYLISTED && !reply_class_slows(class))
 			continue;
 		one = reply_wait(m.text) * UINT64_C(1000);
@@ -356,19 +324,6 @@ write_all_notices(struct ending *e)
 	return true;
 }
 
-static void
-log_expired(const struct try *t, const struct try_rcpt *r)
-{
-	struct spool_rcpt rcpt;
-	struct log_line l;
-
-	try_rcpt_read(t, r, &rcpt);
-	log_begin(&l, LOG_WARN, "expired");
-	log_id(&l, "id", t->id);
-	log_span(&l, "to", rcpt.path);
-	log_end(&l);
-}
-
 /* How many recipients are still to be tried when this try is over. */
 static uint32_t
 left_after(const struct ending *e)
@@ -506,21 +461,43 @@ try_tells(struct keeper *k, const struct try *t)
 	return false;
 }
 
-void
-try_record_quiet(struct keeper *k, struct try *t)
+/* Those who were served; all, or only those of whom nobody needs to hear. How many. */
+static uint32_t
+record_served(struct keeper *k, struct try *t, bool all)
 {
 	struct relay_result m;
 	struct spool_rcpt rcpt;
+	uint32_t served = 0;
 
 	for (uint32_t i = 0; i < t->rcpts; i++) {
 		if (t->rcpt[i].recorded || !try_result_read(t, &t->rcpt[i], &m) || m.class != SMTP_CLASS_DELIVERED)
 			continue;
 		try_rcpt_read(t, &t->rcpt[i], &rcpt);
-		if ((rcpt.notify & SMTP_NOTIFY_SUCCESS) || k->spool.index.entry[t->slot].deadline != 0)
+		if (!all && ((rcpt.notify & SMTP_NOTIFY_SUCCESS) || k->spool.index.entry[t->slot].deadline != 0))
 			continue;
 		record(k, t, &t->rcpt[i], &m);
 		guard_outcome(k, login_of(t), true);
+		served++;
 	}
+	return served;
+}
+
+void
+try_record_quiet(struct keeper *k, struct try *t)
+{
+	(void)record_served(k, t, false);
+}
+
+/* There is no notice. Who was served must not be served again, though nobody is told; who failed is tried until somebody can be. */
+static void
+end_untold(struct ending *e)
+{
+	struct keeper *k = e->keeper;
+	uint32_t served = record_served(k, e->try, true);
+
+	if (served > 0)
+		try_log_untold(e->try, served);
+	spool_job_again(&k->spool, e->try->job, e->now + k->spool.conf.schedule.retry_first, TRY_VOID, e->now);
 }
 
 static void
@@ -532,7 +509,7 @@ end_one(struct ending *e)
 	for (uint32_t i = 0; e->expired && i < t->rcpts; i++) {
 		result_or_later(t, &t->rcpt[i], &m);
 		if (!t->rcpt[i].recorded && m.class == SMTP_CLASS_LATER)
-			log_expired(t, &t->rcpt[i]);
+			try_log_expired(t, &t->rcpt[i]);
 	}
 	settle(e);
 }
@@ -549,12 +526,11 @@ try_end(struct keeper *k, uint32_t first)
 	for (uint32_t i = first; i != SCHEDULE_NONE; i = next) {
 		ending_look(&e, i);
 		next = e.try->next;
-		/* Without its notice nothing may be final: a restart will not remember it. It is tried again, if this process
-		 * may still try anything. */
+		/* Without its notice no failure may be final: a restart will not remember it. */
 		if (told)
 			end_one(&e);
 		else
-			spool_job_again(&k->spool, e.try->job, e.now + k->spool.conf.schedule.retry_first, TRY_VOID, e.now);
+			end_untold(&e);
 		try_free(k, e.try);
 	}
 }

@@ -107,6 +107,18 @@ try_open(struct archive *a, enum history_fault *fault, struct buf *why)
 	return a->history != NULL;
 }
 
+static void
+say_closed(enum history_fault fault, const char *why)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "history-closed");
+	log_text(&l, "why", why);
+	if (fault == HISTORY_NEWER)
+		log_text(&l, "remedy", "run that version again, or move STATE/history/history.db away and a new history begins; mail goes on");
+	log_end(&l);
+}
+
 /* Mail goes on whatever becomes of this. */
 static void
 open_history(struct archive *a, bool damaged)
@@ -122,7 +134,7 @@ open_history(struct archive *a, bool damaged)
 	}
 	if (a->history == NULL) {
 		if (a->retry == 0)
-			log_say(LOG_FAULT, "history-closed", (const char *)text);
+			say_closed(fault, (const char *)text);
 		a->retry = uv_now(&a->child.loop) + ARCHIVE_RETRY_MS;
 		return;
 	}

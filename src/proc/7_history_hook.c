@@ -171,7 +171,7 @@ void
 archive_settle_hooks(struct archive *a)
 {
 	struct history_place place;
-	uint64_t age = a->child.conf.webhook_age * UINT64_C(1000), now = archive_now();
+	uint64_t age = a->child.conf.webhook_age * UINT64_C(1000), now = archive_now(), trusted;
 	uint32_t dropped;
 	enum history_fault fault;
 	struct log_line l;
@@ -179,6 +179,7 @@ archive_settle_hooks(struct archive *a)
 	if (a->history == NULL || a->retry != 0)
 		return;
 	place = history_place(a->history);
+	trusted = history_trusted(a->history, now);
 	history_begin(a->history);
 	for (size_t i = 0; i < a->hooked; i++) {
 		if (a->hook_end[i].due == 0)
@@ -186,7 +187,8 @@ archive_settle_hooks(struct archive *a)
 		else
 			history_hook_later(a->history, a->hook_end[i].row, a->hook_end[i].due);
 	}
-	dropped = history_trim_hooks(a->history, now > age ? now - age : 0, a->child.conf.webhook_most);
+	history_bound_hooks(a->history, now + RETRY_MOST_MS * 2);
+	dropped = history_trim_hooks(a->history, trusted > age ? trusted - age : 0, a->child.conf.webhook_most);
 	fault = history_commit(a->history, &place);
 	if (fault != HISTORY_FINE) {
 		archive_failed(a, fault);

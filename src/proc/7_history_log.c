@@ -136,14 +136,15 @@ static void
 on_held(struct archive *a, struct span payload)
 {
 	struct held_record r;
-	bool added;
+	struct history_event e;
 
 	if (!fields_parse(held_record_layout, payload, &r))
 		return;
-	added = history_add_event(a->history, &(struct history_event){ .id = r.id, .when = r.when,
-			.kind = r.held ? HISTORY_HELD : HISTORY_RELEASED, .words = r.words });
-	/* Behind a copy of the message it stands again. */
-	if (added && r.held)
+	e = (struct history_event){ .id = r.id, .when = r.when, .kind = r.held ? HISTORY_HELD : HISTORY_RELEASED, .words = r.words };
+	/* Behind a copy of the message it stands again, and behind one that was held when it was accepted it says why: the same hold. */
+	if (!history_add_event(a->history, &e))
+		history_word_event(a->history, &e);
+	else if (r.held)
 		add_hook(a, (struct history_hook){ .id = r.id, .when = r.when, .event = WEBHOOK_HELD });
 }
 

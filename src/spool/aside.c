@@ -126,6 +126,12 @@ copy_extents(struct spool *s, struct span extents, int out)
 	return true;
 }
 
+static void
+name_message(uint64_t id, char name[NAME])
+{
+	(void)snprintf(name, NAME, "damaged/message-%016llx.bin", (unsigned long long)id);
+}
+
 bool
 aside_message(struct spool *s, uint32_t slot, const struct message_record *m)
 {
@@ -136,7 +142,7 @@ aside_message(struct spool *s, uint32_t slot, const struct message_record *m)
 	bool kept;
 	int out;
 
-	(void)snprintf(name, sizeof name, "damaged/message-%016llx.bin", (unsigned long long)m->id);
+	name_message(m->id, name);
 	out = aside_open(s, name);
 	kept = out == -1 && errno == EEXIST;
 	if (out != -1)
@@ -151,6 +157,37 @@ aside_message(struct spool *s, uint32_t slot, const struct message_record *m)
 	log_u64(&l, "size", m->size);
 	log_text(&l, "file", kept ? name : "could not be written");
 	log_text(&l, "why", "part of its content is damaged");
+	log_end(&l);
+	return kept;
+}
+
+bool
+aside_record(struct spool *s, uint32_t slot, bool quiet)
+{
+	const struct entry *e = &s->index.entry[slot];
+	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
+	struct log_line l;
+	char name[NAME];
+	bool kept;
+	int out;
+
+	name_message(e->id, name);
+	out = aside_open(s, name);
+	kept = out == -1 && errno == EEXIST;
+	if (out != -1)
+		kept = aside_close(s, out, segment == NULL || journal_reader(&s->journal, segment) == -1
+		    || copy_range(segment->reader, PLACE_OFFSET(e->place), PLACE_OFFSET(e->place) + record_octets(e->length), out));
+	/* What is not whole must not be taken for what was kept. */
+	if (out != -1 && !kept)
+		(void)unlinkat(s->dirfd, name, 0);
+	if (!kept && quiet)
+		return false;
+	log_begin(&l, LOG_FAULT, kept ? "lost" : "unreadable");
+	log_id(&l, "id", e->id);
+	log_u64(&l, "rcpts", e->rcpts);
+	log_u64(&l, "size", e->size);
+	log_text(&l, "file", kept ? name : "could not be written; it is tried again");
+	log_text(&l, "why", "its record cannot be read any more");
 	log_end(&l);
 	return kept;
 }

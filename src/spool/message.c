@@ -7,11 +7,18 @@
 
 #include "os/log.h"
 
+/* Said once: whoever meets it next meets what was said already. What finds no place here will be met again. */
 static bool
-unreadable(const struct entry *e, int error)
+unreadable(struct spool *s, const struct entry *e, int error)
 {
 	struct log_line l;
 
+	for (uint32_t i = 0; i < s->unreadables; i++)
+		if (s->unreadable[i].id == e->id)
+			return false;
+	if (s->unreadables == SPOOL_UNREADABLE)
+		return false;
+	s->unreadable[s->unreadables++] = (struct unreadable){ .id = e->id };
 	log_begin(&l, LOG_FAULT, "unreadable");
 	log_id(&l, "id", e->id);
 	log_u64(&l, "segment", PLACE_SEGMENT(e->place));
@@ -34,14 +41,16 @@ spool_envelope(struct spool *s, uint32_t slot, struct message_record *m, uint64_
 	p = journal_view(&s->journal, e->place, n);
 	if (p == NULL) {
 		s->scratch.len = 0;
-		if (!buf_grow(&s->scratch, n, RECORD_PAYLOAD_MAX * 2)
-		    || !journal_read(&s->journal, e->place, s->scratch.p, n))
-			return unreadable(e, errno);
+		/* Short of memory: nothing is known of it. */
+		if (!buf_grow(&s->scratch, n, RECORD_PAYLOAD_MAX * 2))
+			return false;
+		if (!journal_read(&s->journal, e->place, s->scratch.p, n))
+			return unreadable(s, e, errno);
 		p = s->scratch.p;
 	}
 	if (!message_head_parse((struct span){ p + RECORD_HEADER, n - RECORD_HEADER }, m, &at) || m->id != e->id
 	    || m->rcpts != e->rcpts)
-		return unreadable(e, 0);
+		return unreadable(s, e, 0);
 	*content_at = e->place + RECORD_HEADER + at;
 	return true;
 }

@@ -37,6 +37,7 @@ enum {
 	SPOOL_SEGMENTS_FEW = 4,                 /* a log of so few segments is not worth copying */
 	SPOOL_COPY_STEP = 1024 * 1024,          /* octets copied forward in one step */
 	SPOOL_LOOK_STEP = 16384,                /* messages looked at in one step */
+	SPOOL_UNREADABLE = 64,                  /* messages that the disk does not have any more, until they are set aside */
 };
 
 struct spool_conf {
@@ -74,6 +75,9 @@ struct copy {
 struct release_count { uint32_t account, count; };
 struct releases { struct release_count *table; uint32_t size, used; };
 
+/* A message whose record could not be read. said: nor set aside, which is in the log. */
+struct unreadable { uint64_t id; bool said; };
+
 struct spool {
 	struct spool_conf conf;
 	const struct spool_handler *handler;
@@ -90,6 +94,8 @@ struct spool {
 	uint64_t drafts_octets;
 	uint64_t rcpts_octets[SPOOL_SHARES];            /* of them, of the recipients of one principal */
 	struct buf scratch;             /* of spool_envelope() */
+	struct unreadable unreadable[SPOOL_UNREADABLE];
+	uint32_t unreadables;
 	uint64_t room;                  /* octets above free_min, as last seen */
 	uint32_t refusals;              /* how often the disk was full */
 	uint32_t chance;                /* state of a small generator, for jitter only */
@@ -116,7 +122,7 @@ void spool_tidy(struct spool *);
 /* ---- a message that is known ---- */
 /*
  * Its envelope, from memory or disk; content_at is the place of its content when that is inline. Spans are good until the
- * next call or the next record. False: the disk does not have it, which is in the log.
+ * next call or the next record. False: memory is short, or the disk does not have it, which is in the log; see spool_set_aside().
  */
 bool spool_envelope(struct spool *, uint32_t slot, struct message_record *, uint64_t *content_at);
 /* Octets of content from offset on into p, fewer at the end. False when the disk does not have them. */
@@ -136,6 +142,9 @@ void spool_fruitless(struct spool *, uint32_t slot);
 bool spool_fact(struct spool *, const struct fact_record *);
 /* Nothing is left to do: record it, forget the message and its jobs. */
 void spool_finish(struct spool *, uint32_t slot);
+/* Set aside, and finish, the messages that spool_envelope() could not read and still cannot. lose() is told of each while it is still
+ * there. Waits for the disk when there are any. */
+void spool_set_aside(struct spool *, uint64_t now, void (*lose)(void *arg, uint32_t slot), void *arg);
 /* The slot is a message that may be tried, shown and dropped. */
 bool spool_ready(const struct spool *, uint32_t slot);
 

@@ -3,13 +3,14 @@ import datetime
 import json
 import pathlib
 import ssl
+import subprocess
 import sys
 import time
 
 import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent)]
-from postern_server import postern  # noqa: E402
+from postern_server import POSTERN, postern  # noqa: E402
 from schemas import validate  # noqa: E402
 from zoo import Animal, Habits, Papers  # noqa: E402
 
@@ -223,6 +224,16 @@ def test_formats(papers, tmp_path):
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page and "width=device-width" in page and "src=" not in page
     found = json.loads(postern("audit", "--json", "--judge", kept).stdout)["targets"][0]
     assert found["examined"] and evil in found["endpoints"][0]["findings"][1]["evidence"]
+
+
+def test_a_transcript_does_not_drive_the_terminal(tmp_path):
+    """regress 0306: a transcript may be anybody's, and may not be as we write them."""
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"postern-audit 1\ntarget mail\x9b2J.example.org\nat 2026-11-22T00:00:00Z\nendpoint 192.0.2.1 587 submission\nconnect ok 1\n"
+                     b"ehlo-clear mail.example.org\nehlo-clear AUTH \xc2\x9b2J\nstarttls-tries 3 0\n")
+    for options in ((), ("--html",)):
+        done = subprocess.run([POSTERN, "audit", *options, "--judge", kept], capture_output=True, timeout=20)
+        assert b"mail?2J" in done.stdout and b"AUTH ??2J" in done.stdout and b"\x9b" not in done.stdout, done
 
 
 def test_bad_arguments(tmp_path):

@@ -1,10 +1,13 @@
 """What `postern queue where` says of messages that milters, a release time or a second submission kept from a plain way."""
+import http.server
 import json
 import re
 import smtplib
+import threading
+import time
 
 from conftest import eventually, postern
-from milters import Milter
+from milters import Milter, packet
 
 FROM = "a@mail.example.org"
 
@@ -28,6 +31,25 @@ def known(one, what):
     return answer["messages"][0]
 
 
+class Posts(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        self.taken = []
+        super().__init__(("127.0.0.1", 0), Post)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+
+class Post(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.server.taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
 def test_every_record_of_the_log_is_understood(make_server):
     milter = Milter()
     one = make_server(config=f'milter = "{milter.place}"\nduplicate-window = "10 min"\n').start()
@@ -47,3 +69,24 @@ def test_every_record_of_the_log_is_understood(make_server):
     assert message["to"][0]["state"] == "dropped" and (event["event"], event["why"]) == ("dropped", "before its release")
     assert one.stop() == 0
     milter.close()
+
+
+def test_quarantine_is_one_hold(make_server, tmp_path):
+    """regress 0304: one event, with the milter's reason, and one post to the webhook."""
+    milter, posts = Milter(end=packet(b"q", b"looks like a bill\0")), Posts()
+    secret = tmp_path / "webhook-secret"
+    secret.write_bytes(b"not a good secret, but ours")
+    secret.chmod(0o600)
+    one = make_server(config=f'milter = "{milter.place}"\nwebhook = "http://127.0.0.1:{posts.server_address[1]}/"\n'
+                             f'webhook-secret = "{secret}"\nwebhook-events = "held"\n').start()
+    one.add_key()
+    held = submit(one, "b@example.net", "held@example.org")
+    event, = known(one, held)["events"]
+    assert event["event"] == "held" and event["why"].endswith(": looks like a bill")
+    eventually(lambda: posts.taken, "the post")
+    # A second one would come with the first, or a second later.
+    time.sleep(1.5)
+    assert [(p["type"], p["id"], p["why"]) for p in posts.taken] == [("held", held, event["why"])]
+    assert one.stop() == 0
+    milter.close()
+    posts.shutdown()

@@ -2,10 +2,11 @@
 import json
 import pathlib
 import socket
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from postern_server import ROOT, postern  # noqa: E402
+from postern_server import POSTERN, ROOT, postern  # noqa: E402
 
 CSV = ROOT / "data" / "iana" / "service-names-port-numbers.csv"
 
@@ -65,6 +66,15 @@ def test_newer_registry(tmp_path):
     done = postern("port", "--registry", newer, "465")
     assert done.returncode == 66 and "not IANA's port registry" in done.stderr
     assert postern("port", "--registry", tmp_path / "none", "465").returncode == 66
+
+
+def test_a_registry_does_not_drive_the_terminal(tmp_path):
+    """regress 0306: what ends in C1 controls, as U+009B or as the octet 0x9b, is shown as what does not show."""
+    lines = CSV.read_bytes().splitlines(keepends=True)
+    evil = tmp_path / "evil.csv"
+    evil.write_bytes(b"".join(lines) + b"fresh,465,sctp,New \xc2\x9b2J thing \x9b2J \xc3\xa4,,,,,,,,\n")
+    done = subprocess.run([POSTERN, "port", "--registry", evil, "465"], capture_output=True, timeout=20)
+    assert "New ??2J thing ?2J \u00e4".encode() in done.stdout
 
 
 def test_what_listens_here():

@@ -14,7 +14,7 @@ def test_damage_that_only_forgetting_meets(make_server):
     path = one.state / "history" / "history.db"
     base = sqlite3.connect(path)
     base.executemany("INSERT INTO message(id, arrival, size, flags, rcpts) VALUES(?, 0, 1, 0, 1)", ((i,) for i in range(1, OLD)))
-    base.executemany("INSERT INTO attempt VALUES(?, 0, ?, 0, 1, 0, 250, 1, '2.0.0', 'host', 'none', ?)",
+    base.executemany("INSERT INTO attempt VALUES(?, 0, ?, 0, 1, 0, 250, 1, '2.0.0', 'host', 'none', ?, NULL)",
                      ((i, i, f"word number {i:06}") for i in range(1, OLD)))
     base.commit()
     base.execute("PRAGMA wal_checkpoint(TRUNCATE)")

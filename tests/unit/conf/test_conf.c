@@ -98,6 +98,11 @@ static const struct {
 	{ "size-max", "1024 kib", "1 MiB" },
 	{ "size-max", "100000", "100000 B" },
 	{ "size-max", "2T", NULL },
+	/* regress 0305: of more than the spool can keep of one message, and of more recipients than fit into its record */
+	{ "size-max", "800 MiB", "800 MiB" },
+	{ "size-max", "801 MiB", NULL },
+	{ "rcpt-max", "16000", "16000" },
+	{ "rcpt-max", "16001", NULL },
 	{ "size-max", "1", NULL },
 	{ "size-max", "50 MB", NULL },
 	{ "size-max", "lots", NULL },

@@ -52,6 +52,8 @@ static const struct {
 	{ "# one\n# two\n\nhostname = \"localhost\"\n", "4: key \"hostname\": \"localhost\" is not" },
 	{ "hostname = \"a.b\" # one\n/* two\n three */\nsize-max = \"x\"\n", "4: key \"size-max\": \"x\" is not a size" },
 	{ "hostname = a.b\nhostname = c.d\n", "2: key \"hostname\": set already at " },
+	{ "size-max = \"1 GiB\"\n", "1: key \"size-max\": \"1 GiB\" is too big, at most 800 MiB: the spool's log has no room for more" },
+	{ "rcpt-max = 100000\n", "1: key \"rcpt-max\": \"100000\" is too big, at most 16000: more may not fit into one record" },
 	{ "expire = 5 d\n", "1: key \"expire\": \"5\" has no unit" },
 	{ "size-max = 50000000 MiB\n", "1: \"MiB\" is no key; a value with a space in it needs quotes" },
 	{ "hostname \"a.b\"\n", "1: missing equal sign" },

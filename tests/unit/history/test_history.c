@@ -458,7 +458,7 @@ test_damage_that_shows_later(void **state)
 	file = fopen(path, "r+");
 	assert_non_null(file);
 	/* All but the first page and the schema. */
-	for (long at = 10 * 8192; at < 60 * 8192; at += 8192) {
+	for (long at = 12 * 8192; at < 60 * 8192; at += 8192) {
 		assert_int_equal(fseek(file, at, SEEK_SET), 0);
 		assert_int_equal(fwrite(junk, sizeof junk, 1, file), 1);
 	}
@@ -531,6 +531,29 @@ test_hooks_wait_until_they_are_taken(void **state)
 	assert_true(due[0].when == NOW + 3);
 }
 
+/* regress 0307 */
+static void
+test_hooks_planned_too_far_ahead(void **state)
+{
+	struct history_hook due[8];
+
+	(void)state;
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	for (unsigned i = 0; i < 2; i++)
+		history_add_hook(h, &(struct history_hook){ .id = ID(1), .when = NOW + i, .event = 1 });
+	commit();
+	assert_int_equal(history_due(h, NOW, due, 8), 2);
+	history_begin(h);
+	history_hook_later(h, due[0].row, NOW + 365 * DAY);
+	history_hook_later(h, due[1].row, NOW + 1000);
+	history_bound_hooks(h, NOW + DAY);
+	commit();
+	assert_int_equal(history_due(h, NOW, due, 8), 1);
+	assert_true(due[0].when == NOW && due[0].tries == 1);
+	assert_int_equal(history_due(h, NOW + 1000, due, 8), 2);
+}
+
 static void
 run_sql(const char *sql)
 {
@@ -572,6 +595,56 @@ test_a_file_of_version_1(void **state)
 	assert_string_equal(ask("M1@x.example", 0, 0, 10, &found), "m1 r0 r1 a0 a1 reply7");
 }
 
+/* regress 0302: a file of a newer version is no damaged one, and is left as it is. */
+static void
+test_a_file_of_a_newer_version(void **state)
+{
+	uint8_t text[300];
+	struct buf why = { text, 0, sizeof text - 1 };
+	enum history_fault fault = HISTORY_FINE;
+
+	(void)state;
+	history_close(h);
+	h = NULL;
+	run_sql("PRAGMA user_version = 99");
+	assert_null(history_open(directory, &limits, NOW, &fault, &why));
+	assert_int_equal(fault, HISTORY_NEWER);
+	assert_non_null(strstr((const char *)text, "newer version of Postern"));
+	why.len = 0;
+	assert_null(history_open_to_read(directory, &why));
+	assert_non_null(strstr((const char *)text, "newer version of Postern"));
+	run_sql("PRAGMA user_version = 2");
+	reopen();
+}
+
+/* regress 0303: a clock that is a year ahead, for a minute or for good, does not forget what is younger than history-age at once. */
+static void
+test_a_clock_that_is_ahead(void **state)
+{
+	struct history_found f;
+	enum history_fault fault;
+
+	(void)state;
+	history_begin(h);
+	(void)add_message(ID(1), 1);
+	commit();
+	while (prune())
+		;
+	for (unsigned i = 0; i < 50 && history_prune(h, NOW + 365 * DAY, &fault); i++)
+		;
+	reopen();
+	/* What was accepted meanwhile is from that year, and says nothing. */
+	history_begin(h);
+	(void)add_message(ID(2) + ((365 * DAY) << 18), 2);
+	commit();
+	for (unsigned i = 0; i < 50 && history_prune(h, NOW + 365 * DAY, &fault); i++)
+		;
+	reopen();
+	for (unsigned i = 0; i < 50 && history_prune(h, NOW + 365 * DAY, &fault); i++)
+		;
+	assert_string_equal(ask("r1@y.example", 0, 0, 9, &f), "m1 r0");
+}
+
 int
 main(void)
 {
@@ -583,7 +656,8 @@ main(void)
 		TEST(test_too_much_goes_and_the_file_shrinks), TEST(test_a_full_disk_takes_the_transaction_back),
 		TEST(test_what_is_damaged_is_set_aside), TEST(test_only_so_many_are_set_aside), TEST(test_damage_that_shows_later),
 		TEST(test_one_process_has_it),
-		TEST(test_hooks_wait_until_they_are_taken), TEST(test_a_file_of_version_1),
+		TEST(test_hooks_wait_until_they_are_taken), TEST(test_hooks_planned_too_far_ahead), TEST(test_a_file_of_version_1),
+		TEST(test_a_file_of_a_newer_version), TEST(test_a_clock_that_is_ahead),
 	};
 #undef TEST
 

@@ -57,7 +57,9 @@ send_frame(struct bed_end *e, uint16_t type, uint32_t session, struct span body,
 		for (size_t i = 0, left = (size_t)n; i < 2; i++) {
 			size_t part = left < iov[i].iov_len ? left : iov[i].iov_len;
 
-			iov[i].iov_base = (uint8_t *)iov[i].iov_base + part;
+			/* A body of no octets may have no place either. */
+			if (part > 0)
+				iov[i].iov_base = (uint8_t *)iov[i].iov_base + part;
 			iov[i].iov_len -= part;
 			left -= part;
 		}

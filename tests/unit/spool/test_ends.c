@@ -1,4 +1,4 @@
-/* proc/4_spool: what the ends of tries, processes and clocks leave behind. 5321-55, 4865-4, 3461-7; regress 0275 0276 0278 0283 */
+/* proc/4_spool: what the ends of tries, processes and clocks leave behind. 5321-55, 4865-4, 3461-7; regress 0275 0276 0278 0283 0300 */
 #include "spool_talk.h"
 
 #include <stdarg.h>
@@ -351,6 +351,61 @@ damaged_may_come_again(void **state)
 	close_bed(&b);
 }
 
+/* The octets that make its MESSAGE, overwritten where they lie. */
+static void
+spoil_message(const struct bed *b)
+{
+	uint8_t octets[RECORD_HEADER], junk[64];
+	struct record_header h = { .kind = 0 };
+	int fd = open_log(b);
+	off_t at = 0;
+
+	while (pread(fd, octets, sizeof octets, at) == sizeof octets && h.kind != RECORD_MESSAGE) {
+		assert_true(record_header_parse((struct span){ octets, sizeof octets }, &h));
+		at += (off_t)record_octets(h.length);
+	}
+	assert_int_equal(h.kind, RECORD_MESSAGE);
+	memset(junk, 0xa5, sizeof junk);
+	assert_int_equal(pwrite(fd, junk, sizeof junk, at - (off_t)record_octets(h.length) + RECORD_HEADER), sizeof junk);
+	(void)close(fd);
+}
+
+/* regress 0300: its record can be read no more. It is set aside, and keeps nobody and nothing waiting. */
+static void
+unreadable_is_set_aside(void **state)
+{
+	struct queue_which q = { 100 };
+	struct queue_end end = { .fail = FAIL_LOCAL };
+	struct try_seen t;
+	struct bed_end c;
+	char path[160];
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	bed_control(&b, &c);
+	assert_int_equal(submit(&b, 100, 1, 5, 0), 0);
+	want_try(&b, &t);
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	(void)usleep(200000);
+	spoil_message(&b);
+	for (int i = 0; i < 30 && end.fail == FAIL_LOCAL; i++) {
+		bed_send(&c, QUEUE_SHOW, 1, queue_which_layout, &q);
+		end = want_end(&c);
+		(void)usleep(100000);
+	}
+	assert_int_equal(end.fail, FAIL_ARGUMENT);
+	(void)snprintf(path, sizeof path, "%s/spool/damaged/message-%016llx.bin", b.directory, 100ull);
+	assert_int_equal(access(path, R_OK), 0);
+	/* Nobody has it, so the same may come again. */
+	assert_int_equal(submit(&b, 101, 1, 5, 0), 0);
+	want_try(&b, &t);
+	assert_int_equal(t.id, 101);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	bed_end_close(&c);
+	close_bed(&b);
+}
+
 /* The offset behind the first RESULT. */
 static off_t
 behind_result(int fd)
@@ -451,18 +506,22 @@ dropped_stays_dropped(void **state)
 	close_bed(&b);
 }
 
+/* What waits for the clock runs beside the rest. */
 int
-main(void)
+main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refused_here_served_there),
-		cmocka_unit_test(reported_before_the_relay_died),
+	const struct CMUnitTest clock[] = {
 		cmocka_unit_test(set_back_before_its_release),
 		cmocka_unit_test(set_back_after_its_release),
 		cmocka_unit_test(set_between_two_looks),
 		cmocka_unit_test(set_forward_while_mail_goes_on),
 		cmocka_unit_test(set_back_under_a_draft),
+	};
+	const struct CMUnitTest rest[] = {
+		cmocka_unit_test(refused_here_served_there),
+		cmocka_unit_test(reported_before_the_relay_died),
 		cmocka_unit_test(damaged_may_come_again),
+		cmocka_unit_test(unreadable_is_set_aside),
 		cmocka_unit_test(refused_before_the_power_went),
 		cmocka_unit_test(cancelled_may_come_again),
 		cmocka_unit_test(dropped_stays_dropped),
@@ -470,5 +529,7 @@ main(void)
 
 	clock_set = mmap(NULL, sizeof *clock_set, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(clock_set != MAP_FAILED);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (argc == 2 && strcmp(argv[1], "clock") == 0)
+		return cmocka_run_group_tests(clock, NULL, NULL);
+	return cmocka_run_group_tests(rest, NULL, NULL);
 }

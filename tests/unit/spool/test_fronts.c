@@ -8,8 +8,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/queue_id.h"
 #include "proc/4_spool_session.h"
@@ -148,6 +150,43 @@ names_that_are_another_ones(void **state)
 	bed_fini(&b);
 }
 
+/* tests/regress/0301: there is no memory for the notice; who was served is not served again. */
+static void
+served_without_a_notice(void **state)
+{
+	struct spool_mail open = mail(200, "a@example.org");
+	struct try_seen t, again;
+	struct bed b;
+	char later[64];
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net,y@example.net", SMTP_NOTIFY_SUCCESS);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	assert_int_equal(t.rcpts, 2);
+	*starved = true;
+	/* It takes what is kept of the first one. */
+	bed_send(&b.front, SPOOL_MAIL, 2, spool_mail_layout, &open);
+	(void)usleep(50000);
+	say_result(&b, &t, 0, SMTP_CLASS_DELIVERED, 250);
+	say_result(&b, &t, 1, SMTP_CLASS_LATER, 451);
+	say_done(&b, &t);
+	(void)snprintf(later, sizeof later, "%s", t.to[1]);
+	want_try(&b, &again);
+	assert_int_equal(again.rcpts, 1);
+	assert_string_equal(again.to[0], later);
+	*starved = false;
+	finish(&b, &again, SMTP_CLASS_DELIVERED, 250);
+	want_try(&b, &t);
+	assert_string_equal(t.from, "");
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	bed_send_octets(&b.front, SPOOL_ABORT, 2, SPAN(""));
+	assert_int_equal(bed_drain(&b), 0);
+	bed_fini(&b);
+}
+
 int
 main(void)
 {
@@ -155,6 +194,7 @@ main(void)
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones),
+		cmocka_unit_test(served_without_a_notice),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
