@@ -26,6 +26,12 @@ struct front front;
 
 /* ---- time ---- */
 
+static bool
+waits_for_spool(const struct front_session *s)
+{
+	return s->waiting == WAIT_COMMIT || s->waiting == WAIT_ADMITTED || s->waiting == WAIT_RCPT;
+}
+
 static void
 expire(struct front_session *s)
 {
@@ -41,7 +47,7 @@ expire(struct front_session *s)
 		break;
 	case QUEUE_US:
 		/* A late answer must never be taken for the next one's: the session ends here. */
-		(void)away(s->waiting == WAIT_COMMIT || s->waiting == WAIT_ADMITTED ? AWAY_MUTE_SPOOL : AWAY_MUTE_AUTH);
+		(void)away(waits_for_spool(s) ? AWAY_MUTE_SPOOL : AWAY_MUTE_AUTH);
 		talk_end(s, FAIL_SHUTDOWN);
 		break;
 	case QUEUE_GOODBYE:
