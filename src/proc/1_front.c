@@ -305,6 +305,8 @@ on_go(void *arg)
 	(void)uv_timer_init(&front.child.loop, &front.sweep);
 	(void)uv_timer_start(&front.sweep, on_sweep, FRONT_SWEEP_MS, FRONT_SWEEP_MS);
 	(void)uv_timer_init(&front.child.loop, &front.deadline);
+	(void)uv_prepare_init(&front.child.loop, &front.turn);
+	(void)uv_prepare_start(&front.turn, wire_turn);
 	(void)uv_idle_init(&front.child.loop, &front.idle);
 	front.going = true;
 	for (uint32_t i = 0; i < FRONT_LISTEN_MAX; i++) {

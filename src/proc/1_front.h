@@ -120,6 +120,7 @@ struct front {
 	uint64_t accept_again;                  /* uv_now() from which we accept again after running out of descriptors */
 	uv_timer_t sweep;
 	uv_idle_t idle;                         /* runs while a session has its again set */
+	uv_prepare_t turn;                      /* begins a turn of the loop */
 	uv_timer_t deadline;                    /* of draining */
 	struct channel *auth, *spool;
 	uint32_t auth_epoch, spool_epoch;       /* counts the processes we have talked to; never 0 */
@@ -148,7 +149,7 @@ struct front {
 	bool sensitive;                         /* what was used may be an AUTH line */
 	bool moved;                             /* the conversation has come forward in this turn */
 	size_t high, fed;                       /* octets of in that were in use since it was last clean; of commands used in this turn */
-	unsigned reads;
+	unsigned reads, shakes;                 /* shakes: steps of handshakes in this turn of the loop */
 	struct smtp_io io;
 	uint32_t again[FRONT_AGAIN_MAX];        /* sessions that used up their turn */
 	uint32_t agains;
@@ -194,7 +195,8 @@ void wire_forget(struct front_held *, bool secret);
 void wire_goodbye(struct front_session *, const char *why);
 /* STARTTLS has been answered. */
 void wire_starttls(struct front_session *);
-/* What a listener has announced. */
+/* A turn of the loop begins; what a listener has announced. */
+void wire_turn(uv_prepare_t *);
 void wire_accept(uv_poll_t *, int status, int events);
 
 /* ---- 1_front_talk.c: the engine's wants ---- */

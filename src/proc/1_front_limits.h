@@ -7,6 +7,7 @@
 enum {
 	FRONT_LISTEN_MAX = 64,
 	FRONT_READS = 8,                /* fillings of the input buffer in one turn */
+	FRONT_SHAKES = 4,               /* steps of handshakes in one turn of the loop: about a millisecond */
 	FRONT_INPUT = 64 * 1024,
 	FRONT_COMMANDS = 16 * 1024,     /* of input at a time outside content: whoever pipelines more waits for us */
 	FRONT_AGAIN_MAX = 1024,

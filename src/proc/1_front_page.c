@@ -27,6 +27,7 @@ static const struct limit coming[] = {
 	{ "commands read ahead", NULL, FRONT_COMMANDS, LIMIT_OCTETS, "session", "the rest waits in the client's kernel" },
 	{ "content read ahead", NULL, FRONT_INPUT, LIMIT_OCTETS, "session", "the rest waits in the client's kernel" },
 	{ "turns of reading before others have theirs", NULL, FRONT_READS, LIMIT_COUNT, "session", "it goes on when they had it" },
+	{ "steps of handshakes before those who have shaken hands have their turn", NULL, FRONT_SHAKES, LIMIT_COUNT, "front", "the others wait for the next turn" },
 	{ "time for an answer of ours (RFC 6409 5.3: two minutes)", NULL, FRONT_US_MS, LIMIT_MS, "command", "421 4.3.2" },
 	{ "time for which MAIL waits for a 4_spool that is started again", NULL, FRONT_STORE_MS, LIMIT_MS, "command", "451 4.3.2" },
 	{ "time to take the last reply and hang up", NULL, FRONT_GOODBYE_MS, LIMIT_MS, "connection", "closed" },

@@ -279,6 +279,7 @@ wire_last_words(struct front_session *s, struct span words, const char *why)
 static void
 shake(struct front_session *s)
 {
+	front.shakes++;
 	switch (tls_handshake(s->tls)) {
 	case TLS_DONE:
 		wire_watch(s, UV_READABLE);
@@ -330,6 +331,23 @@ wire_starttls(struct front_session *s)
 
 /* ---- events ---- */
 
+/*
+ * Handshakes are what costs most and what strangers can have at will. Who has shaken hands already does not stand behind a crowd that
+ * comes all at once: it gets a few steps a turn. What is left over is announced again, since uv_poll tells of what is still there.
+ */
+static bool
+must_wait(const struct front_session *s)
+{
+	return (s->phase == PHASE_NEW || s->phase == PHASE_HANDSHAKE) && front.shakes >= FRONT_SHAKES;
+}
+
+void
+wire_turn(uv_prepare_t *turn)
+{
+	(void)turn;
+	front.shakes = 0;
+}
+
 void
 wire_ready(uv_poll_t *poll, int status, int events)
 {
@@ -342,6 +360,8 @@ wire_ready(uv_poll_t *poll, int status, int events)
 		session_drop(s, "connection lost");
 		return;
 	}
+	if (must_wait(s))
+		return;
 	switch (s->phase) {
 	case PHASE_NEW:
 		first_ready(s);

@@ -612,11 +612,17 @@ wait_for(struct client *c, enum tls_step step, int ms)
 void
 client_shake(struct client *c, struct front_bed *b, const char *name)
 {
+	c->tls = tls_connect(b->tls, c->fd, name, TLS_VERIFY);
+	client_shake_on(c);
+}
+
+void
+client_shake_on(struct client *c)
+{
 	enum tls_step step;
 	char text[400];
 	struct buf why = BUF_OVER(text);
 
-	c->tls = tls_connect(b->tls, c->fd, name, TLS_VERIFY);
 	while ((step = tls_handshake(c->tls)) == TLS_READ || step == TLS_WRITE)
 		assert_true(wait_for(c, step, 5000));
 	if (step != TLS_DONE) {

@@ -58,6 +58,8 @@ void client_open(struct client *, uint16_t port);
 /* From another address of the loopback network. */
 void client_open_from(struct client *, const char *address, uint16_t port);
 void client_shake(struct client *, struct front_bed *, const char *name);
+/* The rest of a handshake that has begun. */
+void client_shake_on(struct client *);
 void client_close(struct client *);
 void client_send(struct client *, const char *text);
 void client_send_octets(struct client *, struct span);

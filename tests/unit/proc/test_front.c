@@ -21,6 +21,8 @@
 #include "proc/1_front.h"
 #include "proc/peers.h"
 
+enum { CROWD = 120 };
+
 static struct front_bed bed;
 
 /* What the front, another process, does with those who used up their turn: how long its list was, and how often somebody came into it. */
@@ -749,6 +751,55 @@ a_silent_peer_holds_up_nobody_else(void **state)
 	front_bed_auth(&bed);
 }
 
+/* Those of a crowd that the front has answered by now. */
+static unsigned
+answered(struct client *crowd, unsigned count)
+{
+	struct pollfd p[CROWD];
+
+	for (unsigned i = 0; i < count; i++)
+		p[i] = (struct pollfd){ crowd[i].fd, POLLIN, 0 };
+	assert_true(poll(p, count, 0) >= 0);
+	count = 0;
+	for (unsigned i = 0; i < CROWD; i++)
+		count += (p[i].revents & POLLIN) != 0;
+	return count;
+}
+
+/* Everything that is there when the front wakes up: CROWD hellos, and a command behind them from somebody who is in. */
+static void
+a_crowd_at_the_door_holds_up_nobody_inside(void **state)
+{
+	static struct client crowd[CROWD];
+	struct client inside;
+
+	(void)state;
+	client_open(&inside, bed.port_implicit);
+	client_shake(&inside, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&inside, 5000), 220);
+	for (unsigned i = 0; i < CROWD; i++) {
+		char address[16];
+
+		snprintf(address, sizeof address, "127.0.7.%u", i + 1);
+		client_open_from(&crowd[i], address, bed.port_implicit);
+		crowd[i].tls = tls_connect(bed.tls, crowd[i].fd, "mail.example.org", TLS_VERIFY);
+	}
+	/* They are taken in one by one: when the last has its answer, all are in. */
+	assert_int_equal(tls_handshake(crowd[CROWD - 1].tls), TLS_READ);
+	assert_int_equal(poll(&(struct pollfd){ crowd[CROWD - 1].fd, POLLIN, 0 }, 1, 5000), 1);
+	assert_int_equal(kill(bed.front, SIGSTOP), 0);
+	for (unsigned i = 0; i < CROWD - 1; i++)
+		assert_int_equal(tls_handshake(crowd[i].tls), TLS_READ);
+	client_send(&inside, "NOOP\r\n");
+	assert_int_equal(answered(crowd, CROWD - 1), 0);
+	assert_int_equal(kill(bed.front, SIGCONT), 0);
+	assert_int_equal(client_reply(&inside, 5000), 250);
+	assert_true(answered(crowd, CROWD - 1) < CROWD / 2);
+	for (unsigned i = 0; i < CROWD; i++)
+		client_shake_on(&crowd[i]), client_close(&crowd[i]);
+	client_close(&inside);
+}
+
 /* docs/guard.md: the answer to SPEND is joined at the commit. */
 static void
 a_habit_is_asked_before_the_commit(void **state)
@@ -993,6 +1044,7 @@ main(void)
 		cmocka_unit_test(who_does_not_read_loses_nothing),
 		cmocka_unit_test(a_disconnect_aborts_the_draft),
 		cmocka_unit_test(a_silent_peer_holds_up_nobody_else),
+		cmocka_unit_test(a_crowd_at_the_door_holds_up_nobody_inside),
 		cmocka_unit_test(a_habit_is_asked_before_the_commit),
 		cmocka_unit_test(a_question_that_was_left_behind_is_not_mistaken),
 		cmocka_unit_test(an_auth_that_dies_over_it_is_451),
