@@ -189,18 +189,6 @@ end_failed(struct keeper *k, struct filter *f, enum fail why)
 	filter_end(k, f, &r);
 }
 
-void
-filter_end_passed(struct keeper *k, struct filter *f)
-{
-	uint8_t why[HELD_WORDS_MAX], name[FACT_WORDS_MAX];
-	struct filter_result r = { .kind = FILTER_PASS, .flags = f->flags & MAIL_FLAGS, .why = { why, f->why_len },
-		.message_id = { name, f->name_len } };
-
-	memcpy(why, f->why, f->why_len);
-	memcpy(name, f->name, f->name_len);
-	filter_end(k, f, &r);
-}
-
 static void
 end_all(struct keeper *k, enum fail why)
 {
