@@ -126,29 +126,33 @@ copy_extents(struct spool *s, struct span extents, int out)
 	return true;
 }
 
-static void
-name_message(uint64_t id, char name[NAME])
+/* What there is of the message's record and of extents, in a file of its own whose name is written. gone: is it kept when there is no
+ * record to read? Sets *made when the file was not there before. */
+static bool
+aside_copy(struct spool *s, const struct entry *e, struct span extents, bool gone, char name[NAME], bool *made)
 {
-	(void)snprintf(name, NAME, "damaged/message-%016llx.bin", (unsigned long long)id);
+	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
+	uint64_t from = PLACE_OFFSET(e->place);
+	bool good = gone;
+	int out;
+
+	(void)snprintf(name, NAME, "damaged/message-%016llx.bin", (unsigned long long)e->id);
+	out = aside_open(s, name);
+	*made = out != -1;
+	if (out == -1)
+		return errno == EEXIST;
+	if (segment != NULL && journal_reader(&s->journal, segment) != -1)
+		good = copy_range(segment->reader, from, from + record_octets(e->length), out) && copy_extents(s, extents, out);
+	return aside_close(s, out, good);
 }
 
 bool
 aside_message(struct spool *s, uint32_t slot, const struct message_record *m)
 {
-	const struct entry *e = &s->index.entry[slot];
-	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
 	struct log_line l;
 	char name[NAME];
-	bool kept;
-	int out;
+	bool made, kept = aside_copy(s, &s->index.entry[slot], m->extents, false, name, &made);
 
-	name_message(m->id, name);
-	out = aside_open(s, name);
-	kept = out == -1 && errno == EEXIST;
-	if (out != -1)
-		kept = aside_close(s, out, segment != NULL && journal_reader(&s->journal, segment) != -1
-		    && copy_range(segment->reader, PLACE_OFFSET(e->place),
-		    PLACE_OFFSET(e->place) + record_octets(e->length), out) && copy_extents(s, m->extents, out));
 	log_begin(&l, LOG_FAULT, "lost");
 	log_id(&l, "id", m->id);
 	log_span(&l, "from", m->reverse_path);
@@ -165,20 +169,12 @@ bool
 aside_record(struct spool *s, uint32_t slot, bool quiet)
 {
 	const struct entry *e = &s->index.entry[slot];
-	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
 	struct log_line l;
 	char name[NAME];
-	bool kept;
-	int out;
+	bool made, kept = aside_copy(s, e, (struct span){ NULL, 0 }, true, name, &made);
 
-	name_message(e->id, name);
-	out = aside_open(s, name);
-	kept = out == -1 && errno == EEXIST;
-	if (out != -1)
-		kept = aside_close(s, out, segment == NULL || journal_reader(&s->journal, segment) == -1
-		    || copy_range(segment->reader, PLACE_OFFSET(e->place), PLACE_OFFSET(e->place) + record_octets(e->length), out));
 	/* What is not whole must not be taken for what was kept. */
-	if (out != -1 && !kept)
+	if (made && !kept)
 		(void)unlinkat(s->dirfd, name, 0);
 	if (!kept && quiet)
 		return false;
