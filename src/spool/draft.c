@@ -135,6 +135,15 @@ draft_spares_free(struct spool *s)
 	s->spares = 0;
 }
 
+void
+draft_texts(struct draft *d, struct span *text[DRAFT_TEXTS])
+{
+	struct message_record *m = &d->mail;
+	struct span *const all[DRAFT_TEXTS] = { &m->reverse_path, &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth, &m->hold };
+
+	memcpy(text, all, sizeof all);
+}
+
 static bool
 keep_text(struct draft *d, size_t *used, struct span *s)
 {
@@ -150,7 +159,7 @@ keep_text(struct draft *d, size_t *used, struct span *s)
 enum fail
 draft_begin(struct spool *s, const struct message_record *mail, bool kept, struct draft **out)
 {
-	struct message_record *m;
+	struct span *text[DRAFT_TEXTS];
 	struct draft *d;
 	size_t used = 0;
 
@@ -161,15 +170,14 @@ draft_begin(struct spool *s, const struct message_record *mail, bool kept, struc
 		return FAIL_MEMORY;
 	d->kept = kept;
 	d->printed = false;
-	m = &d->mail;
-	*m = *mail;
-	m->recipients = m->extents = m->content = (struct span){ NULL, 0 };
-	if (!keep_text(d, &used, &m->reverse_path) || !keep_text(d, &used, &m->login) || !keep_text(d, &used, &m->peer)
-	    || !keep_text(d, &used, &m->helo) || !keep_text(d, &used, &m->tls) || !keep_text(d, &used, &m->envid)
-	    || !keep_text(d, &used, &m->auth) || !keep_text(d, &used, &m->hold)) {
-		draft_give(s, d);
-		return FAIL_LOCAL;
-	}
+	d->mail = *mail;
+	d->mail.recipients = d->mail.extents = d->mail.content = (struct span){ NULL, 0 };
+	draft_texts(d, text);
+	for (size_t i = 0; i < DRAFT_TEXTS; i++)
+		if (!keep_text(d, &used, text[i])) {
+			draft_give(s, d);
+			return FAIL_LOCAL;
+		}
 	*out = d;
 	return OK;
 }

@@ -204,21 +204,21 @@ draft_rewrite(struct spool *s, struct draft *d, const struct span *header, uint6
 bool
 draft_sender(struct draft *d, struct span path)
 {
-	struct message_record *m = &d->mail;
-	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth, &m->hold };
-	size_t before = m->reverse_path.len, used = 0;
+	struct span *text[DRAFT_TEXTS];
+	size_t before = d->mail.reverse_path.len, used = 0;
 
+	draft_texts(d, text);
 	/* It stands first, the others follow it. */
-	for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
-		used += behind[i]->len;
+	for (size_t i = 1; i < DRAFT_TEXTS; i++)
+		used += text[i]->len;
 	if (path.len > DRAFT_TEXT_MAX - used)
 		return false;
 	memmove(d->text + path.len, d->text + before, used);
 	if (path.len > 0)
 		memcpy(d->text, path.p, path.len);
-	m->reverse_path.len = path.len;
-	for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
-		behind[i]->p = behind[i]->p - before + path.len;
+	d->mail.reverse_path.len = path.len;
+	for (size_t i = 1; i < DRAFT_TEXTS; i++)
+		text[i]->p = text[i]->p - before + path.len;
 	return true;
 }
 

@@ -6,7 +6,7 @@
 
 #include "spool/draft.h"
 
-enum { DRAFT_TEXT_MAX = 1750 };
+enum { DRAFT_TEXT_MAX = 1750, DRAFT_TEXTS = 8 };
 
 /* A body that is to take the place of the one that came. */
 struct draft_fresh {
@@ -32,6 +32,8 @@ struct draft {
 	uint8_t text[DRAFT_TEXT_MAX];
 };
 
+/* The envelope's texts in the order in which they lie in text; the reverse-path is the first. */
+void draft_texts(struct draft *, struct span *text[DRAFT_TEXTS]);
 /* Make room in one of the draft's buffers while all drafts have less than `all`; counts what they take in their sum. */
 bool draft_grow(struct spool *, struct buf *, size_t n, size_t most, uint64_t all);
 /* Why a chunk could not be written. */
