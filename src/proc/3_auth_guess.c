@@ -108,12 +108,10 @@ say_exhausted(const struct guesser *g, const char *peer)
 void
 ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, const char *peer)
 {
-	uint64_t now = uv_now(a->loop), *when = &a->ledger.said[which].when;
-	uint32_t *unsaid = &a->ledger.said[which].unsaid;
 	struct log_line l;
+	uint64_t unsaid;
 
-	++*unsaid;
-	if (*when != 0 && now - *when < AUTH_SAY_MS)
+	if (!log_may(&a->ledger.said[which], uv_now(a->loop), AUTH_SAY_MS, &unsaid))
 		return;
 	log_begin(&l, which == LEDGER_REFUSED ? LOG_NOTE : LOG_WARN, which == LEDGER_REFUSED ? "auth-not-checked" : "auth-crowded");
 	log_text(&l, "peer", peer);
@@ -121,10 +119,8 @@ ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, cons
 		log_u64(&l, "until", g->word.until / 1000);
 	else
 		log_text(&l, "reason", "too many logins wait for a worker: 454");
-	log_u64(&l, "count", *unsaid);
+	log_u64(&l, "count", unsaid + 1);
 	log_end(&l);
-	*when = now;
-	*unsaid = 0;
 }
 
 void

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "conf/conf.h"
 #include "os/channel.h"
+#include "os/log.h"
 #include "policy/guess.h"
 #include "proc/door.h"
 
@@ -39,7 +40,7 @@ struct ledger {
 	int error;                      /* of the last write */
 	bool writing, failing;
 	bool stale;                     /* the last write came to nothing */
-	struct { uint64_t when; uint32_t unsaid; } said[LEDGER_CASES];  /* ms of the loop's clock: the last line; cases since */
+	struct log_pause said[LEDGER_CASES];    /* ms of the loop's clock */
 	uint64_t sprayed;               /* ms of the loop's clock: the last alarm of a spray; 0: none */
 	uint32_t sprays;                /* since */
 	char file[LEDGER_PATH_MAX], aside[LEDGER_PATH_MAX], fresh[LEDGER_PATH_MAX];
