@@ -16,6 +16,7 @@
 #include "cmd/audit_pace.h"
 #include "cmd/audit_slow.h"
 #include "cmd/commands.h"
+#include "os/clock.h"
 
 enum {
 	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2,
@@ -200,7 +201,7 @@ begin(struct audit *a, struct audit_host *h)
 	}
 	(void)close(ends[1]);
 	h->fd = ends[0];
-	h->began = audit_now();
+	h->began = clock_run();
 	h->begun = h->pid != -1;
 	return h->begun;
 }
@@ -264,7 +265,7 @@ attend(struct audit *a)
 		}
 	(void)poll(p, n, 1000);
 	for (nfds_t i = 0; i < n; i++) {
-		if (audit_now() - who[i]->began > seconds_for(a) * 1000ull)
+		if (clock_run() - who[i]->began > seconds_for(a) * 1000ull)
 			give_up(a, who[i]);
 		else if (p[i].revents != 0)
 			receive(who[i]);

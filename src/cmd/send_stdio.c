@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/send.h"
+#include "os/env.h"
 #include "smtp/server.h"
 
 enum { STDIO_RCPTS = 1000, STDIO_OUT = 16 * 1024, STDIO_CONTENT = 64 * 1024 };
@@ -247,7 +248,7 @@ prepare(struct stdio *s, struct send *send)
 	memset(s, 0, offsetof(struct stdio, out));
 	s->send = send;
 	s->conf = (struct smtp_server_conf){ .hostname = span_of(send->host[0] != '\0' ? send->host : "localhost"),
-		.size_max = SEND_MESSAGE_MAX, .rcpt_max = STDIO_RCPTS, .mechanisms = SMTP_AUTH_PLAIN, .env = send_env };
+		.size_max = SEND_MESSAGE_MAX, .rcpt_max = STDIO_RCPTS, .mechanisms = SMTP_AUTH_PLAIN, .env = os_env };
 	s->io.out = BUF_OVER(s->out);
 	s->io.content = BUF_OVER(s->content);
 	s->in = BUF_OVER(s->in_octets);

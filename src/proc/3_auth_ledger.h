@@ -52,8 +52,6 @@ struct guesser {
 	struct guess_word word;         /* what was said last */
 };
 
-/* ms since 1970. */
-uint64_t ledger_now(void);
 /* Octets of an address; nowhere when the text is none, or the peer is a proxy that asks for others. */
 struct guess_place ledger_place(const char *peer, bool proxy);
 /* May this be looked at? secret NULL: SCRAM. */

@@ -168,9 +168,7 @@ struct keeper {
 	bool resting;                   /* memory was given back since anything happened */
 };
 
-/* ms since 1970 */
-uint64_t keeper_now(void);
-/* Has somebody set it? What is planned moves along; before more is planned, and once a second. */
+/* Has somebody set the clock? What is planned moves along; before more is planned, and once a second. */
 void keeper_look_at_clock(struct keeper *);
 /* Start what can be started: a batch, tries, timers. After anything that may have changed something. */
 void keeper_turn(struct keeper *);

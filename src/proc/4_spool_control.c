@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "policy/reply_class.h"
 #include "proc/4_spool_terms.h"
@@ -60,7 +61,7 @@ send_entry(struct keeper *k, struct channel *c, uint32_t session, uint32_t slot,
 
 	newest(&k->spool, slot, m, text, &o);
 	out.last = o.text;
-	if (spool_unreleased(&k->spool, slot, keeper_now()))
+	if (spool_unreleased(&k->spool, slot, clock_wall()))
 		out.release = e->release;
 	if (spool_is_held(&k->spool, slot)) {
 		spool_held_why(&k->spool, slot, m, why, &held);
@@ -202,12 +203,12 @@ on_retry(struct keeper *k, struct channel *c, const struct frame *f)
 		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
 		return true;
 	}
-	if (spool_unreleased(&k->spool, slot, keeper_now())) {
+	if (spool_unreleased(&k->spool, slot, clock_wall())) {
 		send_end(c, f->session, FAIL_ARGUMENT, 0, 0,
 		    SPAN("that message waits for its release; `postern queue reschedule` gives it another time"));
 		return true;
 	}
-	spool_hurry(&k->spool, slot, keeper_now());
+	spool_hurry(&k->spool, slot, clock_wall());
 	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
 	return true;
 }
@@ -233,7 +234,7 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 		return true;
 	}
 	relay_forget(k, slot);
-	(void)spool_fact(&k->spool, &(struct fact_record){ .id = q.id, .kind = FACT_DROPPED, .when = keeper_now() });
+	(void)spool_fact(&k->spool, &(struct fact_record){ .id = q.id, .kind = FACT_DROPPED, .when = clock_wall() });
 	spool_finish(&k->spool, slot);
 	log_begin(&l, LOG_NOTE, "dropped");
 	log_id(&l, "id", q.id);

@@ -8,6 +8,7 @@
 
 #include "mail/letter.h"
 #include "mail/utf8.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool.h"
 
@@ -86,7 +87,7 @@ write_letter(struct keeper *k, const struct guard_notice *n, const struct mailbo
 	uint8_t id[QUEUE_ID_LEN];
 	struct buf out = BUF_OVER(octets), id_text = BUF_OVER(id);
 	struct letter l = { .host = span_of(k->child.conf.hostname.p), .postmaster = span_of(k->child.conf.postmaster.p),
-		.to = to->whole, .subject = n->subject, .text = n->text, .now = keeper_now() };
+		.to = to->whole, .subject = n->subject, .text = n->text, .now = clock_wall() };
 	struct message_record m = { .id = number, .arrival = l.now, .flags = MAIL_DSN | (to->utf8 ? MAIL_UTF8 | MAIL_8BIT : 0) };
 	struct draft *d;
 
@@ -103,7 +104,7 @@ write_letter(struct keeper *k, const struct guard_notice *n, const struct mailbo
 static bool
 on_notice(struct keeper *k, struct span body)
 {
-	uint64_t now = keeper_now(), number = queue_id_next(&k->ids, now);
+	uint64_t now = clock_wall(), number = queue_id_next(&k->ids, now);
 	struct guard_notice n;
 	struct mailbox to;
 	struct log_line l;

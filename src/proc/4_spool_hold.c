@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool.h"
 
@@ -147,7 +148,7 @@ concerned(struct keeper *k, const struct hold_walk *w, uint32_t slot)
 	if (!may_be_concerned(k, w, slot))
 		return false;
 	if (w->verb == QUEUE_RETRY)
-		return !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, keeper_now());
+		return !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, clock_wall());
 	if (spool_is_held(&k->spool, slot) == (w->verb == QUEUE_HOLD) || (w->verb == QUEUE_PURGE && (e->flags & ENTRY_PENDING)))
 		return false;
 	return w->id != 0 || (spool_envelope(&k->spool, slot, &m, &content_at) && login_belongs(m.login, login_of(w)));
@@ -161,20 +162,20 @@ walk_one(struct keeper *k, struct hold_walk *w, uint32_t slot)
 
 	switch (w->verb) {
 	case QUEUE_HOLD:
-		good = spool_withhold(&k->spool, slot, words_of(w), keeper_now());
+		good = spool_withhold(&k->spool, slot, words_of(w), clock_wall());
 		break;
 	case QUEUE_RELEASE:
-		good = spool_release(&k->spool, slot, keeper_now());
+		good = spool_release(&k->spool, slot, clock_wall());
 		break;
 	case QUEUE_RETRY:
-		spool_hurry(&k->spool, slot, keeper_now());
+		spool_hurry(&k->spool, slot, clock_wall());
 		break;
 	default:
 		/* Its jobs are those whose tries run: they end without a word. */
 		if (k->spool.index.entry[slot].job != SCHEDULE_NONE)
 			relay_forget(k, slot);
 		(void)spool_fact(&k->spool, &(struct fact_record){ .id = k->spool.index.entry[slot].id, .kind = FACT_PURGED,
-			.when = keeper_now() });
+			.when = clock_wall() });
 		spool_finish(&k->spool, slot);
 	}
 	w->count += good;

@@ -3,6 +3,7 @@
 
 #include "mail/tls_report.h"
 #include "mail/utf8.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "policy/tlsrpt.h"
 #include "policy/tlsrpt_names.h"
@@ -122,7 +123,7 @@ make_letter(struct keeper *k, const struct relay_letter *m, struct span to, uint
 	struct tls_report r = { .host = names.host, .organization = span_of(c->tls_report_organization.p), .contact = names.contact,
 		.extra_contact = span_of(c->tls_report_extra_contact.p), .to = to, .domain = m->domain,
 		.submitter = tlsrpt_submitter(&names), .successful = m->successful, .failed = m->failed, .missed = m->missed,
-		.now = keeper_now() };
+		.now = clock_wall() };
 
 	tlsrpt_report_id(&names, report_id);
 	tlsrpt_filename(&names, filename);
@@ -161,7 +162,7 @@ letter_parse(const struct frame *f, struct relay_letter *m, struct mailbox *to)
 bool
 letter_take(struct keeper *k, const struct frame *f)
 {
-	uint64_t now = keeper_now(), number = queue_id_next(&k->ids, now);
+	uint64_t now = clock_wall(), number = queue_id_next(&k->ids, now);
 	struct letter_wait *w = NULL;
 	struct relay_letter m;
 	struct mailbox to;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "proc/4_spool_terms.h"
 
 /* ---- the table of tries; a session number is its place and its generation ---- */
@@ -227,7 +228,7 @@ send_try(struct keeper *k, struct try *t)
 		return SENT_NOT;
 	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;
 	send_rcpts(k, t);
-	t->begun = keeper_now();
+	t->begun = clock_wall();
 	t->counted = t->text.max + (uint64_t)t->rcpts * (2 * sizeof *t->rcpt + KEEPER_RESULT_MOST);
 	k->tries_octets += t->counted;
 	return SENT;
@@ -276,7 +277,7 @@ try_job(struct keeper *k, uint32_t job, uint64_t now)
 void
 relay_pump(struct keeper *k)
 {
-	uint64_t now = keeper_now();
+	uint64_t now = clock_wall();
 
 	/* What happens to a message while nothing can be written would be forgotten at a restart: duplicates. */
 	while (k->relay != NULL && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal)
@@ -371,7 +372,7 @@ relay_overdue(struct keeper *k)
 {
 	const struct index *x = &k->spool.index;
 	uint32_t ended = 0, looked = 0;
-	uint64_t now = keeper_now();
+	uint64_t now = clock_wall();
 
 	for (; looked < x->used && looked < SPOOL_LOOK_STEP && ended < KEEPER_OVERDUE_MOST
 	    && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal); looked++) {
@@ -453,7 +454,7 @@ relay_lost(struct keeper *k)
 	letters_desert(k);
 	if (k->opened)
 		keeper_look_at_clock(k);
-	now = keeper_now();
+	now = clock_wall();
 	for (uint32_t i = 0; i < k->tries; i++) {
 		struct try *t = &k->try[i];
 

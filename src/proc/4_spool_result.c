@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "policy/reply_class.h"
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_terms.h"
@@ -95,7 +96,7 @@ static void
 result_or_later(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
 {
 	if (!try_result_read(t, r, m))
-		*m = (struct relay_result){ .number = r->number, .class = SMTP_CLASS_LATER, .when = keeper_now(),
+		*m = (struct relay_result){ .number = r->number, .class = SMTP_CLASS_LATER, .when = clock_wall(),
 			.enhanced = SPAN_INIT("4.4.2"), .text = SPAN_INIT("the try ended without an answer") };
 }
 
@@ -208,7 +209,7 @@ ending_begin(struct ending *e, struct keeper *k, uint32_t first)
 {
 	const struct entry *entry = &k->spool.index.entry[k->try[first].slot];
 
-	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
+	*e = (struct ending){ .keeper = k, .first = first, .now = clock_wall(), .expiry = expiry_of(k, entry) };
 	/* It was held while it was being tried: then time stands still. */
 	e->held = spool_is_held(&k->spool, k->try[first].slot);
 	e->returned = !e->held && terms_returned(entry, e->now);

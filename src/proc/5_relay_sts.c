@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "dns/text.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_sts.h"
@@ -87,7 +88,7 @@ read_kept(struct relay_sts *s)
 {
 	struct relay_sts_kept *kept = malloc(sizeof *kept);
 
-	if (kept != NULL && relay_sts_read(&s->policies->relay->child.conf, s->domain, relay_wall_clock(), kept))
+	if (kept != NULL && relay_sts_read(&s->policies->relay->child.conf, s->domain, clock_wall(), kept))
 		s->kept = kept;
 	else
 		free(kept);
@@ -139,7 +140,7 @@ sts_free(struct relay_sts *s)
 static bool
 in_force(const struct relay_sts *s)
 {
-	uint64_t now = relay_wall_clock();
+	uint64_t now = clock_wall();
 
 	return s->kept != NULL && s->kept->fetched <= now && now - s->kept->fetched < (uint64_t)s->kept->policy.max_age * 1000;
 }
@@ -238,7 +239,7 @@ take_policy(struct relay_sts *s, struct span text)
 		return;
 	}
 	memcpy(kept->id, s->wanted, sizeof kept->id);
-	kept->fetched = relay_wall_clock();
+	kept->fetched = clock_wall();
 	free(s->kept);
 	s->kept = kept;
 	s->failed = 0;
@@ -342,7 +343,7 @@ is_fresh(const struct relay_sts_kept *kept)
 {
 	uint64_t half = (uint64_t)kept->policy.max_age * 1000 / 2;
 
-	return relay_wall_clock() - kept->fetched < (half < RELAY_STS_REFRESH_MS ? half : RELAY_STS_REFRESH_MS);
+	return clock_wall() - kept->fetched < (half < RELAY_STS_REFRESH_MS ? half : RELAY_STS_REFRESH_MS);
 }
 
 static void

@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/7_history.h"
 #include "proc/cage.h"
@@ -19,15 +19,6 @@ const struct cage history_cage = {
 	.calls = PROMISE_ACCEPT | PROMISE_FILES | PROMISE_RECORD_LOCKS,
 	.root = { { CAGE_CONF(state_dir), "/history", PROMISE_READ | PROMISE_WRITE, CAGE_OWN } },
 };
-
-uint64_t
-archive_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- the file ---- */
 static void
@@ -72,7 +63,7 @@ static void
 add_gap_alone(struct archive *a, struct span words, struct history_place place)
 {
 	history_begin(a->history);
-	history_add_gap(a->history, archive_now(), words);
+	history_add_gap(a->history, clock_wall(), words);
 	(void)history_commit(a->history, &place);
 }
 
@@ -87,7 +78,7 @@ set_aside(struct archive *a, const char *why)
 	bool moved;
 
 	directory_of(a, directory);
-	moved = history_set_aside(directory, archive_now(), &name);
+	moved = history_set_aside(directory, clock_wall(), &name);
 	log_begin(&l, LOG_FAULT, "history-damaged");
 	log_text(&l, "why", why);
 	log_text(&l, moved ? "set-aside-as" : "cannot-be-renamed", (const char *)text);
@@ -103,7 +94,7 @@ try_open(struct archive *a, enum history_fault *fault, struct buf *why)
 	directory_of(a, directory);
 	*fault = HISTORY_FINE;
 	why->len = 0;
-	a->history = history_open(directory, &limits, archive_now(), fault, why);
+	a->history = history_open(directory, &limits, clock_wall(), fault, why);
 	return a->history != NULL;
 }
 
@@ -204,7 +195,7 @@ prune(struct archive *a)
 {
 	enum history_fault fault = HISTORY_FINE;
 
-	for (unsigned i = 0; i < ARCHIVE_PRUNE_STEPS && history_prune(a->history, archive_now(), &fault); i++)
+	for (unsigned i = 0; i < ARCHIVE_PRUNE_STEPS && history_prune(a->history, clock_wall(), &fault); i++)
 		;
 	if (fault == HISTORY_BROKEN)
 		archive_failed(a, fault);

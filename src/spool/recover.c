@@ -5,15 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <dirent.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "spool/aside.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
 
-enum { PROGRESS_S = 5, PROGRESS_LOOK = 16384 };
+enum { PROGRESS_MS = 5000, PROGRESS_LOOK = 16384 };
 
 struct range {
 	uint64_t segment, from, to;
@@ -31,7 +31,7 @@ struct recovery {
 	int fd;
 	uint64_t size;
 	uint64_t records, now;
-	time_t said;                    /* when something was last said of how far we are */
+	uint64_t said;                  /* clock_run() when something was last said of how far we are */
 	struct once_entry fresh;        /* of the message that comes next; id 0: none */
 	bool *waits;                    /* by slot: a reply has asked to wait, or had when the slot was another's */
 	uint32_t waits_max;
@@ -389,15 +389,14 @@ read_segment(struct recovery *r)
 static void
 say_progress(struct recovery *r, const char *what, uint64_t done, uint64_t of)
 {
-	struct timespec now;
+	uint64_t now = clock_run();
 	struct log_line l;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	if (r->said == 0)
-		r->said = now.tv_sec;
-	if (now.tv_sec - r->said < PROGRESS_S)
+		r->said = now;
+	if (now - r->said < PROGRESS_MS)
 		return;
-	r->said = now.tv_sec;
+	r->said = now;
 	log_begin(&l, LOG_NOTE, "spool-start");
 	log_text(&l, "doing", what);
 	log_u64(&l, "done", done);
