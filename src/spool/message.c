@@ -146,7 +146,7 @@ spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outco
 	if (o->class == OUTCOME_DELIVERED)
 		spool_served(s, slot);
 	/* In doubt nothing can be written; the next start will try again what this forgets. */
-	if (!journal_reserve(&s->journal, 1200, true, &payload)
+	if (!journal_reserve(&s->journal, fields_size(result_record_layout, &r), true, &payload)
 	    || !fields_format(result_record_layout, &r, &payload)) {
 		*last |= (final ? LAST_FINAL : 0) | told;
 		return;
