@@ -340,6 +340,16 @@ journal_commit(struct journal *j, enum record_kind kind, struct buf payload, boo
 	return place;
 }
 
+uint64_t
+journal_append(struct journal *j, enum record_kind kind, struct layout layout, const void *record, bool kept)
+{
+	struct buf payload;
+
+	if (!journal_reserve(j, fields_size(layout, record), kept, &payload) || !fields_format(layout, record, &payload))
+		return 0;
+	return journal_commit(j, kind, payload, false, NULL);
+}
+
 /* ---- batches ---- */
 bool
 journal_pressing(const struct journal *j)

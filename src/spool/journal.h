@@ -134,6 +134,9 @@ bool journal_reserve(struct journal *, size_t max, bool kept, struct buf *payloa
 /* Makes it a record; place of the record. sync: the batch must be synced as soon as it can be. ticket may be NULL. */
 uint64_t journal_commit(struct journal *, enum record_kind, struct buf payload, bool sync, const struct ticket *);
 
+/* Both for a record of fields that nobody waits for: its place, or 0. */
+uint64_t journal_append(struct journal *, enum record_kind, struct layout, const void *record, bool kept);
+
 /* Octets of a segment begin or cease to be needed by a message; again: the message needs others of it already. */
 void segment_hold(struct journal *, uint64_t number, uint64_t octets, bool again);
 void segment_release(struct journal *, uint64_t number, uint64_t octets);

@@ -27,13 +27,11 @@ static bool
 append_held(struct spool *s, struct entry *e, bool held, uint64_t now, struct span words)
 {
 	struct held_record r = { .id = e->id, .held = held, .when = now, .words = span_head(words, HELD_WORDS_MAX) };
-	struct buf payload;
+	uint64_t place = journal_append(&s->journal, RECORD_HELD, held_record_layout, &r, true);
 
-	if (!journal_reserve(&s->journal, fields_size(held_record_layout, &r), true, &payload)
-	    || !fields_format(held_record_layout, &r, &payload))
-		return false;
-	e->word = journal_commit(&s->journal, RECORD_HELD, payload, false, NULL);
-	return true;
+	if (place != 0)
+		e->word = place;
+	return place != 0;
 }
 
 bool

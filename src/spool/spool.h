@@ -198,6 +198,8 @@ void plan_waits(struct spool *, uint32_t slot, const struct message_record *, ui
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);
+/* What is known of a recipient now, into the entry; place: of its RESULT, 0: it has none of its own. */
+void outcome_note(struct entry *, uint32_t number, const struct outcome *, uint64_t place);
 /* The terms of the record, into the entry, whose arrival is known; and its release back. */
 void terms_note(struct entry *, const struct message_record *);
 uint64_t release_of_record(const struct entry *, const struct message_record *);
