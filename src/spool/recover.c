@@ -165,19 +165,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 	e->account = account_hash(m.login);
 	terms_note(e, &m);
 	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
-		if (one.last.class == OUTCOME_DELIVERED)
-			e->flags |= ENTRY_SERVED;
-		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
-			*entry_last(e, i) = LAST_FINAL;
-			e->waiting--;
-		}
-		if (one.last.flags & OUTCOME_TOLD)
-			*entry_last(e, i) |= LAST_TOLD;
-		if (one.last.flags & OUTCOME_LATE)
-			*entry_last(e, i) |= LAST_LATE;
+		outcome_note(e, i, &one.last, 0);
 		note_wait(r, slot, &one.last);
-		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
-		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
 	}
 }
 
@@ -186,28 +175,15 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 {
 	struct index *x = &r->spool->index;
 	struct result_record result;
-	struct entry *e;
 	uint32_t slot;
-	bool final;
 
 	if (!result_parse(payload, &result))
 		return;
 	slot = index_find(x, result.id);
 	if (slot == INDEX_NONE || result.number >= x->entry[slot].rcpts)
 		return;
-	e = &x->entry[slot];
-	final = entry_final(e, result.number);
-	if (result.last.class == OUTCOME_DELIVERED)
-		e->flags |= ENTRY_SERVED;
-	if (!final && (result.last.class == OUTCOME_DELIVERED || result.last.class == OUTCOME_NEVER)) {
-		final = true;
-		e->waiting--;
-	}
-	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0)
-	    | (result.last.flags & OUTCOME_LATE ? LAST_LATE : 0);
+	outcome_note(&x->entry[slot], result.number, &result.last, place);
 	note_wait(r, slot, &result.last);
-	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
-	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
 }
 
 static void
