@@ -572,3 +572,16 @@ journal_read(struct journal *j, uint64_t place, uint8_t *p, size_t n)
 	}
 	return true;
 }
+
+bool
+journal_read_record(struct journal *j, uint64_t place, enum record_kind kind, uint8_t *p, size_t most, struct span *payload)
+{
+	struct record_header h;
+
+	if (!journal_read(j, place, p, RECORD_HEADER) || !record_header_parse((struct span){ p, RECORD_HEADER }, &h) || h.kind != kind
+	    || h.length > most - RECORD_HEADER || !journal_read(j, place, p, RECORD_HEADER + h.length)
+	    || !record_intact((struct span){ p, RECORD_HEADER + h.length }, &h))
+		return false;
+	*payload = (struct span){ p + RECORD_HEADER, h.length };
+	return true;
+}

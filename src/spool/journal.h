@@ -164,5 +164,7 @@ void journal_rest(struct journal *);
 const uint8_t *journal_view(const struct journal *, uint64_t place, size_t n);
 /* The same from memory or disk into p. False with what is wrong in errno (0: the segment is shorter). */
 bool journal_read(struct journal *, uint64_t place, uint8_t *p, size_t n);
+/* A whole record of this kind, of most octets with its header at most, into p; its payload lies there. False: there is none. */
+bool journal_read_record(struct journal *, uint64_t place, enum record_kind, uint8_t *p, size_t most, struct span *payload);
 
 #endif

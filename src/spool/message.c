@@ -93,20 +93,6 @@ outcome_keep(struct outcome *o, uint8_t *text)
 	}
 }
 
-static bool
-read_result(struct spool *s, uint64_t place, uint8_t record[OUTCOME_TEXT], struct result_record *r)
-{
-	struct record_header h;
-
-	if (!journal_read(&s->journal, place, record, RECORD_HEADER)
-	    || !record_header_parse((struct span){ record, RECORD_HEADER }, &h) || h.kind != RECORD_RESULT
-	    || h.length > OUTCOME_TEXT - RECORD_HEADER
-	    || !journal_read(&s->journal, place, record, RECORD_HEADER + h.length)
-	    || !record_intact((struct span){ record, RECORD_HEADER + h.length }, &h))
-		return false;
-	return result_parse((struct span){ record + RECORD_HEADER, h.length }, r);
-}
-
 void
 spool_outcome(struct spool *s, uint32_t slot, uint32_t number, const struct recipient *in_record, uint8_t *text,
     struct outcome *out)
@@ -114,8 +100,9 @@ spool_outcome(struct spool *s, uint32_t slot, uint32_t number, const struct reci
 	struct entry *e = &s->index.entry[slot];
 	uint64_t place = *entry_last(e, number) & ~(uint64_t)LAST_FLAGS;
 	struct result_record r;
+	struct span payload;
 
-	if (place != 0 && read_result(s, place, text, &r))
+	if (place != 0 && journal_read_record(&s->journal, place, RECORD_RESULT, text, OUTCOME_TEXT, &payload) && result_parse(payload, &r))
 		*out = r.last;
 	else {
 		*out = in_record->last;

@@ -76,14 +76,10 @@ spool_release(struct spool *s, uint32_t slot, uint64_t now)
 static bool
 read_held(struct spool *s, const struct entry *e, uint8_t text[HELD_TEXT], struct held_record *r)
 {
-	struct record_header h;
-	struct span head = { text, RECORD_HEADER };
+	struct span payload;
 
-	return e->word != 0 && journal_read(&s->journal, e->word, text, RECORD_HEADER) && record_header_parse(head, &h)
-	    && h.kind == RECORD_HELD && h.length <= HELD_TEXT - RECORD_HEADER
-	    && journal_read(&s->journal, e->word, text, RECORD_HEADER + h.length)
-	    && record_intact((struct span){ text, RECORD_HEADER + h.length }, &h)
-	    && fields_parse(held_record_layout, (struct span){ text + RECORD_HEADER, h.length }, r) && r->id == e->id;
+	return e->word != 0 && journal_read_record(&s->journal, e->word, RECORD_HELD, text, HELD_TEXT, &payload)
+	    && fields_parse(held_record_layout, payload, r) && r->id == e->id;
 }
 
 void
@@ -105,6 +101,6 @@ held_copy(struct spool *s, uint32_t slot)
 	struct held_record r;
 	uint8_t text[HELD_TEXT];
 
-	if (e->word != 0 && read_held(s, e, text, &r))
+	if (read_held(s, e, text, &r))
 		(void)append_held(s, e, r.held, r.when, r.words);
 }
