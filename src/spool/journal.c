@@ -553,7 +553,6 @@ journal_read(struct journal *j, uint64_t place, uint8_t *p, size_t n)
 {
 	const uint8_t *here = journal_view(j, place, n);
 	struct segment *s = journal_segment(j, PLACE_SEGMENT(place));
-	size_t done = 0;
 
 	if (here != NULL) {
 		memcpy(p, here, n);
@@ -562,15 +561,7 @@ journal_read(struct journal *j, uint64_t place, uint8_t *p, size_t n)
 	errno = 0;
 	if (s == NULL || journal_reader(j, s) == -1)
 		return false;
-	while (done < n) {
-		ssize_t got = pread(s->reader, p + done, n - done, (off_t)(PLACE_OFFSET(place) + done));
-
-		if (got > 0)
-			done += (size_t)got;
-		else if (got == 0 || errno != EINTR)
-			return false;
-	}
-	return true;
+	return disk_read(s->reader, p, n, PLACE_OFFSET(place)) == n;
 }
 
 bool
