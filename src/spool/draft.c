@@ -202,12 +202,12 @@ bool
 chunk_append(struct spool *s, uint64_t id, struct span first, struct span second, bool kept, struct buf *extents)
 {
 	size_t octets = first.len + second.len;
-	uint8_t head[12];
+	uint8_t head[SPOOL_CHUNK_HEAD];
 	struct extent e = { .octets = (uint32_t)octets };
 	struct buf payload;
 	uint64_t place;
 
-	if (!buf_grow(extents, RECORD_EXTENT_OCTETS, RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS)
+	if (!buf_grow(extents, RECORD_EXTENT_OCTETS, DRAFT_EXTENTS_MAX)
 	    || !journal_reserve(&s->journal, sizeof head + octets, kept, &payload))
 		return false;
 	/* The payload of a CHUNK as chunk_record_layout has it, put together from two pieces. */
@@ -222,32 +222,39 @@ chunk_append(struct spool *s, uint64_t id, struct span first, struct span second
 	return extent_format(&e, extents);
 }
 
-enum fail
-draft_refusal(const struct spool *s)
+/* Why nothing could be written. */
+static enum fail
+refusal(const struct spool *s)
 {
 	enum fail f = spool_state(s);
 
 	return f == OK ? FAIL_BEHIND : f;
 }
 
+void
+draft_chunk(struct spool *s, struct draft *d, struct buf *out, struct span first, struct span second)
+{
+	uint64_t octets = record_octets(SPOOL_CHUNK_HEAD + first.len + second.len);
+	size_t before = out->max;
+
+	if (first.len + second.len == 0 || d->fail != OK)
+		return;
+	if (d->holds == 0)
+		d->refusals = s->refusals;
+	if (out->len >= DRAFT_EXTENTS_MAX)
+		d->fail = FAIL_TOO_BIG;
+	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, first, second, false, out))
+		d->fail = refusal(s);
+	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
+		d->fail = FAIL_MEMORY;
+	s->drafts_octets += out->max - before;
+}
+
 /* What is buffered and what just came become one chunk. */
 static void
 spill(struct spool *s, struct draft *d, struct span more)
 {
-	uint64_t octets = record_octets(12 + d->content.len + more.len);
-	size_t before = d->extents.max;
-
-	if (d->content.len + more.len == 0)
-		return;
-	if (d->extents.len == 0)
-		d->refusals = s->refusals;
-	if (d->extents.len >= RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS)
-		d->fail = FAIL_TOO_BIG;
-	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, buf_span(&d->content), more, false, &d->extents))
-		d->fail = draft_refusal(s);
-	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
-		d->fail = FAIL_MEMORY;
-	s->drafts_octets += d->extents.max - before;
+	draft_chunk(s, d, &d->extents, buf_span(&d->content), more);
 	d->content.len = 0;
 }
 
@@ -357,7 +364,7 @@ append(struct spool *s, struct draft *d, void *who)
 		print = once_append(&s->once, d->print, m->id, d->when);
 	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !message_format(m, &payload)) {
 		index_remove(&s->index, ticket.index);
-		return draft_refusal(s);
+		return refusal(s);
 	}
 	place = journal_commit(&s->journal, RECORD_MESSAGE, payload, true, &ticket);
 	segment_hold(&s->journal, PLACE_SEGMENT(place), record_octets(octets), false);
@@ -382,22 +389,27 @@ append(struct spool *s, struct draft *d, void *who)
 }
 
 enum fail
+draft_health(const struct spool *s, const struct draft *d)
+{
+	enum fail f = d->fail != OK ? d->fail : spool_state(s);
+
+	/* The disk was full since: its chunks may have become VOID. */
+	return f == OK && d->extents.len > 0 && d->refusals != s->refusals ? FAIL_DISK_FULL : f;
+}
+
+enum fail
 draft_commit(struct spool *s, struct draft *d, uint32_t flags, void *who)
 {
 	struct message_record *m = &d->mail;
-	enum fail f = d->fail;
+	/* What is our own has no chunks, and is not refused because the disk is full. */
+	enum fail f = d->kept ? d->fail : draft_health(s, d);
 
-	if (f == OK && !d->kept)
-		f = spool_state(s);
 	if (f == OK && !d->kept && (s->index.count >= SPOOL_MESSAGES_MAX || s->index.rcpts + d->count > SPOOL_RCPTS_MAX))
-		f = FAIL_DISK_FULL;
-	/* The disk was full since: its chunks may have become VOID. */
-	if (f == OK && d->extents.len > 0 && d->refusals != s->refusals)
 		f = FAIL_DISK_FULL;
 	if (f == OK && index_find(&s->index, m->id) != INDEX_NONE)
 		f = FAIL_LOCAL;
-	if (f == OK && d->extents.len > 0) {
-		spill(s, d, (struct span){ NULL, 0 });
+	if (f == OK) {
+		(void)draft_settle(s, d);
 		f = d->fail;
 	}
 	m->flags |= flags;

@@ -6,7 +6,7 @@
 
 #include "spool/draft.h"
 
-enum { DRAFT_TEXT_MAX = 1750, DRAFT_TEXTS = 8 };
+enum { DRAFT_TEXT_MAX = 1750, DRAFT_TEXTS = 8, DRAFT_EXTENTS_MAX = RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS };
 
 /* A body that is to take the place of the one that came. */
 struct draft_fresh {
@@ -36,7 +36,7 @@ struct draft {
 void draft_texts(struct draft *, struct span *text[DRAFT_TEXTS]);
 /* Make room in one of the draft's buffers while all drafts have less than `all`; counts what they take in their sum. */
 bool draft_grow(struct spool *, struct buf *, size_t n, size_t most, uint64_t all);
-/* Why a chunk could not be written. */
-enum fail draft_refusal(const struct spool *);
+/* One chunk of both, its extent onto out; nothing when there are no octets, or the draft has failed. */
+void draft_chunk(struct spool *, struct draft *, struct buf *out, struct span first, struct span second);
 
 #endif

@@ -37,6 +37,7 @@ enum {
 	SPOOL_SEGMENTS_FEW = 4,                 /* a log of so few segments is not worth copying */
 	SPOOL_COPY_STEP = 1024 * 1024,          /* octets copied forward in one step */
 	SPOOL_LOOK_STEP = 16384,                /* messages looked at in one step */
+	SPOOL_CHUNK_HEAD = 12,                  /* octets of a CHUNK's payload in front of its content */
 	SPOOL_UNREADABLE = 64,                  /* messages that the disk does not have any more, until they are set aside */
 };
 
