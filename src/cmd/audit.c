@@ -17,6 +17,7 @@
 #include "cmd/audit_slow.h"
 #include "cmd/commands.h"
 #include "os/clock.h"
+#include "os/replace.h"
 
 enum {
 	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2,
@@ -45,23 +46,11 @@ put_head(const struct audit_host *h, struct buf *out)
 		(void)transcript_put(out, "at", span_of(text));
 }
 
-static void
-write_span(int fd, struct span s)
-{
-	while (!span_done(s)) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1 && errno != EINTR)
-			return;
-		span_skip(&s, n > 0 ? (size_t)n : 0);
-	}
-}
-
 /* Piece by piece, so that what was seen until then is kept when the rest takes too long. */
 static void
 write_whole(int fd, struct buf *out)
 {
-	write_span(fd, buf_span(out));
+	(void)file_write(fd, buf_span(out));
 	out->len = 0;
 }
 
@@ -94,12 +83,12 @@ write_held(struct endpoint *e, int fd)
 		struct buf facts = BUF_OVER(octets);
 
 		audit_slow_tell(&held.slow, i, &facts);
-		write_span(fd, span_head(rest, held.end[i] - at));
-		write_span(fd, buf_span(&facts));
+		(void)file_write(fd, span_head(rest, held.end[i] - at));
+		(void)file_write(fd, buf_span(&facts));
 		span_skip(&rest, held.end[i] - at);
 		at = held.end[i];
 	}
-	write_span(fd, rest);
+	(void)file_write(fd, rest);
 	e->out->len = 0;
 }
 

@@ -9,6 +9,7 @@
 #include "cmd/send.h"
 #include "mail/compose.h"
 #include "os/env.h"
+#include "os/replace.h"
 
 struct work {
 	struct send *send;
@@ -87,20 +88,11 @@ input(const struct work *w)
 static bool
 keep(struct work *w)
 {
-	struct span left = buf_span(&w->out);
-
-	w->send->message.size += left.len;
+	w->send->message.size += w->out.len;
 	if (w->send->message.size > SEND_MESSAGE_MAX)
 		return send_fail(w->send, EX_DATAERR, "the message is over %d octets", SEND_MESSAGE_MAX);
-	while (left.len > 0) {
-		ssize_t n = write(w->send->message.fd, left.p, left.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return send_fail(w->send, EX_IOERR, "keeping the message: %s", strerror(errno));
-		span_skip(&left, (size_t)n);
-	}
+	if (!file_write(w->send->message.fd, buf_span(&w->out)))
+		return send_fail(w->send, EX_IOERR, "keeping the message: %s", strerror(errno));
 	w->out.len = 0;
 	return true;
 }

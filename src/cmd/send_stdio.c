@@ -12,6 +12,7 @@
 
 #include "cmd/send.h"
 #include "os/env.h"
+#include "os/replace.h"
 #include "smtp/server.h"
 
 enum { STDIO_RCPTS = 1000, STDIO_OUT = 16 * 1024, STDIO_CONTENT = 64 * 1024 };
@@ -176,15 +177,7 @@ answer(struct stdio *s)
 static void
 flush(struct stdio *s)
 {
-	struct span out = buf_span(&s->io.out);
-
-	while (out.len > 0 && !s->broken) {
-		ssize_t n = write(STDOUT_FILENO, out.p, out.len);
-
-		if (n == -1 && errno != EINTR)
-			s->broken = true;
-		span_skip(&out, n > 0 ? (size_t)n : 0);
-	}
+	s->broken = s->broken || !file_write(STDOUT_FILENO, buf_span(&s->io.out));
 	s->io.out.len = 0;
 }
 

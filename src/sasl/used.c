@@ -157,8 +157,8 @@ bool
 used_write(const char *path, struct span text)
 {
 	char fresh[4096];
-	ssize_t n = 0;
 	int fd, error;
+	bool done;
 
 	errno = ENAMETOOLONG;
 	if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
@@ -167,12 +167,11 @@ used_write(const char *path, struct span text)
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return false;
-	while (text.len > 0 && (n = write(fd, text.p, text.len)) > 0)
-		span_skip(&text, (size_t)n);
+	done = file_write(fd, text);
 	error = errno;
-	if (close(fd) == 0 && text.len == 0 && rename(fresh, path) == 0)
+	if (close(fd) == 0 && done && rename(fresh, path) == 0)
 		return true;
-	error = text.len == 0 ? errno : error;
+	error = done ? errno : error;
 	(void)unlink(fresh);
 	errno = error;
 	return false;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "os/replace.h"
 
 enum { PIECE = 65536, NAME = 80 };
 
@@ -21,22 +22,6 @@ aside_open(struct spool *s, const char *name, bool *kept)
 	if (*kept || (mkdirat(s->dirfd, "damaged", 0700) == -1 && errno != EEXIST))
 		return -1;
 	return openat(s->dirfd, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-}
-
-static bool
-write_whole(int out, const uint8_t *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(out, p, n);
-
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		p += done;
-		n -= (size_t)done;
-	}
-	return true;
 }
 
 /* Octets that the disk will not read are left out as zeros of the same number. */
@@ -56,7 +41,7 @@ copy_range(int in, uint64_t from, uint64_t to, int out)
 				piece[i] = 0;
 			got = (ssize_t)want;
 		}
-		if (!write_whole(out, piece, (size_t)got))
+		if (!file_write(out, (struct span){ piece, (size_t)got }))
 			return false;
 		from += (uint64_t)got;
 	}
