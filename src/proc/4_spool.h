@@ -214,7 +214,6 @@ void try_over(struct keeper *, struct try *);
 bool try_overdue(const struct keeper *, uint32_t job, uint64_t now);
 /* One of the try's recipients as it was sent, and its result; false: it has none. */
 void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
-bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);
 
 /* 4_spool_guard.c */
 void guard_open(struct keeper *, int fd);

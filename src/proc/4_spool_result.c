@@ -25,8 +25,8 @@ try_rcpt_read(const struct try *t, const struct try_rcpt *r, struct spool_rcpt *
 		*m = (struct spool_rcpt){ .number = r->number };
 }
 
-bool
-try_result_read(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
+static bool
+result_read(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
 {
 	struct span rest = { t->text.p + r->result_at, t->text.len - r->result_at };
 
@@ -95,7 +95,7 @@ try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct rel
 static void
 result_or_later(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
 {
-	if (!try_result_read(t, r, m))
+	if (!result_read(t, r, m))
 		*m = (struct relay_result){ .number = r->number, .class = SMTP_CLASS_LATER, .when = clock_wall(),
 			.enhanced = SPAN_INIT("4.4.2"), .text = SPAN_INIT("the try ended without an answer") };
 }
@@ -471,7 +471,7 @@ record_served(struct keeper *k, struct try *t, bool all)
 	uint32_t served = 0;
 
 	for (uint32_t i = 0; i < t->rcpts; i++) {
-		if (t->rcpt[i].recorded || !try_result_read(t, &t->rcpt[i], &m) || m.class != SMTP_CLASS_DELIVERED)
+		if (t->rcpt[i].recorded || !result_read(t, &t->rcpt[i], &m) || m.class != SMTP_CLASS_DELIVERED)
 			continue;
 		try_rcpt_read(t, &t->rcpt[i], &rcpt);
 		if (!all && ((rcpt.notify & SMTP_NOTIFY_SUCCESS) || k->spool.index.entry[t->slot].deadline != 0))

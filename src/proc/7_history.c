@@ -201,10 +201,12 @@ prune(struct archive *a)
 		archive_failed(a, fault);
 }
 
+static void read_on(struct archive *, uint64_t ms);
+
 static void
 on_go_on(uv_timer_t *timer)
 {
-	archive_read(timer->data, ARCHIVE_READ_MS);
+	read_on(timer->data, ARCHIVE_READ_MS);
 }
 
 /* Whoever is still asking has been waiting for this. */
@@ -217,8 +219,9 @@ answer_what_was_read(struct archive *a)
 	archive_answer(a, true);
 }
 
-void
-archive_read(struct archive *a, uint64_t ms)
+/* Write down what can be read of the log, for so long; what is left is read from the loop. */
+static void
+read_on(struct archive *a, uint64_t ms)
 {
 	uint64_t begun = uv_hrtime();
 	bool more = true;
@@ -305,7 +308,7 @@ on_durable(struct archive *a, const struct frame *f)
 	tail_durable(&a->tail, m.sequence);
 	if (m.asked)
 		a->asked = m.sequence;
-	archive_read(a, ARCHIVE_READ_MS);
+	read_on(a, ARCHIVE_READ_MS);
 	return true;
 }
 
@@ -328,7 +331,7 @@ spool_lost(struct archive *a)
 	archive_answer(a, true);
 	if (!a->draining)
 		return;
-	archive_read(a, ARCHIVE_DRAIN_MS);
+	read_on(a, ARCHIVE_DRAIN_MS);
 	(void)uv_timer_stop(&a->go_on);
 	(void)uv_timer_stop(&a->drain_limit);
 	archive_control_close(a);
@@ -372,7 +375,7 @@ on_tick(uv_timer_t *timer)
 	if (a->history == NULL && late)
 		open_history(a, false);
 	else if (late)
-		archive_read(a, ARCHIVE_READ_MS);
+		read_on(a, ARCHIVE_READ_MS);
 	archive_answer(a, false);
 	if (a->history == NULL || a->retry != 0)
 		return;
