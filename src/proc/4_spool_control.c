@@ -157,6 +157,16 @@ find(struct keeper *k, struct channel *c, uint32_t session, uint64_t id)
 	return INDEX_NONE;
 }
 
+/* Nothing can be written any more, and the asker hears it. */
+static bool
+in_doubt(const struct keeper *k, struct channel *c, uint32_t session)
+{
+	if (k->spool.journal.state != FAIL_DOUBT)
+		return false;
+	send_end(c, session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
+	return true;
+}
+
 static bool
 on_show(struct keeper *k, struct channel *c, const struct frame *f)
 {
@@ -223,12 +233,8 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
 	slot = find(k, c, f->session, q.id);
-	if (slot == INDEX_NONE)
+	if (slot == INDEX_NONE || in_doubt(k, c, f->session))
 		return true;
-	if (k->spool.journal.state == FAIL_DOUBT) {
-		send_end(c, f->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
-		return true;
-	}
 	if (!hold_room(k, false)) {
 		send_end(c, f->session, FAIL_BUSY, 0, 0, SPAN("too much is under way; ask again"));
 		return true;
@@ -253,12 +259,8 @@ on_reschedule(struct keeper *k, struct channel *c, const struct frame *f)
 	if (!fields_parse(queue_reschedule_layout, f->body, &q))
 		return false;
 	slot = find(k, c, f->session, q.id);
-	if (slot == INDEX_NONE)
+	if (slot == INDEX_NONE || in_doubt(k, c, f->session))
 		return true;
-	if (k->spool.journal.state == FAIL_DOUBT) {
-		send_end(c, f->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
-		return true;
-	}
 	why = hold_room(k, false) ? terms_reschedule(k, slot, q.release) : "too much is under way; ask again";
 	if (why != NULL)
 		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, span_of(why));
@@ -268,7 +270,7 @@ on_reschedule(struct keeper *k, struct channel *c, const struct frame *f)
 }
 
 /* Refused at once, with words, or begun. */
-static bool
+static void
 begin_hold(struct keeper *k, const struct hold_order *o)
 {
 	uint32_t slot = INDEX_NONE;
@@ -276,15 +278,12 @@ begin_hold(struct keeper *k, const struct hold_order *o)
 	if (o->id != 0) {
 		slot = find(k, o->channel, o->session, o->id);
 		if (slot == INDEX_NONE)
-			return true;
+			return;
 	}
 	if (slot != INDEX_NONE && o->verb != QUEUE_HOLD && !spool_is_held(&k->spool, slot))
 		send_end(o->channel, o->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is not held"));
-	else if (k->spool.journal.state == FAIL_DOUBT)
-		send_end(o->channel, o->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
-	else if (!hold_begin(k, o))
+	else if (!in_doubt(k, o->channel, o->session) && !hold_begin(k, o))
 		send_end(o->channel, o->session, FAIL_BUSY, 0, 0, SPAN("too many holds are under way; try again"));
-	return true;
 }
 
 static bool
@@ -297,7 +296,8 @@ on_held(struct keeper *k, struct channel *c, const struct frame *f)
 		return false;
 	o.id = q.id;
 	o.login = q.login;
-	return begin_hold(k, &o);
+	begin_hold(k, &o);
+	return true;
 }
 
 static const struct control_call {

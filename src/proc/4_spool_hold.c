@@ -97,6 +97,15 @@ answer_refused(struct keeper *k, struct hold_walk *w)
 }
 
 static void
+await_sync(struct keeper *k, struct hold_walk *w)
+{
+	w->sequence = k->spool.journal.sequence - 1;
+	walk_enter(k, w, WALK_SYNCING);
+	journal_want_sync(&k->spool.journal);
+	hold_settled(k);
+}
+
+static void
 walked(struct keeper *k, struct hold_walk *w)
 {
 	if (w->verb == QUEUE_RETRY) {
@@ -105,10 +114,7 @@ walked(struct keeper *k, struct hold_walk *w)
 		return;
 	}
 	log_walk(w);
-	w->sequence = k->spool.journal.sequence - 1;
-	walk_enter(k, w, WALK_SYNCING);
-	journal_want_sync(&k->spool.journal);
-	hold_settled(k);
+	await_sync(k, w);
 }
 
 void
@@ -281,10 +287,7 @@ hold_await_sync(struct keeper *k, struct channel *c, uint32_t session)
 	struct hold_walk *w = walk_take(k, false);
 
 	*w = (struct hold_walk){ .verb = QUEUE_RESCHEDULE, .channel = c, .session = session, .count = 1 };
-	w->sequence = k->spool.journal.sequence - 1;
-	walk_enter(k, w, WALK_SYNCING);
-	journal_want_sync(&k->spool.journal);
-	hold_settled(k);
+	await_sync(k, w);
 }
 
 void
