@@ -139,8 +139,7 @@ struct keeper {
 	struct filters filters;
 	struct outcome_sum outcome[KEEPER_OUTCOMES];
 	size_t outcomes;
-	uint32_t notices;               /* to owners, since notices_since */
-	uint64_t notices_since;
+	struct hourly notices;          /* to owners */
 	struct letters letters;
 	struct follower follower;
 	struct hold_walk walk[KEEPER_WALKS];
@@ -149,8 +148,7 @@ struct keeper {
 	struct try *try;
 	uint32_t tries, tries_max, tries_free, tries_out;
 	uint32_t gathered, gathering;   /* first try that is OVER; how many */
-	uint32_t orphans;               /* notices to the postmaster, since orphans_since */
-	uint64_t orphans_since;
+	struct hourly orphans;          /* notices to the postmaster */
 	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
 	struct door door;               /* `postern queue` comes through it */

@@ -61,15 +61,12 @@ wait_begin(struct keeper *k, uint32_t session)
 
 /* ---- the mail ---- */
 
-/* What is lost when 5_relay is: so many mails of one form in our name. */
-static bool
-allowed(struct letters *l, uint64_t now)
+bool
+hourly_may(struct hourly *h, uint64_t now, uint32_t most)
 {
-	if (now < l->since || now - l->since >= HOUR_MS) {
-		l->since = now;
-		l->hour = 0;
-	}
-	return l->hour++ < KEEPER_LETTERS_HOUR;
+	if (now < h->since || now - h->since >= HOUR_MS)
+		*h = (struct hourly){ .since = now };
+	return h->count++ < most;
 }
 
 static bool
@@ -172,7 +169,8 @@ letter_take(struct keeper *k, const struct frame *f)
 		return false;
 	if (!k->draining && k->child.conf.tls_reports)
 		w = wait_begin(k, f->session);
-	if (w != NULL && allowed(&k->letters, now))
+	/* What is lost when 5_relay is: so many mails of one form in our name. */
+	if (w != NULL && hourly_may(&k->letters.hour, now, KEEPER_LETTERS_HOUR))
 		fail = make_letter(k, &m, to.whole, number, w);
 	log_letter(number, &m, fail);
 	if (fail == OK)

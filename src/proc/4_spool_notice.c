@@ -7,7 +7,7 @@
 #include "os/log.h"
 #include "proc/4_spool_gather.h"
 
-enum { PIECE = 64 * 1024, HOUR_MS = 3600 * 1000 };
+enum { PIECE = 64 * 1024 };
 
 /* What makes seven bits of an original with more (3464-4). */
 struct narrowing {
@@ -242,18 +242,6 @@ fill_facts(struct notice *n, struct dsn_facts *f, const struct message_record *m
 
 /* ---- mail without a sender ---- */
 
-static bool
-orphan_allowed(struct keeper *k)
-{
-	uint64_t now = clock_wall();
-
-	if (now < k->orphans_since || now - k->orphans_since >= HOUR_MS) {
-		k->orphans_since = now;
-		k->orphans = 0;
-	}
-	return k->orphans++ < KEEPER_ORPHANS_HOUR;
-}
-
 /* RFC 3461 5.2: who is told of mail from nobody is a local postmaster who has said that he wants to be, and never of mail to
  * himself: that would go round for ever. */
 static bool
@@ -266,7 +254,7 @@ postmaster_told(struct keeper *k, const struct message_record *m, const struct n
 	for (size_t i = 0; i < count; i++)
 		if (span_same(rows[i].rcpt.path, postmaster))
 			return false;
-	if (orphan_allowed(k))
+	if (hourly_may(&k->orphans, clock_wall(), KEEPER_ORPHANS_HOUR))
 		return true;
 	log_notice_withheld(m);
 	return false;
