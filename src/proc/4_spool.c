@@ -13,6 +13,7 @@
 #include "os/log.h"
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_session.h"
+#include "proc/4_spool_show.h"
 #include "proc/cage.h"
 
 /* The promise. PASS: segments are handed to 5_relay, to read. */
@@ -292,8 +293,7 @@ on_committed(void *arg, void *who, uint64_t id, uint32_t slot, enum fail f)
 static void
 on_gone(void *arg, uint64_t segment)
 {
-	relay_segment_gone(arg, segment);
-	filter_segment_gone(arg, segment);
+	show_gone(arg, segment);
 	follower_segment_gone(arg, segment);
 }
 

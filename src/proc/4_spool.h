@@ -4,7 +4,7 @@
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
  *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
- *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them
+ *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them; _show.c: where content lies
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
@@ -194,7 +194,6 @@ void front_filtered(struct keeper *, struct front_session *, const struct filter
 /* 4_spool_relay.c */
 void relay_open(struct keeper *, int fd);
 void relay_close(struct keeper *);
-void relay_segment_gone(struct keeper *, uint64_t number);
 /* Hand out whatever is due. */
 void relay_pump(struct keeper *);
 /* What waits for a dead destination hears of its delay and its end in time, though it is not its turn to be tried. */

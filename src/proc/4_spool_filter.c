@@ -7,6 +7,7 @@
 #include "conf/milter.h"
 #include "os/log.h"
 #include "proc/4_spool_filter_parts.h"
+#include "proc/4_spool_show.h"
 
 /* A question's number is its place and a generation above it. */
 #define PLACE_OF(number) ((number) % KEEPER_FILTERS)
@@ -198,25 +199,6 @@ end_all(struct keeper *k, enum fail why)
 
 /* ---- asking ---- */
 
-static bool
-show_segments(struct keeper *k, struct span extents)
-{
-	struct extent e;
-
-	while (extent_take(&extents, &e)) {
-		struct segment *s = journal_segment(&k->spool.journal, e.segment);
-		struct relay_segment m = { e.segment };
-
-		if (s == NULL || (!s->told_filter && journal_reader(&k->spool.journal, s) == -1))
-			return false;
-		if (!s->told_filter)
-			s->told_filter = channel_send_fd(k->filters.channel, FILTER_SEGMENT, 0, relay_segment_layout, &m, s->reader);
-		if (!s->told_filter)
-			return false;
-	}
-	return true;
-}
-
 static void
 send_rcpts(struct keeper *k, const struct filter *f)
 {
@@ -257,7 +239,7 @@ ask(struct keeper *k, struct filter *f, uint32_t place)
 		a.text = draft_text(f->draft);
 	}
 
-	if (!conf_milter_format(&k->filters.milter[f->which], &milter) || !show_segments(k, a.extents))
+	if (!conf_milter_format(&k->filters.milter[f->which], &milter) || !show_segments(k, SHOW_MILTER, a.extents))
 		return false;
 	a.milter = buf_span(&milter);
 	f->number = ++k->filters.generation * KEEPER_FILTERS + place;
@@ -355,8 +337,7 @@ filter_lost(struct keeper *k)
 		if (f->state == FILTER_ASKED)
 			end_failed(k, f, FAIL_FILTER_LATER);
 	}
-	for (size_t i = 0; i < k->spool.journal.segments; i++)
-		k->spool.journal.segment[i]->told_filter = false;
+	show_forget(k, SHOW_MILTER);
 }
 
 static void
@@ -431,13 +412,4 @@ filter_configure(struct keeper *k)
 		end_all(k, FAIL_FILTER_LATER);
 	memcpy(k->filters.milter, c->milter, sizeof k->filters.milter);
 	k->filters.milters = c->milters;
-}
-
-void
-filter_segment_gone(struct keeper *k, uint64_t number)
-{
-	struct relay_segment m = { number };
-
-	if (k->filters.channel != NULL)
-		(void)channel_send(k->filters.channel, FILTER_SEGMENT_GONE, 0, relay_segment_layout, &m);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "proc/4_spool_show.h"
 #include "proc/4_spool_terms.h"
 
 /* ---- the table of tries; a session number is its place and its generation ---- */
@@ -156,31 +157,6 @@ add_rcpts(struct keeper *k, struct try *t, const struct message_record *m)
 	return true;
 }
 
-/* 5_relay gets each segment's descriptor once, before the first try that needs it. */
-static bool
-show_segment(struct keeper *k, uint64_t number)
-{
-	struct segment *s = journal_segment(&k->spool.journal, number);
-	struct relay_segment m = { number };
-
-	if (s == NULL || (!s->told && journal_reader(&k->spool.journal, s) == -1))
-		return false;
-	if (!s->told)
-		s->told = channel_send_fd(k->relay, RELAY_SEGMENT, 0, relay_segment_layout, &m, s->reader);
-	return s->told;
-}
-
-static bool
-show_segments(struct keeper *k, struct span extents)
-{
-	struct extent e;
-
-	while (extent_take(&extents, &e))
-		if (!show_segment(k, e.segment))
-			return false;
-	return true;
-}
-
 static void
 send_rcpts(struct keeper *k, const struct try *t)
 {
@@ -216,7 +192,7 @@ send_try(struct keeper *k, struct try *t)
 		(void)extent_format(&e, &inline_extent);
 		m.extents = buf_span(&inline_extent);
 	}
-	if (!show_segments(k, m.extents))
+	if (!show_segments(k, SHOW_RELAY, m.extents))
 		return SENT_NOT;
 	/* A deadline of ours is no request of a sender's, and no next hop's to know of (RFC 2852). */
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
@@ -468,8 +444,7 @@ relay_lost(struct keeper *k)
 			spool_job_again(&k->spool, t->job, now, TRY_VOID, now);
 		try_free(k, t);
 	}
-	for (size_t i = 0; i < k->spool.journal.segments; i++)
-		k->spool.journal.segment[i]->told = false;
+	show_forget(k, SHOW_RELAY);
 }
 
 static void
@@ -528,15 +503,6 @@ relay_close(struct keeper *k)
 		return;
 	channel_close(k->relay);
 	relay_lost(k);
-}
-
-void
-relay_segment_gone(struct keeper *k, uint64_t number)
-{
-	struct relay_segment m = { number };
-
-	if (k->relay != NULL)
-		(void)channel_send(k->relay, RELAY_SEGMENT_GONE, 0, relay_segment_layout, &m);
 }
 
 void

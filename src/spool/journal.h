@@ -39,7 +39,7 @@ struct segment {
 	uint32_t refs;          /* messages and drafts that need it */
 	int fd;                 /* for writing; -1 for segments of before this start. While a batch runs it is the batch's */
 	int reader;             /* read-only; -1 until asked for */
-	bool told, told_filter; /* the relay has the descriptor; 6_milter has */
+	uint8_t shown;          /* the owner's: a bit for each process that has the descriptor */
 };
 
 /* Where a record begins: segment number << 32 | offset; 0 is nowhere. */
