@@ -460,9 +460,8 @@ master_child_begin(struct worker *w)
 	(void)close(fd[1]);
 	w->running = error == 0;
 	w->channel = error == 0 ? channel_open(&w->master->loop, fd[0], &handler, w) : NULL;
-	if (w->channel == NULL)
-		(void)close(fd[0]);
 	if (error != 0) {
+		(void)close(fd[0]);
 		log_say(LOG_FAULT, "child", uv_strerror(error));
 		/* libuv has the handle in its hands even then. */
 		uv_close((uv_handle_t *)&w->process, NULL);

@@ -387,9 +387,7 @@ filter_open(struct keeper *k, int fd)
 		filter_lost(k);
 	}
 	k->filters.channel = channel_open(&k->child.loop, fd, &handler, k);
-	if (k->filters.channel == NULL)
-		(void)close(fd);
-	else if (k->opened)
+	if (k->filters.channel != NULL && k->opened)
 		filter_pump(k);
 }
 

@@ -189,8 +189,6 @@ guard_open(struct keeper *k, int fd)
 
 	guard_close(k);
 	k->guard = channel_open(&k->child.loop, fd, &handler, k);
-	if (k->guard == NULL)
-		(void)close(fd);
 	k->guard_paused = false;
 	guard_pause(k);
 }

@@ -183,9 +183,7 @@ follower_open(struct keeper *k, int fd)
 		channel_close(f->channel);
 	*f = (struct follower){ 0 };
 	f->channel = channel_open(&k->child.loop, fd, &handler, k);
-	if (f->channel == NULL)
-		(void)close(fd);
-	else if (!k->opened)
+	if (f->channel != NULL && !k->opened)
 		channel_pause(f->channel, true);
 }
 

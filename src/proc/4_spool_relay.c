@@ -491,8 +491,6 @@ relay_open(struct keeper *k, int fd)
 
 	relay_close(k);
 	k->relay = channel_open(&k->child.loop, fd, &handler, k);
-	if (k->relay == NULL)
-		(void)close(fd);
 	keeper_turn(k);
 }
 

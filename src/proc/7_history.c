@@ -447,10 +447,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	if (a->spool != NULL)
 		channel_close(a->spool);
 	a->spool = channel_open(&a->child.loop, fd, &handler, a);
-	if (a->spool == NULL) {
-		(void)close(fd);
+	if (a->spool == NULL)
 		return;
-	}
 	/* The log may have been cut since, behind what was synced: what is durable is heard anew. */
 	a->tail.durable = 0;
 	if (a->history != NULL)

@@ -303,8 +303,6 @@ archive_hook_open(struct archive *a, int fd)
 
 	archive_hook_close(a);
 	a->hook = channel_open(&a->child.loop, fd, &handler, a);
-	if (a->hook == NULL)
-		(void)close(fd);
 }
 
 void

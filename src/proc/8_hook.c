@@ -294,9 +294,7 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		history_lost(o);
 	}
 	o->history = channel_open(&o->child.loop, fd, &handler, o);
-	if (o->history == NULL)
-		(void)close(fd);
-	else if (!o->going)
+	if (o->history != NULL && !o->going)
 		channel_pause(o->history, true);
 }
 
