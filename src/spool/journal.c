@@ -335,7 +335,6 @@ journal_commit(struct journal *j, enum record_kind kind, struct buf payload, boo
 		*t = *ticket;
 		t->place = place;
 		t->at = at;
-		t->octets = (uint32_t)record_octets(payload.len);
 	}
 	return place;
 }

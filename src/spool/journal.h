@@ -49,13 +49,12 @@ struct segment {
 
 /* Somebody who waits for a record to be durable. */
 struct ticket {
-	uint32_t kind;          /* the owner's; 0: nobody waits */
+	uint32_t kind;          /* the owner's */
 	uint32_t index;         /* the owner's */
 	uint64_t id;            /* the owner's */
 	void *arg;              /* the owner's */
 	bool refusable;         /* when the disk is full, rather refuse it than keep it */
 	uint64_t place;         /* set by journal_commit() */
-	uint32_t octets;        /* of the record, set by journal_commit() */
 	size_t at;              /* of the record in the buffer, journal's own */
 };
 
