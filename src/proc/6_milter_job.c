@@ -275,11 +275,11 @@ send_verdict(struct milter_job *j, const struct filter_verdict *v)
 }
 
 static void
-say(const struct milter_job *j, enum log_level level, const char *event, const struct filter_verdict *v, struct span why)
+say(const struct milter_job *j, const char *event, const struct filter_verdict *v, struct span why)
 {
 	struct log_line l;
 
-	log_begin(&l, level, event);
+	log_begin(&l, LOG_NOTE, event);
 	log_id(&l, "id", j->facts.queue_id);
 	log_text(&l, "milter", j->service != NULL ? j->service->name : "?");
 	log_span(&l, "login", j->facts.login);
@@ -363,7 +363,7 @@ pass(struct milter_job *j)
 	v.changes = j->changes;
 	milter_job_send_changes(j);
 	if (v.changes & FILTER_HOLD)
-		say(j, LOG_NOTE, "milter-quarantined", &v, v.words);
+		say(j, "milter-quarantined", &v, v.words);
 	send_verdict(j, &v);
 	job_free(j);
 }
@@ -388,7 +388,7 @@ milter_job_end(struct milter_job *j, const struct milter_verdict *verdict)
 		v = (struct filter_verdict){ .kind = FILTER_REFUSE, .code = verdict->code, .enhanced = span_of(verdict->enhanced),
 			.text = { verdict->text, verdict->text_len } };
 	forget_changes(j);
-	say(j, LOG_NOTE, v.kind == FILTER_DISCARD ? "milter-discarded" : "milter-refused", &v, v.text);
+	say(j, v.kind == FILTER_DISCARD ? "milter-discarded" : "milter-refused", &v, v.text);
 	send_verdict(j, &v);
 	job_free(j);
 }

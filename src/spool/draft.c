@@ -199,7 +199,7 @@ draft_rcpt(struct spool *s, struct draft *d, struct span path, uint32_t notify, 
 }
 
 bool
-chunk_append(struct spool *s, uint64_t id, struct span first, struct span second, bool kept, struct buf *extents)
+chunk_append(struct spool *s, uint64_t id, struct span first, struct span second, struct buf *extents)
 {
 	size_t octets = first.len + second.len;
 	uint8_t head[SPOOL_CHUNK_HEAD];
@@ -208,7 +208,7 @@ chunk_append(struct spool *s, uint64_t id, struct span first, struct span second
 	uint64_t place;
 
 	if (!buf_grow(extents, RECORD_EXTENT_OCTETS, DRAFT_EXTENTS_MAX)
-	    || !journal_reserve(&s->journal, sizeof head + octets, kept, &payload))
+	    || !journal_reserve(&s->journal, sizeof head + octets, false, &payload))
 		return false;
 	/* The payload of a CHUNK as chunk_record_layout has it, put together from two pieces. */
 	u64_put(head, id);
@@ -243,7 +243,7 @@ draft_chunk(struct spool *s, struct draft *d, struct buf *out, struct span first
 		d->refusals = s->refusals;
 	if (out->len >= DRAFT_EXTENTS_MAX)
 		d->fail = FAIL_TOO_BIG;
-	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, first, second, false, out))
+	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, first, second, out))
 		d->fail = refusal(s);
 	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
 		d->fail = FAIL_MEMORY;

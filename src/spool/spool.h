@@ -221,7 +221,7 @@ void copy_settled(struct spool *, const struct ticket *, enum fail);
 void copy_step(struct spool *);
 void copy_stop(struct spool *);
 /* Append a CHUNK; its extent goes onto extents. */
-bool chunk_append(struct spool *, uint64_t id, struct span first, struct span second, bool kept, struct buf *extents);
+bool chunk_append(struct spool *, uint64_t id, struct span first, struct span second, struct buf *extents);
 /* Make room for n more octets. */
 bool buf_grow(struct buf *, size_t n, size_t most);
 bool recover(struct spool *, uint64_t now);
