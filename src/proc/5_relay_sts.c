@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "dns/text.h"
 #include "os/clock.h"
 #include "os/log.h"
@@ -76,11 +77,7 @@ sts_enter(struct relay_sts *s, enum sts_state next)
 static struct relay_sts **
 bucket_of(struct relay_policies *p, const char *domain)
 {
-	uint32_t hash = 2166136261;
-
-	for (; *domain != 0; domain++)
-		hash = (hash ^ (uint8_t)*domain) * 16777619;
-	return &p->bucket[hash % RELAY_STS_BUCKETS];
+	return &p->bucket[hash_of(span_of(domain)) % RELAY_STS_BUCKETS];
 }
 
 static void

@@ -7,20 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "os/replace.h"
 #include "sasl/users_store.h"
 
 enum { LINE_MAX_OCTETS = 360 };
-
-static size_t
-hash_of(struct span s)
-{
-	uint64_t h = 14695981039346656037U;
-
-	for (size_t i = 0; i < s.len; i++)
-		h = (h ^ s.p[i]) * 1099511628211U;
-	return (size_t)(h ^ h >> 29);
-}
 
 static struct used_entry *
 entry_of(const struct used *u, struct span login)

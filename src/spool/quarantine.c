@@ -1,4 +1,5 @@
 /* Mail that waits for the operator: durable as a record of its own, kept out of the schedule. docs/spool.md, Held mail. */
+#include "base/hash.h"
 #include "spool/spool.h"
 
 #include <string.h>
@@ -8,12 +9,7 @@
 uint32_t
 account_hash(struct span login)
 {
-	struct span account = span_take_until(&login, '/');
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < account.len; i++)
-		h = (h ^ account.p[i]) * 16777619u;
-	return h;
+	return (uint32_t)hash_of(span_take_until(&login, '/'));
 }
 
 bool
