@@ -16,6 +16,8 @@
 #include "cmd/audit_pace.h"
 #include "cmd/audit_slow.h"
 #include "cmd/commands.h"
+#include "os/clock.h"
+#include "os/replace.h"
 
 enum {
 	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2,
@@ -44,23 +46,11 @@ put_head(const struct audit_host *h, struct buf *out)
 		(void)transcript_put(out, "at", span_of(text));
 }
 
-static void
-write_span(int fd, struct span s)
-{
-	while (!span_done(s)) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1 && errno != EINTR)
-			return;
-		span_skip(&s, n > 0 ? (size_t)n : 0);
-	}
-}
-
 /* Piece by piece, so that what was seen until then is kept when the rest takes too long. */
 static void
 write_whole(int fd, struct buf *out)
 {
-	write_span(fd, buf_span(out));
+	(void)file_write(fd, buf_span(out));
 	out->len = 0;
 }
 
@@ -93,12 +83,12 @@ write_held(struct endpoint *e, int fd)
 		struct buf facts = BUF_OVER(octets);
 
 		audit_slow_tell(&held.slow, i, &facts);
-		write_span(fd, span_head(rest, held.end[i] - at));
-		write_span(fd, buf_span(&facts));
+		(void)file_write(fd, span_head(rest, held.end[i] - at));
+		(void)file_write(fd, buf_span(&facts));
 		span_skip(&rest, held.end[i] - at);
 		at = held.end[i];
 	}
-	write_span(fd, rest);
+	(void)file_write(fd, rest);
 	e->out->len = 0;
 }
 
@@ -200,7 +190,7 @@ begin(struct audit *a, struct audit_host *h)
 	}
 	(void)close(ends[1]);
 	h->fd = ends[0];
-	h->began = audit_now();
+	h->began = clock_run();
 	h->begun = h->pid != -1;
 	return h->begun;
 }
@@ -264,7 +254,7 @@ attend(struct audit *a)
 		}
 	(void)poll(p, n, 1000);
 	for (nfds_t i = 0; i < n; i++) {
-		if (audit_now() - who[i]->began > seconds_for(a) * 1000ull)
+		if (clock_run() - who[i]->began > seconds_for(a) * 1000ull)
 			give_up(a, who[i]);
 		else if (p[i].revents != 0)
 			receive(who[i]);

@@ -40,7 +40,6 @@ struct link {
 	uint8_t room[SMTP_REPLY_LINE_MAX];
 };
 
-uint64_t audit_now(void);
 /* NULL: connected. Else "refused", "timed-out" or "unreachable". */
 const char *link_open(struct link *, const char *address, uint16_t port, unsigned patience);
 void link_close(struct link *);

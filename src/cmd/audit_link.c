@@ -6,28 +6,19 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/audit_pace.h"
+#include "os/clock.h"
 
 enum { CONNECTION_STEPS = 12 };         /* a connection lives at most so many times the patience of a step */
-
-uint64_t
-audit_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Wait until the descriptor is ready, not longer than ms, not beyond the connection's deadline. */
 static bool
 await(struct link *l, short events, unsigned ms)
 {
 	struct pollfd p = { l->fd, events, 0 };
-	uint64_t now = audit_now(), left = now < l->deadline ? l->deadline - now : 0;
+	uint64_t now = clock_run(), left = now < l->deadline ? l->deadline - now : 0;
 
 	return poll(&p, 1, (int)(left < ms ? left : ms)) == 1;
 }
@@ -59,7 +50,7 @@ open_once(struct link *l, const char *address, uint16_t port, unsigned patience)
 	socklen_t len = sizeof error;
 
 	*l = (struct link){ .fd = socket_to(address, port), .patience = patience };
-	l->deadline = audit_now() + (uint64_t)patience * CONNECTION_STEPS;
+	l->deadline = clock_run() + (uint64_t)patience * CONNECTION_STEPS;
 	l->in = BUF_OVER(l->room);
 	if (l->fd == -1)
 		return errno == ECONNREFUSED ? "refused" : "unreachable";
@@ -193,14 +184,14 @@ read_some(struct link *l)
 bool
 link_wait(struct link *l, unsigned ms)
 {
-	uint64_t end = audit_now() + ms;
+	uint64_t end = clock_run() + ms;
 
 	while (l->fd != -1 && !l->ended && buf_room(&l->in) > 0) {
 		uint64_t now;
 
 		if (read_some(l))
 			return true;
-		now = audit_now();
+		now = clock_run();
 		if (l->ended || now >= end || !await(l, POLLIN, (unsigned)(end - now)))
 			return false;
 	}

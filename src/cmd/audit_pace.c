@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "os/clock.h"
+
 enum {
 	TRIES = 3,                      /* of a connection that is refused after good ones */
 	TURNS = 2,                      /* of a part */
@@ -104,11 +106,11 @@ audit_pace_endpoint(const struct endpoint *e)
 void
 audit_pace_wait(void)
 {
-	uint64_t now = audit_now();
+	uint64_t now = clock_run();
 
 	if (pace.last != 0 && now < pace.last + pace.ms)
 		pause_for(pace.last + pace.ms - now);
-	pace.last = audit_now();
+	pace.last = clock_run();
 	pace.connections++;
 	pace.heard = 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/audit_pace.h"
+#include "os/clock.h"
 
 enum {
 	DRIP_MS = 5000,                 /* between two octets of a command that is never finished */
@@ -76,7 +77,7 @@ sit(struct audit_slow *s, const struct audit_slow_place *p, unsigned way, struct
 	/* It would tell of the time until now. */
 	seat->link.in.len = 0;
 	seat->link.deadline = UINT64_MAX;
-	seat->since = audit_now();
+	seat->since = clock_run();
 	seat->next = seat->since;
 	seat->over = failed != NULL;
 	(void)snprintf(seat->words, sizeof seat->words, "%s", failed != NULL ? failed : "");
@@ -119,7 +120,7 @@ look(struct audit_slow_seat *seat)
 
 	while (link_wait(&seat->link, 0))
 		keep_words(seat);
-	now = audit_now();
+	now = clock_run();
 	if (!seat->link.ended && strncmp(seat->words, "421", 3) != 0)
 		return;
 	seat->over = true;
@@ -156,7 +157,7 @@ attend(struct audit_slow *s)
 		if (!s->seat[i].over) {
 			if (p[i].revents != 0)
 				look(&s->seat[i]);
-			drip(s, &s->seat[i], audit_now());
+			drip(s, &s->seat[i], clock_run());
 		}
 }
 
@@ -164,7 +165,7 @@ attend(struct audit_slow *s)
 static bool
 goes_on(const struct audit_slow *s)
 {
-	uint64_t now = audit_now();
+	uint64_t now = clock_run();
 
 	for (size_t i = 0; i < s->seats; i++)
 		if (!s->seat[i].over && now - s->seat[i].since < s->most)

@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "cmd/audit_pace.h"
+#include "os/clock.h"
 
 enum { REPLY_STEPS = 3, RESPONSE_MAX = 1024 };  /* one reply comes within so many times the patience of a step, however it comes */
 
@@ -20,7 +21,7 @@ send_out(struct endpoint *e, struct link *l)
 {
 	if (e->io.out.len > 0) {
 		(void)link_send(l, buf_span(&e->io.out));
-		l->asked = audit_now();
+		l->asked = clock_run();
 	}
 	wipe(e->io.out.p, e->io.out.len);
 	e->io.out.len = 0;
@@ -47,7 +48,7 @@ feed(struct endpoint *e, struct link *l, size_t *used)
 
 	buf_drop(&l->in, *used);
 	if (awaited && e->probe.replies != before)
-		audit_pace_reply(e->probe.code, buf_span(&e->probe.text), audit_now() - l->asked);
+		audit_pace_reply(e->probe.code, buf_span(&e->probe.text), clock_run() - l->asked);
 	return want;
 }
 
@@ -65,10 +66,10 @@ exchange(struct endpoint *e, struct link *l)
 	if (want != SMTP_PROBE_INPUT || used > 0)
 		return want;
 	end = l->asked + (uint64_t)REPLY_STEPS * patience;
-	now = audit_now();
+	now = clock_run();
 	if (now < end && link_wait(l, end - now < patience ? (unsigned)(end - now) : patience))
 		return SMTP_PROBE_INPUT;
-	return give_up(e, l, !l->ended && audit_now() >= end);
+	return give_up(e, l, !l->ended && clock_run() >= end);
 }
 
 /* AUTH PLAIN's response (RFC 4616): to a server whose certificate verifies for the name that was asked for, and to no other. */
@@ -116,7 +117,7 @@ begin(struct endpoint *e, struct link *l, enum smtp_probe_plan plan, uint8_t end
 		(void)smtp_probe_lost(&e->probe, true);
 		return false;
 	}
-	l->asked = audit_now();
+	l->asked = clock_run();
 	(void)converse(e, l, want);
 	return true;
 }
@@ -136,7 +137,7 @@ audit_talk_secure(struct endpoint *e, struct link *l, char words[600])
 void
 audit_talk_on(struct endpoint *e, struct link *l)
 {
-	l->asked = audit_now();
+	l->asked = clock_run();
 	(void)converse(e, l, smtp_probe_secured(&e->probe));
 }
 

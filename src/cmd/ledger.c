@@ -79,7 +79,6 @@ ledger_query(const struct ledger_question *q, uint32_t *count, struct buf *why)
 		return LEDGER_UNAVAILABLE;
 	}
 	if (uv_loop_init(&t.loop) != 0 || (t.channel = channel_open(&t.loop, fd, &handler, &t)) == NULL) {
-		(void)close(fd);
 		(void)(buf_put_text(why, "out of memory") && buf_terminate(why));
 		return LEDGER_UNAVAILABLE;
 	}

@@ -9,6 +9,7 @@
 #include "cmd/queue_where.h"
 #include "cmd/settings.h"
 #include "cmd/when.h"
+#include "os/clock.h"
 #include "os/control.h"
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500,
@@ -96,7 +97,7 @@ check_when(struct query *q, struct buf *why)
 {
 	if (q->verb != VERB_RESCHEDULE)
 		return true;
-	if (q->when != NULL && when_parse(span_of(q->when), when_now(), &q->release) && q->release > 0)
+	if (q->when != NULL && when_parse(span_of(q->when), clock_wall(), &q->release) && q->release > 0)
 		return true;
 	return buf_put_text(why, q->when == NULL ? "until when? " : "not understood as a time: it is ") &&
 	    buf_put_text(why, WHEN_FORMS ", or now") && false;

@@ -141,7 +141,6 @@ bool send_password(struct send *);
 bool send_message_read(struct send *);
 /* An unlinked file for a message, or -1 with errno. */
 int send_message_file(void);
-extern const struct env send_env;
 
 /* send_session.c: hand the message over. */
 bool send_submit(struct send *);

@@ -8,8 +8,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "os/clock.h"
 
 void
 send_link_init(struct send_link *l)
@@ -32,22 +33,13 @@ send_link_close(struct send_link *l)
 	l->fd = -1;
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Wait for events until the deadline; false when it has passed. */
 static bool
 wait_for(int fd, short events, uint64_t deadline)
 {
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = events };
-		uint64_t now = now_ms();
+		uint64_t now = clock_run();
 		int n;
 
 		if (now >= deadline)
@@ -89,7 +81,7 @@ connect_within(int fd, const struct addrinfo *a, uint32_t ms)
 		return 0;
 	if (errno != EINPROGRESS)
 		return errno;
-	if (!wait_for(fd, POLLOUT, now_ms() + ms))
+	if (!wait_for(fd, POLLOUT, clock_run() + ms))
 		return ETIMEDOUT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		return errno;
@@ -158,7 +150,7 @@ explain(struct send_link *l)
 static bool
 shake_hands(struct send_link *l, uint32_t ms)
 {
-	uint64_t deadline = now_ms() + ms;
+	uint64_t deadline = clock_run() + ms;
 
 	for (;;) {
 		enum tls_step step = tls_handshake(l->tls);
@@ -247,7 +239,7 @@ failed(struct send_link *l)
 enum send_link_step
 send_link_write(struct send_link *l, struct span out, uint32_t ms)
 {
-	uint64_t deadline = now_ms() + ms;
+	uint64_t deadline = clock_run() + ms;
 
 	while (out.len > 0) {
 		size_t written = 0;
@@ -267,7 +259,7 @@ send_link_write(struct send_link *l, struct span out, uint32_t ms)
 enum send_link_step
 send_link_read(struct send_link *l, struct buf *in, uint32_t ms)
 {
-	uint64_t deadline = now_ms() + ms;
+	uint64_t deadline = clock_run() + ms;
 
 	for (;;) {
 		enum tls_step step = read_some(l, in);

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/send.h"
 #include "mail/compose.h"
+#include "os/env.h"
+#include "os/replace.h"
 
 struct work {
 	struct send *send;
@@ -21,32 +21,6 @@ struct work {
 	uint8_t chunk[64 * 1024];
 	uint8_t header[COMPOSE_HEADER_ROOM], out_octets[COMPOSE_OUT_ROOM];
 };
-
-static uint64_t
-clock_now(void *arg)
-{
-	struct timespec t;
-
-	(void)arg;
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void
-random_octets(void *arg, uint8_t *p, size_t n)
-{
-	(void)arg;
-	while (n > 0) {
-		ssize_t got = getrandom(p, n, 0);
-
-		if (got <= 0)
-			continue;
-		p += got;
-		n -= (size_t)got;
-	}
-}
-
-const struct env send_env = { clock_now, random_octets, NULL };
 
 int
 send_message_file(void)
@@ -62,7 +36,7 @@ send_message_file(void)
 	if (fd != -1)
 		return fd;
 	/* A file system without O_TMPFILE. */
-	random_octets(NULL, (uint8_t *)&name, sizeof name);
+	os_env.random(os_env.arg, (uint8_t *)&name, sizeof name);
 	if ((size_t)snprintf(path, sizeof path, "%s/postern-%016llx", folder, name) >= sizeof path)
 		return -1;
 	fd = open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
@@ -114,20 +88,11 @@ input(const struct work *w)
 static bool
 keep(struct work *w)
 {
-	struct span left = buf_span(&w->out);
-
-	w->send->message.size += left.len;
+	w->send->message.size += w->out.len;
 	if (w->send->message.size > SEND_MESSAGE_MAX)
 		return send_fail(w->send, EX_DATAERR, "the message is over %d octets", SEND_MESSAGE_MAX);
-	while (left.len > 0) {
-		ssize_t n = write(w->send->message.fd, left.p, left.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return send_fail(w->send, EX_IOERR, "keeping the message: %s", strerror(errno));
-		span_skip(&left, (size_t)n);
-	}
+	if (!file_write(w->send->message.fd, buf_span(&w->out)))
+		return send_fail(w->send, EX_IOERR, "keeping the message: %s", strerror(errno));
 	w->out.len = 0;
 	return true;
 }
@@ -232,7 +197,7 @@ prepare(struct work *w, struct send *s)
 	w->in = -1;
 	w->out = (struct buf){ w->out_octets, 0, sizeof w->out_octets };
 	w->facts = (struct compose_facts){ .from = span_of(s->from), .name = span_of(s->options.name),
-		.domain = span_of(s->domain), .env = send_env, .dot_ends = s->options.dot_ends };
+		.domain = span_of(s->domain), .env = os_env, .dot_ends = s->options.dot_ends };
 	compose_init(&w->compose, &w->facts, (struct buf){ w->header, 0, sizeof w->header });
 }
 

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "cmd/send.h"
+#include "os/env.h"
+#include "os/replace.h"
 #include "smtp/server.h"
 
 enum { STDIO_RCPTS = 1000, STDIO_OUT = 16 * 1024, STDIO_CONTENT = 64 * 1024 };
@@ -175,15 +177,7 @@ answer(struct stdio *s)
 static void
 flush(struct stdio *s)
 {
-	struct span out = buf_span(&s->io.out);
-
-	while (out.len > 0 && !s->broken) {
-		ssize_t n = write(STDOUT_FILENO, out.p, out.len);
-
-		if (n == -1 && errno != EINTR)
-			s->broken = true;
-		span_skip(&out, n > 0 ? (size_t)n : 0);
-	}
+	s->broken = s->broken || !file_write(STDOUT_FILENO, buf_span(&s->io.out));
 	s->io.out.len = 0;
 }
 
@@ -247,7 +241,7 @@ prepare(struct stdio *s, struct send *send)
 	memset(s, 0, offsetof(struct stdio, out));
 	s->send = send;
 	s->conf = (struct smtp_server_conf){ .hostname = span_of(send->host[0] != '\0' ? send->host : "localhost"),
-		.size_max = SEND_MESSAGE_MAX, .rcpt_max = STDIO_RCPTS, .mechanisms = SMTP_AUTH_PLAIN, .env = send_env };
+		.size_max = SEND_MESSAGE_MAX, .rcpt_max = STDIO_RCPTS, .mechanisms = SMTP_AUTH_PLAIN, .env = os_env };
 	s->io.out = BUF_OVER(s->out);
 	s->io.content = BUF_OVER(s->content);
 	s->in = BUF_OVER(s->in_octets);

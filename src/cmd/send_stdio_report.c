@@ -11,6 +11,7 @@
 
 #include "cmd/send.h"
 #include "mail/dsn.h"
+#include "os/env.h"
 
 enum { HOST_ROOM = 300, COPY_ROOM = 16 * 1024 };
 
@@ -155,8 +156,8 @@ prepare(struct report *r, struct send *send)
 		.postmaster = span_of(send->from), .to = span_of(send->from), .report_id = SPAN("sendmail-bs"),
 		.message_id = span_of(send->said), .envid = span_of(send->envid), .size = m->size,
 		.full = send->options.ret == SMTP_RET_FULL, .eightbit = m->eightbit, .utf8 = m->utf8 };
-	r->facts.now = r->facts.arrival = send_env.now(send_env.arg);
-	send_env.random(send_env.arg, (uint8_t *)&r->facts.random, sizeof r->facts.random);
+	r->facts.now = r->facts.arrival = os_env.now(os_env.arg);
+	os_env.random(os_env.arg, (uint8_t *)&r->facts.random, sizeof r->facts.random);
 	r->message = (struct send_message){ .fd = send_message_file(), .utf8 = dsn_is_utf8(&r->facts),
 		.eightbit = dsn_is_utf8(&r->facts), .requiretls = m->requiretls };
 	r->broken = r->message.fd == -1;

@@ -5,6 +5,7 @@
 #include "cmd/when.h"
 #include "conf/value.h"
 #include "mail/timestamp.h"
+#include "os/clock.h"
 
 enum { SECONDS_MOST = 999999999 };      /* RFC 4865 3, RFC 2852 4: nine digits */
 
@@ -42,7 +43,7 @@ send_take_hold_until(struct send *s, const char *text)
 		return send_fail(s, EX_USAGE, "\"%s\": until when to hold it is a time like 2026-11-23T08:00:00Z or 2026-11-23T08:00:00+01:00", text);
 	if (!only_once(s))
 		return false;
-	if (when <= when_now())
+	if (when <= clock_wall())
 		return send_fail(s, EX_USAGE, "\"%s\": that time is over", text);
 	(void)snprintf(s->options.hold, sizeof s->options.hold, "UNTIL=%s", utc);
 	return true;
@@ -65,7 +66,7 @@ bool
 send_take_deliver_by(struct send *s, const char *text)
 {
 	struct span rest = span_of(text), when = span_take_until(&rest, ',');
-	bool good = when_parse(when, when_now(), &s->options.deliver_by);
+	bool good = when_parse(when, clock_wall(), &s->options.deliver_by);
 
 	while (good && span_take_byte(&rest, ',')) {
 		struct span word = span_take_until(&rest, ',');
@@ -77,7 +78,7 @@ send_take_deliver_by(struct send *s, const char *text)
 		else
 			good = span_same(word, SPAN("notify"));
 	}
-	if (good && s->options.deliver_by > when_now())
+	if (good && s->options.deliver_by > clock_wall())
 		return true;
 	return send_fail(s, EX_USAGE, "\"%s\": by when to deliver it is " WHEN_FORMS ", then ,return or ,notify, and ,trace", text);
 }
@@ -86,7 +87,7 @@ struct smtp_client_terms
 send_terms(const struct send *s)
 {
 	const struct send_options *o = &s->options;
-	uint64_t now = when_now();
+	uint64_t now = clock_wall();
 	struct smtp_client_terms t = { .hold = span_of(o->hold), .priority = o->priority, .by = o->deliver_by != 0,
 		.by_return = o->by_return, .by_trace = o->by_trace, .needed = true };
 

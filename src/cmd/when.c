@@ -1,18 +1,7 @@
 #include "cmd/when.h"
 
-#include <time.h>
-
 #include "conf/value.h"
 #include "mail/timestamp.h"
-
-uint64_t
-when_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 bool
 when_parse(struct span text, uint64_t now, uint64_t *when)

@@ -13,7 +13,5 @@
 
 /* Into ms since 1970; now too. False: none of them. */
 bool when_parse(struct span text, uint64_t now, uint64_t *when);
-/* Of the clock. */
-uint64_t when_now(void);
 
 #endif

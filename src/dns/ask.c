@@ -3,9 +3,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "dns/resolver.h"
+#include "os/clock.h"
 
 struct dns_asker {
 	struct ub_ctx *ctx;
@@ -51,15 +51,6 @@ on_result(void *arg, int err, struct ub_result *result)
 	a->came = true;
 }
 
-static uint64_t
-now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* False: the time is over, and on_result() will not be called any more. */
 static bool
 await(struct dns_asker *a, int id, uint64_t end)
@@ -67,7 +58,7 @@ await(struct dns_asker *a, int id, uint64_t end)
 	struct pollfd p = { ub_fd(a->ctx), POLLIN, 0 };
 
 	while (!a->came) {
-		uint64_t at = now();
+		uint64_t at = clock_run();
 
 		if (at >= end) {
 			ub_cancel(a->ctx, id);
@@ -119,7 +110,7 @@ dns_ask(struct dns_asker *a, const char *name, enum dns_type type, unsigned mill
 	err = ub_resolve_async(a->ctx, name, type, DNS_CLASS_IN, a, on_result, &id);
 	if (err != 0)
 		fail(a, name, ub_strerror(err), "", answer);
-	else if (!await(a, id, now() + milliseconds))
+	else if (!await(a, id, clock_run() + milliseconds))
 		fail(a, name, "no answer in time", "", answer);
 	else
 		take(a, name, answer);

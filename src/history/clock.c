@@ -2,20 +2,10 @@
  * What is old goes by the clock, and a clock can be a year ahead for a minute: after a dead battery, before its server is heard. So
  * the time that is trusted goes forward with the time that the machine has run, FASTER times as fast at most.
  */
-#include <time.h>
-
 #include "history/parts.h"
+#include "os/clock.h"
 
 enum { FASTER = 24, KEEP_MS = 3600 * 1000 };
-
-static uint64_t
-run_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Said again by the next one when it cannot be written: then nothing else can. */
 static void
@@ -38,7 +28,7 @@ trust(struct history *h, uint64_t now)
 		return false;
 	(void)get_number(h, "SELECT trusted FROM clock", &h->trusted_kept);
 	h->trusted = h->trusted_kept;
-	h->trusted_at = run_ms();
+	h->trusted_at = clock_run();
 	if (h->trusted > 0 || h->fault != HISTORY_FINE)
 		return h->fault == HISTORY_FINE;
 	(void)get_number(h, "SELECT max(id) >> 18 FROM message", &newest);
@@ -50,7 +40,7 @@ trust(struct history *h, uint64_t now)
 uint64_t
 history_trusted(struct history *h, uint64_t now)
 {
-	uint64_t ran = run_ms(), most = h->trusted + (ran - h->trusted_at) * FASTER;
+	uint64_t ran = clock_run(), most = h->trusted + (ran - h->trusted_at) * FASTER;
 
 	h->trusted = now < most ? now : most;
 	h->trusted_at = ran;

@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "os/clock.h"
 
 enum { HEADER = 12 };           /* as in channel.c: u32 octets, u16 type, u16 flags, u32 session */
 
@@ -24,30 +25,21 @@ ask_close(struct ask *a)
 	ask_begin(a, -1);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool
-wait_for(const struct ask *a, short events, int64_t until)
+wait_for(const struct ask *a, short events, uint64_t until)
 {
 	struct pollfd p = { .fd = a->fd, .events = events };
 	int64_t left;
 
 	do
-		left = until - now_ms();
+		left = (int64_t)(until - clock_run());
 	while (left > 0 && poll(&p, 1, (int)left) == -1 && errno == EINTR);
 	return left > 0 && p.revents != 0;
 }
 
 /* All of it; questions are small and one at a time, so there is room but for a peer that does not read. */
 static bool
-send_all(struct ask *a, struct span out, int64_t until)
+send_all(struct ask *a, struct span out, uint64_t until)
 {
 	while (!span_done(out)) {
 		ssize_t n = send(a->fd, out.p, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -108,7 +100,7 @@ take(struct ask *a, uint16_t type, size_t *octets)
 }
 
 static bool
-write_question(struct ask *a, uint16_t type, struct layout layout, const void *question, int64_t until)
+write_question(struct ask *a, uint16_t type, struct layout layout, const void *question, uint64_t until)
 {
 	uint8_t frame[ASK_FRAME_MAX];
 	struct buf body = { frame + HEADER, 0, sizeof frame - HEADER };
@@ -144,7 +136,7 @@ is_behind(struct ask *a, uint16_t type)
 bool
 ask(struct ask *a, uint16_t type, struct layout layout, const void *question, uint16_t answer_type, struct span *answer)
 {
-	int64_t until = now_ms() + ASK_MS;
+	uint64_t until = clock_run() + ASK_MS;
 	size_t octets = 0;
 
 	if (a->fd == -1 || is_behind(a, answer_type))

@@ -568,15 +568,15 @@ struct channel *
 channel_open(uv_loop_t *loop, int fd, const struct channel_handler *handler, void *arg)
 {
 	struct channel *c = calloc(1, sizeof *c);
+	uint8_t *in = malloc(IN_FIRST);
 
-	if (c == NULL)
-		return NULL;
-	c->in = malloc(IN_FIRST);
-	if (c->in == NULL || uv_poll_init(loop, &c->poll, fd) != 0) {
-		free(c->in);
+	if (c == NULL || in == NULL || uv_poll_init(loop, &c->poll, fd) != 0) {
+		(void)close(fd);
+		free(in);
 		free(c);
 		return NULL;
 	}
+	c->in = in;
 	(void)uv_prepare_init(loop, &c->turn);
 	c->handles = 2;
 	c->poll.data = c->turn.data = c;

@@ -43,7 +43,8 @@ struct channel_handler {
 	bool (*secret)(uint16_t type);
 };
 
-/* Makes an end of a connected stream socket (AF_UNIX); fd becomes the channel's, nonblocking. NULL when memory is short. */
+/* Makes an end of a connected stream socket (AF_UNIX); fd becomes the channel's, nonblocking. NULL, and fd is closed, when memory
+ * is short. */
 struct channel *channel_open(uv_loop_t *, int fd, const struct channel_handler *, void *arg);
 /* Close now; unsent frames are lost. NULL is harmless. No handler is called any more. */
 void channel_close(struct channel *);
@@ -61,7 +62,7 @@ bool channel_send_octets(struct channel *, uint16_t type, uint32_t session, stru
 /* With a descriptor, which the channel duplicates. */
 bool channel_send_fd(struct channel *, uint16_t type, uint32_t session, struct layout, const void *message, int fd);
 
-/* Write a body in place: reserve up to max octets, fill the buf, then commit (or commit with len 0 and keep false to forget it).
+/* Write a body in place: reserve up to max octets, fill the buf, then commit; what is not committed is forgotten.
  * Nothing else may be sent on this channel between the two. */
 struct buf channel_reserve(struct channel *, size_t max);
 void channel_commit(struct channel *, uint16_t type, uint32_t session, struct buf filled);

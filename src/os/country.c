@@ -10,6 +10,8 @@
 
 #include <maxminddb.h>
 
+#include "os/replace.h"
+
 enum {
 	ENTRIES_LOOKED = 4096,          /* an honest database has a country in its first ones */
 	PIECE = 64 * 1024,
@@ -73,27 +75,11 @@ has_countries(const MMDB_s *map, struct buf *why)
 
 /* ---- the file ---- */
 
-static bool
-write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 /* Not more than there was to begin with, should it grow meanwhile. */
 static bool
 copy_octets(int from, int to, uint64_t size)
 {
-	char piece[PIECE];
+	uint8_t piece[PIECE];
 
 	while (size > 0) {
 		ssize_t n = read(from, piece, size < PIECE ? (size_t)size : PIECE);
@@ -102,7 +88,7 @@ copy_octets(int from, int to, uint64_t size)
 			continue;
 		if (n <= 0)
 			return n == 0;
-		if (!write_all(to, piece, (size_t)n))
+		if (!file_write(to, (struct span){ piece, (size_t)n }))
 			return false;
 		size -= (uint64_t)n;
 	}

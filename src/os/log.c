@@ -258,6 +258,18 @@ log_end(struct log_line *l)
 	write_line(buf_span(&l->out));
 }
 
+bool
+log_may(struct log_pause *p, uint64_t now, uint64_t every, uint64_t *unsaid)
+{
+	if (now < p->next) {
+		p->unsaid++;
+		return false;
+	}
+	*unsaid = p->unsaid;
+	*p = (struct log_pause){ .next = now + every };
+	return true;
+}
+
 void
 log_say(enum log_level level, const char *event, const char *why)
 {

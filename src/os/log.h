@@ -51,6 +51,15 @@ void log_end(struct log_line *);
 void log_hold(void);
 void log_release(void);
 
+/* One kind of line that may come often, said seldom. Begins as { 0 }. */
+struct log_pause {
+	uint64_t next;          /* not before; whatever clock the caller has */
+	uint64_t unsaid;        /* since the last one */
+};
+
+/* May the line be said now? True: write it, *unsaid were not said before it, and the next one is due after every. False: it is counted. */
+bool log_may(struct log_pause *, uint64_t now, uint64_t every, uint64_t *unsaid);
+
 /* An event with nothing but words, and one with a reason in errno's terms. */
 void log_say(enum log_level, const char *event, const char *why);
 void log_fail(const char *event, const char *what, int error);

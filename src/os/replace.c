@@ -7,16 +7,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool
-write_all(int fd, struct span text)
+bool
+file_write(int fd, struct span octets)
 {
-	while (!span_done(text)) {
-		ssize_t n = write(fd, text.p, text.len);
+	while (!span_done(octets)) {
+		ssize_t n = write(fd, octets.p, octets.len);
 
-		if (n > 0)
-			span_skip(&text, (size_t)n);
-		else if (n == 0 || errno != EINTR)
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0)
 			return false;
+		span_skip(&octets, (size_t)n);
 	}
 	return true;
 }
@@ -25,7 +28,7 @@ bool
 file_replace(const char *path, const char *fresh, struct span text)
 {
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool done = fd != -1 && write_all(fd, text) && fdatasync(fd) == 0;
+	bool done = fd != -1 && file_write(fd, text) && fdatasync(fd) == 0;
 
 	if (fd != -1)
 		done = close(fd) == 0 && done;

@@ -10,6 +10,8 @@
 
 #include "base/span.h"
 
+/* All octets, however many calls the kernel makes of it. */
+bool file_write(int fd, struct span octets);
 /* Mode 0600. */
 bool file_replace(const char *path, const char *fresh, struct span text);
 /* A regular file of at most `most` octets (else EFBIG), with a NUL behind them. */

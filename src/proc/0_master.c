@@ -70,7 +70,7 @@ drain_on(struct master *m)
 		if (m->stage == step->stage && uv_is_active((uv_handle_t *)&m->patience))
 			return;
 		m->stage = step->stage;
-		master_tell(m, (int)step->stage, MASTER_DRAIN);
+		master_drain_stage(m, step->stage);
 		(void)uv_timer_start(&m->patience, on_impatience, step->patience, 0);
 		return;
 	}
@@ -85,7 +85,7 @@ on_impatience(uv_timer_t *timer)
 	struct master *m = timer->data;
 
 	log_say(LOG_WARN, "drain-cut", "somebody did not finish in time and is ended; accepted mail stays in the spool");
-	master_kill_stage(m, (int)m->stage, SIGKILL);
+	master_kill_stage(m, (int)m->stage);
 }
 
 static void
@@ -93,7 +93,7 @@ drain(struct master *m, int status)
 {
 	if (m->phase >= MASTER_DRAINING) {
 		log_say(LOG_WARN, "stop", "at once");
-		master_kill_stage(m, -1, SIGKILL);
+		master_kill_stage(m, -1);
 		return;
 	}
 	m->status = status;

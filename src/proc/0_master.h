@@ -153,10 +153,10 @@ bool master_is_spare(const struct worker *);
 void master_child_again(struct worker *);
 void master_send_conf(struct worker *);
 void master_send_certificates(struct worker *);
-void master_kill_stage(struct master *, int stage /* -1: all */, int signal);
+void master_kill_stage(struct master *, int stage /* -1: all */);
 void master_send_listeners(struct worker *, bool fresh_only);
-/* A message without a body to all that run, or to one stage's. */
-void master_tell(struct master *, int stage /* -1: all */, enum message);
+/* MASTER_DRAIN to who runs in this stage. */
+void master_drain_stage(struct master *, enum stage);
 /* Every PULSE_MS: ask all that work whether they still do, and end those that have not answered for long. */
 void master_pulse(struct master *);
 /* The last of what a reload sends: take it. */

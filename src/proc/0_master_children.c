@@ -209,14 +209,13 @@ master_send_reload(struct worker *w)
 }
 
 void
-master_tell(struct master *m, int stage, enum message message)
+master_drain_stage(struct master *m, enum stage stage)
 {
 	for (size_t i = 0; i < m->workers; i++) {
 		struct worker *w = &m->worker[i];
 
-		if (w->channel == NULL || (stage != -1 && (int)w->stage != stage))
-			continue;
-		(void)channel_send_octets(w->channel, message, 0, (struct span){ NULL, 0 });
+		if (w->channel != NULL && w->stage == stage)
+			(void)channel_send_octets(w->channel, MASTER_DRAIN, 0, (struct span){ NULL, 0 });
 	}
 }
 
@@ -232,13 +231,13 @@ master_send_tickets(struct master *m)
 }
 
 void
-master_kill_stage(struct master *m, int stage, int signal)
+master_kill_stage(struct master *m, int stage)
 {
 	for (size_t i = 0; i < m->workers; i++) {
 		struct worker *w = &m->worker[i];
 
 		if (w->running && (stage == -1 || (int)w->stage == stage))
-			(void)uv_process_kill(&w->process, signal);
+			(void)uv_process_kill(&w->process, SIGKILL);
 	}
 }
 
@@ -460,9 +459,8 @@ master_child_begin(struct worker *w)
 	(void)close(fd[1]);
 	w->running = error == 0;
 	w->channel = error == 0 ? channel_open(&w->master->loop, fd[0], &handler, w) : NULL;
-	if (w->channel == NULL)
-		(void)close(fd[0]);
 	if (error != 0) {
+		(void)close(fd[0]);
 		log_say(LOG_FAULT, "child", uv_strerror(error));
 		/* libuv has the handle in its hands even then. */
 		uv_close((uv_handle_t *)&w->process, NULL);

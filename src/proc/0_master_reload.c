@@ -438,7 +438,7 @@ master_reload(struct master *m)
 	tell_everybody(m);
 	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
 	if (anew && cage_hand_over(&m->conf, &why))
-		master_tell(m, STAGE_RELAY, MASTER_DRAIN);
+		master_drain_stage(m, STAGE_RELAY);
 	master_milter(m, milters);
 	master_log_state(m, "reloaded");
 	master_log_doubts(m);

@@ -176,8 +176,6 @@ struct front_conf *conf_new(const struct conf *);
 void conf_release(struct front_conf *);
 
 /* ---- 1_front_wire.c: octets ---- */
-/* Whatever poll has announced. */
-void wire_ready(uv_poll_t *, int status, int events);
 /* Read behind front.in; false when there is nothing to go on with, perhaps because the session ended. */
 bool wire_read(struct front_session *);
 /* Send front.io.out; what does not go is held. False when something is held or the session ended. */
@@ -206,7 +204,6 @@ void talk_readable(struct front_session *);
 void talk_writable(struct front_session *);
 /* Go on after congestion or a used-up turn. */
 void talk_go_on(struct front_session *);
-void talk_go_on_all(uv_idle_t *);
 void talk_answer(struct front_session *, const struct smtp_answer *);
 void talk_end(struct front_session *, enum fail);
 /* True when nothing would be lost by closing. */

@@ -19,10 +19,10 @@ static const struct row {
 	[AWAY_MUTE_AUTH] = { FAIL_SHUTDOWN, "no-answer", "3_auth", "it took too long; the session ends", "" },
 };
 
-static struct { uint64_t next, unsaid; } said[AWAY_KINDS];
+static struct log_pause said[AWAY_KINDS];
 
 static void
-say(enum away kind, uint64_t now, uint64_t count)
+say(enum away kind, uint64_t count)
 {
 	struct log_line l;
 
@@ -31,26 +31,24 @@ say(enum away kind, uint64_t now, uint64_t count)
 	log_text(&l, "why", rows[kind].why);
 	log_u64(&l, "count", count);
 	log_end(&l);
-	said[kind].next = now + AWAY_MS;
-	said[kind].unsaid = 0;
 }
 
 struct verdict
 away(enum away kind)
 {
-	uint64_t now = uv_now(&front.child.loop);
+	uint64_t unsaid;
 
-	if (now < said[kind].next)
-		said[kind].unsaid++;
-	else
-		say(kind, now, said[kind].unsaid + 1);
+	if (log_may(&said[kind], uv_now(&front.child.loop), AWAY_MS, &unsaid))
+		say(kind, unsaid + 1);
 	return (struct verdict){ rows[kind].fail, span_of(rows[kind].words) };
 }
 
 void
 away_sweep(uint64_t now)
 {
+	uint64_t unsaid;
+
 	for (enum away kind = 0; kind < AWAY_KINDS; kind++)
-		if (said[kind].unsaid > 0 && now >= said[kind].next)
-			say(kind, now, said[kind].unsaid);
+		if (said[kind].unsaid > 0 && now >= said[kind].next && log_may(&said[kind], now, AWAY_MS, &unsaid))
+			say(kind, unsaid);
 }

@@ -28,24 +28,20 @@ say(enum kind kind, const struct front_session *s)
 		    "if they are yours, raise unauthenticated-max, unauthenticated-per-address or sessions-max" },
 		[KIND_LATE] = { "not authenticated in time", "let the client authenticate at once, or raise auth-deadline" },
 	};
-	static struct { uint64_t next, unsaid; } at[KIND_MAX];
-	uint64_t now = uv_now(&front.child.loop);
+	static struct log_pause said[KIND_MAX];
 	struct log_line l;
+	uint64_t unsaid;
 
-	if (now < at[kind].next) {
-		at[kind].unsaid++;
+	if (!log_may(&said[kind], uv_now(&front.child.loop), LINE_MS, &unsaid))
 		return;
-	}
 	log_begin(&l, kind == KIND_LATE ? LOG_NOTE : LOG_WARN, kind == KIND_LATE ? "auth-late" : "crowded");
 	log_span(&l, "peer", words_peer(s));
 	log_text(&l, "service", s->implicit ? "submissions" : "submission");
 	log_text(&l, "what", rows[kind].what);
 	log_text(&l, "change", rows[kind].change);
-	if (at[kind].unsaid > 0)
-		log_u64(&l, "unsaid", at[kind].unsaid);
+	if (unsaid > 0)
+		log_u64(&l, "unsaid", unsaid);
 	log_end(&l);
-	at[kind].next = now + LINE_MS;
-	at[kind].unsaid = 0;
 }
 
 /* ---- who it is ---- */

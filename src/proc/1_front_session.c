@@ -1,38 +1,13 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/env.h"
 #include "proc/1_front.h"
 #include "proc/1_front_crowd.h"
 
 /* ---- settings ---- */
-
-static uint64_t
-now_ms(void *arg)
-{
-	struct timespec t;
-
-	(void)arg;
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void
-random_octets(void *arg, uint8_t *p, size_t n)
-{
-	(void)arg;
-	while (n > 0) {
-		ssize_t got = getrandom(p, n < 256 ? n : 256, 0);
-
-		if (got < 0)
-			continue;       /* only a signal can do that here */
-		p += got;
-		n -= (size_t)got;
-	}
-}
 
 struct front_conf *
 conf_new(const struct conf *from)
@@ -55,7 +30,7 @@ conf_new(const struct conf *from)
 		.deliver_by = from->deliver_by,
 		.by_least = from->deliver_by_least,
 		.hold_max = from->hold_max,
-		.env = { now_ms, random_octets, NULL },
+		.env = os_env,
 	};
 	c->binding = c->plain;
 	c->binding.mechanisms |= SMTP_AUTH_SCRAM_SHA_256_PLUS;

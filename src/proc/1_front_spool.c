@@ -34,6 +34,18 @@ spool_sweep(void)
 		session_each(auth_ask_sender_again);
 }
 
+/* Who waits for an answer does not wait for company. */
+static bool
+tell(const struct front_session *s, bool waits, uint16_t type, struct layout layout, const void *m)
+{
+	bool sent;
+
+	channel_lazy(front.spool, !waits);
+	sent = channel_send(front.spool, type, s->id, layout, m);
+	channel_lazy(front.spool, true);
+	return sent;
+}
+
 static struct span
 tls_text(const struct front_session *s, struct buf *out)
 {
@@ -83,31 +95,25 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 	m.tls = tls_text(s, &tls);
 	d->sent = 0;
 	terms_put(s, &m);
-	/* Who wants it held waits for an answer, so it does not wait for company. */
-	channel_lazy(front.spool, m.release == 0);
-	if (!channel_send(front.spool, SPOOL_MAIL, s->id, spool_mail_layout, &m))
+	/* Who wants it held waits for an answer. */
+	if (!tell(s, m.release > 0, SPOOL_MAIL, spool_mail_layout, &m)) {
 		a->verdict = away(AWAY_FORM);
-	channel_lazy(front.spool, true);
-	if (a->verdict.fail != OK)
 		return true;
+	}
 	s->draft_epoch = front.spool_epoch;
 	return terms_admitted(s, a);
 }
 
-/* Who waits for an answer does not wait for company. */
 static bool
 ask_recipient(struct front_session *s)
 {
 	const struct smtp_ask *ask = &s->smtp.ask;
 	struct spool_ask_rcpt m = { ask->path.whole, ask->notify, ask->orcpt, s->mechanism };
-	bool sent;
 
-	channel_lazy(front.spool, false);
-	sent = channel_send(front.spool, SPOOL_ASK_RCPT, s->id, spool_ask_rcpt_layout, &m);
-	channel_lazy(front.spool, true);
-	if (sent)
-		s->waiting = WAIT_RCPT;
-	return sent;
+	if (!tell(s, true, SPOOL_ASK_RCPT, spool_ask_rcpt_layout, &m))
+		return false;
+	s->waiting = WAIT_RCPT;
+	return true;
 }
 
 bool
@@ -170,7 +176,6 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 {
 	const struct smtp_mail *mail = &s->draft->mail;
 	uint8_t digest[SIPHASH_WIDE];
-	bool sent;
 	struct spool_commit m = {
 		.size = s->draft->sent,
 		.rcpts = mail->rcpts,
@@ -185,10 +190,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 	if (smtp_server_digest(&s->smtp, digest))
 		m.digest = (struct span){ digest, sizeof digest };
 	/* Everything of a draft but this waits for the next commit of anybody, or until it is much: see replace_spool(). */
-	channel_lazy(front.spool, false);
-	sent = channel_send(front.spool, SPOOL_COMMIT, s->id, spool_commit_layout, &m);
-	channel_lazy(front.spool, true);
-	if (!sent) {
+	if (!tell(s, true, SPOOL_COMMIT, spool_commit_layout, &m)) {
 		a->verdict = away(AWAY_FORM);
 		return true;
 	}

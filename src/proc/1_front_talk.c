@@ -132,6 +132,8 @@ want_verdict(struct front_session *s)
 	return true;
 }
 
+static void go_on_all(uv_idle_t *);
+
 /* Others wait. False when there is no place to remember that this one is not through, then it goes on. */
 static bool
 turn_ends(struct front_session *s)
@@ -142,7 +144,7 @@ turn_ends(struct front_session *s)
 		return false;
 	s->again = true;
 	front.again[front.agains++] = s->id;
-	(void)uv_idle_start(&front.idle, talk_go_on_all);
+	(void)uv_idle_start(&front.idle, go_on_all);
 	return true;
 }
 
@@ -347,8 +349,8 @@ talk_go_on(struct front_session *s)
 	turn_run(s);
 }
 
-void
-talk_go_on_all(uv_idle_t *idle)
+static void
+go_on_all(uv_idle_t *idle)
 {
 	uint32_t ids[FRONT_AGAIN_MAX], n = front.agains;
 

@@ -188,6 +188,8 @@ wire_send_held(struct front_session *s)
 	return s->out.p == NULL;
 }
 
+static void on_ready(uv_poll_t *, int status, int events);
+
 void
 wire_watch(struct front_session *s, int events)
 {
@@ -197,7 +199,7 @@ wire_watch(struct front_session *s, int events)
 	if (events == 0)
 		(void)uv_poll_stop(&s->poll);
 	else
-		(void)uv_poll_start(&s->poll, events, wire_ready);
+		(void)uv_poll_start(&s->poll, events, on_ready);
 }
 
 bool
@@ -348,8 +350,8 @@ wire_turn(uv_prepare_t *turn)
 	front.shakes = 0;
 }
 
-void
-wire_ready(uv_poll_t *poll, int status, int events)
+static void
+on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct front_session *s = poll->data;
 

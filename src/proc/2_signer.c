@@ -258,10 +258,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	channel_close(f->channel);
 	*f = (struct signed_for){ .slot = slot, .allowance = (uint64_t)SIGNER_BURST * WHOLE, .counted = uv_now(&me.child.loop) };
 	f->channel = channel_open(&me.child.loop, fd, &handler, f);
-	if (f->channel != NULL)
-		return;
-	log_say(LOG_FAULT, "peer", "no memory for a front's channel");
-	(void)close(fd);
+	if (f->channel == NULL)
+		log_say(LOG_FAULT, "peer", "no memory for a front's channel");
 }
 
 /* ---- life ---- */

@@ -294,10 +294,8 @@ signer_dkim_peer(uv_loop_t *loop, const struct signer_dkim_handler *handler, uin
 	me.allowance = (uint64_t)SIGNER_DKIM_BURST * WHOLE;
 	me.counted = uv_now(me.loop);
 	me.relay = channel_open(me.loop, fd, &channel, NULL);
-	if (me.relay != NULL)
-		return;
-	log_say(LOG_FAULT, "peer", "no memory for 5_relay's channel");
-	(void)close(fd);
+	if (me.relay == NULL)
+		log_say(LOG_FAULT, "peer", "no memory for 5_relay's channel");
 }
 
 bool

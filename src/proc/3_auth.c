@@ -94,11 +94,11 @@ auth_add_front(struct auth *a, uint32_t slot, int fd)
 	if (f != NULL) {
 		front_end(f);   /* the one before it is gone */
 		f->channel = channel_open(a->loop, fd, &handler, f);
-		if (f->channel != NULL)
-			return;
+	} else {
+		(void)close(fd);
 	}
-	log_say(LOG_FAULT, "peer", "no memory for a front's channel");
-	(void)close(fd);
+	if (f == NULL || f->channel == NULL)
+		log_say(LOG_FAULT, "peer", "no memory for a front's channel");
 }
 
 /* ---- 4_spool ---- */
@@ -136,12 +136,10 @@ auth_add_spool(struct auth *a, int fd)
 
 	channel_close(a->spool);
 	a->spool = channel_open(a->loop, fd, &handler, a);
-	if (a->spool != NULL) {
+	if (a->spool != NULL)
 		habits_tell(a);
-		return;
-	}
-	log_say(LOG_FAULT, "peer", "no memory for the spool's channel");
-	(void)close(fd);
+	else
+		log_say(LOG_FAULT, "peer", "no memory for the spool's channel");
 }
 
 /* ---- last uses ---- */

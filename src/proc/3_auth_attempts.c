@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
 
@@ -158,7 +159,7 @@ ledger_attempts(struct auth *a, struct channel *c, const struct frame *f)
 		ledger_end(c, f->session, FAIL_LOCAL, 0, SPAN("out of memory"));
 		return true;
 	}
-	guess_each(a->ledger.guess, &filter, ledger_now(), show, &l);
+	guess_each(a->ledger.guess, &filter, clock_wall(), show, &l);
 	free(l.name);
 	ledger_end(c, f->session, OK, l.count, (struct span){ NULL, 0 });
 	return true;

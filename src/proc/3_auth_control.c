@@ -67,8 +67,6 @@ take_connection(void *arg, int fd)
 	for (size_t i = 0; i < AUTH_CONTROLS; i++)
 		if (a->control.channel[i] == NULL) {
 			a->control.channel[i] = channel_open(a->loop, fd, &handler, a);
-			if (a->control.channel[i] == NULL)
-				(void)close(fd);
 			return;
 		}
 	/* All are busy: this one sees its connection end. */

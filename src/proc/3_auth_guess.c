@@ -1,20 +1,11 @@
 /* Who guesses: what policy/guess.h has to be told of an attempt, and what it says put into words. */
 #include <arpa/inet.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/secret.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
-
-uint64_t
-ledger_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 struct guess_place
 ledger_place(const char *peer, bool proxy)
@@ -44,7 +35,7 @@ ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct sp
 bool
 ledger_ask_again(struct auth *a, struct guesser *g)
 {
-	g->word = guess_ask(a->ledger.guess, &g->try, ledger_now());
+	g->word = guess_ask(a->ledger.guess, &g->try, clock_wall());
 	return !g->word.stop;
 }
 
@@ -60,7 +51,7 @@ ledger_share(const struct auth *a, const struct guesser *g)
 void
 ledger_passed(struct auth *a, const struct guesser *g)
 {
-	guess_passed(a->ledger.guess, &g->try, ledger_now());
+	guess_passed(a->ledger.guess, &g->try, clock_wall());
 	ledger_touch(a);
 }
 
@@ -108,12 +99,10 @@ say_exhausted(const struct guesser *g, const char *peer)
 void
 ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, const char *peer)
 {
-	uint64_t now = uv_now(a->loop), *when = &a->ledger.said[which].when;
-	uint32_t *unsaid = &a->ledger.said[which].unsaid;
 	struct log_line l;
+	uint64_t unsaid;
 
-	++*unsaid;
-	if (*when != 0 && now - *when < AUTH_SAY_MS)
+	if (!log_may(&a->ledger.said[which], uv_now(a->loop), AUTH_SAY_MS, &unsaid))
 		return;
 	log_begin(&l, which == LEDGER_REFUSED ? LOG_NOTE : LOG_WARN, which == LEDGER_REFUSED ? "auth-not-checked" : "auth-crowded");
 	log_text(&l, "peer", peer);
@@ -121,16 +110,14 @@ ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, cons
 		log_u64(&l, "until", g->word.until / 1000);
 	else
 		log_text(&l, "reason", "too many logins wait for a worker: 454");
-	log_u64(&l, "count", *unsaid);
+	log_u64(&l, "count", unsaid + 1);
 	log_end(&l);
-	*when = now;
-	*unsaid = 0;
 }
 
 void
 ledger_failed(struct auth *a, struct guesser *g, const char *peer)
 {
-	struct guess_charge c = guess_failed(a->ledger.guess, &g->try, ledger_now());
+	struct guess_charge c = guess_failed(a->ledger.guess, &g->try, clock_wall());
 
 	(void)ledger_ask_again(a, g);
 	if (c.spray)

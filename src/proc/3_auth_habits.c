@@ -11,6 +11,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/hash.h"
 #include "os/log.h"
 #include "os/replace.h"
 #include "proc/3_auth.h"
@@ -27,16 +28,6 @@ enum {
 static const struct span magic = SPAN_INIT(MAGIC);
 
 /* ---- the table ---- */
-
-static size_t
-hash_of(struct span s)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < s.len; i++)
-		h = (h ^ s.p[i]) * UINT64_C(1099511628211);
-	return (size_t)(h ^ h >> 29);
-}
 
 static struct habit_entry **
 slot_of(const struct habits *t, struct span login)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "os/replace.h"
 #include "proc/3_auth.h"
@@ -125,7 +126,7 @@ load(struct ledger *l)
 
 	if (text == NULL && errno == ENOENT)
 		return;
-	if (text == NULL || !guess_parse(l->guess, (struct span){ (const uint8_t *)text, len }, ledger_now()))
+	if (text == NULL || !guess_parse(l->guess, (struct span){ (const uint8_t *)text, len }, clock_wall()))
 		set_aside(l);
 	free(text);
 }

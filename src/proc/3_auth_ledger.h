@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "conf/conf.h"
 #include "os/channel.h"
+#include "os/log.h"
 #include "policy/guess.h"
 #include "proc/door.h"
 
@@ -39,7 +40,7 @@ struct ledger {
 	int error;                      /* of the last write */
 	bool writing, failing;
 	bool stale;                     /* the last write came to nothing */
-	struct { uint64_t when; uint32_t unsaid; } said[LEDGER_CASES];  /* ms of the loop's clock: the last line; cases since */
+	struct log_pause said[LEDGER_CASES];    /* ms of the loop's clock */
 	uint64_t sprayed;               /* ms of the loop's clock: the last alarm of a spray; 0: none */
 	uint32_t sprays;                /* since */
 	char file[LEDGER_PATH_MAX], aside[LEDGER_PATH_MAX], fresh[LEDGER_PATH_MAX];
@@ -51,8 +52,6 @@ struct guesser {
 	struct guess_word word;         /* what was said last */
 };
 
-/* ms since 1970. */
-uint64_t ledger_now(void);
 /* Octets of an address; nowhere when the text is none, or the peer is a proxy that asks for others. */
 struct guess_place ledger_place(const char *peer, bool proxy);
 /* May this be looked at? secret NULL: SCRAM. */

@@ -1,20 +1,11 @@
 /* What policy/habit.h is asked, and what is done about its answers: fronts wait, 4_spool holds, operator and owner are told. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "mail/utf8.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- who is told ---- */
 
@@ -192,7 +183,7 @@ habits_login(struct auth *a, struct span login, const struct origin *o)
 
 	if (e == NULL)
 		return OK;
-	v = habit_login(&e->habit, o, now_ms());
+	v = habit_login(&e->habit, o, clock_wall());
 	take_news(a, e, &v);
 	return v.answer == HABIT_LOCK ? FAIL_DISABLED : OK;
 }
@@ -215,7 +206,7 @@ judge(struct auth *a, const struct session *s, uint32_t rcpts)
 	if (e == NULL)
 		return v;
 	limits.own = own_limit(a, span_of(s->login));
-	v = habit_spend(&e->habit, &s->origin, &limits, rcpts, now_ms());
+	v = habit_spend(&e->habit, &s->origin, &limits, rcpts, clock_wall());
 	take_news(a, e, &v);
 	return v;
 }
@@ -310,7 +301,7 @@ habits_outcome(struct auth *a, const struct guard_outcome *m)
 
 	if (e == NULL)
 		return;
-	habit_outcome(&e->habit, m->delivered, m->bounced, now_ms());
+	habit_outcome(&e->habit, m->delivered, m->bounced, clock_wall());
 	habits_touch(a);
 }
 
@@ -391,7 +382,7 @@ ledger_unlock(struct auth *a, struct channel *c, const struct frame *f)
 	} else if ((e = habits_make(&a->habits, which.login)) == NULL) {
 		ledger_end(c, f->session, FAIL_LOCAL, 0, SPAN("out of memory"));
 	} else {
-		habit_unlock(&e->habit, origin_network(address), now_ms());
+		habit_unlock(&e->habit, origin_network(address), clock_wall());
 		e->untold = false;
 		habits_touch(a);
 		say_unlocked(which.login, which.network);

@@ -9,9 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_session.h"
+#include "proc/4_spool_show.h"
 #include "proc/cage.h"
 
 /* The promise. PASS: segments are handed to 5_relay, to read. */
@@ -21,15 +23,6 @@ const struct cage spool_cage = {
 	.root = { { CAGE_CONF(spool_dir), "", PROMISE_READ | PROMISE_WRITE, CAGE_OWN } },
 };
 
-uint64_t
-keeper_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* ---- the clock ---- */
 /* When the machine was booted, by its clock: changes only when somebody sets the clock, not while it sleeps. */
 static int64_t
@@ -38,7 +31,7 @@ clock_of_boot(void)
 	struct timespec t;
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)keeper_now() - ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+	return (int64_t)clock_wall() - ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
 }
 
 void
@@ -52,10 +45,10 @@ keeper_look_at_clock(struct keeper *k)
 	k->clock = clock;
 	schedule_shift(&k->spool.schedule, step);
 	/* It may have heard of the new time already. */
-	if (k->spool.schedule.now > keeper_now())
-		k->spool.schedule.now = keeper_now();
+	if (k->spool.schedule.now > clock_wall())
+		k->spool.schedule.now = clock_wall();
 	release_clock(&k->spool, step);
-	spool_no_later(&k->spool, keeper_now());
+	spool_no_later(&k->spool, clock_wall());
 	front_clock(k, step);
 	log_begin(&l, LOG_NOTE, "clock-set");
 	log_text(&l, "direction", step < 0 ? "back" : "forward");
@@ -200,7 +193,7 @@ arm_due(struct keeper *k)
 	(void)uv_idle_stop(&k->walk_on);
 	if (k->relay == NULL || k->draining || when == UINT64_MAX || channel_congested(k->relay))
 		return;
-	now = keeper_now();
+	now = clock_wall();
 	/* What is further away the tick will see. */
 	if (when > now && when - now < KEEPER_TICK_MS)
 		(void)uv_timer_start(&k->due, on_due, when - now, 0);
@@ -272,11 +265,11 @@ on_tick(uv_timer_t *timer)
 
 	keeper_look_at_clock(k);
 	(void)spool_look(&k->spool);
-	spool_set_aside(&k->spool, keeper_now(), lose, k);
+	spool_set_aside(&k->spool, clock_wall(), lose, k);
 	spool_tidy(&k->spool);
-	plan_sweep(&k->spool, keeper_now());
+	plan_sweep(&k->spool, clock_wall());
 	gather_flush(k, false);
-	once_expire(&k->spool.once, keeper_now());
+	once_expire(&k->spool.once, clock_wall());
 	if (!k->draining)
 		relay_overdue(k);
 	guard_flush(k);
@@ -300,8 +293,7 @@ on_committed(void *arg, void *who, uint64_t id, uint32_t slot, enum fail f)
 static void
 on_gone(void *arg, uint64_t segment)
 {
-	relay_segment_gone(arg, segment);
-	filter_segment_gone(arg, segment);
+	show_gone(arg, segment);
 	follower_segment_gone(arg, segment);
 }
 
@@ -343,7 +335,7 @@ on_go(void *arg)
 		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX,
 		.duplicate_window = c->duplicate_window * UINT64_C(1000), .history = c->history };
 
-	if (!spool_open(&k->spool, &sc, &spool_handler, k, keeper_now()))
+	if (!spool_open(&k->spool, &sc, &spool_handler, k, clock_wall()))
 		exit(74);
 	k->opened = true;
 	k->clock = clock_of_boot();

@@ -4,7 +4,7 @@
  *	4_spool.c           the process: its peers, its timers, its worker
  *	4_spool_front.c     fronts bring drafts and wait for commits
  *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
- *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them
+ *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them; _show.c: where content lies
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
@@ -139,8 +139,7 @@ struct keeper {
 	struct filters filters;
 	struct outcome_sum outcome[KEEPER_OUTCOMES];
 	size_t outcomes;
-	uint32_t notices;               /* to owners, since notices_since */
-	uint64_t notices_since;
+	struct hourly notices;          /* to owners */
 	struct letters letters;
 	struct follower follower;
 	struct hold_walk walk[KEEPER_WALKS];
@@ -149,8 +148,7 @@ struct keeper {
 	struct try *try;
 	uint32_t tries, tries_max, tries_free, tries_out;
 	uint32_t gathered, gathering;   /* first try that is OVER; how many */
-	uint32_t orphans;               /* notices to the postmaster, since orphans_since */
-	uint64_t orphans_since;
+	struct hourly orphans;          /* notices to the postmaster */
 	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
 	struct door door;               /* `postern queue` comes through it */
@@ -168,9 +166,7 @@ struct keeper {
 	bool resting;                   /* memory was given back since anything happened */
 };
 
-/* ms since 1970 */
-uint64_t keeper_now(void);
-/* Has somebody set it? What is planned moves along; before more is planned, and once a second. */
+/* Has somebody set the clock? What is planned moves along; before more is planned, and once a second. */
 void keeper_look_at_clock(struct keeper *);
 /* Start what can be started: a batch, tries, timers. After anything that may have changed something. */
 void keeper_turn(struct keeper *);
@@ -198,7 +194,6 @@ void front_filtered(struct keeper *, struct front_session *, const struct filter
 /* 4_spool_relay.c */
 void relay_open(struct keeper *, int fd);
 void relay_close(struct keeper *);
-void relay_segment_gone(struct keeper *, uint64_t number);
 /* Hand out whatever is due. */
 void relay_pump(struct keeper *);
 /* What waits for a dead destination hears of its delay and its end in time, though it is not its turn to be tried. */
@@ -216,7 +211,6 @@ void try_over(struct keeper *, struct try *);
 bool try_overdue(const struct keeper *, uint32_t job, uint64_t now);
 /* One of the try's recipients as it was sent, and its result; false: it has none. */
 void try_rcpt_read(const struct try *, const struct try_rcpt *, struct spool_rcpt *);
-bool try_result_read(const struct try *, const struct try_rcpt *, struct relay_result *);
 
 /* 4_spool_guard.c */
 void guard_open(struct keeper *, int fd);

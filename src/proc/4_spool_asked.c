@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "proc/4_spool_session.h"
 
 /* ---- asking ---- */
@@ -96,7 +97,7 @@ discard(struct keeper *k, struct front_session *s, const struct filter_result *r
 	}
 	s->discarded = true;
 	(void)spool_fact(&k->spool, &(struct fact_record){ .id = draft_envelope(s->draft)->id, .kind = FACT_DISCARDED,
-		.when = keeper_now(), .words = r->why });
+		.when = clock_wall(), .words = r->why });
 	session_commit(k, s, r->flags | MAIL_HOLD | MAIL_DISCARDED, r->message_id);
 }
 

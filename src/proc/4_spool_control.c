@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "policy/reply_class.h"
 #include "proc/4_spool_terms.h"
@@ -60,7 +61,7 @@ send_entry(struct keeper *k, struct channel *c, uint32_t session, uint32_t slot,
 
 	newest(&k->spool, slot, m, text, &o);
 	out.last = o.text;
-	if (spool_unreleased(&k->spool, slot, keeper_now()))
+	if (spool_unreleased(&k->spool, slot, clock_wall()))
 		out.release = e->release;
 	if (spool_is_held(&k->spool, slot)) {
 		spool_held_why(&k->spool, slot, m, why, &held);
@@ -156,6 +157,16 @@ find(struct keeper *k, struct channel *c, uint32_t session, uint64_t id)
 	return INDEX_NONE;
 }
 
+/* Nothing can be written any more, and the asker hears it. */
+static bool
+in_doubt(const struct keeper *k, struct channel *c, uint32_t session)
+{
+	if (k->spool.journal.state != FAIL_DOUBT)
+		return false;
+	send_end(c, session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
+	return true;
+}
+
 static bool
 on_show(struct keeper *k, struct channel *c, const struct frame *f)
 {
@@ -202,12 +213,12 @@ on_retry(struct keeper *k, struct channel *c, const struct frame *f)
 		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is held; release it first"));
 		return true;
 	}
-	if (spool_unreleased(&k->spool, slot, keeper_now())) {
+	if (spool_unreleased(&k->spool, slot, clock_wall())) {
 		send_end(c, f->session, FAIL_ARGUMENT, 0, 0,
 		    SPAN("that message waits for its release; `postern queue reschedule` gives it another time"));
 		return true;
 	}
-	spool_hurry(&k->spool, slot, keeper_now());
+	spool_hurry(&k->spool, slot, clock_wall());
 	send_end(c, f->session, OK, 1, 0, (struct span){ NULL, 0 });
 	return true;
 }
@@ -222,18 +233,14 @@ on_drop(struct keeper *k, struct channel *c, const struct frame *f)
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
 	slot = find(k, c, f->session, q.id);
-	if (slot == INDEX_NONE)
+	if (slot == INDEX_NONE || in_doubt(k, c, f->session))
 		return true;
-	if (k->spool.journal.state == FAIL_DOUBT) {
-		send_end(c, f->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
-		return true;
-	}
 	if (!hold_room(k, false)) {
 		send_end(c, f->session, FAIL_BUSY, 0, 0, SPAN("too much is under way; ask again"));
 		return true;
 	}
 	relay_forget(k, slot);
-	(void)spool_fact(&k->spool, &(struct fact_record){ .id = q.id, .kind = FACT_DROPPED, .when = keeper_now() });
+	(void)spool_fact(&k->spool, &(struct fact_record){ .id = q.id, .kind = FACT_DROPPED, .when = clock_wall() });
 	spool_finish(&k->spool, slot);
 	log_begin(&l, LOG_NOTE, "dropped");
 	log_id(&l, "id", q.id);
@@ -252,12 +259,8 @@ on_reschedule(struct keeper *k, struct channel *c, const struct frame *f)
 	if (!fields_parse(queue_reschedule_layout, f->body, &q))
 		return false;
 	slot = find(k, c, f->session, q.id);
-	if (slot == INDEX_NONE)
+	if (slot == INDEX_NONE || in_doubt(k, c, f->session))
 		return true;
-	if (k->spool.journal.state == FAIL_DOUBT) {
-		send_end(c, f->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
-		return true;
-	}
 	why = hold_room(k, false) ? terms_reschedule(k, slot, q.release) : "too much is under way; ask again";
 	if (why != NULL)
 		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, span_of(why));
@@ -267,7 +270,7 @@ on_reschedule(struct keeper *k, struct channel *c, const struct frame *f)
 }
 
 /* Refused at once, with words, or begun. */
-static bool
+static void
 begin_hold(struct keeper *k, const struct hold_order *o)
 {
 	uint32_t slot = INDEX_NONE;
@@ -275,15 +278,12 @@ begin_hold(struct keeper *k, const struct hold_order *o)
 	if (o->id != 0) {
 		slot = find(k, o->channel, o->session, o->id);
 		if (slot == INDEX_NONE)
-			return true;
+			return;
 	}
 	if (slot != INDEX_NONE && o->verb != QUEUE_HOLD && !spool_is_held(&k->spool, slot))
 		send_end(o->channel, o->session, FAIL_ARGUMENT, 0, 0, SPAN("that message is not held"));
-	else if (k->spool.journal.state == FAIL_DOUBT)
-		send_end(o->channel, o->session, FAIL_DOUBT, 0, 0, span_of(fail_row(FAIL_DOUBT)->text));
-	else if (!hold_begin(k, o))
+	else if (!in_doubt(k, o->channel, o->session) && !hold_begin(k, o))
 		send_end(o->channel, o->session, FAIL_BUSY, 0, 0, SPAN("too many holds are under way; try again"));
-	return true;
 }
 
 static bool
@@ -296,7 +296,8 @@ on_held(struct keeper *k, struct channel *c, const struct frame *f)
 		return false;
 	o.id = q.id;
 	o.login = q.login;
-	return begin_hold(k, &o);
+	begin_hold(k, &o);
+	return true;
 }
 
 static const struct control_call {

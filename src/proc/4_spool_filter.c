@@ -7,6 +7,7 @@
 #include "conf/milter.h"
 #include "os/log.h"
 #include "proc/4_spool_filter_parts.h"
+#include "proc/4_spool_show.h"
 
 /* A question's number is its place and a generation above it. */
 #define PLACE_OF(number) ((number) % KEEPER_FILTERS)
@@ -189,18 +190,6 @@ end_failed(struct keeper *k, struct filter *f, enum fail why)
 	filter_end(k, f, &r);
 }
 
-void
-filter_end_passed(struct keeper *k, struct filter *f)
-{
-	uint8_t why[HELD_WORDS_MAX], name[FACT_WORDS_MAX];
-	struct filter_result r = { .kind = FILTER_PASS, .flags = f->flags & MAIL_FLAGS, .why = { why, f->why_len },
-		.message_id = { name, f->name_len } };
-
-	memcpy(why, f->why, f->why_len);
-	memcpy(name, f->name, f->name_len);
-	filter_end(k, f, &r);
-}
-
 static void
 end_all(struct keeper *k, enum fail why)
 {
@@ -209,25 +198,6 @@ end_all(struct keeper *k, enum fail why)
 }
 
 /* ---- asking ---- */
-
-static bool
-show_segments(struct keeper *k, struct span extents)
-{
-	struct extent e;
-
-	while (extent_take(&extents, &e)) {
-		struct segment *s = journal_segment(&k->spool.journal, e.segment);
-		struct relay_segment m = { e.segment };
-
-		if (s == NULL || (!s->told_filter && journal_reader(&k->spool.journal, s) == -1))
-			return false;
-		if (!s->told_filter)
-			s->told_filter = channel_send_fd(k->filters.channel, FILTER_SEGMENT, 0, relay_segment_layout, &m, s->reader);
-		if (!s->told_filter)
-			return false;
-	}
-	return true;
-}
 
 static void
 send_rcpts(struct keeper *k, const struct filter *f)
@@ -269,7 +239,7 @@ ask(struct keeper *k, struct filter *f, uint32_t place)
 		a.text = draft_text(f->draft);
 	}
 
-	if (!conf_milter_format(&k->filters.milter[f->which], &milter) || !show_segments(k, a.extents))
+	if (!conf_milter_format(&k->filters.milter[f->which], &milter) || !show_segments(k, SHOW_MILTER, a.extents))
 		return false;
 	a.milter = buf_span(&milter);
 	f->number = ++k->filters.generation * KEEPER_FILTERS + place;
@@ -367,8 +337,7 @@ filter_lost(struct keeper *k)
 		if (f->state == FILTER_ASKED)
 			end_failed(k, f, FAIL_FILTER_LATER);
 	}
-	for (size_t i = 0; i < k->spool.journal.segments; i++)
-		k->spool.journal.segment[i]->told_filter = false;
+	show_forget(k, SHOW_MILTER);
 }
 
 static void
@@ -418,9 +387,7 @@ filter_open(struct keeper *k, int fd)
 		filter_lost(k);
 	}
 	k->filters.channel = channel_open(&k->child.loop, fd, &handler, k);
-	if (k->filters.channel == NULL)
-		(void)close(fd);
-	else if (k->opened)
+	if (k->filters.channel != NULL && k->opened)
 		filter_pump(k);
 }
 
@@ -443,13 +410,4 @@ filter_configure(struct keeper *k)
 		end_all(k, FAIL_FILTER_LATER);
 	memcpy(k->filters.milter, c->milter, sizeof k->filters.milter);
 	k->filters.milters = c->milters;
-}
-
-void
-filter_segment_gone(struct keeper *k, uint64_t number)
-{
-	struct relay_segment m = { number };
-
-	if (k->filters.channel != NULL)
-		(void)channel_send(k->filters.channel, FILTER_SEGMENT_GONE, 0, relay_segment_layout, &m);
 }

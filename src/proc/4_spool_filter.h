@@ -69,6 +69,5 @@ void filter_open(struct keeper *, int fd);
 void filter_close(struct keeper *);
 /* Take the configuration's milters. When they are others than before, what was begun is answered 451. */
 void filter_configure(struct keeper *);
-void filter_segment_gone(struct keeper *, uint64_t number);
 
 #endif

@@ -92,15 +92,24 @@ hold(struct filter *f, struct span words)
 	f->why_len = words.len;
 }
 
+/* No milter has anything against it. */
+static void
+pass(struct keeper *k, struct filter *f)
+{
+	struct filter_result r = { .kind = FILTER_PASS, .flags = f->flags & MAIL_FLAGS, .why = { f->why, f->why_len },
+		.message_id = { f->name, f->name_len } };
+
+	filter_end(k, f, &r);
+}
+
 /* Nobody gets it; its sender hears yes. */
 static void
 discard(struct keeper *k, struct filter *f, const char *why)
 {
-	uint8_t text[FACT_WORDS_MAX], name[FACT_WORDS_MAX];
+	uint8_t text[FACT_WORDS_MAX];
 	struct buf words = BUF_OVER(text);
-	struct filter_result r = { .kind = FILTER_DISCARD, .flags = f->flags & MAIL_FLAGS, .message_id = { name, f->name_len } };
+	struct filter_result r = { .kind = FILTER_DISCARD, .flags = f->flags & MAIL_FLAGS, .message_id = { f->name, f->name_len } };
 
-	memcpy(name, f->name, f->name_len);
 	(void)conf_milter_name(&k->filters.milter[f->which], &words);
 	(void)buf_put_text(&words, why);
 	r.why = buf_span(&words);
@@ -140,7 +149,7 @@ on_pass(struct keeper *k, struct filter *f, const struct filter_verdict *v)
 		log_nobody(f);
 		discard(k, f, ": it has taken away the last recipient");
 	} else if (++f->which == k->filters.milters) {
-		filter_end_passed(k, f);
+		pass(k, f);
 	} else {
 		filter_next(k, f);
 	}

@@ -38,10 +38,8 @@ struct filter {
 struct filter *filter_find(struct keeper *, uint32_t number);
 /* On to the next milter, when what the log has of the draft can be read. */
 void filter_next(struct keeper *, struct filter *);
-/* Its session hears of it; the filter is gone. */
+/* Its session hears of it; then the filter is gone, so the result may point into it. */
 void filter_end(struct keeper *, struct filter *, const struct filter_result *);
-/* It has passed all milters. */
-void filter_end_passed(struct keeper *, struct filter *);
 void filter_header_free(struct filter *);
 
 /* ---- 4_spool_filter_heard.c ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool_session.h"
 #include "proc/4_spool_terms.h"
@@ -148,7 +149,7 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	uint64_t now;
 
 	keeper_look_at_clock(k);
-	now = keeper_now();
+	now = clock_wall();
 	if (!fields_parse(spool_mail_layout, frame->body, &m) || s != NULL || (m.flags & ~(uint32_t)MAIL_FROM_CLIENT) != 0 ||
 	    !is_own(f, m.queue_id))
 		return false;
@@ -223,7 +224,7 @@ session_joined(struct keeper *k, struct front_session *s, const uint8_t *digest)
 {
 	uint64_t first;
 
-	if (s->draft == NULL || !draft_repeats(&k->spool, s->draft, digest, keeper_now(), &first))
+	if (s->draft == NULL || !draft_repeats(&k->spool, s->draft, digest, clock_wall(), &first))
 		return false;
 	session_enter(s, SESSION_COMMITTING);
 	repeat_join(k, s, first);
@@ -496,7 +497,7 @@ front_hold(struct keeper *k, struct span login)
 void
 front_clock(struct keeper *k, int64_t ms)
 {
-	uint64_t now = keeper_now();
+	uint64_t now = clock_wall();
 
 	for (uint32_t i = 0; i < KEEPER_FRONTS; i++)
 		for (size_t b = 0; k->front[i] != NULL && b < KEEPER_SESSION_BUCKETS; b++)

@@ -3,6 +3,7 @@
  * its own: a try with something to tell waits a little while others of its message run. What the sender will not hear of is recorded
  * at once, so that a crash meanwhile delivers only what he asked to be told of a second time.
  */
+#include "os/clock.h"
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_terms.h"
 
@@ -33,7 +34,7 @@ tries_gathered(const struct keeper *k, uint32_t slot)
 enum gather
 gather_look(struct keeper *k, const struct try *t)
 {
-	uint32_t others = jobs_under_way(k, t, keeper_now());
+	uint32_t others = jobs_under_way(k, t, clock_wall());
 
 	if (others == 0)
 		return GATHER_ALONE;
@@ -48,7 +49,7 @@ gather_add(struct keeper *k, struct try *t)
 {
 	try_record_quiet(k, t);
 	try_enter(t, TRY_OVER);
-	t->until = keeper_now() + KEEPER_GATHER_MS;
+	t->until = clock_wall() + KEEPER_GATHER_MS;
 	t->next = k->gathered;
 	k->gathered = (uint32_t)(t - k->try);
 	k->gathering++;
@@ -91,7 +92,7 @@ free_dropped(struct keeper *k)
 void
 gather_flush(struct keeper *k, bool all)
 {
-	uint64_t now = keeper_now();
+	uint64_t now = clock_wall();
 
 	free_dropped(k);
 	for (uint32_t i = k->gathered; i != SCHEDULE_NONE;) {

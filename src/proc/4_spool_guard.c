@@ -8,10 +8,11 @@
 
 #include "mail/letter.h"
 #include "mail/utf8.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool.h"
 
-enum { HOUR_MS = 3600 * 1000, LINE_MAX_OCTETS = 78 };
+enum { LINE_MAX_OCTETS = 78 };
 
 /* ---- what became of recipients ---- */
 void
@@ -68,17 +69,6 @@ lines_fit(struct span text)
 	return true;
 }
 
-/* What is lost when 3_auth is: an hour's worth of mail in our name. */
-static bool
-notice_allowed(struct keeper *k, uint64_t now)
-{
-	if (now < k->notices_since || now - k->notices_since >= HOUR_MS) {
-		k->notices_since = now;
-		k->notices = 0;
-	}
-	return k->notices++ < KEEPER_NOTICES_HOUR;
-}
-
 static bool
 write_letter(struct keeper *k, const struct guard_notice *n, const struct mailbox *to, uint64_t number)
 {
@@ -86,7 +76,7 @@ write_letter(struct keeper *k, const struct guard_notice *n, const struct mailbo
 	uint8_t id[QUEUE_ID_LEN];
 	struct buf out = BUF_OVER(octets), id_text = BUF_OVER(id);
 	struct letter l = { .host = span_of(k->child.conf.hostname.p), .postmaster = span_of(k->child.conf.postmaster.p),
-		.to = to->whole, .subject = n->subject, .text = n->text, .now = keeper_now() };
+		.to = to->whole, .subject = n->subject, .text = n->text, .now = clock_wall() };
 	struct message_record m = { .id = number, .arrival = l.now, .flags = MAIL_DSN | (to->utf8 ? MAIL_UTF8 | MAIL_8BIT : 0) };
 	struct draft *d;
 
@@ -103,7 +93,7 @@ write_letter(struct keeper *k, const struct guard_notice *n, const struct mailbo
 static bool
 on_notice(struct keeper *k, struct span body)
 {
-	uint64_t now = keeper_now(), number = queue_id_next(&k->ids, now);
+	uint64_t now = clock_wall(), number = queue_id_next(&k->ids, now);
 	struct guard_notice n;
 	struct mailbox to;
 	struct log_line l;
@@ -112,12 +102,13 @@ on_notice(struct keeper *k, struct span body)
 	if (!fields_parse(guard_notice_layout, body, &n) || mailbox_parse(n.rcpt, &to) != PATH_OK || !lines_fit(n.text)
 	    || !utf8_valid(n.text) || n.subject.len == 0)
 		return false;
-	written = notice_allowed(k, now) && write_letter(k, &n, &to, number);
+	/* What is lost when 3_auth is: an hour's worth of mail in our name. */
+	written = hourly_may(&k->notices, now, KEEPER_NOTICES_HOUR) && write_letter(k, &n, &to, number);
 	log_begin(&l, written ? LOG_NOTE : LOG_FAULT, written ? "notice" : "notice-lost");
 	log_id(&l, "id", number);
 	log_span(&l, "to", to.whole);
 	log_span(&l, "subject", n.subject);
-	if (k->notices > KEEPER_NOTICES_HOUR)
+	if (k->notices.count > KEEPER_NOTICES_HOUR)
 		log_text(&l, "why", "too many in this hour");
 	log_end(&l);
 	return true;
@@ -198,8 +189,6 @@ guard_open(struct keeper *k, int fd)
 
 	guard_close(k);
 	k->guard = channel_open(&k->child.loop, fd, &handler, k);
-	if (k->guard == NULL)
-		(void)close(fd);
 	k->guard_paused = false;
 	guard_pause(k);
 }

@@ -114,10 +114,10 @@ on_at(struct keeper *k, const struct frame *frame)
 	/* It has read another log than ours: it will see that, and begin anew. */
 	if (m.segment > newest)
 		m.segment = 0;
-	if (m.again != 0)
+	if (m.again != 0) {
 		f->next = m.segment;
-	if (m.again != 0)
 		f->epoch = m.again;
+	}
 	journal_follow(j, m.segment, k->child.conf.history_backlog);
 	follow(k);
 	if (show_segments(k) || f->told == 0 || m.again != 0)
@@ -169,7 +169,8 @@ on_closed(void *arg, struct channel *c)
 
 	if (channel_spoke_nonsense(c))
 		broken(k, c, "it sent what is no frame");
-	k->follower.channel = NULL;
+	else
+		k->follower.channel = NULL;
 }
 
 void
@@ -182,9 +183,7 @@ follower_open(struct keeper *k, int fd)
 		channel_close(f->channel);
 	*f = (struct follower){ 0 };
 	f->channel = channel_open(&k->child.loop, fd, &handler, k);
-	if (f->channel == NULL)
-		(void)close(fd);
-	else if (!k->opened)
+	if (f->channel != NULL && !k->opened)
 		channel_pause(f->channel, true);
 }
 

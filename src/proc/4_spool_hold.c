@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool.h"
 
@@ -96,6 +97,15 @@ answer_refused(struct keeper *k, struct hold_walk *w)
 }
 
 static void
+await_sync(struct keeper *k, struct hold_walk *w)
+{
+	w->sequence = k->spool.journal.sequence - 1;
+	walk_enter(k, w, WALK_SYNCING);
+	journal_want_sync(&k->spool.journal);
+	hold_settled(k);
+}
+
+static void
 walked(struct keeper *k, struct hold_walk *w)
 {
 	if (w->verb == QUEUE_RETRY) {
@@ -104,10 +114,7 @@ walked(struct keeper *k, struct hold_walk *w)
 		return;
 	}
 	log_walk(w);
-	w->sequence = k->spool.journal.sequence - 1;
-	walk_enter(k, w, WALK_SYNCING);
-	journal_want_sync(&k->spool.journal);
-	hold_settled(k);
+	await_sync(k, w);
 }
 
 void
@@ -147,7 +154,7 @@ concerned(struct keeper *k, const struct hold_walk *w, uint32_t slot)
 	if (!may_be_concerned(k, w, slot))
 		return false;
 	if (w->verb == QUEUE_RETRY)
-		return !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, keeper_now());
+		return !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, clock_wall());
 	if (spool_is_held(&k->spool, slot) == (w->verb == QUEUE_HOLD) || (w->verb == QUEUE_PURGE && (e->flags & ENTRY_PENDING)))
 		return false;
 	return w->id != 0 || (spool_envelope(&k->spool, slot, &m, &content_at) && login_belongs(m.login, login_of(w)));
@@ -161,20 +168,20 @@ walk_one(struct keeper *k, struct hold_walk *w, uint32_t slot)
 
 	switch (w->verb) {
 	case QUEUE_HOLD:
-		good = spool_withhold(&k->spool, slot, words_of(w), keeper_now());
+		good = spool_withhold(&k->spool, slot, words_of(w), clock_wall());
 		break;
 	case QUEUE_RELEASE:
-		good = spool_release(&k->spool, slot, keeper_now());
+		good = spool_release(&k->spool, slot, clock_wall());
 		break;
 	case QUEUE_RETRY:
-		spool_hurry(&k->spool, slot, keeper_now());
+		spool_hurry(&k->spool, slot, clock_wall());
 		break;
 	default:
 		/* Its jobs are those whose tries run: they end without a word. */
 		if (k->spool.index.entry[slot].job != SCHEDULE_NONE)
 			relay_forget(k, slot);
 		(void)spool_fact(&k->spool, &(struct fact_record){ .id = k->spool.index.entry[slot].id, .kind = FACT_PURGED,
-			.when = keeper_now() });
+			.when = clock_wall() });
 		spool_finish(&k->spool, slot);
 	}
 	w->count += good;
@@ -280,10 +287,7 @@ hold_await_sync(struct keeper *k, struct channel *c, uint32_t session)
 	struct hold_walk *w = walk_take(k, false);
 
 	*w = (struct hold_walk){ .verb = QUEUE_RESCHEDULE, .channel = c, .session = session, .count = 1 };
-	w->sequence = k->spool.journal.sequence - 1;
-	walk_enter(k, w, WALK_SYNCING);
-	journal_want_sync(&k->spool.journal);
-	hold_settled(k);
+	await_sync(k, w);
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include "mail/tls_report.h"
 #include "mail/utf8.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "policy/tlsrpt.h"
 #include "policy/tlsrpt_names.h"
@@ -60,15 +61,12 @@ wait_begin(struct keeper *k, uint32_t session)
 
 /* ---- the mail ---- */
 
-/* What is lost when 5_relay is: so many mails of one form in our name. */
-static bool
-allowed(struct letters *l, uint64_t now)
+bool
+hourly_may(struct hourly *h, uint64_t now, uint32_t most)
 {
-	if (now < l->since || now - l->since >= HOUR_MS) {
-		l->since = now;
-		l->hour = 0;
-	}
-	return l->hour++ < KEEPER_LETTERS_HOUR;
+	if (now < h->since || now - h->since >= HOUR_MS)
+		*h = (struct hourly){ .since = now };
+	return h->count++ < most;
 }
 
 static bool
@@ -122,7 +120,7 @@ make_letter(struct keeper *k, const struct relay_letter *m, struct span to, uint
 	struct tls_report r = { .host = names.host, .organization = span_of(c->tls_report_organization.p), .contact = names.contact,
 		.extra_contact = span_of(c->tls_report_extra_contact.p), .to = to, .domain = m->domain,
 		.submitter = tlsrpt_submitter(&names), .successful = m->successful, .failed = m->failed, .missed = m->missed,
-		.now = keeper_now() };
+		.now = clock_wall() };
 
 	tlsrpt_report_id(&names, report_id);
 	tlsrpt_filename(&names, filename);
@@ -161,7 +159,7 @@ letter_parse(const struct frame *f, struct relay_letter *m, struct mailbox *to)
 bool
 letter_take(struct keeper *k, const struct frame *f)
 {
-	uint64_t now = keeper_now(), number = queue_id_next(&k->ids, now);
+	uint64_t now = clock_wall(), number = queue_id_next(&k->ids, now);
 	struct letter_wait *w = NULL;
 	struct relay_letter m;
 	struct mailbox to;
@@ -171,7 +169,8 @@ letter_take(struct keeper *k, const struct frame *f)
 		return false;
 	if (!k->draining && k->child.conf.tls_reports)
 		w = wait_begin(k, f->session);
-	if (w != NULL && allowed(&k->letters, now))
+	/* What is lost when 5_relay is: so many mails of one form in our name. */
+	if (w != NULL && hourly_may(&k->letters.hour, now, KEEPER_LETTERS_HOUR))
 		fail = make_letter(k, &m, to.whole, number, w);
 	log_letter(number, &m, fail);
 	if (fail == OK)

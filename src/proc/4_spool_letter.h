@@ -20,6 +20,12 @@ enum {
 	KEEPER_LETTER_MS = 24 * 3600 * 1000,    /* that one is tried (8460 5.5) */
 };
 
+/* Mails of ours of one kind: who makes us write them makes us write so many. */
+struct hourly {
+	uint64_t since;                 /* ms since 1970 */
+	uint32_t count;                 /* asked for since then */
+};
+
 /* One that is being made durable. */
 struct letter_wait {
 	bool used;
@@ -29,10 +35,11 @@ struct letter_wait {
 
 struct letters {
 	struct letter_wait wait[KEEPER_LETTERS];
-	uint32_t hour;                  /* written since */
-	uint64_t since;
+	struct hourly hour;
 };
 
+/* May one more of this kind be written in this hour? Counts it. */
+bool hourly_may(struct hourly *, uint64_t now, uint32_t most);
 /* RELAY_LETTER; the answer goes to 5_relay, now or when the mail is durable. False: no sane one says that. */
 bool letter_take(struct keeper *, const struct frame *);
 /* Was who (of draft_commit()) one of ours? Then 5_relay hears of it. */

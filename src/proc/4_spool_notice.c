@@ -3,10 +3,11 @@
 #include <sys/random.h>
 
 #include "mail/downgrade.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool_gather.h"
 
-enum { PIECE = 64 * 1024, HOUR_MS = 3600 * 1000 };
+enum { PIECE = 64 * 1024 };
 
 /* What makes seven bits of an original with more (3464-4). */
 struct narrowing {
@@ -226,7 +227,7 @@ fill_facts(struct notice *n, struct dsn_facts *f, const struct message_record *m
 	const struct conf *conf = &n->keeper->child.conf;
 
 	*f = (struct dsn_facts){ .action = action, .host = span_of(conf->hostname.p),
-		.postmaster = span_of(conf->postmaster.p), .to = m->reverse_path, .now = keeper_now(),
+		.postmaster = span_of(conf->postmaster.p), .to = m->reverse_path, .now = clock_wall(),
 		.arrival = m->arrival, .hold = m->hold, .deadline = m->deadline, .envid = m->envid, .size = m->size,
 		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0,
 		.eightbit = m->flags & (MAIL_8BIT | MAIL_BINARY),
@@ -241,18 +242,6 @@ fill_facts(struct notice *n, struct dsn_facts *f, const struct message_record *m
 
 /* ---- mail without a sender ---- */
 
-static bool
-orphan_allowed(struct keeper *k)
-{
-	uint64_t now = keeper_now();
-
-	if (now < k->orphans_since || now - k->orphans_since >= HOUR_MS) {
-		k->orphans_since = now;
-		k->orphans = 0;
-	}
-	return k->orphans++ < KEEPER_ORPHANS_HOUR;
-}
-
 /* RFC 3461 5.2: who is told of mail from nobody is a local postmaster who has said that he wants to be, and never of mail to
  * himself: that would go round for ever. */
 static bool
@@ -265,7 +254,7 @@ postmaster_told(struct keeper *k, const struct message_record *m, const struct n
 	for (size_t i = 0; i < count; i++)
 		if (span_same(rows[i].rcpt.path, postmaster))
 			return false;
-	if (orphan_allowed(k))
+	if (hourly_may(&k->orphans, clock_wall(), KEEPER_ORPHANS_HOUR))
 		return true;
 	log_notice_withheld(m);
 	return false;
@@ -280,7 +269,7 @@ notice_make(struct notice *n, const struct message_record *m, uint64_t content_a
 	struct dsn_facts facts;
 	uint8_t id[2][QUEUE_ID_LEN];
 	struct buf report_id = BUF_OVER(id[0]), message_id = BUF_OVER(id[1]);
-	uint64_t number = queue_id_next(&k->ids, keeper_now());
+	uint64_t number = queue_id_next(&k->ids, clock_wall());
 
 	if (!fill_facts(n, &facts, m, content_at, rows[0].action))
 		return false;

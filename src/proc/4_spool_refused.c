@@ -8,17 +8,15 @@
 void
 refused_say(const struct keeper *k, uint32_t front, enum fail f)
 {
-	static struct { uint64_t next, unsaid; } said[FAIL_MAX];
+	static struct log_pause said[FAIL_MAX];
 	enum blame blame = fail_row(f)->blame;
-	uint64_t now = uv_now(&k->child.loop);
 	struct log_line l;
+	uint64_t unsaid;
 
 	if (blame != BLAME_WORLD && blame != BLAME_SELF)
 		return;
-	if (now < said[f].next) {
-		said[f].unsaid++;
+	if (!log_may(&said[f], uv_now(&k->child.loop), KEEPER_REFUSED_MS, &unsaid))
 		return;
-	}
 	log_begin(&l, LOG_WARN, "message-refused");
 	log_text(&l, "process", "4_spool");
 	log_text(&l, "why", fail_row(f)->text);
@@ -27,9 +25,7 @@ refused_say(const struct keeper *k, uint32_t front, enum fail f)
 	log_u64(&l, "drafts-octets", k->spool.drafts_octets);
 	log_u64(&l, "unwritten-octets", k->spool.journal.gather->mem.len);
 	log_u64(&l, "room", k->spool.room);
-	if (said[f].unsaid > 0)
-		log_u64(&l, "unsaid", said[f].unsaid);
+	if (unsaid > 0)
+		log_u64(&l, "unsaid", unsaid);
 	log_end(&l);
-	said[f].next = now + KEEPER_REFUSED_MS;
-	said[f].unsaid = 0;
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/clock.h"
+#include "proc/4_spool_show.h"
 #include "proc/4_spool_terms.h"
 
 /* ---- the table of tries; a session number is its place and its generation ---- */
@@ -155,31 +157,6 @@ add_rcpts(struct keeper *k, struct try *t, const struct message_record *m)
 	return true;
 }
 
-/* 5_relay gets each segment's descriptor once, before the first try that needs it. */
-static bool
-show_segment(struct keeper *k, uint64_t number)
-{
-	struct segment *s = journal_segment(&k->spool.journal, number);
-	struct relay_segment m = { number };
-
-	if (s == NULL || (!s->told && journal_reader(&k->spool.journal, s) == -1))
-		return false;
-	if (!s->told)
-		s->told = channel_send_fd(k->relay, RELAY_SEGMENT, 0, relay_segment_layout, &m, s->reader);
-	return s->told;
-}
-
-static bool
-show_segments(struct keeper *k, struct span extents)
-{
-	struct extent e;
-
-	while (extent_take(&extents, &e))
-		if (!show_segment(k, e.segment))
-			return false;
-	return true;
-}
-
 static void
 send_rcpts(struct keeper *k, const struct try *t)
 {
@@ -215,7 +192,7 @@ send_try(struct keeper *k, struct try *t)
 		(void)extent_format(&e, &inline_extent);
 		m.extents = buf_span(&inline_extent);
 	}
-	if (!show_segments(k, m.extents))
+	if (!show_segments(k, SHOW_RELAY, m.extents))
 		return SENT_NOT;
 	/* A deadline of ours is no request of a sender's, and no next hop's to know of (RFC 2852). */
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
@@ -227,7 +204,7 @@ send_try(struct keeper *k, struct try *t)
 		return SENT_NOT;
 	t->alone = (m.flags & (MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL)) != 0;
 	send_rcpts(k, t);
-	t->begun = keeper_now();
+	t->begun = clock_wall();
 	t->counted = t->text.max + (uint64_t)t->rcpts * (2 * sizeof *t->rcpt + KEEPER_RESULT_MOST);
 	k->tries_octets += t->counted;
 	return SENT;
@@ -276,7 +253,7 @@ try_job(struct keeper *k, uint32_t job, uint64_t now)
 void
 relay_pump(struct keeper *k)
 {
-	uint64_t now = keeper_now();
+	uint64_t now = clock_wall();
 
 	/* What happens to a message while nothing can be written would be forgotten at a restart: duplicates. */
 	while (k->relay != NULL && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal)
@@ -371,7 +348,7 @@ relay_overdue(struct keeper *k)
 {
 	const struct index *x = &k->spool.index;
 	uint32_t ended = 0, looked = 0;
-	uint64_t now = keeper_now();
+	uint64_t now = clock_wall();
 
 	for (; looked < x->used && looked < SPOOL_LOOK_STEP && ended < KEEPER_OVERDUE_MOST
 	    && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal); looked++) {
@@ -453,7 +430,7 @@ relay_lost(struct keeper *k)
 	letters_desert(k);
 	if (k->opened)
 		keeper_look_at_clock(k);
-	now = keeper_now();
+	now = clock_wall();
 	for (uint32_t i = 0; i < k->tries; i++) {
 		struct try *t = &k->try[i];
 
@@ -467,8 +444,7 @@ relay_lost(struct keeper *k)
 			spool_job_again(&k->spool, t->job, now, TRY_VOID, now);
 		try_free(k, t);
 	}
-	for (size_t i = 0; i < k->spool.journal.segments; i++)
-		k->spool.journal.segment[i]->told = false;
+	show_forget(k, SHOW_RELAY);
 }
 
 static void
@@ -515,8 +491,6 @@ relay_open(struct keeper *k, int fd)
 
 	relay_close(k);
 	k->relay = channel_open(&k->child.loop, fd, &handler, k);
-	if (k->relay == NULL)
-		(void)close(fd);
 	keeper_turn(k);
 }
 
@@ -527,15 +501,6 @@ relay_close(struct keeper *k)
 		return;
 	channel_close(k->relay);
 	relay_lost(k);
-}
-
-void
-relay_segment_gone(struct keeper *k, uint64_t number)
-{
-	struct relay_segment m = { number };
-
-	if (k->relay != NULL)
-		(void)channel_send(k->relay, RELAY_SEGMENT_GONE, 0, relay_segment_layout, &m);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "policy/reply_class.h"
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_terms.h"
@@ -24,8 +25,8 @@ try_rcpt_read(const struct try *t, const struct try_rcpt *r, struct spool_rcpt *
 		*m = (struct spool_rcpt){ .number = r->number };
 }
 
-bool
-try_result_read(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
+static bool
+result_read(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
 {
 	struct span rest = { t->text.p + r->result_at, t->text.len - r->result_at };
 
@@ -94,8 +95,8 @@ try_result(struct keeper *k, struct try *t, struct try_rcpt *r, const struct rel
 static void
 result_or_later(const struct try *t, const struct try_rcpt *r, struct relay_result *m)
 {
-	if (!try_result_read(t, r, m))
-		*m = (struct relay_result){ .number = r->number, .class = SMTP_CLASS_LATER, .when = keeper_now(),
+	if (!result_read(t, r, m))
+		*m = (struct relay_result){ .number = r->number, .class = SMTP_CLASS_LATER, .when = clock_wall(),
 			.enhanced = SPAN_INIT("4.4.2"), .text = SPAN_INIT("the try ended without an answer") };
 }
 
@@ -208,7 +209,7 @@ ending_begin(struct ending *e, struct keeper *k, uint32_t first)
 {
 	const struct entry *entry = &k->spool.index.entry[k->try[first].slot];
 
-	*e = (struct ending){ .keeper = k, .first = first, .now = keeper_now(), .expiry = expiry_of(k, entry) };
+	*e = (struct ending){ .keeper = k, .first = first, .now = clock_wall(), .expiry = expiry_of(k, entry) };
 	/* It was held while it was being tried: then time stands still. */
 	e->held = spool_is_held(&k->spool, k->try[first].slot);
 	e->returned = !e->held && terms_returned(entry, e->now);
@@ -470,7 +471,7 @@ record_served(struct keeper *k, struct try *t, bool all)
 	uint32_t served = 0;
 
 	for (uint32_t i = 0; i < t->rcpts; i++) {
-		if (t->rcpt[i].recorded || !try_result_read(t, &t->rcpt[i], &m) || m.class != SMTP_CLASS_DELIVERED)
+		if (t->rcpt[i].recorded || !result_read(t, &t->rcpt[i], &m) || m.class != SMTP_CLASS_DELIVERED)
 			continue;
 		try_rcpt_read(t, &t->rcpt[i], &rcpt);
 		if (!all && ((rcpt.notify & SMTP_NOTIFY_SUCCESS) || k->spool.index.entry[t->slot].deadline != 0))

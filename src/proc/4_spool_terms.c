@@ -4,6 +4,7 @@
  * A deadline ends where a try would begin, where one has failed, and once a tick for what waits: what must come back then (R) comes
  * back without another try, what need not (N) goes on and its sender is told once.
  */
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool_terms.h"
 
@@ -121,14 +122,14 @@ log_rescheduled(uint64_t id, uint64_t release)
 const char *
 terms_reschedule(struct keeper *k, uint32_t slot, uint64_t release)
 {
-	const char *why = obstacle(k, slot, release, keeper_now());
+	const char *why = obstacle(k, slot, release, clock_wall());
 	uint64_t id = k->spool.index.entry[slot].id;
 
 	if (why != NULL)
 		return why;
 	if (release == 0) {
 		relay_forget(k, slot);
-		(void)spool_fact(&k->spool, &(struct fact_record){ .id = id, .kind = FACT_DROPPED, .when = keeper_now(),
+		(void)spool_fact(&k->spool, &(struct fact_record){ .id = id, .kind = FACT_DROPPED, .when = clock_wall(),
 			.words = SPAN("before its release") });
 		/* It was taken back: the same once more is meant. */
 		spool_fruitless(&k->spool, slot);

@@ -196,9 +196,7 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		forget_spool(r);
 	}
 	r->spool = channel_open(&r->child.loop, fd, &spool, r);
-	if (r->spool == NULL)
-		(void)close(fd);
-	else if (r->going)
+	if (r->spool != NULL && r->going)
 		uv_timer_stop(&r->alone);
 }
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "os/clock.h"
 #include "proc/5_relay.h"
 #include "spool/spool.h"
 
@@ -138,22 +138,13 @@ relay_reason_set(struct relay_reason *r, enum smtp_class class, uint16_t code, c
 	text_set(r->text, sizeof r->text, text);
 }
 
-uint64_t
-relay_wall_clock(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 void
 relay_attempt_report(struct relay_attempt *a, uint32_t place, const struct relay_reason *reason, struct span text,
     unsigned taken)
 {
 	struct relay_result m = {
 		.number = a->rcpt[place].number, .class = reason->class, .code = reason->code,
-		.stage = reason->stage, .dsn = (taken & RELAY_TOOK_DSN) != 0, .by = (taken & RELAY_TOOK_BY) != 0, .when = relay_wall_clock(),
+		.stage = reason->stage, .dsn = (taken & RELAY_TOOK_DSN) != 0, .by = (taken & RELAY_TOOK_BY) != 0, .when = clock_wall(),
 		.enhanced = span_of(reason->enhanced), .host = span_of(reason->host), .tls = span_of(reason->tls),
 		.text = span_head(text, sizeof reason->text - 1),
 	};

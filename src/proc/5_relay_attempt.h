@@ -85,7 +85,6 @@ bool relay_attempt_begin(struct relay *, uint32_t session, struct span body);
 bool relay_attempt_rcpt(struct relay *, uint32_t session, struct span body);
 struct span relay_attempt_path(const struct relay_attempt *, uint32_t place);
 struct span relay_attempt_orcpt(const struct relay_attempt *, uint32_t place);
-uint64_t relay_wall_clock(void);                        /* ms since 1970 */
 void relay_reason_set(struct relay_reason *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
 /* What the next hop has taken over from us. */
 enum relay_taken { RELAY_TOOK_NOTHING, RELAY_TOOK_DSN = 1 /* the notifications */, RELAY_TOOK_BY = 2 /* the deadline */ };

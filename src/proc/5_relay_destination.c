@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "os/log.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_sts.h"
@@ -11,11 +12,7 @@
 static struct relay_destination **
 bucket_of(struct relay *relay, struct span key)
 {
-	uint32_t hash = 2166136261;
-
-	for (size_t i = 0; i < key.len; i++)
-		hash = (hash ^ key.p[i]) * 16777619;
-	return &relay->bucket[hash % RELAY_DESTINATION_BUCKETS];
+	return &relay->bucket[hash_of(key) % RELAY_DESTINATION_BUCKETS];
 }
 
 static struct relay_destination *

@@ -134,8 +134,6 @@ relay_dkim_peer(struct relay *relay, int fd)
 	take_back();
 	me.loop = &relay->child.loop;
 	me.signer = channel_open(&relay->child.loop, fd, &handler, NULL);
-	if (me.signer == NULL)
-		(void)close(fd);
 	pump();
 }
 

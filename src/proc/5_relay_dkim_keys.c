@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "os/log.h"
 #include "policy/signing.h"
 #include "proc/5_relay.h"
@@ -142,11 +143,9 @@ find_aligned(const char *domain)
 static void
 tell_once(const char *domain)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t hash = hash_of(span_of(domain));
 	struct log_line l;
 
-	for (const char *p = domain; *p != '\0'; p++)
-		hash = (hash ^ (uint8_t)*p) * UINT64_C(1099511628211);
 	for (size_t i = 0; i < RELAY_DKIM_TOLD; i++)
 		if (me.told[i] == hash)
 			return;

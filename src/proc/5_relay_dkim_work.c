@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "proc/5_relay_signed.h"
 
 /* Shared by all work: filled and used up in one go. */
@@ -260,7 +261,7 @@ relay_work_begin(struct relay *relay, struct relay_signed *s, const struct relay
 			return false;
 		w->left = w->conversion->size;
 	}
-	w->when = relay_wall_clock() / 1000;
+	w->when = clock_wall() / 1000;
 	w->names = BUF_OVER(w->names_text);
 	return true;
 }

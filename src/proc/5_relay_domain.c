@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "os/log.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_sts.h"
@@ -11,11 +12,7 @@
 static struct relay_domain **
 bucket_of(struct relay *relay, struct span domain)
 {
-	uint32_t hash = 2166136261;
-
-	for (size_t i = 0; i < domain.len; i++)
-		hash = (hash ^ ascii_lower(domain.p[i])) * 16777619;
-	return &relay->domain_bucket[hash % RELAY_DOMAIN_BUCKETS];
+	return &relay->domain_bucket[hash_of_folded(domain) % RELAY_DOMAIN_BUCKETS];
 }
 
 static bool

@@ -1,6 +1,7 @@
 /* One transaction: who is in it, and what MAIL and RCPT say to this hop. */
 #include <assert.h>
 
+#include "os/clock.h"
 #include "proc/5_relay.h"
 #include "queue/record.h"
 
@@ -32,7 +33,7 @@ window_set(struct relay_connection *k)
 static struct smtp_client_terms
 terms_of(const struct relay_try *m)
 {
-	uint64_t now = relay_wall_clock();
+	uint64_t now = clock_wall();
 	bool over = m->deadline < now;
 	int64_t left = (int64_t)((over ? now - m->deadline : m->deadline - now) / 1000);
 

@@ -16,6 +16,7 @@
 
 #include "base/queue_id.h"
 #include "os/log.h"
+#include "os/replace.h"
 #include "proc/5_relay.h"
 
 enum { PIECE = 64 * 1024, NAME_ROOM = 400 };
@@ -48,24 +49,9 @@ struct job {
 /* ---- on the worker: disk and nothing else ---- */
 
 static int
-write_all(int fd, struct span s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? EIO : errno;
-		span_skip(&s, (size_t)n);
-	}
-	return 0;
-}
-
-static int
 flush(struct job *j, int fd)
 {
-	int error = write_all(fd, buf_span(&j->out));
+	int error = file_write(fd, buf_span(&j->out)) ? 0 : errno;
 
 	j->out.len = 0;
 	return error;

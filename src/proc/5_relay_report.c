@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "os/replace.h"
 #include "proc/5_relay.h"
@@ -14,7 +15,7 @@ enum { DAY_MS = TLSRPT_DAY_SECONDS * 1000, TICK_MS = 1000, SOON_MS = 20, LONG_MS
 static uint32_t
 day_now(void)
 {
-	return (uint32_t)(relay_wall_clock() / DAY_MS);
+	return (uint32_t)(clock_wall() / DAY_MS);
 }
 
 /* ---- days ---- */
@@ -250,7 +251,7 @@ report_arm(struct relay_reports *r)
 	if (r->today == NULL && !have_closed(r))
 		return;
 	if (r->today != NULL) {
-		uint64_t midnight = ((uint64_t)r->today->table->day + 1) * DAY_MS, clock = relay_wall_clock();
+		uint64_t midnight = ((uint64_t)r->today->table->day + 1) * DAY_MS, clock = clock_wall();
 		uint64_t since = now - r->written, until = clock >= midnight ? 0 : midnight - clock;
 
 		if (r->today->dirty)
@@ -322,7 +323,7 @@ send_due(struct relay_reports *r, struct report_day *d, uint64_t now)
 static void
 sweep_closed(struct relay_reports *r)
 {
-	uint64_t now = relay_wall_clock();
+	uint64_t now = clock_wall();
 	bool emptied = false;
 
 	for (size_t i = 0; i < RELAY_REPORT_DAYS - 1; i++) {

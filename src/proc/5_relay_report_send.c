@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mail/path.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "policy/public_address.h"
 #include "proc/5_relay.h"
@@ -89,7 +90,7 @@ static void
 try_later(struct report_run *run, const char *why)
 {
 	struct report_state *s = state_of(run);
-	uint64_t now = relay_wall_clock();
+	uint64_t now = clock_wall();
 
 	if (now > s->first && now - s->first >= RELAY_REPORT_RETRY_MS) {
 		log_run(run, LOG_WARN, "tls-report-dropped", why);
@@ -334,7 +335,7 @@ report_begin(struct relay_reports *r, struct report_day *d, uint32_t domain)
 	s->step = REPORT_RUNS;
 	s->attempts++;
 	if (s->first == 0) {
-		s->first = relay_wall_clock();
+		s->first = clock_wall();
 		report_settled_write(r->state_dir, d, domain);
 	}
 	(void)snprintf(name, sizeof name, "_smtp._tls.%.*s", (int)text.len, (const char *)text.p);

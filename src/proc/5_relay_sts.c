@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "dns/text.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_sts.h"
@@ -75,11 +77,7 @@ sts_enter(struct relay_sts *s, enum sts_state next)
 static struct relay_sts **
 bucket_of(struct relay_policies *p, const char *domain)
 {
-	uint32_t hash = 2166136261;
-
-	for (; *domain != 0; domain++)
-		hash = (hash ^ (uint8_t)*domain) * 16777619;
-	return &p->bucket[hash % RELAY_STS_BUCKETS];
+	return &p->bucket[hash_of(span_of(domain)) % RELAY_STS_BUCKETS];
 }
 
 static void
@@ -87,7 +85,7 @@ read_kept(struct relay_sts *s)
 {
 	struct relay_sts_kept *kept = malloc(sizeof *kept);
 
-	if (kept != NULL && relay_sts_read(&s->policies->relay->child.conf, s->domain, relay_wall_clock(), kept))
+	if (kept != NULL && relay_sts_read(&s->policies->relay->child.conf, s->domain, clock_wall(), kept))
 		s->kept = kept;
 	else
 		free(kept);
@@ -139,7 +137,7 @@ sts_free(struct relay_sts *s)
 static bool
 in_force(const struct relay_sts *s)
 {
-	uint64_t now = relay_wall_clock();
+	uint64_t now = clock_wall();
 
 	return s->kept != NULL && s->kept->fetched <= now && now - s->kept->fetched < (uint64_t)s->kept->policy.max_age * 1000;
 }
@@ -238,7 +236,7 @@ take_policy(struct relay_sts *s, struct span text)
 		return;
 	}
 	memcpy(kept->id, s->wanted, sizeof kept->id);
-	kept->fetched = relay_wall_clock();
+	kept->fetched = clock_wall();
 	free(s->kept);
 	s->kept = kept;
 	s->failed = 0;
@@ -342,7 +340,7 @@ is_fresh(const struct relay_sts_kept *kept)
 {
 	uint64_t half = (uint64_t)kept->policy.max_age * 1000 / 2;
 
-	return relay_wall_clock() - kept->fetched < (half < RELAY_STS_REFRESH_MS ? half : RELAY_STS_REFRESH_MS);
+	return clock_wall() - kept->fetched < (half < RELAY_STS_REFRESH_MS ? half : RELAY_STS_REFRESH_MS);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "os/replace.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_sts.h"
 
@@ -101,25 +102,10 @@ relay_sts_read(const struct conf *conf, const char *domain, uint64_t now, struct
 /* ---- writing ---- */
 
 static bool
-write_whole(int fd, struct span s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		span_skip(&s, (size_t)n);
-	}
-	return true;
-}
-
-static bool
 write_file(int directory, const char *domain, struct span head, struct span text)
 {
 	int fd = openat(directory, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool good = fd != -1 && write_whole(fd, head) && write_whole(fd, text);
+	bool good = fd != -1 && file_write(fd, head) && file_write(fd, text);
 
 	if (fd != -1)
 		good = close(fd) == 0 && good;

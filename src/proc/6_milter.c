@@ -167,9 +167,7 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		forget_spool();
 	}
 	milters.spool = channel_open(&milters.child.loop, fd, &spool, NULL);
-	if (milters.spool == NULL)
-		(void)close(fd);
-	else if (milters.going)
+	if (milters.spool != NULL && milters.going)
 		(void)uv_timer_stop(&milters.alone);
 	if (milters.spool != NULL && !milters.going)
 		channel_pause(milters.spool, true);

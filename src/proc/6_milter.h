@@ -133,7 +133,6 @@ const char *milter_job_edit(struct milter_job *, const struct milter_edit *, boo
 /* Say what came of it, and free it. */
 void milter_job_end(struct milter_job *, const struct milter_verdict *);
 void milter_job_fail(struct milter_job *, const char *why);
-void milter_job_free(struct milter_job *);
 void milter_jobs_forget(void);
 
 /* ---- 6_milter_edit.c ---- */

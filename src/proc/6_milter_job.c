@@ -36,8 +36,8 @@ job_new(const struct filter_ask *m)
 	return j;
 }
 
-void
-milter_job_free(struct milter_job *j)
+static void
+job_free(struct milter_job *j)
 {
 	if (milters.receiving == j)
 		milters.receiving = NULL;
@@ -245,7 +245,7 @@ milter_job_cancel(uint32_t session)
 	} else {
 		milter_service_remove(j->service, j);
 	}
-	milter_job_free(j);
+	job_free(j);
 	return true;
 }
 
@@ -261,7 +261,7 @@ milter_jobs_forget(void)
 			j->link->job = NULL;
 		else if (j->service != NULL)
 			milter_service_remove(j->service, j);
-		milter_job_free(j);
+		job_free(j);
 	}
 }
 
@@ -275,11 +275,11 @@ send_verdict(struct milter_job *j, const struct filter_verdict *v)
 }
 
 static void
-say(const struct milter_job *j, enum log_level level, const char *event, const struct filter_verdict *v, struct span why)
+say(const struct milter_job *j, const char *event, const struct filter_verdict *v, struct span why)
 {
 	struct log_line l;
 
-	log_begin(&l, level, event);
+	log_begin(&l, LOG_NOTE, event);
 	log_id(&l, "id", j->facts.queue_id);
 	log_text(&l, "milter", j->service != NULL ? j->service->name : "?");
 	log_span(&l, "login", j->facts.login);
@@ -346,7 +346,7 @@ milter_job_fail(struct milter_job *j, const char *why)
 	log_text(&l, "then", thens[failure_of(j)]);
 	log_end(&l);
 	send_verdict(j, &v);
-	milter_job_free(j);
+	job_free(j);
 }
 
 static void
@@ -363,9 +363,9 @@ pass(struct milter_job *j)
 	v.changes = j->changes;
 	milter_job_send_changes(j);
 	if (v.changes & FILTER_HOLD)
-		say(j, LOG_NOTE, "milter-quarantined", &v, v.words);
+		say(j, "milter-quarantined", &v, v.words);
 	send_verdict(j, &v);
-	milter_job_free(j);
+	job_free(j);
 }
 
 void
@@ -381,14 +381,14 @@ milter_job_end(struct milter_job *j, const struct milter_verdict *verdict)
 		/* He is taken, and thrown away with the rest: it says so again at the end. */
 		v.kind = FILTER_PASS;
 		send_verdict(j, &v);
-		milter_job_free(j);
+		job_free(j);
 		return;
 	}
 	if (verdict->kind == MILTER_REFUSE)
 		v = (struct filter_verdict){ .kind = FILTER_REFUSE, .code = verdict->code, .enhanced = span_of(verdict->enhanced),
 			.text = { verdict->text, verdict->text_len } };
 	forget_changes(j);
-	say(j, LOG_NOTE, v.kind == FILTER_DISCARD ? "milter-discarded" : "milter-refused", &v, v.text);
+	say(j, v.kind == FILTER_DISCARD ? "milter-discarded" : "milter-refused", &v, v.text);
 	send_verdict(j, &v);
-	milter_job_free(j);
+	job_free(j);
 }

@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/7_history.h"
 #include "proc/cage.h"
@@ -19,15 +19,6 @@ const struct cage history_cage = {
 	.calls = PROMISE_ACCEPT | PROMISE_FILES | PROMISE_RECORD_LOCKS,
 	.root = { { CAGE_CONF(state_dir), "/history", PROMISE_READ | PROMISE_WRITE, CAGE_OWN } },
 };
-
-uint64_t
-archive_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- the file ---- */
 static void
@@ -72,7 +63,7 @@ static void
 add_gap_alone(struct archive *a, struct span words, struct history_place place)
 {
 	history_begin(a->history);
-	history_add_gap(a->history, archive_now(), words);
+	history_add_gap(a->history, clock_wall(), words);
 	(void)history_commit(a->history, &place);
 }
 
@@ -87,7 +78,7 @@ set_aside(struct archive *a, const char *why)
 	bool moved;
 
 	directory_of(a, directory);
-	moved = history_set_aside(directory, archive_now(), &name);
+	moved = history_set_aside(directory, clock_wall(), &name);
 	log_begin(&l, LOG_FAULT, "history-damaged");
 	log_text(&l, "why", why);
 	log_text(&l, moved ? "set-aside-as" : "cannot-be-renamed", (const char *)text);
@@ -103,7 +94,7 @@ try_open(struct archive *a, enum history_fault *fault, struct buf *why)
 	directory_of(a, directory);
 	*fault = HISTORY_FINE;
 	why->len = 0;
-	a->history = history_open(directory, &limits, archive_now(), fault, why);
+	a->history = history_open(directory, &limits, clock_wall(), fault, why);
 	return a->history != NULL;
 }
 
@@ -204,16 +195,18 @@ prune(struct archive *a)
 {
 	enum history_fault fault = HISTORY_FINE;
 
-	for (unsigned i = 0; i < ARCHIVE_PRUNE_STEPS && history_prune(a->history, archive_now(), &fault); i++)
+	for (unsigned i = 0; i < ARCHIVE_PRUNE_STEPS && history_prune(a->history, clock_wall(), &fault); i++)
 		;
 	if (fault == HISTORY_BROKEN)
 		archive_failed(a, fault);
 }
 
+static void read_on(struct archive *, uint64_t ms);
+
 static void
 on_go_on(uv_timer_t *timer)
 {
-	archive_read(timer->data, ARCHIVE_READ_MS);
+	read_on(timer->data, ARCHIVE_READ_MS);
 }
 
 /* Whoever is still asking has been waiting for this. */
@@ -226,8 +219,9 @@ answer_what_was_read(struct archive *a)
 	archive_answer(a, true);
 }
 
-void
-archive_read(struct archive *a, uint64_t ms)
+/* Write down what can be read of the log, for so long; what is left is read from the loop. */
+static void
+read_on(struct archive *a, uint64_t ms)
 {
 	uint64_t begun = uv_hrtime();
 	bool more = true;
@@ -314,7 +308,7 @@ on_durable(struct archive *a, const struct frame *f)
 	tail_durable(&a->tail, m.sequence);
 	if (m.asked)
 		a->asked = m.sequence;
-	archive_read(a, ARCHIVE_READ_MS);
+	read_on(a, ARCHIVE_READ_MS);
 	return true;
 }
 
@@ -337,7 +331,7 @@ spool_lost(struct archive *a)
 	archive_answer(a, true);
 	if (!a->draining)
 		return;
-	archive_read(a, ARCHIVE_DRAIN_MS);
+	read_on(a, ARCHIVE_DRAIN_MS);
 	(void)uv_timer_stop(&a->go_on);
 	(void)uv_timer_stop(&a->drain_limit);
 	archive_control_close(a);
@@ -381,7 +375,7 @@ on_tick(uv_timer_t *timer)
 	if (a->history == NULL && late)
 		open_history(a, false);
 	else if (late)
-		archive_read(a, ARCHIVE_READ_MS);
+		read_on(a, ARCHIVE_READ_MS);
 	archive_answer(a, false);
 	if (a->history == NULL || a->retry != 0)
 		return;
@@ -453,10 +447,8 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 	if (a->spool != NULL)
 		channel_close(a->spool);
 	a->spool = channel_open(&a->child.loop, fd, &handler, a);
-	if (a->spool == NULL) {
-		(void)close(fd);
+	if (a->spool == NULL)
 		return;
-	}
 	/* The log may have been cut since, behind what was synced: what is durable is heard anew. */
 	a->tail.durable = 0;
 	if (a->history != NULL)

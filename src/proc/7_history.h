@@ -69,9 +69,6 @@ struct archive {
 };
 
 /* 7_history.c */
-uint64_t archive_now(void);
-/* Write down what can be read of the log, for so long; what is left is read from the loop. */
-void archive_read(struct archive *, uint64_t ms);
 /* What SQLite said is remembered, said in the log, and done something about. */
 void archive_failed(struct archive *, enum history_fault);
 

@@ -166,12 +166,10 @@ take_connection(void *arg, int fd)
 	struct archive *a = arg;
 	struct archive_asker *k = asker_of(a, NULL);
 
-	if (k != NULL) {
+	if (k != NULL)
 		*k = (struct archive_asker){ .channel = channel_open(&a->child.loop, fd, &handler, a) };
-		if (k->channel != NULL)
-			return;
-	}
-	(void)close(fd);
+	else
+		(void)close(fd);
 }
 
 void

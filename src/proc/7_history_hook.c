@@ -12,6 +12,7 @@
 
 #include "base/queue_id.h"
 #include "conf/webhook.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/7_history.h"
 
@@ -133,7 +134,7 @@ retry_at(const struct history_hook *k)
 	uint64_t wait = k->tries < 12 ? (uint64_t)RETRY_FIRST_MS << k->tries : RETRY_MOST_MS;
 
 	wait = wait < RETRY_MOST_MS ? wait : RETRY_MOST_MS;
-	return archive_now() + wait + k->row * 7919 % (wait / 4 + 1);
+	return clock_wall() + wait + k->row * 7919 % (wait / 4 + 1);
 }
 
 static void
@@ -150,7 +151,7 @@ archive_post(struct archive *a)
 
 	if (a->hook == NULL || a->history == NULL || a->hooked + HOOK_IN_FLIGHT > ARCHIVE_HOOKED || a->in_flight == HOOK_IN_FLIGHT)
 		return;
-	n = history_due(a->history, archive_now(), due, sizeof due / sizeof due[0]);
+	n = history_due(a->history, clock_wall(), due, sizeof due / sizeof due[0]);
 	/* Each that is under way needs a place when it ends, also while others end without having been sent. */
 	for (size_t i = 0, at = 0; i < n && a->in_flight < HOOK_IN_FLIGHT && a->hooked + a->in_flight < ARCHIVE_HOOKED; i++) {
 		if (is_taken(a, due[i].row))
@@ -171,7 +172,7 @@ void
 archive_settle_hooks(struct archive *a)
 {
 	struct history_place place;
-	uint64_t age = a->child.conf.webhook_age * UINT64_C(1000), now = archive_now(), trusted;
+	uint64_t age = a->child.conf.webhook_age * UINT64_C(1000), now = clock_wall(), trusted;
 	uint32_t dropped;
 	enum history_fault fault;
 	struct log_line l;
@@ -208,7 +209,7 @@ archive_settle_hooks(struct archive *a)
 void
 archive_hook_tick(struct archive *a)
 {
-	if (a->child.conf.webhook.p[0] != '\0' && (a->hooked > 0 || archive_now() - a->hook_trimmed > ARCHIVE_TRIM_MS))
+	if (a->child.conf.webhook.p[0] != '\0' && (a->hooked > 0 || clock_wall() - a->hook_trimmed > ARCHIVE_TRIM_MS))
 		archive_settle_hooks(a);
 	archive_post(a);
 }
@@ -302,8 +303,6 @@ archive_hook_open(struct archive *a, int fd)
 
 	archive_hook_close(a);
 	a->hook = channel_open(&a->child.loop, fd, &handler, a);
-	if (a->hook == NULL)
-		(void)close(fd);
 }
 
 void

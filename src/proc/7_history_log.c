@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "conf/webhook.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "policy/reply_class.h"
 #include "proc/7_history.h"
@@ -129,7 +130,7 @@ on_done(struct archive *a, struct span payload)
 	recent = recent_of(a, r.id);
 	if ((recent->id == r.id && recent->open == 0) || history_settled(a->history, r.id) != HISTORY_OPEN)
 		return;
-	(void)history_add_event(a->history, &(struct history_event){ .id = r.id, .when = archive_now(), .kind = HISTORY_DONE });
+	(void)history_add_event(a->history, &(struct history_event){ .id = r.id, .when = clock_wall(), .kind = HISTORY_DONE });
 }
 
 static void
@@ -219,7 +220,7 @@ archive_gap(struct archive *a, const struct tail_gap *gap)
 	(void)buf_put_text(&words, " to ");
 	(void)buf_put_u64(&words, gap->to);
 	(void)buf_put_text(&words, ", were gone or damaged before they were read; what they said is missing");
-	history_add_gap(a->history, archive_now(), buf_span(&words));
+	history_add_gap(a->history, clock_wall(), buf_span(&words));
 	log_begin(&l, LOG_WARN, "history-gap");
 	log_u64(&l, "from", gap->from);
 	log_u64(&l, "to", gap->to);

@@ -38,11 +38,8 @@ enum {
 	DIGEST = 32, SIGNATURE_MAX = 80, ID_MAX = 64,
 };
 
-struct poster;
-
 /* One event under way. */
 struct post {
-	struct poster *poster;
 	uint64_t row;
 	bool used;
 	struct fetch *fetch;            /* NULL: waits for addresses */
@@ -75,7 +72,7 @@ post_over(struct post *p, bool good, const char *words)
 	struct hook_sent m = { .row = p->row, .good = good, .words = span_head(span_of(words), 400) };
 
 	free(p->body);
-	*p = (struct post){ .poster = p->poster };
+	*p = (struct post){ .used = false };
 	if (poster.history != NULL)
 		(void)channel_send(poster.history, HOOK_SENT, 0, hook_sent_layout, &m);
 }
@@ -94,7 +91,7 @@ forget_all(struct poster *o)
 	for (size_t i = 0; i < HOOK_IN_FLIGHT; i++) {
 		fetch_cancel(o->post[i].fetch);
 		free(o->post[i].body);
-		o->post[i] = (struct post){ .poster = o };
+		o->post[i] = (struct post){ .used = false };
 	}
 }
 
@@ -237,7 +234,6 @@ on_send(struct poster *o, const struct frame *f)
 	if (f->fd != -1 || f->type != HOOK_SEND || !fields_parse(hook_send_layout, f->body, &m) || p == NULL || m.event_id.len > ID_MAX
 	    || m.event_id.len == 0 || m.body.len == 0)
 		return false;
-	p->poster = o;
 	p->used = true;
 	p->row = m.row;
 	memcpy(p->id, m.event_id.p, m.event_id.len);
@@ -294,9 +290,7 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		history_lost(o);
 	}
 	o->history = channel_open(&o->child.loop, fd, &handler, o);
-	if (o->history == NULL)
-		(void)close(fd);
-	else if (!o->going)
+	if (o->history != NULL && !o->going)
 		channel_pause(o->history, true);
 }
 

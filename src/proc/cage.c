@@ -20,7 +20,8 @@ struct paths {
 	char text[PROMISE_ROOTS_MAX][PATH_ROOM];
 };
 
-const struct cage *
+/* NULL: this role has none. */
+static const struct cage *
 cage_of(enum role role)
 {
 	static const struct cage *const cages[ROLE_MAX] = {

@@ -55,8 +55,6 @@ struct cage {
 
 extern const struct cage front_cage, signer_cage, auth_cage, spool_cage, relay_cage, milter_cage, history_cage, hook_cage;
 
-/* NULL: this role has none. */
-const struct cage *cage_of(enum role);
 /* Is there such a process, with a cage, under this configuration? */
 bool cage_is_used(enum role, const struct conf *);
 /* Whom the process becomes. Uid 0 with words in why when it stays what it is, though started as root. */

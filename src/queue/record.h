@@ -30,7 +30,6 @@ enum {
 	/* 2: HELD. 3: ONCE, RELEASE, a MESSAGE with terms, FACT, RESULT.took: a program without them would deliver too early. */
 	RECORD_VERSION = 3,
 	RECORD_VERSION_LEAST = 1,       /* what we still read */
-	RECORD_DONE_OCTETS = 8,
 	RECORD_PRINT_OCTETS = 32,
 	RECORD_EXTENT_OCTETS = 20,      /* the same as RELAY_EXTENT: extents go to 5_relay as they lie in the record */
 	RECORD_EXTENTS_MAX = 256 * 1024 / RECORD_EXTENT_OCTETS,

@@ -1,4 +1,5 @@
 /* The schedule's arrays: what is free, what is found by which key. */
+#include "base/hash.h"
 #include "queue/schedule_parts.h"
 
 #include <assert.h>
@@ -105,20 +106,10 @@ schedule_job_destination(const struct schedule *s, uint32_t job)
 
 /* ---- destinations ---- */
 
-static uint32_t
-hash_of(struct span name)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < name.len; i++)
-		h = (h ^ name.p[i]) * 16777619u;
-	return h;
-}
-
 uint32_t
 schedule_find(const struct schedule *s, struct span name)
 {
-	uint32_t i = *bucket_of(s, TABLE_DESTINATIONS, hash_of(name));
+	uint32_t i = *bucket_of(s, TABLE_DESTINATIONS, (uint32_t)hash_of(name));
 
 	while (i != SCHEDULE_NONE && !span_eq(s->destination[i].name, name))
 		i = s->destination[i].hash_next;
@@ -128,7 +119,7 @@ schedule_find(const struct schedule *s, struct span name)
 uint32_t
 schedule_destination(struct schedule *s, struct span name)
 {
-	uint32_t *bucket = bucket_of(s, TABLE_DESTINATIONS, hash_of(name));
+	uint32_t *bucket = bucket_of(s, TABLE_DESTINATIONS, (uint32_t)hash_of(name));
 	uint32_t i = s->destinations.free;
 
 	if (schedule_full(&s->destinations))
@@ -147,7 +138,7 @@ bool
 schedule_retire(struct schedule *s, uint32_t index, uint64_t now)
 {
 	struct destination *d = &s->destination[index];
-	uint32_t *at = bucket_of(s, TABLE_DESTINATIONS, hash_of(d->name));
+	uint32_t *at = bucket_of(s, TABLE_DESTINATIONS, (uint32_t)hash_of(d->name));
 
 	if (!d->used || d->flows != SCHEDULE_NONE || d->held > now)
 		return false;

@@ -7,20 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "os/replace.h"
 #include "sasl/users_store.h"
 
 enum { LINE_MAX_OCTETS = 360 };
-
-static size_t
-hash_of(struct span s)
-{
-	uint64_t h = 14695981039346656037U;
-
-	for (size_t i = 0; i < s.len; i++)
-		h = (h ^ s.p[i]) * 1099511628211U;
-	return (size_t)(h ^ h >> 29);
-}
 
 static struct used_entry *
 entry_of(const struct used *u, struct span login)
@@ -157,8 +148,8 @@ bool
 used_write(const char *path, struct span text)
 {
 	char fresh[4096];
-	ssize_t n = 0;
 	int fd, error;
+	bool done;
 
 	errno = ENAMETOOLONG;
 	if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
@@ -167,12 +158,11 @@ used_write(const char *path, struct span text)
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return false;
-	while (text.len > 0 && (n = write(fd, text.p, text.len)) > 0)
-		span_skip(&text, (size_t)n);
+	done = file_write(fd, text);
 	error = errno;
-	if (close(fd) == 0 && text.len == 0 && rename(fresh, path) == 0)
+	if (close(fd) == 0 && done && rename(fresh, path) == 0)
 		return true;
-	error = text.len == 0 ? errno : error;
+	error = done ? errno : error;
 	(void)unlink(fresh);
 	errno = error;
 	return false;

@@ -3,23 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "sasl/users_store.h"
-
-static size_t
-hash_of(struct span text)
-{
-	uint64_t h = 14695981039346656037U;
-
-	for (size_t i = 0; i < text.len; i++)
-		h = (h ^ ascii_lower(text.p[i])) * 1099511628211U;
-	return (size_t)(h ^ h >> 29);
-}
 
 /* The slot of text, or the free one where it would be: at least half of them are free. */
 static struct users_slot *
 slot_of(const struct users *u, struct span text)
 {
-	size_t at = hash_of(text) & (u->slots - 1);
+	size_t at = hash_of_folded(text) & (u->slots - 1);
 
 	while (u->slot[at].text.len > 0 && !span_same(u->slot[at].text, text))
 		at = (at + 1) & (u->slots - 1);

@@ -170,20 +170,6 @@ users_file_put_remnant(struct users_file *f)
 	users_file_put(f, SPAN("\n"));
 }
 
-static bool
-write_all(int fd, struct span s)
-{
-	ssize_t n;
-
-	while (s.len > 0) {
-		n = write(fd, s.p, s.len);
-		if (n == -1 && errno != EINTR)
-			return false;
-		span_skip(&s, n > 0 ? (size_t)n : 0);
-	}
-	return true;
-}
-
 /* A changed file stays readable for whom it was; a new one made by root belongs to the directory's owner, who serves. */
 static bool
 inherit(int fd, const char *path, const char *dir)
@@ -222,7 +208,7 @@ replace(const struct users_file *f)
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return false;
-	done = write_all(fd, buf_span(&f->made)) && inherit(fd, f->path, dir) && fsync(fd) == 0;
+	done = file_write(fd, buf_span(&f->made)) && inherit(fd, f->path, dir) && fsync(fd) == 0;
 	error = errno;
 	if (close(fd) == -1 && done) {
 		error = errno;

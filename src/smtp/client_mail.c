@@ -1,4 +1,5 @@
 /* One transaction (RFC 5321 3.3): RSET when one was left open, MAIL, RCPTs and DATA in groups (RFC 2920 3.1), content. */
+#include "base/hash.h"
 #include "smtp/client_parts.h"
 
 #include <assert.h>
@@ -182,18 +183,16 @@ skip(struct smtp_client *c, const struct client_verdict *why)
 	return client_refuse(c, i, why);
 }
 
-/* FNV-1a. Two domains of one hash only mean that the peer counts for itself. */
+/* Two domains of one hash only mean that the peer counts for itself. */
 static uint32_t
 domain_hash(struct span path)
 {
-	uint32_t hash = 2166136261u;
 	size_t at = path.len;
 
 	while (at > 0 && path.p[at - 1] != '@')
 		at--;
-	for (; at < path.len; at++)
-		hash = (hash ^ ascii_lower(path.p[at])) * 16777619u;
-	return hash;
+	span_skip(&path, at);
+	return (uint32_t)hash_of_folded(path);
 }
 
 /* RFC 9422 4.3: of one domain more than the session may have? What is said counts, whatever the answer. */

@@ -7,32 +7,21 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "os/replace.h"
 
 enum { PIECE = 65536, NAME = 80 };
 
-/* A new file in damaged/; -1 with errno EEXIST when an earlier start made it. */
+/* What is not whole must not be taken for what was kept: a copy gets its name when it is on the disk. */
+static const char unfinished[] = "damaged/unfinished";
+
+/* A file for a copy that will have this name. -1: there will be none; kept: because it is there already. */
 static int
-aside_open(struct spool *s, const char *name)
+aside_open(struct spool *s, const char *name, bool *kept)
 {
-	if (mkdirat(s->dirfd, "damaged", 0700) == -1 && errno != EEXIST)
+	*kept = faccessat(s->dirfd, name, F_OK, 0) == 0;
+	if (*kept || (mkdirat(s->dirfd, "damaged", 0700) == -1 && errno != EEXIST))
 		return -1;
-	return openat(s->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-}
-
-static bool
-write_whole(int out, const uint8_t *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(out, p, n);
-
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		p += done;
-		n -= (size_t)done;
-	}
-	return true;
+	return openat(s->dirfd, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
 /* Octets that the disk will not read are left out as zeros of the same number. */
@@ -52,7 +41,7 @@ copy_range(int in, uint64_t from, uint64_t to, int out)
 				piece[i] = 0;
 			got = (ssize_t)want;
 		}
-		if (!write_whole(out, piece, (size_t)got))
+		if (!file_write(out, (struct span){ piece, (size_t)got }))
 			return false;
 		from += (uint64_t)got;
 	}
@@ -78,11 +67,24 @@ all_zero(int fd, uint64_t from, uint64_t to)
 }
 
 static bool
-aside_close(struct spool *s, int out, bool good)
+sync_directory(const struct spool *s)
 {
-	good = good && fsync(out) == 0;
+	int fd = openat(s->dirfd, "damaged", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = fd != -1 && fsync(fd) == 0;
+
+	if (fd != -1)
+		(void)close(fd);
+	return good && fsync(s->dirfd) == 0;
+}
+
+static bool
+aside_close(struct spool *s, int out, const char *name, bool good)
+{
+	good = good && fsync(out) == 0 && renameat(s->dirfd, unfinished, s->dirfd, name) == 0;
 	(void)close(out);
-	return fsync(s->dirfd) == 0 && good;
+	if (!good)
+		(void)unlinkat(s->dirfd, unfinished, 0);
+	return good && sync_directory(s);
 }
 
 bool
@@ -95,13 +97,8 @@ aside_range(struct spool *s, int fd, uint64_t segment, uint64_t from, uint64_t t
 
 	(void)snprintf(name, sizeof name, "damaged/%016llx-%016llx.bin", (unsigned long long)segment,
 	    (unsigned long long)from);
-	if (!zero) {
-		out = aside_open(s, name);
-		if (out != -1)
-			kept = aside_close(s, out, copy_range(fd, from, to, out));
-		else
-			kept = errno == EEXIST;
-	}
+	if (!zero && (out = aside_open(s, name, &kept)) != -1)
+		kept = aside_close(s, out, name, copy_range(fd, from, to, out));
 	log_begin(&l, LOG_WARN, "damaged");
 	log_u64(&l, "segment", segment);
 	log_u64(&l, "offset", from);
@@ -126,29 +123,32 @@ copy_extents(struct spool *s, struct span extents, int out)
 	return true;
 }
 
-static void
-name_message(uint64_t id, char name[NAME])
+/* What there is of the message's record and of extents, in a file of its own whose name is written. gone: is it kept when there is no
+ * record to read? */
+static bool
+aside_copy(struct spool *s, const struct entry *e, struct span extents, bool gone, char name[NAME])
 {
-	(void)snprintf(name, NAME, "damaged/message-%016llx.bin", (unsigned long long)id);
+	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
+	uint64_t from = PLACE_OFFSET(e->place);
+	bool good = gone, kept;
+	int out;
+
+	(void)snprintf(name, NAME, "damaged/message-%016llx.bin", (unsigned long long)e->id);
+	out = aside_open(s, name, &kept);
+	if (out == -1)
+		return kept;
+	if (segment != NULL && journal_reader(&s->journal, segment) != -1)
+		good = copy_range(segment->reader, from, from + record_octets(e->length), out) && copy_extents(s, extents, out);
+	return aside_close(s, out, name, good);
 }
 
 bool
 aside_message(struct spool *s, uint32_t slot, const struct message_record *m)
 {
-	const struct entry *e = &s->index.entry[slot];
-	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
 	struct log_line l;
 	char name[NAME];
-	bool kept;
-	int out;
+	bool kept = aside_copy(s, &s->index.entry[slot], m->extents, false, name);
 
-	name_message(m->id, name);
-	out = aside_open(s, name);
-	kept = out == -1 && errno == EEXIST;
-	if (out != -1)
-		kept = aside_close(s, out, segment != NULL && journal_reader(&s->journal, segment) != -1
-		    && copy_range(segment->reader, PLACE_OFFSET(e->place),
-		    PLACE_OFFSET(e->place) + record_octets(e->length), out) && copy_extents(s, m->extents, out));
 	log_begin(&l, LOG_FAULT, "lost");
 	log_id(&l, "id", m->id);
 	log_span(&l, "from", m->reverse_path);
@@ -165,21 +165,10 @@ bool
 aside_record(struct spool *s, uint32_t slot, bool quiet)
 {
 	const struct entry *e = &s->index.entry[slot];
-	struct segment *segment = journal_segment(&s->journal, PLACE_SEGMENT(e->place));
 	struct log_line l;
 	char name[NAME];
-	bool kept;
-	int out;
+	bool kept = aside_copy(s, e, (struct span){ NULL, 0 }, true, name);
 
-	name_message(e->id, name);
-	out = aside_open(s, name);
-	kept = out == -1 && errno == EEXIST;
-	if (out != -1)
-		kept = aside_close(s, out, segment == NULL || journal_reader(&s->journal, segment) == -1
-		    || copy_range(segment->reader, PLACE_OFFSET(e->place), PLACE_OFFSET(e->place) + record_octets(e->length), out));
-	/* What is not whole must not be taken for what was kept. */
-	if (out != -1 && !kept)
-		(void)unlinkat(s->dirfd, name, 0);
 	if (!kept && quiet)
 		return false;
 	log_begin(&l, LOG_FAULT, kept ? "lost" : "unreadable");

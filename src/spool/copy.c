@@ -104,7 +104,7 @@ copy_chunk(struct spool *s, uint64_t id, const struct extent *e)
 {
 	uint8_t *p = malloc(e->octets);
 	bool good = p != NULL && journal_read(&s->journal, PLACE(e->segment, e->offset), p, e->octets)
-	    && chunk_append(s, id, (struct span){ p, e->octets }, (struct span){ NULL, 0 }, false, &s->copy.extents);
+	    && chunk_append(s, id, (struct span){ p, e->octets }, (struct span){ NULL, 0 }, &s->copy.extents);
 
 	free(p);
 	return good;

@@ -1,5 +1,6 @@
 #include "spool/disk.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -58,3 +59,19 @@ linux_room(void *arg, int fd)
 const struct disk disk_linux = {
 	linux_open, linux_pwrite, linux_fdatasync, linux_fsync, linux_truncate, linux_unlink, linux_room, NULL,
 };
+
+size_t
+disk_read(int fd, uint8_t *p, size_t n, uint64_t at)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = pread(fd, p + done, n - done, (off_t)(at + done));
+
+		if (got > 0)
+			done += (size_t)got;
+		else if (got == 0 || errno != EINTR)
+			break;
+	}
+	return done;
+}

@@ -29,4 +29,8 @@ struct disk {
 /* The real one. */
 extern const struct disk disk_linux;
 
+/* Reading changes nothing, so it is no row of it. Octets from at on: fewer at the end of the file, or, with errno, where the disk
+ * will not say. */
+size_t disk_read(int fd, uint8_t *p, size_t n, uint64_t at);
+
 #endif

@@ -135,6 +135,15 @@ draft_spares_free(struct spool *s)
 	s->spares = 0;
 }
 
+void
+draft_texts(struct draft *d, struct span *text[DRAFT_TEXTS])
+{
+	struct message_record *m = &d->mail;
+	struct span *const all[DRAFT_TEXTS] = { &m->reverse_path, &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth, &m->hold };
+
+	memcpy(text, all, sizeof all);
+}
+
 static bool
 keep_text(struct draft *d, size_t *used, struct span *s)
 {
@@ -150,7 +159,7 @@ keep_text(struct draft *d, size_t *used, struct span *s)
 enum fail
 draft_begin(struct spool *s, const struct message_record *mail, bool kept, struct draft **out)
 {
-	struct message_record *m;
+	struct span *text[DRAFT_TEXTS];
 	struct draft *d;
 	size_t used = 0;
 
@@ -161,15 +170,14 @@ draft_begin(struct spool *s, const struct message_record *mail, bool kept, struc
 		return FAIL_MEMORY;
 	d->kept = kept;
 	d->printed = false;
-	m = &d->mail;
-	*m = *mail;
-	m->recipients = m->extents = m->content = (struct span){ NULL, 0 };
-	if (!keep_text(d, &used, &m->reverse_path) || !keep_text(d, &used, &m->login) || !keep_text(d, &used, &m->peer)
-	    || !keep_text(d, &used, &m->helo) || !keep_text(d, &used, &m->tls) || !keep_text(d, &used, &m->envid)
-	    || !keep_text(d, &used, &m->auth) || !keep_text(d, &used, &m->hold)) {
-		draft_give(s, d);
-		return FAIL_LOCAL;
-	}
+	d->mail = *mail;
+	d->mail.recipients = d->mail.extents = d->mail.content = (struct span){ NULL, 0 };
+	draft_texts(d, text);
+	for (size_t i = 0; i < DRAFT_TEXTS; i++)
+		if (!keep_text(d, &used, text[i])) {
+			draft_give(s, d);
+			return FAIL_LOCAL;
+		}
 	*out = d;
 	return OK;
 }
@@ -191,16 +199,16 @@ draft_rcpt(struct spool *s, struct draft *d, struct span path, uint32_t notify, 
 }
 
 bool
-chunk_append(struct spool *s, uint64_t id, struct span first, struct span second, bool kept, struct buf *extents)
+chunk_append(struct spool *s, uint64_t id, struct span first, struct span second, struct buf *extents)
 {
 	size_t octets = first.len + second.len;
-	uint8_t head[12];
+	uint8_t head[SPOOL_CHUNK_HEAD];
 	struct extent e = { .octets = (uint32_t)octets };
 	struct buf payload;
 	uint64_t place;
 
-	if (!buf_grow(extents, RECORD_EXTENT_OCTETS, RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS)
-	    || !journal_reserve(&s->journal, sizeof head + octets, kept, &payload))
+	if (!buf_grow(extents, RECORD_EXTENT_OCTETS, DRAFT_EXTENTS_MAX)
+	    || !journal_reserve(&s->journal, sizeof head + octets, false, &payload))
 		return false;
 	/* The payload of a CHUNK as chunk_record_layout has it, put together from two pieces. */
 	u64_put(head, id);
@@ -214,32 +222,39 @@ chunk_append(struct spool *s, uint64_t id, struct span first, struct span second
 	return extent_format(&e, extents);
 }
 
-enum fail
-draft_refusal(const struct spool *s)
+/* Why nothing could be written. */
+static enum fail
+refusal(const struct spool *s)
 {
 	enum fail f = spool_state(s);
 
 	return f == OK ? FAIL_BEHIND : f;
 }
 
+void
+draft_chunk(struct spool *s, struct draft *d, struct buf *out, struct span first, struct span second)
+{
+	uint64_t octets = record_octets(SPOOL_CHUNK_HEAD + first.len + second.len);
+	size_t before = out->max;
+
+	if (first.len + second.len == 0 || d->fail != OK)
+		return;
+	if (d->holds == 0)
+		d->refusals = s->refusals;
+	if (out->len >= DRAFT_EXTENTS_MAX)
+		d->fail = FAIL_TOO_BIG;
+	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, first, second, out))
+		d->fail = refusal(s);
+	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
+		d->fail = FAIL_MEMORY;
+	s->drafts_octets += out->max - before;
+}
+
 /* What is buffered and what just came become one chunk. */
 static void
 spill(struct spool *s, struct draft *d, struct span more)
 {
-	uint64_t octets = record_octets(12 + d->content.len + more.len);
-	size_t before = d->extents.max;
-
-	if (d->content.len + more.len == 0)
-		return;
-	if (d->extents.len == 0)
-		d->refusals = s->refusals;
-	if (d->extents.len >= RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS)
-		d->fail = FAIL_TOO_BIG;
-	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, buf_span(&d->content), more, false, &d->extents))
-		d->fail = draft_refusal(s);
-	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
-		d->fail = FAIL_MEMORY;
-	s->drafts_octets += d->extents.max - before;
+	draft_chunk(s, d, &d->extents, buf_span(&d->content), more);
 	d->content.len = 0;
 }
 
@@ -349,7 +364,7 @@ append(struct spool *s, struct draft *d, void *who)
 		print = once_append(&s->once, d->print, m->id, d->when);
 	if (!journal_reserve(&s->journal, octets, d->kept, &payload) || !message_format(m, &payload)) {
 		index_remove(&s->index, ticket.index);
-		return draft_refusal(s);
+		return refusal(s);
 	}
 	place = journal_commit(&s->journal, RECORD_MESSAGE, payload, true, &ticket);
 	segment_hold(&s->journal, PLACE_SEGMENT(place), record_octets(octets), false);
@@ -374,22 +389,27 @@ append(struct spool *s, struct draft *d, void *who)
 }
 
 enum fail
+draft_health(const struct spool *s, const struct draft *d)
+{
+	enum fail f = d->fail != OK ? d->fail : spool_state(s);
+
+	/* The disk was full since: its chunks may have become VOID. */
+	return f == OK && d->extents.len > 0 && d->refusals != s->refusals ? FAIL_DISK_FULL : f;
+}
+
+enum fail
 draft_commit(struct spool *s, struct draft *d, uint32_t flags, void *who)
 {
 	struct message_record *m = &d->mail;
-	enum fail f = d->fail;
+	/* What is our own has no chunks, and is not refused because the disk is full. */
+	enum fail f = d->kept ? d->fail : draft_health(s, d);
 
-	if (f == OK && !d->kept)
-		f = spool_state(s);
 	if (f == OK && !d->kept && (s->index.count >= SPOOL_MESSAGES_MAX || s->index.rcpts + d->count > SPOOL_RCPTS_MAX))
-		f = FAIL_DISK_FULL;
-	/* The disk was full since: its chunks may have become VOID. */
-	if (f == OK && d->extents.len > 0 && d->refusals != s->refusals)
 		f = FAIL_DISK_FULL;
 	if (f == OK && index_find(&s->index, m->id) != INDEX_NONE)
 		f = FAIL_LOCAL;
-	if (f == OK && d->extents.len > 0) {
-		spill(s, d, (struct span){ NULL, 0 });
+	if (f == OK) {
+		(void)draft_settle(s, d);
 		f = d->fail;
 	}
 	m->flags |= flags;

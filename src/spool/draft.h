@@ -36,6 +36,8 @@ const struct message_record *draft_envelope(const struct draft *);
  * about before, whatever has become of the draft.
  */
 bool draft_repeats(struct spool *, struct draft *, const uint8_t *content, uint64_t now, uint64_t *id);
+/* OK, or why it can no more be committed. */
+enum fail draft_health(const struct spool *, const struct draft *);
 /*
  * OK: handler.committed() will say whether it became durable. Else it is refused now, and nobody will say more.
  * flags are added. A queue id that is known already is refused with FAIL_LOCAL.
@@ -47,8 +49,6 @@ void draft_abort(struct spool *, struct draft *);
 /* What a draft has in the log is whole there, and can be read by others when journal.written has come to this; 0: it has nothing
  * there, draft_text() is its content. */
 uint64_t draft_settle(struct spool *, struct draft *);
-/* OK, or why it can no more be committed. */
-enum fail draft_health(const struct spool *, const struct draft *);
 /* Its content, of which one is empty; good until the draft is changed. */
 struct span draft_text(const struct draft *);
 struct span draft_extents(const struct draft *);

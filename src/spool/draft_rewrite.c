@@ -4,8 +4,6 @@
 
 #include "spool/draft_room.h"
 
-enum { EXTENTS_MOST = RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS };
-
 /* ---- what there is ---- */
 
 struct span
@@ -26,45 +24,12 @@ draft_recipients(const struct draft *d)
 	return buf_span(&d->rcpts);
 }
 
-enum fail
-draft_health(const struct spool *s, const struct draft *d)
-{
-	if (d->fail != OK)
-		return d->fail;
-	/* The disk was full since: its chunks may have become VOID. */
-	if (d->extents.len > 0 && d->refusals != s->refusals)
-		return FAIL_DISK_FULL;
-	return spool_state(s);
-}
-
-/* ---- chunks ---- */
-
-/* One chunk of both, its extent onto out. */
-static void
-put_chunk(struct spool *s, struct draft *d, struct buf *out, struct span first, struct span second)
-{
-	uint64_t octets = record_octets(12 + first.len + second.len);
-	size_t before = out->max;
-
-	if (first.len + second.len == 0 || d->fail != OK)
-		return;
-	if (d->holds == 0)
-		d->refusals = s->refusals;
-	if (out->len >= EXTENTS_MOST)
-		d->fail = FAIL_TOO_BIG;
-	else if (s->journal.state != OK || !chunk_append(s, d->mail.id, first, second, false, out))
-		d->fail = draft_refusal(s);
-	else if (!holds_add(s, s->journal.active->number, octets, &d->hold, &d->holds))
-		d->fail = FAIL_MEMORY;
-	s->drafts_octets += out->max - before;
-}
-
 uint64_t
 draft_settle(struct spool *s, struct draft *d)
 {
 	if (d->extents.len == 0)
 		return 0;
-	put_chunk(s, d, &d->extents, buf_span(&d->content), (struct span){ NULL, 0 });
+	draft_chunk(s, d, &d->extents, buf_span(&d->content), (struct span){ NULL, 0 });
 	d->content.len = 0;
 	return s->journal.sequence - 1;
 }
@@ -85,7 +50,7 @@ draft_fresh(struct spool *s, struct draft *d, struct span octets)
 		(void)buf_put(&d->fresh->text, octets);
 		return;
 	}
-	put_chunk(s, d, &d->fresh->extents, buf_span(&d->fresh->text), octets);
+	draft_chunk(s, d, &d->fresh->extents, buf_span(&d->fresh->text), octets);
 	d->fresh->text.len = 0;
 }
 
@@ -113,7 +78,7 @@ static void
 add_text(struct spool *s, struct draft *d, struct sheet *to, struct span octets)
 {
 	if (to->in_log)
-		put_chunk(s, d, &to->extents, octets, (struct span){ NULL, 0 });
+		draft_chunk(s, d, &to->extents, octets, (struct span){ NULL, 0 });
 	else
 		(void)buf_put(&to->text, octets);
 }
@@ -121,7 +86,7 @@ add_text(struct spool *s, struct draft *d, struct sheet *to, struct span octets)
 static void
 add_extent(struct spool *s, struct draft *d, struct sheet *to, const struct extent *e)
 {
-	if (d->fail == OK && (!draft_grow(s, &to->extents, RECORD_EXTENT_OCTETS, EXTENTS_MOST, SPOOL_DRAFTS_OCTETS) || !extent_format(e, &to->extents)))
+	if (d->fail == OK && (!draft_grow(s, &to->extents, RECORD_EXTENT_OCTETS, DRAFT_EXTENTS_MAX, SPOOL_DRAFTS_OCTETS) || !extent_format(e, &to->extents)))
 		d->fail = FAIL_TOO_BIG;
 }
 
@@ -204,21 +169,21 @@ draft_rewrite(struct spool *s, struct draft *d, const struct span *header, uint6
 bool
 draft_sender(struct draft *d, struct span path)
 {
-	struct message_record *m = &d->mail;
-	struct span *behind[] = { &m->login, &m->peer, &m->helo, &m->tls, &m->envid, &m->auth, &m->hold };
-	size_t before = m->reverse_path.len, used = 0;
+	struct span *text[DRAFT_TEXTS];
+	size_t before = d->mail.reverse_path.len, used = 0;
 
+	draft_texts(d, text);
 	/* It stands first, the others follow it. */
-	for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
-		used += behind[i]->len;
+	for (size_t i = 1; i < DRAFT_TEXTS; i++)
+		used += text[i]->len;
 	if (path.len > DRAFT_TEXT_MAX - used)
 		return false;
 	memmove(d->text + path.len, d->text + before, used);
 	if (path.len > 0)
 		memcpy(d->text, path.p, path.len);
-	m->reverse_path.len = path.len;
-	for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
-		behind[i]->p = behind[i]->p - before + path.len;
+	d->mail.reverse_path.len = path.len;
+	for (size_t i = 1; i < DRAFT_TEXTS; i++)
+		text[i]->p = text[i]->p - before + path.len;
 	return true;
 }
 

@@ -6,7 +6,7 @@
 
 #include "spool/draft.h"
 
-enum { DRAFT_TEXT_MAX = 1750 };
+enum { DRAFT_TEXT_MAX = 1750, DRAFT_TEXTS = 8, DRAFT_EXTENTS_MAX = RECORD_EXTENTS_MAX * RECORD_EXTENT_OCTETS };
 
 /* A body that is to take the place of the one that came. */
 struct draft_fresh {
@@ -32,9 +32,11 @@ struct draft {
 	uint8_t text[DRAFT_TEXT_MAX];
 };
 
+/* The envelope's texts in the order in which they lie in text; the reverse-path is the first. */
+void draft_texts(struct draft *, struct span *text[DRAFT_TEXTS]);
 /* Make room in one of the draft's buffers while all drafts have less than `all`; counts what they take in their sum. */
 bool draft_grow(struct spool *, struct buf *, size_t n, size_t most, uint64_t all);
-/* Why a chunk could not be written. */
-enum fail draft_refusal(const struct spool *);
+/* One chunk of both, its extent onto out; nothing when there are no octets, or the draft has failed. */
+void draft_chunk(struct spool *, struct draft *, struct buf *out, struct span first, struct span second);
 
 #endif

@@ -34,7 +34,7 @@ holds_take(struct spool *s, struct span extents, struct hold **hold, uint32_t *h
 	*hold = NULL;
 	*holds = 0;
 	while (extent_take(&extents, &e))
-		if (!holds_add(s, e.segment, record_octets(12 + (uint64_t)e.octets), hold, holds)) {
+		if (!holds_add(s, e.segment, record_octets(SPOOL_CHUNK_HEAD + (uint64_t)e.octets), hold, holds)) {
 			holds_give(s, *hold, *holds);
 			*hold = NULL;
 			*holds = 0;

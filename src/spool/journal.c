@@ -335,9 +335,18 @@ journal_commit(struct journal *j, enum record_kind kind, struct buf payload, boo
 		*t = *ticket;
 		t->place = place;
 		t->at = at;
-		t->octets = (uint32_t)record_octets(payload.len);
 	}
 	return place;
+}
+
+uint64_t
+journal_append(struct journal *j, enum record_kind kind, struct layout layout, const void *record, bool kept)
+{
+	struct buf payload;
+
+	if (!journal_reserve(j, fields_size(layout, record), kept, &payload) || !fields_format(layout, record, &payload))
+		return 0;
+	return journal_commit(j, kind, payload, false, NULL);
 }
 
 /* ---- batches ---- */
@@ -543,7 +552,6 @@ journal_read(struct journal *j, uint64_t place, uint8_t *p, size_t n)
 {
 	const uint8_t *here = journal_view(j, place, n);
 	struct segment *s = journal_segment(j, PLACE_SEGMENT(place));
-	size_t done = 0;
 
 	if (here != NULL) {
 		memcpy(p, here, n);
@@ -552,13 +560,18 @@ journal_read(struct journal *j, uint64_t place, uint8_t *p, size_t n)
 	errno = 0;
 	if (s == NULL || journal_reader(j, s) == -1)
 		return false;
-	while (done < n) {
-		ssize_t got = pread(s->reader, p + done, n - done, (off_t)(PLACE_OFFSET(place) + done));
+	return disk_read(s->reader, p, n, PLACE_OFFSET(place)) == n;
+}
 
-		if (got > 0)
-			done += (size_t)got;
-		else if (got == 0 || errno != EINTR)
-			return false;
-	}
+bool
+journal_read_record(struct journal *j, uint64_t place, enum record_kind kind, uint8_t *p, size_t most, struct span *payload)
+{
+	struct record_header h;
+
+	if (!journal_read(j, place, p, RECORD_HEADER) || !record_header_parse((struct span){ p, RECORD_HEADER }, &h) || h.kind != kind
+	    || h.length > most - RECORD_HEADER || !journal_read(j, place, p, RECORD_HEADER + h.length)
+	    || !record_intact((struct span){ p, RECORD_HEADER + h.length }, &h))
+		return false;
+	*payload = (struct span){ p + RECORD_HEADER, h.length };
 	return true;
 }

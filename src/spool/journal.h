@@ -39,7 +39,7 @@ struct segment {
 	uint32_t refs;          /* messages and drafts that need it */
 	int fd;                 /* for writing; -1 for segments of before this start. While a batch runs it is the batch's */
 	int reader;             /* read-only; -1 until asked for */
-	bool told, told_filter; /* the relay has the descriptor; 6_milter has */
+	uint8_t shown;          /* the owner's: a bit for each process that has the descriptor */
 };
 
 /* Where a record begins: segment number << 32 | offset; 0 is nowhere. */
@@ -49,13 +49,12 @@ struct segment {
 
 /* Somebody who waits for a record to be durable. */
 struct ticket {
-	uint32_t kind;          /* the owner's; 0: nobody waits */
+	uint32_t kind;          /* the owner's */
 	uint32_t index;         /* the owner's */
 	uint64_t id;            /* the owner's */
 	void *arg;              /* the owner's */
 	bool refusable;         /* when the disk is full, rather refuse it than keep it */
 	uint64_t place;         /* set by journal_commit() */
-	uint32_t octets;        /* of the record, set by journal_commit() */
 	size_t at;              /* of the record in the buffer, journal's own */
 };
 
@@ -134,6 +133,9 @@ bool journal_reserve(struct journal *, size_t max, bool kept, struct buf *payloa
 /* Makes it a record; place of the record. sync: the batch must be synced as soon as it can be. ticket may be NULL. */
 uint64_t journal_commit(struct journal *, enum record_kind, struct buf payload, bool sync, const struct ticket *);
 
+/* Both for a record of fields that nobody waits for: its place, or 0. */
+uint64_t journal_append(struct journal *, enum record_kind, struct layout, const void *record, bool kept);
+
 /* Octets of a segment begin or cease to be needed by a message; again: the message needs others of it already. */
 void segment_hold(struct journal *, uint64_t number, uint64_t octets, bool again);
 void segment_release(struct journal *, uint64_t number, uint64_t octets);
@@ -161,5 +163,7 @@ void journal_rest(struct journal *);
 const uint8_t *journal_view(const struct journal *, uint64_t place, size_t n);
 /* The same from memory or disk into p. False with what is wrong in errno (0: the segment is shorter). */
 bool journal_read(struct journal *, uint64_t place, uint8_t *p, size_t n);
+/* A whole record of this kind, of most octets with its header at most, into p; its payload lies there. False: there is none. */
+bool journal_read_record(struct journal *, uint64_t place, enum record_kind, uint8_t *p, size_t most, struct span *payload);
 
 #endif

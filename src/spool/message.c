@@ -93,20 +93,6 @@ outcome_keep(struct outcome *o, uint8_t *text)
 	}
 }
 
-static bool
-read_result(struct spool *s, uint64_t place, uint8_t record[OUTCOME_TEXT], struct result_record *r)
-{
-	struct record_header h;
-
-	if (!journal_read(&s->journal, place, record, RECORD_HEADER)
-	    || !record_header_parse((struct span){ record, RECORD_HEADER }, &h) || h.kind != RECORD_RESULT
-	    || h.length > OUTCOME_TEXT - RECORD_HEADER
-	    || !journal_read(&s->journal, place, record, RECORD_HEADER + h.length)
-	    || !record_intact((struct span){ record, RECORD_HEADER + h.length }, &h))
-		return false;
-	return result_parse((struct span){ record + RECORD_HEADER, h.length }, r);
-}
-
 void
 spool_outcome(struct spool *s, uint32_t slot, uint32_t number, const struct recipient *in_record, uint8_t *text,
     struct outcome *out)
@@ -114,8 +100,9 @@ spool_outcome(struct spool *s, uint32_t slot, uint32_t number, const struct reci
 	struct entry *e = &s->index.entry[slot];
 	uint64_t place = *entry_last(e, number) & ~(uint64_t)LAST_FLAGS;
 	struct result_record r;
+	struct span payload;
 
-	if (place != 0 && read_result(s, place, text, &r))
+	if (place != 0 && journal_read_record(&s->journal, place, RECORD_RESULT, text, OUTCOME_TEXT, &payload) && result_parse(payload, &r))
 		*out = r.last;
 	else {
 		*out = in_record->last;
@@ -131,28 +118,30 @@ told_of(const struct outcome *o)
 }
 
 void
+outcome_note(struct entry *e, uint32_t number, const struct outcome *o, uint64_t place)
+{
+	bool final = o->class == OUTCOME_DELIVERED || o->class == OUTCOME_NEVER;
+	uint64_t *last = entry_last(e, number);
+
+	e->tried = o->when > e->tried ? o->when : e->tried;
+	e->attempts = o->attempt > e->attempts ? o->attempt : e->attempts;
+	if (o->class == OUTCOME_DELIVERED)
+		e->flags |= ENTRY_SERVED;
+	if (final && !(*last & LAST_FINAL))
+		e->waiting--;
+	if (place != 0)
+		*last = place | (*last & LAST_FINAL);
+	*last |= (final ? LAST_FINAL : 0) | told_of(o);
+}
+
+void
 spool_result(struct spool *s, uint32_t slot, uint32_t number, const struct outcome *o)
 {
 	struct entry *e = &s->index.entry[slot];
 	struct result_record r = { .id = e->id, .number = number, .last = *o };
-	bool final = o->class == OUTCOME_DELIVERED || o->class == OUTCOME_NEVER;
-	uint64_t *last = entry_last(e, number), place, told = told_of(o);
-	struct buf payload;
 
-	e->tried = o->when > e->tried ? o->when : e->tried;
-	e->attempts = o->attempt > e->attempts ? o->attempt : e->attempts;
-	if (final && !(*last & LAST_FINAL))
-		e->waiting--;
-	if (o->class == OUTCOME_DELIVERED)
-		spool_served(s, slot);
 	/* In doubt nothing can be written; the next start will try again what this forgets. */
-	if (!journal_reserve(&s->journal, 1200, true, &payload)
-	    || !fields_format(result_record_layout, &r, &payload)) {
-		*last |= (final ? LAST_FINAL : 0) | told;
-		return;
-	}
-	place = journal_commit(&s->journal, RECORD_RESULT, payload, false, NULL);
-	*last = place | (final ? LAST_FINAL : 0) | told;
+	outcome_note(e, number, o, journal_append(&s->journal, RECORD_RESULT, result_record_layout, &r, true));
 }
 
 void
@@ -173,23 +162,7 @@ spool_fruitless(struct spool *s, uint32_t slot)
 bool
 spool_fact(struct spool *s, const struct fact_record *r)
 {
-	struct buf payload;
-
-	return s->conf.history && journal_reserve(&s->journal, fields_size(fact_record_layout, r), false, &payload)
-	    && fields_format(fact_record_layout, r, &payload)
-	    && journal_commit(&s->journal, RECORD_FACT, payload, false, NULL) != 0;
-}
-
-static void
-done_append(struct spool *s, uint64_t id)
-{
-	struct done_record r = { id };
-	struct buf payload;
-
-	if (!journal_reserve(&s->journal, RECORD_DONE_OCTETS, true, &payload))
-		return;
-	(void)fields_format(done_record_layout, &r, &payload);
-	(void)journal_commit(&s->journal, RECORD_DONE, payload, false, NULL);
+	return s->conf.history && journal_append(&s->journal, RECORD_FACT, fact_record_layout, r, false) != 0;
 }
 
 void
@@ -198,7 +171,7 @@ spool_finish(struct spool *s, uint32_t slot)
 	struct entry *e = &s->index.entry[slot];
 
 	assert(e->used && !(e->flags & ENTRY_PENDING));
-	done_append(s, e->id);
+	(void)journal_append(&s->journal, RECORD_DONE, done_record_layout, &(struct done_record){ e->id }, true);
 	plan_forget(s, slot);
 	spool_forget(s, slot);
 }

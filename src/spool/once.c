@@ -215,12 +215,8 @@ static uint64_t
 append(struct once *o, bool fresh, struct span prints)
 {
 	struct once_record r = { .fresh = fresh, .key = { o->key, sizeof o->key }, .prints = prints };
-	struct buf payload;
 
-	if (!journal_reserve(o->journal, fields_size(once_record_layout, &r), !fresh, &payload)
-	    || !fields_format(once_record_layout, &r, &payload))
-		return 0;
-	return journal_commit(o->journal, RECORD_ONCE, payload, false, NULL);
+	return journal_append(o->journal, RECORD_ONCE, once_record_layout, &r, !fresh);
 }
 
 uint64_t

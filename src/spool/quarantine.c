@@ -1,4 +1,5 @@
 /* Mail that waits for the operator: durable as a record of its own, kept out of the schedule. docs/spool.md, Held mail. */
+#include "base/hash.h"
 #include "spool/spool.h"
 
 #include <string.h>
@@ -8,12 +9,7 @@
 uint32_t
 account_hash(struct span login)
 {
-	struct span account = span_take_until(&login, '/');
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < account.len; i++)
-		h = (h ^ account.p[i]) * 16777619u;
-	return h;
+	return (uint32_t)hash_of(span_take_until(&login, '/'));
 }
 
 bool
@@ -27,13 +23,11 @@ static bool
 append_held(struct spool *s, struct entry *e, bool held, uint64_t now, struct span words)
 {
 	struct held_record r = { .id = e->id, .held = held, .when = now, .words = span_head(words, HELD_WORDS_MAX) };
-	struct buf payload;
+	uint64_t place = journal_append(&s->journal, RECORD_HELD, held_record_layout, &r, true);
 
-	if (!journal_reserve(&s->journal, fields_size(held_record_layout, &r), true, &payload)
-	    || !fields_format(held_record_layout, &r, &payload))
-		return false;
-	e->word = journal_commit(&s->journal, RECORD_HELD, payload, false, NULL);
-	return true;
+	if (place != 0)
+		e->word = place;
+	return place != 0;
 }
 
 bool
@@ -78,14 +72,10 @@ spool_release(struct spool *s, uint32_t slot, uint64_t now)
 static bool
 read_held(struct spool *s, const struct entry *e, uint8_t text[HELD_TEXT], struct held_record *r)
 {
-	struct record_header h;
-	struct span head = { text, RECORD_HEADER };
+	struct span payload;
 
-	return e->word != 0 && journal_read(&s->journal, e->word, text, RECORD_HEADER) && record_header_parse(head, &h)
-	    && h.kind == RECORD_HELD && h.length <= HELD_TEXT - RECORD_HEADER
-	    && journal_read(&s->journal, e->word, text, RECORD_HEADER + h.length)
-	    && record_intact((struct span){ text, RECORD_HEADER + h.length }, &h)
-	    && fields_parse(held_record_layout, (struct span){ text + RECORD_HEADER, h.length }, r) && r->id == e->id;
+	return e->word != 0 && journal_read_record(&s->journal, e->word, RECORD_HELD, text, HELD_TEXT, &payload)
+	    && fields_parse(held_record_layout, payload, r) && r->id == e->id;
 }
 
 void
@@ -107,6 +97,6 @@ held_copy(struct spool *s, uint32_t slot)
 	struct held_record r;
 	uint8_t text[HELD_TEXT];
 
-	if (e->word != 0 && read_held(s, e, text, &r))
+	if (read_held(s, e, text, &r))
 		(void)append_held(s, e, r.held, r.when, r.words);
 }

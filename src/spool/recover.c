@@ -5,15 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <dirent.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "spool/aside.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
 
-enum { PROGRESS_S = 5, PROGRESS_LOOK = 16384 };
+enum { PROGRESS_MS = 5000, PROGRESS_LOOK = 16384 };
 
 struct range {
 	uint64_t segment, from, to;
@@ -31,7 +31,7 @@ struct recovery {
 	int fd;
 	uint64_t size;
 	uint64_t records, now;
-	time_t said;                    /* when something was last said of how far we are */
+	uint64_t said;                  /* clock_run() when something was last said of how far we are */
 	struct once_entry fresh;        /* of the message that comes next; id 0: none */
 	bool *waits;                    /* by slot: a reply has asked to wait, or had when the slot was another's */
 	uint32_t waits_max;
@@ -165,19 +165,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 	e->account = account_hash(m.login);
 	terms_note(e, &m);
 	for (uint32_t i = 0; i < m.rcpts && recipient_take(&m.recipients, &one); i++) {
-		if (one.last.class == OUTCOME_DELIVERED)
-			e->flags |= ENTRY_SERVED;
-		if (one.last.class == OUTCOME_DELIVERED || one.last.class == OUTCOME_NEVER) {
-			*entry_last(e, i) = LAST_FINAL;
-			e->waiting--;
-		}
-		if (one.last.flags & OUTCOME_TOLD)
-			*entry_last(e, i) |= LAST_TOLD;
-		if (one.last.flags & OUTCOME_LATE)
-			*entry_last(e, i) |= LAST_LATE;
+		outcome_note(e, i, &one.last, 0);
 		note_wait(r, slot, &one.last);
-		e->attempts = one.last.attempt > e->attempts ? one.last.attempt : e->attempts;
-		e->tried = one.last.when > e->tried ? one.last.when : e->tried;
 	}
 }
 
@@ -186,28 +175,15 @@ take_result(struct recovery *r, uint64_t place, struct span payload)
 {
 	struct index *x = &r->spool->index;
 	struct result_record result;
-	struct entry *e;
 	uint32_t slot;
-	bool final;
 
 	if (!result_parse(payload, &result))
 		return;
 	slot = index_find(x, result.id);
 	if (slot == INDEX_NONE || result.number >= x->entry[slot].rcpts)
 		return;
-	e = &x->entry[slot];
-	final = entry_final(e, result.number);
-	if (result.last.class == OUTCOME_DELIVERED)
-		e->flags |= ENTRY_SERVED;
-	if (!final && (result.last.class == OUTCOME_DELIVERED || result.last.class == OUTCOME_NEVER)) {
-		final = true;
-		e->waiting--;
-	}
-	*entry_last(e, result.number) = place | (final ? LAST_FINAL : 0) | (result.last.flags & OUTCOME_TOLD ? LAST_TOLD : 0)
-	    | (result.last.flags & OUTCOME_LATE ? LAST_LATE : 0);
+	outcome_note(&x->entry[slot], result.number, &result.last, place);
 	note_wait(r, slot, &result.last);
-	e->attempts = result.last.attempt > e->attempts ? result.last.attempt : e->attempts;
-	e->tried = result.last.when > e->tried ? result.last.when : e->tried;
 }
 
 static void
@@ -389,15 +365,14 @@ read_segment(struct recovery *r)
 static void
 say_progress(struct recovery *r, const char *what, uint64_t done, uint64_t of)
 {
-	struct timespec now;
+	uint64_t now = clock_run();
 	struct log_line l;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	if (r->said == 0)
-		r->said = now.tv_sec;
-	if (now.tv_sec - r->said < PROGRESS_S)
+		r->said = now;
+	if (now - r->said < PROGRESS_MS)
 		return;
-	r->said = now.tv_sec;
+	r->said = now;
 	log_begin(&l, LOG_NOTE, "spool-start");
 	log_text(&l, "doing", what);
 	log_u64(&l, "done", done);

@@ -37,6 +37,7 @@ enum {
 	SPOOL_SEGMENTS_FEW = 4,                 /* a log of so few segments is not worth copying */
 	SPOOL_COPY_STEP = 1024 * 1024,          /* octets copied forward in one step */
 	SPOOL_LOOK_STEP = 16384,                /* messages looked at in one step */
+	SPOOL_CHUNK_HEAD = 12,                  /* octets of a CHUNK's payload in front of its content */
 	SPOOL_UNREADABLE = 64,                  /* messages that the disk does not have any more, until they are set aside */
 };
 
@@ -198,6 +199,8 @@ void plan_waits(struct spool *, uint32_t slot, const struct message_record *, ui
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);
+/* What is known of a recipient now, into the entry; place: of its RESULT, 0: it has none of its own. */
+void outcome_note(struct entry *, uint32_t number, const struct outcome *, uint64_t place);
 /* The terms of the record, into the entry, whose arrival is known; and its release back. */
 void terms_note(struct entry *, const struct message_record *);
 uint64_t release_of_record(const struct entry *, const struct message_record *);
@@ -218,7 +221,7 @@ void copy_settled(struct spool *, const struct ticket *, enum fail);
 void copy_step(struct spool *);
 void copy_stop(struct spool *);
 /* Append a CHUNK; its extent goes onto extents. */
-bool chunk_append(struct spool *, uint64_t id, struct span first, struct span second, bool kept, struct buf *extents);
+bool chunk_append(struct spool *, uint64_t id, struct span first, struct span second, struct buf *extents);
 /* Make room for n more octets. */
 bool buf_grow(struct buf *, size_t n, size_t most);
 bool recover(struct spool *, uint64_t now);

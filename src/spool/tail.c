@@ -1,11 +1,11 @@
 #include "spool/tail.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "spool/disk.h"
 
 void
 tail_init(struct tail *t, struct tail_place at)
@@ -63,22 +63,6 @@ tail_durable(struct tail *t, uint64_t sequence)
 }
 
 /* ---- octets ---- */
-static size_t
-read_at(int fd, uint8_t *p, size_t n, uint64_t at)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = pread(fd, p + done, n - done, (off_t)(at + done));
-
-		if (got > 0)
-			done += (size_t)got;
-		else if (got == 0 || errno != EINTR)
-			break;
-	}
-	return done;
-}
-
 /* The octets [at, at + n) of the segment being read, or NULL. */
 static const uint8_t *
 octets_at(struct tail *t, uint64_t at, size_t n)
@@ -91,11 +75,11 @@ octets_at(struct tail *t, uint64_t at, size_t n)
 	if (n > TAIL_WINDOW) {
 		free(t->big);
 		t->big = malloc(n);
-		return t->big != NULL && read_at(fd, t->big, n, at) == n ? t->big : NULL;
+		return t->big != NULL && disk_read(fd, t->big, n, at) == n ? t->big : NULL;
 	}
 	if (at < t->base || at - t->base > t->window.len || t->window.len - (at - t->base) < n) {
 		t->base = at;
-		t->window.len = read_at(fd, t->window.p, TAIL_WINDOW, at);
+		t->window.len = disk_read(fd, t->window.p, TAIL_WINDOW, at);
 	}
 	return t->window.len - (at - t->base) >= n ? t->window.p + (at - t->base) : NULL;
 }

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/hash.h"
 #include "os/address.h"
 #include "tls/private.h"
 
@@ -29,16 +30,6 @@ struct tls_client {
 	struct remembered remembered[TLS_REMEMBERED_MAX];
 };
 
-static uint64_t
-hash_of(const char *name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (; *name != '\0'; name++)
-		hash = (hash ^ ascii_lower((uint8_t)*name)) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 static bool
 remembered_is(const struct remembered *r, uint64_t hash, const char *name, bool opportunistic)
 {
@@ -59,7 +50,7 @@ still_good(const SSL_SESSION *session)
 static SSL_SESSION *
 session_take(struct tls_client *c, const char *name, bool opportunistic)
 {
-	uint64_t hash = hash_of(name);
+	uint64_t hash = hash_of_folded(span_of(name));
 
 	for (size_t i = 0; i < TLS_REMEMBERED_MAX; i++) {
 		struct remembered *r = &c->remembered[(c->next + TLS_REMEMBERED_MAX - 1 - i) % TLS_REMEMBERED_MAX];
@@ -92,7 +83,7 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	t->client->next = (t->client->next + 1) % TLS_REMEMBERED_MAX;
 	SSL_SESSION_free(r->session);
 	r->session = session;
-	r->hash = hash_of(t->name);
+	r->hash = hash_of_folded(span_of(t->name));
 	r->opportunistic = t->opportunistic;
 	memcpy(r->name, t->name, strlen(t->name) + 1);
 	return 1;

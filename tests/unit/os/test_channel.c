@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,19 @@ a_secret_is_wiped_on_both_sides(void **state)
 	assert_false(memory_holds(secret, sizeof secret));
 }
 
+/* regress 0322: somebody is at the other end, and must not wait for ever. */
+static void
+a_channel_that_cannot_be_made_closes_its_end(void **state)
+{
+	/* What no poll can watch, a plain file, is refused as a channel is without memory. */
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_not_equal(fd, -1);
+	assert_null(channel_open(&at.loop, fd, &handler, NULL));
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 int
 main(void)
 {
@@ -283,6 +297,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_peers_end_is_told_once_and_sending_on_is_harmless, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_secret_is_wiped_on_both_sides, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_message_over_its_own_ceiling_is_not_sent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_channel_that_cannot_be_made_closes_its_end, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("channel", tests, NULL, NULL);

@@ -66,6 +66,30 @@ long_values_are_cut_and_full_lines_stay_lines(void **state)
 	assert_non_null(strstr(line, "n=42"));
 }
 
+/* Two lines of a kind are never nearer than that, and between them they tell of everything. */
+static void
+a_pause_counts_what_is_not_said(void **state)
+{
+	struct log_pause p = { 0 };
+	uint64_t unsaid = 99;
+
+	(void)state;
+	assert_true(log_may(&p, 0, 10, &unsaid));
+	assert_int_equal(unsaid, 0);
+	assert_false(log_may(&p, 0, 10, &unsaid));
+	assert_false(log_may(&p, 9, 10, &unsaid));
+	assert_int_equal(p.unsaid, 2);
+	assert_true(log_may(&p, 10, 10, &unsaid));
+	assert_int_equal(unsaid, 2);
+	assert_false(log_may(&p, 19, 10, &unsaid));
+	/* From the last one that was said, not from the one that was counted. */
+	assert_true(log_may(&p, 100, 10, &unsaid));
+	assert_int_equal(unsaid, 1);
+	assert_false(log_may(&p, 109, 10, &unsaid));
+	assert_true(log_may(&p, 110, 10, &unsaid));
+	assert_int_equal(unsaid, 1);
+}
+
 int
 main(void)
 {
@@ -73,6 +97,7 @@ main(void)
 		cmocka_unit_test(logfmt_quotes_what_is_not_bare),
 		cmocka_unit_test(json_is_json),
 		cmocka_unit_test(long_values_are_cut_and_full_lines_stay_lines),
+		cmocka_unit_test(a_pause_counts_what_is_not_said),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
