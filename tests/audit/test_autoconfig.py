@@ -1,20 +1,16 @@
 """What a domain tells mail programs in autoconfig files, and whether its SRV records say the same (8314-10, 8314-35, 6186-1)."""
 import json
-import pathlib
 import socket
 import ssl
-import sys
 import threading
 import time
 
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent), str(here.parent / "relay")]
-from peers import A, AAAA, MX  # noqa: E402
-from postern_server import free_port, postern  # noqa: E402
-from signed import TXT, SignedDns  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from peers import A, AAAA, MX
+from postern_server import free_port, postern
+from signed import TXT, SignedDns
+from zoo import Animal, Habits, Papers
 
 SRV = 33
 DOMAIN, HOST, FILES = "example.org", "mail.example.org", "autoconfig.example.org"

@@ -1,14 +1,9 @@
 """--watch: the first time everything, then only what has changed, and what comes to its end each time."""
-import pathlib
-import sys
-
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent)]
-from postern_server import postern  # noqa: E402
-from test_zoo import day  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from postern_server import postern
+from test_zoo import day
+from zoo import Animal, Habits, Papers
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import POSTERN, ROOT, eventually, postern
+from postern_server import POSTERN, ROOT, eventually, postern
 from mmdb import database
 
 ROOTED = os.geteuid() == 0

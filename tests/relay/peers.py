@@ -5,6 +5,7 @@ Everything is on loopback and ends by itself: each wait has a time-out.
 """
 import base64
 import os
+import pathlib
 import select
 import socket
 import ssl
@@ -14,6 +15,8 @@ import tempfile
 import threading
 import time
 
+from postern_server import POSTERN
+
 CONF, PEER, SECRET, GO, RELOAD, DRAIN, READY, DRAINED = 1, 5, 6, 7, 8, 9, 20, 21
 SEGMENT, SEGMENT_GONE, TRY, RCPT, LETTER_TAKEN, RESULT, DONE, LETTER = 80, 81, 82, 83, 85, 90, 91, 92
 DKIM, SIGN_DKIM_ASK, SIGN_DKIM_ANSWER = 16, 32, 33
@@ -22,6 +25,7 @@ DELIVERED, LATER, NEVER = 0, 1, 2
 GREETING, EHLO, STARTTLS, AUTH, MAIL, RCPT_STAGE, DATA, CONTENT = range(8)
 FLAG_8BIT, FLAG_UTF8, FLAG_BINARY = 1, 2, 64
 PATIENCE = 20
+RELAY_CHILD = os.environ.get("RELAY_CHILD") or str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child")
 
 
 def u32(n):
@@ -108,12 +112,11 @@ class Letter:
 class Relay:
     """5_relay under test, started and configured."""
 
-    def __init__(self, conf, password=None, program=None):
+    def __init__(self, conf, password=None):
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        program = program or os.environ["RELAY_CHILD"]
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program], pass_fds=[], preexec_fn=lambda: os.dup2(theirs.fileno(), 3),
+        self.process = subprocess.Popen([RELAY_CHILD], pass_fds=[], preexec_fn=lambda: os.dup2(theirs.fileno(), 3),
                                         close_fds=False, stderr=self.log)
         theirs.close()
         self.master = Channel(ours)

@@ -1,13 +1,10 @@
 """Held mail as the operator sees it: hold, show, restart, release, purge. docs/guard.md"""
 import json
-import sys
-import pathlib
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from postern_server import eventually, postern     # noqa: E402
-from road import QUICK, World, queue, show, submit, waiting      # noqa: E402
+from postern_server import eventually, postern
+from road import QUICK, World, queue, show, submit, waiting
 
 
 @pytest.fixture

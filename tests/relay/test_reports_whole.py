@@ -2,8 +2,6 @@
 that it is posted to."""
 import email
 import email.policy
-import gzip
-import json
 import os
 import time
 

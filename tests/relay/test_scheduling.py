@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from peers import A, AAAA, CONTENT, DELIVERED, LATER, MX, RCPT_STAGE, Dns, Hop, Made, Relay, only
+from peers import A, AAAA, DELIVERED, LATER, MX, Dns, Hop, Made, Relay, only
 from road import QUICK, World, await_empty, queue, submit, waiting
 
 

@@ -2,7 +2,6 @@
 server or its certificate are gone."""
 import os
 import socket
-import ssl
 import threading
 import time
 

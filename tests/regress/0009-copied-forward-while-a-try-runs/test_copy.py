@@ -1,14 +1,11 @@
 """A slow transfer is not disturbed by what happens in the spool meanwhile (see WHY)."""
-import pathlib
 import socket
-import sys
 import threading
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
-from postern_server import eventually     # noqa: E402
-from road import LETTER, QUICK, SENDER, World, await_empty, client, submit      # noqa: E402
+from postern_server import eventually
+from road import LETTER, QUICK, SENDER, World, await_empty, client, submit
 
 LINE = b"x" * 74 + b"\r\n"
 

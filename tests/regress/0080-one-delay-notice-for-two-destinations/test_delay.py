@@ -1,12 +1,8 @@
 """A message for two destinations that nobody answers for: the sender hears of both (see WHY). 3461-6."""
-import pathlib
-import sys
-
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
-from postern_server import eventually     # noqa: E402
-from road import QUICK, Report, World, submit      # noqa: E402
+from postern_server import eventually
+from road import QUICK, Report, World, submit
 
 
 @pytest.fixture

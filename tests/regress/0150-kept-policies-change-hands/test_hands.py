@@ -1,9 +1,5 @@
 """What 5_relay keeps in directories of its own becomes its user's, too, when there is one. sts-7"""
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "cage"))
-from test_cage import USERS, launch_within, people, pytestmark  # noqa: E402, F401
+from test_cage import USERS, launch_within, people, pytestmark  # noqa: F401
 
 
 def test_kept_policies_change_hands(make_server, people):  # noqa: F811

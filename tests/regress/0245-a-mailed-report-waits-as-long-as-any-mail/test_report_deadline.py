@@ -1,15 +1,12 @@
 """A mailed TLS report waits a day, not as long as other mail. rpt-4"""
 import datetime
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
-from postern_server import eventually  # noqa: E402
-from road import QUICK, World, show, waiting  # noqa: E402
-from test_reports import yesterday  # noqa: E402
-from test_reports_whole import CONF, names  # noqa: E402
+from postern_server import eventually
+from road import QUICK, World, show, waiting
+from test_reports import yesterday
+from test_reports_whole import CONF, names
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """What a greylister has put off is tried again when he wants it, whether the server was started again meanwhile or not. RFC 6647."""
 import datetime
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
-from postern_server import eventually     # noqa: E402
-from road import World, show, submit      # noqa: E402
+from postern_server import eventually
+from road import World, show, submit
 
 
 @pytest.fixture
