@@ -17,6 +17,8 @@
 #include <unistd.h>
 #include <signal.h>
 
+#include "../scratch.h"
+
 enum { HEADER = 12, WAIT_MS = 10000, FLAG_FD = 1 };
 
 static void
@@ -340,8 +342,6 @@ bed_drain(struct bed *b)
 void
 bed_fini(struct bed *b)
 {
-	char command[2][160];
-
 	if (b->pid != 0)
 		bed_kill(b);
 	bed_end_close(&b->master);
@@ -349,12 +349,5 @@ bed_fini(struct bed *b)
 	bed_end_close(&b->relay);
 	bed_end_close(&b->auth);
 	bed_end_close(&b->history);
-	for (unsigned n = 1; n < 100; n++) {
-		(void)snprintf(command[0], sizeof command[0], "%s/spool/%016x.log", b->directory, n);
-		(void)unlink(command[0]);
-	}
-	(void)unlink(control_address(b).sun_path);
-	(void)snprintf(command[1], sizeof command[1], "%s/spool", b->directory);
-	(void)rmdir(command[1]);
-	(void)rmdir(b->directory);
+	(void)scratch_remove(b->directory);
 }
