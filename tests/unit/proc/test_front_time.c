@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
+#include "../by_hand.h"
 #include "front_bed.h"
 #include "proc/peers.h"
 
@@ -463,9 +464,7 @@ a_front_that_has_lost_a_peer_is_ended(void **state)
 static void
 a_front_that_has_lost_its_signer_is_ended(void **state)
 {
-	struct master_peer peer = { ROLE_SIGNER, 0, 2 };
-	uint8_t body[12], asked[4096];
-	struct buf m = BUF_OVER(body);
+	uint8_t asked[4096];
 	enum tls_step step;
 	struct client c;
 	int fd[2], status = 0;
@@ -473,9 +472,7 @@ a_front_that_has_lost_its_signer_is_ended(void **state)
 
 	(void)state;
 	assert_true(channel_pair(fd));
-	assert_true(fields_format(master_peer_layout, &peer, &m));
-	front_bed_tell(&bed, MASTER_PEER, buf_span(&m), fd[0]);
-	(void)close(fd[0]);
+	hand_introduce(bed.master, ROLE_SIGNER, 0, 2, fd[0]);
 	assert_int_equal(send(fd[1], "nonsense, and much of it", 24, MSG_NOSIGNAL), 24);
 	nap(100);
 	client_open(&c, bed.port_implicit);
