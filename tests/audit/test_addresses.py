@@ -6,14 +6,9 @@ import pytest
 from peers import A, AAAA
 from postern_server import postern
 from signed import SignedDns
-from zoo import Animal, Habits, Papers
+from zoo import Animal, Habits
 
 HOST = "mail.example.org"
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture

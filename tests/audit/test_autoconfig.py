@@ -10,7 +10,7 @@ import pytest
 from peers import A, AAAA, MX
 from postern_server import free_port, postern
 from signed import TXT, SignedDns
-from zoo import Animal, Habits, Papers
+from zoo import Animal, Habits
 
 SRV = 33
 DOMAIN, HOST, FILES = "example.org", "mail.example.org", "autoconfig.example.org"
@@ -77,11 +77,6 @@ class Web:
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,6 @@ from peers import A, AAAA
 from postern_server import postern
 from schemas import validate
 from signed import SignedDns
-from zoo import Papers
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture(scope="module")

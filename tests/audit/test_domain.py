@@ -10,7 +10,7 @@ from peers import A, AAAA, MX
 from postern_server import postern
 from schemas import validate
 from signed import TLSA, TXT, SignedDns, Zone
-from zoo import Animal, Habits, Papers
+from zoo import Animal, Habits
 
 SRV = 33
 DOMAIN, HOST = "example.org", "mail.example.org"
@@ -20,11 +20,6 @@ STS, RPT = f"_mta-sts.{DOMAIN}", f"_smtp._tls.{DOMAIN}"
 def srv(priority, port, host=HOST):
     labels = b"".join(bytes([len(p)]) + p.encode() for p in host.split(".")) if host != "." else b""
     return priority.to_bytes(2, "big") + (1).to_bytes(2, "big") + port.to_bytes(2, "big") + labels + b"\0"
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture

@@ -5,12 +5,7 @@ import pytest
 
 from postern_server import postern
 from schemas import validate
-from zoo import Animal, Habits, Papers
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+from zoo import Animal, Habits
 
 
 def audit(ca, target, password, *options):

@@ -1,15 +1,8 @@
 """--slow: how long a server waits for silent and slow clients (5321-74, RFC 5321 4.5.3.2.7)."""
 import json
 
-import pytest
-
 from postern_server import postern
-from zoo import Animal, Habits, Papers
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+from zoo import Animal, Habits
 
 
 def waits(text):

@@ -6,7 +6,7 @@ import pytest
 from peers import A, AAAA
 from postern_server import free_port, postern
 from signed import SignedDns
-from zoo import Animal, Habits, Papers
+from zoo import Animal, Habits
 
 WEIGHT = ["good", "info", "low", "medium", "high", "critical"]
 BUSY = "421 4.7.0 too many connections from you"
@@ -19,11 +19,6 @@ ANIMALS = {
 }
 SRV = 33
 UNASKED = {"greeting-name", "ehlo-name", "no-close-notify"}
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 def srv(priority, port):

@@ -1,14 +1,7 @@
 """--watch: the first time everything, then only what has changed, and what comes to its end each time."""
-import pytest
-
 from postern_server import postern
 from test_zoo import day
-from zoo import Animal, Habits, Papers
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+from zoo import Animal, Habits
 
 
 def watch(papers, animal, state, status=0):

@@ -4,14 +4,7 @@ import json
 import pytest
 
 from postern_server import eventually, postern
-from road import QUICK, World, queue, show, submit, waiting
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from road import QUICK, queue, show, submit, waiting
 
 
 def held(server):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from peers import (A, AAAA, AUTH, CNAME, CONTENT, DELIVERED, FLAG_8BIT, GREETING, LATER, MX, NEVER, RCPT_STAGE, STARTTLS,
-                   Authority, World, only)
+                   World, only)
 
 RCPTS = ["b@next.example"]
 
@@ -15,11 +15,6 @@ def world():
     one = World()
     yield one
     one.close()
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 # ---- a plain next hop ----

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from peers import A, DELIVERED, LATER, LETTER_TAKEN, MX, Authority, u32
 from signed import TLSA, TXT, SignedDns
-from test_sts import DOMAIN, FLAG_REQUIRETLS, FLAG_TLS_OPTIONAL, HOST, Web, World, authority, good, other, policy, send, web_context, world  # noqa: F401
+from test_sts import DOMAIN, FLAG_REQUIRETLS, FLAG_TLS_OPTIONAL, HOST, Web, World, good, other, policy, send, web_context, world  # noqa: F401
 
 CONTACT, WANTED, DAY = "tls-reports@relay.example", "_smtp._tls." + DOMAIN, 86400
 STS = ["version: STSv1", "mode: enforce", "mx: " + HOST, "max_age: 604800"]

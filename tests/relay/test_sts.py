@@ -72,11 +72,6 @@ class Web:
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="session")
 def good(authority):
     return authority.context("DNS:" + HOST)
 

@@ -7,14 +7,7 @@ import pytest
 
 from postern_server import eventually
 from peers import A, Authority
-from road import LETTER, QUICK, SENDER, World, await_empty, await_reports, client, in_content, queue, show, submit, waiting
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from road import LETTER, QUICK, SENDER, await_empty, await_reports, client, in_content, queue, show, submit, waiting
 
 
 # ---- another Postern as smart host ----

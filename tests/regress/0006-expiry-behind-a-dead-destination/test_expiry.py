@@ -1,17 +1,8 @@
 """Many messages for one dead destination all come back in time (see WHY). 5321-55."""
-import pytest
-
 from postern_server import eventually
-from road import LETTER, QUICK, SENDER, Report, World, await_empty, client
+from road import LETTER, QUICK, SENDER, Report, await_empty, client
 
 MANY = 40
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
 
 
 def test_all_come_back(world):

@@ -1,17 +1,8 @@
 """A next hop that never answers does not get 5_relay killed at the end, nor the rest lost (see WHY)."""
 import time
 
-import pytest
-
 from postern_server import eventually
-from road import QUICK, World, await_empty, submit
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from road import QUICK, await_empty, submit
 
 
 def test_bounded(world):

@@ -2,10 +2,8 @@
 import socket
 import threading
 
-import pytest
-
 from postern_server import eventually
-from road import LETTER, QUICK, SENDER, World, await_empty, client, submit
+from road import LETTER, QUICK, SENDER, await_empty, client, submit
 
 LINE = b"x" * 74 + b"\r\n"
 
@@ -45,13 +43,6 @@ class Slow:
                         break
                     content.append(one)
             s.sendall(b"250 slow\r\n")
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
 
 
 def test_slow_transfer(world):

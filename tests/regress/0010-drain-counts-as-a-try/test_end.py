@@ -1,15 +1,6 @@
 """What was not begun when the server was told to end is tried at once after its start (see WHY)."""
-import pytest
-
 from postern_server import eventually
-from road import World, await_empty, in_content, submit
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from road import await_empty, in_content, submit
 
 
 def test_tried_at_once(world):

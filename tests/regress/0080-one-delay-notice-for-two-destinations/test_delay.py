@@ -1,15 +1,6 @@
 """A message for two destinations that nobody answers for: the sender hears of both (see WHY). 3461-6."""
-import pytest
-
 from postern_server import eventually
-from road import QUICK, Report, World, submit
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from road import QUICK, Report, submit
 
 
 def delayed(sink):

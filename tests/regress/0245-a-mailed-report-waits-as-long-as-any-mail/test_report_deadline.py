@@ -1,19 +1,10 @@
 """A mailed TLS report waits a day, not as long as other mail. rpt-4"""
 import datetime
 
-import pytest
-
 from postern_server import eventually
-from road import QUICK, World, show, waiting
+from road import QUICK, show, waiting
 from test_reports import yesterday
 from test_reports_whole import CONF, names
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
 
 
 def test_a_mailed_report_waits_a_day(world):

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from peers import A, DELIVERED, LATER, MX, Authority
+from peers import A, DELIVERED, LATER, MX
 from signed import TXT
 from test_reports import counted, relay_for
 from test_sts import World, policy, send
@@ -12,11 +12,6 @@ HOST, ONE, TWO = "mx.shared.example", "one.example", "two.example"
 
 
 ANSWERS = {"mta-sts." + ONE: {"body": policy(mx=[HOST], max_age=604800)}, "mta-sts." + TWO: {"body": policy(mx=[HOST], max_age=86400)}}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

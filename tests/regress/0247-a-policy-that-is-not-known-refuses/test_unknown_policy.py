@@ -3,7 +3,7 @@ import pytest
 
 from peers import DELIVERED, LATER, NEVER
 from signed import TXT
-from test_sts import DOMAIN, FLAG_REQUIRETLS, authority, good, send, web_context, world  # noqa: F401
+from test_sts import DOMAIN, FLAG_REQUIRETLS, good, send, web_context, world  # noqa: F401
 
 RECORD = ("_mta-sts." + DOMAIN, TXT)
 

@@ -3,7 +3,7 @@ import time
 
 from peers import LATER
 from test_reports import clock  # noqa: F401
-from test_sts import again, authority, fetched, other, policy, send, untouched, web_context, world  # noqa: F401
+from test_sts import again, fetched, other, policy, send, untouched, web_context, world  # noqa: F401
 
 
 def test_renewed_in_time(world, other, clock):  # noqa: F811

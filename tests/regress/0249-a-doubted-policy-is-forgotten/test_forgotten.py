@@ -3,7 +3,7 @@ import time
 
 from peers import LATER
 from signed import TXT, SignedDns
-from test_sts import DOMAIN, authority, other, send, untouched, web_context, world  # noqa: F401
+from test_sts import DOMAIN, other, send, untouched, web_context, world  # noqa: F401
 
 
 def test_it_stays_in_force(world, other, tmp_path):  # noqa: F811

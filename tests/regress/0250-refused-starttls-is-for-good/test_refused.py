@@ -3,7 +3,7 @@ import pytest
 
 from peers import DELIVERED, LATER, NEVER
 from signed import TLSA, TXT
-from test_sts import DOMAIN, FLAG_REQUIRETLS, HOST, authority, good, send, untouched, web_context, world  # noqa: F401
+from test_sts import DOMAIN, FLAG_REQUIRETLS, HOST, good, send, untouched, web_context, world  # noqa: F401
 
 
 @pytest.mark.parametrize("verb", ["EHLO", "STARTTLS"])

@@ -1,17 +1,8 @@
 """What a greylister has put off is tried again when he wants it, whether the server was started again meanwhile or not. RFC 6647."""
 import datetime
 
-import pytest
-
 from postern_server import eventually
-from road import World, show, submit
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from road import show, submit
 
 
 def wait(server, id):
