@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 
+from listeners import Listener
 from postern_server import POSTERN
 
 CONF, PEER, SECRET, GO, RELOAD, DRAIN, READY, DRAINED = 1, 5, 6, 7, 8, 9, 20, 21
@@ -237,7 +238,7 @@ class Session:
         self.socket = None
 
 
-class Hop:
+class Hop(Listener):
     """A next hop. Replies come from the script: {"RCPT TO:<b@x>": "550 5.1.1 no", "MAIL": "DROP", ...}: the longest key that
     the command line begins with counts; a list is used up one by one; "DROP" closes, "STALL" says nothing."""
 
@@ -247,28 +248,11 @@ class Hop:
         self.implicit, self.starttls, self.users, self.slow = implicit, starttls, users, slow
         self.sessions, self.most, self.now = [], 0, 0
         self.lock = threading.Lock()
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, port), family=family, backlog=100)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__(address, port)
 
-    def accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            session = Session()
-            self.sessions.append(session)
-            threading.Thread(target=self.serve, args=(s, session), daemon=True).start()
-
-    def close(self):
-        # shutdown() wakes accept(), which close() alone does not.
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
+    def begin(self, s):
+        self.sessions.append(Session())
+        super().begin(s, self.sessions[-1])
 
     @property
     def mails(self):
