@@ -654,6 +654,14 @@ client_say(struct client *c, const char *line)
 }
 
 void
+client_greet(struct client *c, struct front_bed *b)
+{
+	client_shake(c, b, "mail.example.org");
+	assert_int_equal(client_reply(c, 5000), 220);
+	assert_int_equal(client_say(c, "EHLO laptop.example"), 250);
+}
+
+void
 client_login(struct client *c, struct front_bed *b, const char *user)
 {
 	char plain[200], line[400] = "AUTH PLAIN ";
@@ -661,9 +669,7 @@ client_login(struct client *c, struct front_bed *b, const char *user)
 	int n = snprintf(plain, sizeof plain, "%c%s%csecret", 0, user, 0);
 
 	client_open(c, b->port_implicit);
-	client_shake(c, b, "mail.example.org");
-	assert_int_equal(client_reply(c, 5000), 220);
-	assert_int_equal(client_say(c, "EHLO laptop.example"), 250);
+	client_greet(c, b);
 	assert_true(base64_format((struct span){ (uint8_t *)plain, (size_t)n }, &out));
 	line[out.len] = '\0';
 	assert_int_equal(client_say(c, line), 235);

@@ -308,9 +308,7 @@ https_gets_no_dialogue(void **state)
 static void
 prove(struct client *c)
 {
-	client_shake(c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(c, 5000), 220);
-	assert_int_equal(client_say(c, "EHLO laptop.example"), 250);
+	client_greet(c, &bed);
 	assert_int_equal(client_say(c, "AUTH PLAIN AHdobwBzZWNyZXQ="), 235);
 }
 
@@ -427,9 +425,7 @@ a_wrong_password_is_refused_and_the_session_goes_on(void **state)
 
 	(void)state;
 	client_open(&c, bed.port_implicit);
-	client_shake(&c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(&c, 5000), 220);
-	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	client_greet(&c, &bed);
 	assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 530);
 	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAd3Jvbmc="), 535);
 	assert_int_equal(client_say(&c, "AUTH PLAIN"), 334);
@@ -452,9 +448,7 @@ the_channel_binding_reaches_3_auth(void **state)
 
 	(void)state;
 	client_open(&c, bed.port_implicit);
-	client_shake(&c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(&c, 5000), 220);
-	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	client_greet(&c, &bed);
 	assert_int_equal(client_say(&c, "AUTH SCRAM-SHA-256-PLUS"), 334);
 	assert_int_equal(tls_binding(c.tls, &binding), TLS_BINDING_EXPORTER);
 	assert_true(base64_format(buf_span(&binding), &want) && buf_terminate(&want));
@@ -616,9 +610,7 @@ an_auth_that_dies_is_454_and_the_session_goes_on(void **state)
 	(void)state;
 	client_login(&d, &bed, "user");
 	client_open(&c, bed.port_implicit);
-	client_shake(&c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(&c, 5000), 220);
-	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	client_greet(&c, &bed);
 	assert_int_equal(client_say(&c, "AUTH PLAIN AGdvbmUAc2VjcmV0"), 454);
 	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
 	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 454);
