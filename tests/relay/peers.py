@@ -26,7 +26,7 @@ DELIVERED, LATER, NEVER = 0, 1, 2
 GREETING, EHLO, STARTTLS, AUTH, MAIL, RCPT_STAGE, DATA, CONTENT = range(8)
 FLAG_8BIT, FLAG_UTF8, FLAG_BINARY = 1, 2, 64
 PATIENCE = 20
-RELAY_CHILD = os.environ.get("RELAY_CHILD") or str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child")
+RELAY_CHILD = str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child")
 
 
 def u32(n):
