@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from postern_server import eventually
 from peers import (A, AAAA, AUTH, CNAME, CONTENT, DELIVERED, FLAG_8BIT, GREETING, LATER, MX, NEVER, RCPT_STAGE, STARTTLS,
                    World, only)
 
@@ -462,8 +463,7 @@ def test_idle_connection_says_quit(world):
     hop = world.hop()
     relay = world.smart(hop)
     relay.deliver(RCPTS)
-    time.sleep(10.5)
-    assert hop.sessions[0].lines[-1] == "QUIT"
+    eventually(lambda: hop.sessions[0].lines[-1] == "QUIT", "QUIT", 10.5)
     assert only(relay.deliver(RCPTS)).cls == DELIVERED
 
 
