@@ -292,6 +292,9 @@ def test_smart_host_with_auth(world, authority, scheme):                # 8314-4
         r = only(relay.deliver(RCPTS))
         assert r.cls == DELIVERED and r.tls.startswith("TLSv1.3 ") and r.tls.endswith(" verified")
     assert hop.sessions[0].login == "alice" and len(hop.sessions) == 1
+    # Nothing but what finds TLS and begins it is said before.
+    verbs = [line.split(" ")[0] for line in hop.sessions[0].lines]
+    assert verbs[:verbs.index("AUTH") + 1] == (["EHLO", "STARTTLS"] if scheme == "submission" else []) + ["EHLO", "AUTH"]
     assert "secret" not in relay.said()
 
 

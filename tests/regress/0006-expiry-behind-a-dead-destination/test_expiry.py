@@ -1,4 +1,4 @@
-"""Many messages for one dead destination all come back in time (see WHY). 5321-55."""
+"""Many messages for one dead destination all come back in time (see WHY). 5321-68."""
 from postern_server import eventually
 from road import LETTER, QUICK, SENDER, Report, await_empty, client
 

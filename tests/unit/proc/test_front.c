@@ -182,7 +182,7 @@ a_message_over_implicit_tls_is_stored_with_its_trace(void **state)
 	assert_true(front_bed_logged(&bed, "TLS_AES_128_GCM_SHA256"));
 }
 
-/* 3207-4, 3207-7, 3207-9: what was said before TLS was never said */
+/* 3207-4, 3207-7, 3207-9, 4954-21: what was said before TLS was never said */
 static void
 starttls_forgets_what_was_said_before(void **state)
 {
@@ -417,7 +417,7 @@ a_header_from_anybody_else_is_not_believed(void **state)
 	assert_true(front_bed_logged(&bed, "peer=127.0.0.1 service=submission what=\"PROXY header from an address that is not in `proxy`\""));
 }
 
-/* 4954-16, 4954-21 */
+/* 4954-20 */
 static void
 a_wrong_password_is_refused_and_the_session_goes_on(void **state)
 {
