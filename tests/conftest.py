@@ -1,8 +1,16 @@
-"""`server` and `make_server` for every folder; postern_server.py has what they make."""
+"""The fixtures that every folder may ask for; postern_server.py, tests/relay and tests/audit have what they make."""
 import os
+import sys
 
 import pytest
-from postern_server import POSTERN, ROOT, Server, eventually, free_port, make_certificate, postern  # noqa: F401
+from postern_server import ROOT, Server, postern
+
+# What one folder has for all: no two of these modules have one name.
+sys.path += [str(ROOT / folder) for folder in ("tests/audit", "tests/cage", "tests/crash", "tests/milter", "tests/relay", "bench")]
+
+from peers import Authority  # noqa: E402
+from road import World  # noqa: E402
+from zoo import Papers  # noqa: E402
 
 
 @pytest.fixture
@@ -29,6 +37,26 @@ def server(make_server):
     one = make_server().start()
     yield one
     assert one.stop() == 0
+
+
+@pytest.fixture
+def world(make_server):
+    """Next hops, the names that lead to them, and servers in front of them."""
+    one = World(make_server)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A CA for the next hops of tests/relay."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory):
+    """A CA for the animals of tests/audit."""
+    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture(scope="session")

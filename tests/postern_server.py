@@ -88,16 +88,16 @@ class Server:
             f"listen-submissions=127.0.0.1:{self.submissions}", f"listen-submission=127.0.0.1:{self.submission}"]
         return [a for s in listen + self.sets for a in ("--set", s)]
 
-    def launch(self):
-        """Start without waiting."""
+    def launch(self, prefix=()):
+        """Start without waiting; prefix: a command that runs it."""
         with self.log.open("a") as log, self.out.open("w") as out:
-            self.process = subprocess.Popen([POSTERN, "serve", *self.options, *self.arguments()], stdout=out, stderr=log,
+            self.process = subprocess.Popen([*prefix, POSTERN, "serve", *self.options, *self.arguments()], stdout=out, stderr=log,
                                             stdin=subprocess.DEVNULL, env=self.env)
         return self
 
-    def start(self):
+    def start(self, prefix=()):
         seen = len(self.events("ready"))
-        self.launch()
+        self.launch(prefix)
 
         def ready():
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.log.read_text()}"

@@ -3,17 +3,14 @@
 On the submissions port each is what one gets by following its manual and no more; on the submission port with the lines that the report gives.
 """
 import os
-import pathlib
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from postern_server import ROOT, eventually, free_port  # noqa: E402
+from postern_server import ROOT, eventually, free_port
 
 HOST = "mail.example.org"
 LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib/postfix")

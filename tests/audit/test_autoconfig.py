@@ -1,20 +1,16 @@
 """What a domain tells mail programs in autoconfig files, and whether its SRV records say the same (8314-10, 8314-35, 6186-1)."""
 import json
-import pathlib
 import socket
 import ssl
-import sys
-import threading
 import time
 
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent), str(here.parent / "relay")]
-from peers import A, AAAA, MX  # noqa: E402
-from postern_server import free_port, postern  # noqa: E402
-from signed import TXT, SignedDns  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from listeners import HttpsServer, header, response
+from peers import A, AAAA, MX
+from postern_server import free_port, postern
+from signed import TXT, SignedDns
+from zoo import Animal, Habits
 
 SRV = 33
 DOMAIN, HOST, FILES = "example.org", "mail.example.org", "autoconfig.example.org"
@@ -36,56 +32,20 @@ def srv(priority, port, host=HOST):
     return priority.to_bytes(2, "big") + (1).to_bytes(2, "big") + port.to_bytes(2, "big") + labels + b"\0"
 
 
-class Web:
-    """An HTTPS server: {(host, path): (status, more header lines, body)}; whatever else is asked for is not found."""
+class Web(HttpsServer):
+    """{(host, path): (status, more header lines, body)}; whatever else is asked for is not found."""
 
     def __init__(self, chain, key, pages):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(chain, key)
-        self.pages, self.asked = pages, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        self.pages = pages
+        super().__init__(context)
 
-    def run(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(s,), daemon=True).start()
-
-    def serve(self, s):
-        try:
-            s.settimeout(10)
-            s = self.context.wrap_socket(s, server_side=True)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                more = s.recv(4096)
-                if not more:
-                    return
-                head += more
-            lines = head.decode().split("\r\n")
-            path = lines[0].split(" ")[1]
-            host = next(line[6:] for line in lines if line.lower().startswith("host: ")).split(":")[0]
-            self.asked.append((host, path))
-            status, more, body = self.pages.get((host, path), ("404 Not Found", "", ""))
-            octets = body if isinstance(body, bytes) else body.encode()
-            s.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(octets)}\r\n{more}\r\n".encode() + octets)
-            s.unwrap()
-        except (OSError, ValueError):
-            pass
-        finally:
-            s.close()
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+    def answer(self, lines, _):
+        where = header(lines, "host").split(":")[0], lines[0].split(" ")[1]
+        self.asked.append(where)
+        status, more, body = self.pages.get(where, ("404 Not Found", "", ""))
+        return response(status, body if isinstance(body, bytes) else body.encode(), more)
 
 
 @pytest.fixture(scope="module")

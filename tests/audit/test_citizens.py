@@ -1,24 +1,14 @@
 """Debian's Postfix, Exim and OpenSMTPD, set up for submission as their manuals say: docs/audit-compared.md explains what they get."""
 import contextlib
 import json
-import pathlib
-import sys
 
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent), str(here.parent / "relay")]
-from citizens import HOST, Exim, Missing, OpenSMTPD, Postfix  # noqa: E402
-from peers import A, AAAA  # noqa: E402
-from postern_server import postern  # noqa: E402
-from schemas import validate  # noqa: E402
-from signed import SignedDns  # noqa: E402
-from zoo import Papers  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+from citizens import HOST, Exim, Missing, OpenSMTPD, Postfix
+from peers import A, AAAA
+from postern_server import postern
+from schemas import validate
+from signed import SignedDns
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,16 @@
 """What a domain's DNS says of its submission service, and of its certificates (6186-1, 8314-10, 8314-26, 8314-35, dane-*)."""
 import hashlib
 import json
-import pathlib
 import ssl
 import subprocess
-import sys
 
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent), str(here.parent / "relay")]
-from peers import A, AAAA, MX  # noqa: E402
-from postern_server import postern  # noqa: E402
-from schemas import validate  # noqa: E402
-from signed import TLSA, TXT, SignedDns, Zone  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from peers import A, AAAA, MX
+from postern_server import postern
+from schemas import validate
+from signed import TLSA, TXT, SignedDns, Zone
+from zoo import Animal, Habits
 
 SRV = 33
 DOMAIN, HOST = "example.org", "mail.example.org"
@@ -24,11 +20,6 @@ STS, RPT = f"_mta-sts.{DOMAIN}", f"_smtp._tls.{DOMAIN}"
 def srv(priority, port, host=HOST):
     labels = b"".join(bytes([len(p)]) + p.encode() for p in host.split(".")) if host != "." else b""
     return priority.to_bytes(2, "big") + (1).to_bytes(2, "big") + port.to_bytes(2, "big") + labels + b"\0"
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture

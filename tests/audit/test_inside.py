@@ -1,20 +1,11 @@
 """What can only be seen from inside: --login and --active, against Postern and against servers that are wrong in one way (6409 6.1, 5321-eod)."""
 import json
-import pathlib
-import sys
 
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent)]
-from postern_server import postern  # noqa: E402
-from schemas import validate  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+from postern_server import postern
+from schemas import validate
+from zoo import Animal, Habits
 
 
 def audit(ca, target, password, *options):

@@ -1,18 +1,14 @@
 """What programs get: --json of audit and port, transcripts and SARIF are what docs/schema and the standard say."""
 import copy
 import json
-import pathlib
 import re
-import sys
 
 import jsonschema
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent)]
-from postern_server import ROOT, postern  # noqa: E402
-from schemas import read_transcript, schema, validate  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from postern_server import ROOT, postern
+from schemas import read_transcript, schema, validate
+from zoo import Animal, Habits
 
 # What every consumer of SARIF 2.1.0 counts on (OASIS, 3.13 to 3.33, 3.49).
 SARIF = {
@@ -42,11 +38,6 @@ SARIF = {
                     "type": "string", "pattern": r"^(dns:[A-Za-z0-9._%-]+|smtp://([A-Za-z0-9._%-]+|\[[0-9a-f:]+\]):[0-9]+)$"}}}}},
             "logicalLocations": {"type": "array", "items": {"type": "object", "required": ["name"], "properties": {
                 "name": {"type": "string", "minLength": 1}}}}}}}}
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture(scope="module")

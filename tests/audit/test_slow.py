@@ -1,18 +1,8 @@
 """--slow: how long a server waits for silent and slow clients (5321-74, RFC 5321 4.5.3.2.7)."""
 import json
-import pathlib
-import sys
 
-import pytest
-
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent)]
-from postern_server import postern  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+from postern_server import postern
+from zoo import Animal, Habits
 
 
 def waits(text):

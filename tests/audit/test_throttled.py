@@ -1,16 +1,12 @@
 """Servers that have enough of being examined: what they did not answer is not held against them, and is named (5321-74)."""
 import json
-import pathlib
-import sys
 
 import pytest
 
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent), str(here.parent / "relay")]
-from peers import A, AAAA  # noqa: E402
-from postern_server import free_port, postern  # noqa: E402
-from signed import SignedDns  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from peers import A, AAAA
+from postern_server import free_port, postern
+from signed import SignedDns
+from zoo import Animal, Habits
 
 WEIGHT = ["good", "info", "low", "medium", "high", "critical"]
 BUSY = "421 4.7.0 too many connections from you"
@@ -23,11 +19,6 @@ ANIMALS = {
 }
 SRV = 33
 UNASKED = {"greeting-name", "ehlo-name", "no-close-notify"}
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 def srv(priority, port):

@@ -1,19 +1,7 @@
 """--watch: the first time everything, then only what has changed, and what comes to its end each time."""
-import pathlib
-import sys
-
-import pytest
-
-here = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here.parent)]
-from postern_server import postern  # noqa: E402
-from test_zoo import day  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
+from postern_server import postern
+from test_zoo import day
+from zoo import Animal, Habits
 
 
 def watch(papers, animal, state, status=0):

@@ -1,18 +1,15 @@
 """Each animal gets the finding that it is kept for, and no other of that weight (8314-*, 3207-*, 4954-*, 8996, 9325)."""
 import datetime
 import json
-import pathlib
 import ssl
 import subprocess
-import sys
 import time
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent)]
-from postern_server import POSTERN, postern  # noqa: E402
-from schemas import validate  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from postern_server import POSTERN, postern
+from schemas import validate
+from zoo import Animal, Habits, Papers
 
 WEIGHT = ["good", "info", "low", "medium", "high", "critical"]
 V = ssl.TLSVersion

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import POSTERN, ROOT, eventually, postern
+from postern_server import POSTERN, ROOT, eventually, postern
 from mmdb import database
 
 ROOTED = os.geteuid() == 0
@@ -226,15 +226,6 @@ def people(tmp_path):
     shutil.rmtree(place)
 
 
-def launch_within(prefix, one):
-    with one.log.open("a") as log, one.out.open("w") as out:
-        one.process = subprocess.Popen([*prefix, POSTERN, "serve", *one.options, *one.arguments()], stdout=out, stderr=log)
-    eventually(lambda: "event=ready" in one.log.read_text() or one.process.poll() is not None, "the start")
-    assert one.process.poll() is None, one.log.read_text()
-    out = one.out.read_text()
-    one.key = next((line.split()[1] for line in out.splitlines() if line.startswith("    key ") and "shown at" not in line), one.key)
-
-
 @pytest.mark.parametrize("again", [False, True])
 def test_each_has_its_own_identity(make_server, people, again):
     prefix, place = people
@@ -249,7 +240,7 @@ def test_each_has_its_own_identity(make_server, people, again):
         assert one.stop() == 0
         one.sets = ["sandbox=required"]
         one.log.unlink()
-    launch_within(prefix, one)
+    one.start(prefix)
     children = one.children()
     for name, pid in children.items():
         uid = USERS["postern-" + name.split(":")[0]]
@@ -332,7 +323,7 @@ def test_the_country_database_is_read_from_within(make_server, people):
     file.write_bytes(database({"192.0.2.0/24": "DE"}))
     one = make_server(sets=["sandbox=required", f"country-database={file}"])
     one.state, one.maildir, one.ca = place / "state", place / "state" / "Maildir", place / "state" / "tls" / "ca.pem"
-    launch_within(prefix, one)
+    one.start(prefix)
     one.await_event("country-database", file=file)
     assert_caged(one.children()["auth:0"])
     (countries / "b.mmdb").write_bytes(database({"192.0.2.0/24": "AT", "2001:db8::/32": "CH"}))

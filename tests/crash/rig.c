@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../unit/scratch.h"
 #include "os/log.h"
 
 static void
@@ -57,30 +58,10 @@ rig_begin(struct rig *r)
 	assert_non_null(mkdtemp(r->directory));
 }
 
-static void
-remove_all(const char *path)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		char name[512];
-
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		(void)snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-		if (unlink(name) != 0)
-			remove_all(name);
-	}
-	if (d != NULL)
-		(void)closedir(d);
-	(void)rmdir(path);
-}
-
 void
 rig_end(struct rig *r)
 {
-	remove_all(r->directory);
+	(void)scratch_remove(r->directory);
 }
 
 bool

@@ -1,16 +1,13 @@
 """SIGKILL to every process in turn, at random moments, under load: what was acknowledged must arrive (5321-47, 5321-26)."""
 import os
-import pathlib
 import random
-import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from postern_server import postern  # noqa: E402
-from honest import Load, kill  # noqa: E402
-from kept import kept_log  # noqa: E402
-from sink import Sink  # noqa: E402
+from postern_server import postern
+from honest import Load, kill
+from kept import kept_log
+from sink import Sink
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)

@@ -6,15 +6,13 @@ CRASH_ROUNDS kills (make soak: 200); a few without it.
 import os
 import pathlib
 import random
-import sys
 import time
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2] / "bench")]
-from attackers import Siege  # noqa: E402
-from honest import Load, kill  # noqa: E402
-from kept import kept_log  # noqa: E402
-from postern_server import POSTERN  # noqa: E402
-from sink import Sink  # noqa: E402
+from attackers import Siege
+from honest import Load, kill
+from kept import kept_log
+from postern_server import POSTERN
+from sink import Sink
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "8"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)

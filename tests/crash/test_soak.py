@@ -7,17 +7,15 @@ import math
 import os
 import pathlib
 import re
-import sys
 import time
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2] / "bench")]
-import postern_server  # noqa: E402
-from attackers import HONEST_NET, Siege, resident  # noqa: E402
-from honest import Load  # noqa: E402
-from kept import kept_log, told  # noqa: E402
-from sink import Sink  # noqa: E402
+import postern_server
+from attackers import HONEST_NET, Siege, resident
+from honest import Load
+from kept import kept_log, told
+from sink import Sink
 
 BINARY = os.environ.get("POSTERN_SANITIZED") or postern_server.POSTERN
 SECONDS = int(os.environ.get("SOAK_SECONDS", "15"))

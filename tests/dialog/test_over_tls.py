@@ -3,9 +3,9 @@
 Environment: POSTERN_TEST_SUBMISSIONS and POSTERN_TEST_SUBMISSION name HOST:PORT (or PORT on 127.0.0.1) of the two listeners,
 POSTERN_TEST_CA the file with the CA that signed the server's certificate, POSTERN_TEST_NAME the name in it (localhost).
 The server must know the login alice with the password "secret", let it send as alice@example.org and as nobody else,
-and take mail for anybody. Without the variables everything here is skipped.
+and take mail for anybody. Without the variables conftest.py starts one that does.
 
-Each conversation is played twice: groups in one piece, and groups cut into small TLS records.
+Each conversation is played twice: groups in one piece, and groups cut into small TLS records when it is not too long for that.
 README.md has the format; what needs a fake (`only pure`, limits, injected failures) is left to run_dialog.
 """
 import os
@@ -156,22 +156,21 @@ def play_line(talk, line):
         talk.send()
 
 
-def files():
-    return sorted([*FOLDER.glob("*.smtp"), *FOLDER.parent.glob("regress/*/*.smtp")])
+def conversations():
+    """(its lines, the listener, the size of its pieces) of each that needs no fake."""
+    for path in sorted([*FOLDER.glob("*.smtp"), *FOLDER.parent.glob("regress/*/*.smtp")]):
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line and not line.startswith("#")]
+        found = settings(lines)
+        if any(line in NEEDS_FAKE or line.split(" ")[0] in NEEDS_FAKE_WORDS for line in found):
+            continue
+        listener = next((line.split(" ")[1] for line in found if line.startswith("listener ")), "submissions")
+        yield pytest.param(lines, listener, 0, id=path.stem + "-whole")
+        if path.stat().st_size + sum(len(octets(line)) for line in lines) <= 40000:
+            yield pytest.param(lines, listener, 5, id=path.stem + "-pieces")
 
 
-@pytest.mark.parametrize("piece", [0, 5], ids=["whole", "pieces"])
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
-def test_conversation(path, piece):
-    lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line and not line.startswith("#")]
-    found = settings(lines)
-    listener = next((line.split(" ")[1] for line in found if line.startswith("listener ")), "submissions")
-    if any(line in NEEDS_FAKE or line.split(" ")[0] in NEEDS_FAKE_WORDS for line in found):
-        pytest.skip("needs a fake")
-    if not os.environ.get(LISTENERS[listener]) or not os.environ.get("POSTERN_TEST_CA"):
-        pytest.skip("no server to talk to")
-    if piece and path.stat().st_size + sum(len(octets(line)) for line in lines) > 40000:
-        pytest.skip("too long for small pieces")
+@pytest.mark.parametrize("lines, listener, piece", conversations())
+def test_conversation(lines, listener, piece):
     talk = Talk(listener, piece)
     try:
         for line in lines:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import eventually, postern
+from postern_server import eventually, postern
 from milters import Milter, add, body, change, insert, packet, reply
 
 FROM = "a@mail.example.org"

@@ -3,7 +3,7 @@ import json
 import re
 import time
 
-from conftest import eventually, postern
+from postern_server import eventually, postern
 from milters import Milter, packet
 from test_milter import FROM, served, submit  # noqa: F401
 

@@ -6,7 +6,7 @@ import smtplib
 import threading
 import time
 
-from conftest import eventually, postern
+from postern_server import eventually, postern
 from milters import Milter, packet
 
 FROM = "a@mail.example.org"

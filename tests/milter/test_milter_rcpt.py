@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from postern_server import eventually
 from milters import Milter, add, packet, reply
 from test_milter import FROM, fields, served, submit  # noqa: F401
 

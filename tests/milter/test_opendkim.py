@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import eventually
+from postern_server import eventually
 from test_milter import FROM, fields, served, submit        # noqa: F401
 
 dkim = pytest.importorskip("dkim", reason="needs python3-dkim")
@@ -17,7 +17,7 @@ def opendkim(tmp_path, request):
     if not all(shutil.which(p, path="/usr/sbin:/usr/bin") for p in ("opendkim", "opendkim-genkey")):
         pytest.skip("needs opendkim and opendkim-tools")
     subprocess.run(["opendkim-genkey", "-b", "2048", "-d", "mail.example.org", "-s", "sel", "-D", str(tmp_path)], check=True)
-    from conftest import free_port
+    from postern_server import free_port
     port = free_port()
     place, there = (f"inet:127.0.0.1:{port}", f"inet:{port}@127.0.0.1") if request.param == "inet" else \
         (f"unix:{tmp_path}/sock", f"local:{tmp_path}/sock")

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import eventually, free_port
+from postern_server import eventually, free_port
 from test_milter import fields, served, submit        # noqa: F401
 
 # RFC-less, but every scanner's: the generic test for unsolicited bulk mail.

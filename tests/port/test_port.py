@@ -1,12 +1,9 @@
 """`postern port` as an analyst calls it (6335-1, 6335-3, 8314-51, urd-5)."""
 import json
-import pathlib
 import socket
 import subprocess
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from postern_server import POSTERN, ROOT, postern  # noqa: E402
+from postern_server import POSTERN, ROOT, postern
 
 CSV = ROOT / "data" / "iana" / "service-names-port-numbers.csv"
 

@@ -16,13 +16,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from listeners import Listener
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MASTER = "/usr/lib/postfix/sbin/master"
@@ -327,30 +328,23 @@ in_flow_delay = 0s
 
 # ---- in between ----
 
-class Box:
+class Box(Listener):
     """A middle box in front of a mail exchanger. "strip": STARTTLS is not among what EHLO's answer offers; "refuse": whoever asks for it hears
     454; "inject": behind the 220 that lets TLS begin stand a few octets more, for the client to take for what is said behind TLS. What the
     client has said in clear it writes down."""
 
     def __init__(self, how, address, port, to):
         self.how, self.to, self.lines = how, to, []
-        self.listener = socket.create_server((address, port), backlog=50)
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__(address, port)
 
-    def accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-                upstream = socket.create_connection(self.to, 10)
-            except OSError:
-                return
-            s.settimeout(60)
-            upstream.settimeout(60)
-            for work in (self.forward, self.back):
-                threading.Thread(target=self.end_with, args=(work, s, upstream), daemon=True).start()
+    def begin(self, s):
+        s.settimeout(60)
+        upstream = socket.create_connection(self.to, 60)
+        for work in (self.forward, self.back):
+            super().begin(work, s, upstream)
 
     @staticmethod
-    def end_with(work, s, upstream):
+    def serve(work, s, upstream):
         try:
             work(s, upstream)
         except OSError:
@@ -394,10 +388,3 @@ class Box:
                 return
             s.sendall(said)
             reply = []
-
-    def close(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()

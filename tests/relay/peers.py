@@ -5,6 +5,7 @@ Everything is on loopback and ends by itself: each wait has a time-out.
 """
 import base64
 import os
+import pathlib
 import select
 import socket
 import ssl
@@ -14,6 +15,9 @@ import tempfile
 import threading
 import time
 
+from listeners import Listener
+from postern_server import POSTERN
+
 CONF, PEER, SECRET, GO, RELOAD, DRAIN, READY, DRAINED = 1, 5, 6, 7, 8, 9, 20, 21
 SEGMENT, SEGMENT_GONE, TRY, RCPT, LETTER_TAKEN, RESULT, DONE, LETTER = 80, 81, 82, 83, 85, 90, 91, 92
 DKIM, SIGN_DKIM_ASK, SIGN_DKIM_ANSWER = 16, 32, 33
@@ -22,6 +26,7 @@ DELIVERED, LATER, NEVER = 0, 1, 2
 GREETING, EHLO, STARTTLS, AUTH, MAIL, RCPT_STAGE, DATA, CONTENT = range(8)
 FLAG_8BIT, FLAG_UTF8, FLAG_BINARY = 1, 2, 64
 PATIENCE = 20
+RELAY_CHILD = str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child")
 
 
 def u32(n):
@@ -108,12 +113,11 @@ class Letter:
 class Relay:
     """5_relay under test, started and configured."""
 
-    def __init__(self, conf, password=None, program=None):
+    def __init__(self, conf, password=None):
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        program = program or os.environ["RELAY_CHILD"]
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program], pass_fds=[], preexec_fn=lambda: os.dup2(theirs.fileno(), 3),
+        self.process = subprocess.Popen([RELAY_CHILD], pass_fds=[], preexec_fn=lambda: os.dup2(theirs.fileno(), 3),
                                         close_fds=False, stderr=self.log)
         theirs.close()
         self.master = Channel(ours)
@@ -234,7 +238,7 @@ class Session:
         self.socket = None
 
 
-class Hop:
+class Hop(Listener):
     """A next hop. Replies come from the script: {"RCPT TO:<b@x>": "550 5.1.1 no", "MAIL": "DROP", ...}: the longest key that
     the command line begins with counts; a list is used up one by one; "DROP" closes, "STALL" says nothing."""
 
@@ -244,28 +248,11 @@ class Hop:
         self.implicit, self.starttls, self.users, self.slow = implicit, starttls, users, slow
         self.sessions, self.most, self.now = [], 0, 0
         self.lock = threading.Lock()
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, port), family=family, backlog=100)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__(address, port)
 
-    def accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            session = Session()
-            self.sessions.append(session)
-            threading.Thread(target=self.serve, args=(s, session), daemon=True).start()
-
-    def close(self):
-        # shutdown() wakes accept(), which close() alone does not.
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
+    def begin(self, s):
+        self.sessions.append(Session())
+        super().begin(s, self.sessions[-1])
 
     @property
     def mails(self):

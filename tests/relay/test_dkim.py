@@ -10,17 +10,10 @@ import pytest
 from postern_server import eventually, postern
 from peers import A, Dns
 from dkim_verify import FIELD, records, signatures, verified
-from road import LETTER, QUICK, SENDER, World, await_empty, client, queue, submit
+from road import LETTER, QUICK, SENDER, await_empty, client, queue, submit
 
 TXT = 16
 BOTH = {"rsa-sha256": True, "ed25519-sha256": True}
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
 
 
 def domain(server, *words, code=0):

@@ -4,21 +4,12 @@ import email.policy
 import quopri
 import time
 
-import pytest
-
 from postern_server import eventually
-from road import LETTER, QUICK, SENDER, World, Report, await_empty, await_reports, client, submit
+from road import LETTER, QUICK, SENDER, Report, await_empty, await_reports, client, submit
 
 PLAIN = ["PIPELINING", "SIZE 50000000", "ENHANCEDSTATUSCODES"]
 EIGHT = PLAIN + ["8BITMIME", "DSN"]
 UTF8 = EIGHT + ["SMTPUTF8"]
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
 
 
 def roads(world, *scripts, sink=None, offers=EIGHT, conf=""):

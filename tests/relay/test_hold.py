@@ -1,20 +1,10 @@
 """Held mail as the operator sees it: hold, show, restart, release, purge. docs/guard.md"""
 import json
-import sys
-import pathlib
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from postern_server import eventually, postern     # noqa: E402
-from road import QUICK, World, queue, show, submit, waiting      # noqa: E402
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from postern_server import eventually, postern
+from road import QUICK, queue, show, submit, waiting
 
 
 def held(server):

@@ -6,16 +6,11 @@ import subprocess
 
 import pytest
 
-from peers import A, CNAME, DELIVERED, LATER, MX, NEVER, STARTTLS, Authority, Made, Relay, only
+from peers import A, CNAME, DELIVERED, LATER, MX, NEVER, STARTTLS, Made, Relay, only
 from signed import TLSA, SignedDns, Zone
 
 RCPTS = ["b@signed.example"]
 FLAG_REQUIRETLS, FLAG_TLS_OPTIONAL = 16, 32
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="session")

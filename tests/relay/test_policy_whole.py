@@ -5,23 +5,11 @@ import ssl
 
 import pytest
 
-from peers import A, MX, Authority
+from peers import A, MX
 from postern_server import eventually
-from road import QUICK, World, await_empty, await_reports, queue, submit
+from road import QUICK, await_empty, await_reports, queue, submit
 from signed import TLSA, TXT, SignedDns, Zone
 from test_sts import Web, policy
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 def last(server, id):

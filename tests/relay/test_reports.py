@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from listeners import HttpsServer, response
 from peers import A, DELIVERED, LATER, LETTER_TAKEN, MX, Authority, u32
 from signed import TLSA, TXT, SignedDns
-from test_sts import DOMAIN, FLAG_REQUIRETLS, FLAG_TLS_OPTIONAL, HOST, Web, World, authority, good, other, policy, send, web_context, world  # noqa: F401
+from test_sts import DOMAIN, FLAG_REQUIRETLS, FLAG_TLS_OPTIONAL, HOST, Web, World, good, other, policy, send, web_context, world  # noqa: F401
 
 CONTACT, WANTED, DAY = "tls-reports@relay.example", "_smtp._tls." + DOMAIN, 86400
 STS = ["version: STSv1", "mode: enforce", "mx: " + HOST, "max_age: 604800"]
@@ -433,36 +434,17 @@ def test_by_mail(world, tmp_path):                                      # rpt-1,
     assert gone(relay, day)
 
 
-class Reports(Web):
-    """An HTTPS server that reports are posted to."""
+class Reports(HttpsServer):
+    """Reports are posted to it."""
 
-    def __init__(self, context, **more):
-        self.bodies = []
-        super().__init__(context, "", **more)
+    def __init__(self, context, status="200 OK"):
+        self.status, self.bodies = status, []
+        super().__init__(context)
 
-    def serve(self, s):
-        try:
-            s.settimeout(10)
-            s = self.context.wrap_socket(s, server_side=True)
-            head, body = b"", b""
-            while b"\r\n\r\n" not in head:
-                piece = s.recv(4096)
-                if not piece:
-                    return
-                head += piece
-            head, _, body = head.partition(b"\r\n\r\n")
-            lines = head.decode().split("\r\n")
-            length = int(next(line.split(":")[1] for line in lines if line.lower().startswith("content-length:")))
-            while len(body) < length:
-                body += s.recv(65536)
-            self.asked.append(lines)
-            self.bodies.append(body)
-            s.sendall(("HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % self.status).encode())
-            s.unwrap()
-        except (OSError, ValueError):
-            pass
-        finally:
-            s.close()
+    def answer(self, lines, body):
+        self.asked.append(lines)
+        self.bodies.append(body)
+        return response(self.status)
 
 
 def await_bodies(web, count=1):

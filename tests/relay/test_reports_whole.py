@@ -2,33 +2,17 @@
 that it is posted to."""
 import email
 import email.policy
-import gzip
-import json
 import os
 import time
 
-import pytest
-
-from peers import A, MX, Authority
+from peers import A, MX
 from postern_server import eventually, postern
 from dkim_verify import records, signatures, verified
-from road import QUICK, World, await_empty, submit
+from road import QUICK, await_empty, submit
 from signed import TXT, SignedDns
 from test_reports import Reports, check_report, yesterday
 
 CONF = 'tls-report-contact = "tls@sender.example"\ntls-report-organization = "Sender Ltd"\ntls-report-extra-contact = "https://sender.example/"\n'
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 def names(world, rua, **more):

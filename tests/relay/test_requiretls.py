@@ -1,24 +1,9 @@
 """RFC 8689 through all processes: from MAIL and header to the next hop, and what the sender hears when it cannot be."""
-import pytest
-
-from peers import Authority
-from road import LETTER, QUICK, World, await_empty, await_reports, client, show, submit
+from road import LETTER, QUICK, await_empty, await_reports, client, show, submit
 from postern_server import eventually
 
 OFFERS = ["PIPELINING", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "REQUIRETLS"]
 OPTIONAL = LETTER.replace(b"Subject:", b"TLS-Required: No\r\nSubject:")
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 def smart(world, authority, hop):

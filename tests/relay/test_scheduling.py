@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from peers import A, AAAA, CONTENT, DELIVERED, LATER, MX, RCPT_STAGE, Dns, Hop, Made, Relay, only
-from road import QUICK, World, await_empty, queue, submit, waiting
+from peers import A, AAAA, DELIVERED, LATER, MX, Dns, Hop, Made, Relay, only
+from road import QUICK, await_empty, queue, submit, waiting
 
 
 @pytest.fixture
@@ -177,13 +177,6 @@ def test_urgent_mail_passes_by_but_not_for_ever(made):                  # 6710-4
 
 
 # ---- the whole way: what a reply means decides when it comes again ----
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
-
 
 def test_greylisting_is_waited_for(world):                              # RFC 6647
     hop = world.hop("127.0.0.1", {"RCPT": ["451 4.7.1 Greylisted, come back in 3 seconds"]})

@@ -2,12 +2,11 @@
 server or its certificate are gone."""
 import os
 import socket
-import ssl
-import threading
 import time
 
 import pytest
 
+from listeners import HttpsServer, header, response
 from peers import A, DELIVERED, LATER, MX, NEVER, Authority, Made, Relay
 from signed import TLSA, TXT, SignedDns, Zone
 
@@ -19,62 +18,22 @@ def policy(mode="enforce", mx=(HOST,), max_age=604800, end="\r\n"):
     return end.join(["version: STSv1", "mode: " + mode] + ["mx: " + m for m in mx] + ["max_age: %d" % max_age, ""])
 
 
-class Web:
-    """An HTTPS server that gives one answer to everybody, or what answers[host] has instead to whom asks for that host."""
+class Web(HttpsServer):
+    """Gives one answer to everybody, or what answers[host] has instead to whom asks for that host."""
 
     def __init__(self, context, body, status="200 OK", kind="text/plain", more="", slow=0):
         self.slow, self.now, self.most, self.answers = slow, 0, 0, {}
-        self.context, self.body, self.status, self.kind, self.more, self.asked = context, body, status, kind, more, []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
+        self.body, self.status, self.kind, self.more = body, status, kind, more
+        super().__init__(context)
 
-    def run(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(s,), daemon=True).start()
-
-    def serve(self, s):
-        try:
-            s.settimeout(10)
-            s = self.context.wrap_socket(s, server_side=True)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                piece = s.recv(4096)
-                if not piece:
-                    return
-                head += piece
-            lines = head.decode().split("\r\n")
-            self.asked.append(lines)
-            self.now += 1
-            self.most = max(self.most, self.now)
-            time.sleep(self.slow)
-            self.now -= 1
-            host = next(line.split(" ")[1].split(":")[0] for line in lines if line.lower().startswith("host:"))
-            said = dict({"body": self.body, "status": self.status, "kind": self.kind, "more": self.more}, **self.answers.get(host, {}))
-            body = said["body"].encode()
-            s.sendall(("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n" % (
-                said["status"], said["kind"], len(body), said["more"])).encode() + body)
-            s.unwrap()
-        except (OSError, ValueError):
-            pass
-        finally:
-            s.close()
-
-    def close(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
+    def answer(self, lines, _):
+        self.asked.append(lines)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        time.sleep(self.slow)
+        self.now -= 1
+        said = {"body": self.body, "status": self.status, "kind": self.kind, "more": self.more, **self.answers.get(header(lines, "host").split(":")[0], {})}
+        return response(said["status"], said["body"].encode(), f"Content-Type: {said['kind']}\r\n{said['more']}")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from peers import DELIVERED, LATER
 from signed import TXT, SignedDns
 from test_reports import clock  # noqa: F401
-from test_sts import DOMAIN, World, again, authority, fetched, good, other, policy, send, untouched, web_context, world  # noqa: F401
+from test_sts import DOMAIN, World, again, fetched, good, other, policy, send, untouched, web_context, world  # noqa: F401
 
 RECORD = "_mta-sts." + DOMAIN
 

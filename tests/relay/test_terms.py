@@ -8,18 +8,11 @@ from datetime import datetime, timezone
 import pytest
 
 from postern_server import eventually, postern
-from road import LETTER, QUICK, World, await_empty, await_reports, client, queue, show, submit, waiting
+from road import LETTER, QUICK, await_empty, await_reports, client, queue, show, submit, waiting
 
 TO = "b@one.example"
 FULL = ("PIPELINING", "SIZE 50000000", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "MT-PRIORITY", "DELIVERBY 1")
 PLAIN = ("PIPELINING", "SIZE 50000000", "8BITMIME", "ENHANCEDSTATUSCODES")
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
 
 
 def road(world, more="", **hop):

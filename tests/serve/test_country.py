@@ -31,6 +31,7 @@ def test_the_reason_names_the_country(make_one):
     thief = connect(one, THIEF)
     for _ in range(10):
         send(thief, 20)
+    thief.close()
     event = one.await_event("held", login="alice/laptop")
     assert "from a new country (DE; usual is AT)" in event["reason"]
     assert event["reason"] in postern("user", "locks", *one.options).stdout

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 
-from conftest import eventually, free_port, postern
+from postern_server import eventually, free_port, postern
 
 
 def submit(one, to, subject="s", message_id=None, sender=None):

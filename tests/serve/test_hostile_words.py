@@ -2,7 +2,7 @@
 import socketserver
 import threading
 
-from conftest import eventually, free_port, postern
+from postern_server import eventually, free_port, postern
 from test_history import HopTalk, submit, where
 
 # CSI as UTF-8 and as one octet, escape, delete, and a word that is fine.

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import eventually, postern
+from postern_server import eventually, postern
 
 
 def make_key(folder, kind):

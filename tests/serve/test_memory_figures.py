@@ -102,6 +102,8 @@ def test_a_session_takes_what_is_said(make_server):
     assert measured["shaking"] > said["shakes hands"][0] / 2
     assert measured["known"] > said["has authenticated"][0] / 2
     print({name: round(value) for name, value in measured.items()})
+    for end in clients.kept:
+        end.close()
     assert one.stop() == 0
 
 

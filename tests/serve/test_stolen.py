@@ -94,6 +94,7 @@ def test_who_goes_on_is_locked_and_stays_so(one):
     assert codes[0] == 250 and codes[-1] == 550
     one.await_event("locked", login="alice/laptop")
     assert thief.mail("alice@example.org")[0] == 550
+    thief.close()
     one.stop()
     one.start()
     assert refused(one, THIEF) == 535
@@ -125,4 +126,5 @@ def test_not_watched(make_server):
     thief = connect(server, THIEF)
     assert [send(thief, 100) for _ in range(3)] == [250] * 3
     assert server.events("held") == []
+    thief.close()
     assert server.stop() == 0

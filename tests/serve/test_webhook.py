@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from conftest import eventually, make_certificate, postern
+from postern_server import eventually, make_certificate, postern
 
 from test_history import submit, with_hop
 

@@ -2,7 +2,7 @@
 import sqlite3
 import time
 
-from conftest import eventually
+from postern_server import eventually
 from test_history import only, submit
 from test_webhook import Receiver, Talk, settings
 

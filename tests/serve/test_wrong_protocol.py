@@ -1,7 +1,6 @@
 """Who speaks the wrong protocol is told so in his own, and the operator in the log. 8314-1 urd-2 urd-4 tls-2 tls-8 6409-11 5321-24."""
 import contextlib
 import os
-import re
 import signal
 import smtplib
 import socket

@@ -1,19 +1,6 @@
 """What was not begun when the server was told to end is tried at once after its start (see WHY)."""
-import pathlib
-import sys
-
-import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
-from postern_server import eventually     # noqa: E402
-from road import World, await_empty, in_content, submit      # noqa: E402
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from postern_server import eventually
+from road import await_empty, in_content, submit
 
 
 def test_tried_at_once(world):

@@ -18,9 +18,10 @@ def test_lowered(make_server):
     code, _ = clients[3].docmd("AUTH", "PLAIN AGFsaWNlAHdyb25n")
     assert code == 454
     assert clients[0].mail("me@example.org")[0] == 250
-    for c in clients[1:]:
+    for c in clients:
         c.quit()
     again = smtplib.SMTP_SSL("localhost", one.submissions, context=one.context(), timeout=20)
     assert again.login(one.login, one.key)[0] == 235
+    again.quit()
     assert not one.events("front-broken")
     assert one.stop() == 0

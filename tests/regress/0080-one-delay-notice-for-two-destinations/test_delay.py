@@ -1,19 +1,6 @@
 """A message for two destinations that nobody answers for: the sender hears of both (see WHY). 3461-6."""
-import pathlib
-import sys
-
-import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
-from postern_server import eventually     # noqa: E402
-from road import QUICK, Report, World, submit      # noqa: E402
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from postern_server import eventually
+from road import QUICK, Report, submit
 
 
 def delayed(sink):

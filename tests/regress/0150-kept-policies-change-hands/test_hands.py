@@ -1,9 +1,5 @@
 """What 5_relay keeps in directories of its own becomes its user's, too, when there is one. sts-7"""
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "cage"))
-from test_cage import USERS, launch_within, people, pytestmark  # noqa: E402, F401
+from test_cage import USERS, people, pytestmark  # noqa: F401
 
 
 def test_kept_policies_change_hands(make_server, people):  # noqa: F811
@@ -19,7 +15,7 @@ def test_kept_policies_change_hands(make_server, people):  # noqa: F811
         (kept / name).write_text("as root alone has written it\n")
     one.sets = ["sandbox=required"]
     one.log.unlink()
-    launch_within(prefix, one)
+    one.start(prefix)
     for path in ("relay", "relay/mta-sts", "relay/mta-sts/one.example", "relay/tls-reports", "relay/tls-reports/2026-11-22"):
         assert (one.state / path).stat().st_uid == USERS["postern-relay"], path
     assert one.stop() == 0

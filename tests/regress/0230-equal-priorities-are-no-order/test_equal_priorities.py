@@ -1,12 +1,9 @@
 """8314-10, 6186-1: priority alone orders services, and only among records that lead somewhere."""
 import json
-import pathlib
-import sys
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[2])]
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 IMPLICIT, NEGOTIATED = "srv submissions {} 1 {} mail.example.org secure", "srv submission {} 1 {} mail.example.org secure"
 

@@ -1,14 +1,10 @@
 """Whoever closes connections after some good ones has told us nothing about what he would have answered."""
 import json
-import pathlib
-import sys
 
 import pytest
 
-tests = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(tests), str(tests / "audit")]
-from postern_server import postern  # noqa: E402
-from zoo import Animal, Cut, Habits, Papers, Talk  # noqa: E402
+from postern_server import postern
+from zoo import Animal, Cut, Habits, Papers, Talk
 
 
 class Tired(Talk):

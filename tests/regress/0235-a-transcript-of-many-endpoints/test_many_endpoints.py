@@ -1,10 +1,7 @@
 """A transcript of many endpoints is judged in time that grows with its length."""
 import json
-import pathlib
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 
 def test_many_endpoints(tmp_path):

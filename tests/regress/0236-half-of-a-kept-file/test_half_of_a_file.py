@@ -1,10 +1,7 @@
 """--judge reads all of a file, or says that it did not."""
 import json
-import pathlib
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 ONE = "postern-audit 1\ntarget {}.example.org\nat 2026-11-22T00:00:00Z\nendpoint 192.0.2.1 465 submissions\nconnect ok 1\n"
 

@@ -1,12 +1,9 @@
 """The place of a finding is a URI whatever the target is called (RFC 3986 2.1, 3.2.2)."""
 import json
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 
 @pytest.mark.parametrize("target,uri", [("2001:db8::1", "smtp://[2001:db8::1]:465"), ("192.0.2.1", "smtp://192.0.2.1:465"),

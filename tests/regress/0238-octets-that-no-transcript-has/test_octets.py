@@ -1,10 +1,7 @@
 """A foreign transcript loses no finding and steers no terminal."""
 import json
-import pathlib
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 
 def test_octets(tmp_path):

@@ -1,11 +1,8 @@
 """A server that refuses unknown names is examined by its address as any other (RFC 6066 3)."""
 import json
-import pathlib
-import sys
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent.parent / folder) for folder in ("audit", "")]
-from postern_server import postern  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from postern_server import postern
+from zoo import Animal, Habits, Papers
 
 
 def test_address(tmp_path):

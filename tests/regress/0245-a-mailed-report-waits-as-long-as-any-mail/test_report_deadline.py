@@ -1,22 +1,10 @@
 """A mailed TLS report waits a day, not as long as other mail. rpt-4"""
 import datetime
-import pathlib
-import sys
 
-import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
-from postern_server import eventually  # noqa: E402
-from road import QUICK, World, show, waiting  # noqa: E402
-from test_reports import yesterday  # noqa: E402
-from test_reports_whole import CONF, names  # noqa: E402
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from postern_server import eventually
+from road import QUICK, show, waiting
+from test_reports import yesterday
+from test_reports_whole import CONF, names
 
 
 def test_a_mailed_report_waits_a_day(world):

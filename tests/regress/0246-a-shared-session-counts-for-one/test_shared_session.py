@@ -1,29 +1,17 @@
 """Two domains share a connection, and each hears of it. rpt-2"""
-import os
-import pathlib
-import sys
 import time
 
 import pytest
 
-from postern_server import POSTERN
-
-os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child"))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
-from peers import A, DELIVERED, LATER, MX, Authority  # noqa: E402
-from signed import TXT  # noqa: E402
-from test_reports import counted, relay_for  # noqa: E402
-from test_sts import World, policy, send  # noqa: E402
+from peers import A, DELIVERED, LATER, MX
+from signed import TXT
+from test_reports import counted, relay_for
+from test_sts import World, policy, send
 
 HOST, ONE, TWO = "mx.shared.example", "one.example", "two.example"
 
 
 ANSWERS = {"mta-sts." + ONE: {"body": policy(mx=[HOST], max_age=604800)}, "mta-sts." + TWO: {"body": policy(mx=[HOST], max_age=86400)}}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

@@ -1,17 +1,9 @@
 """A REQUIRETLS message waits while it is not known whether MTA-STS vouches for the host. 8689-2, 8689-3"""
-import os
-import pathlib
-import sys
-
 import pytest
 
-from postern_server import POSTERN
-
-os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child"))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
-from peers import DELIVERED, LATER, NEVER  # noqa: E402
-from signed import TXT  # noqa: E402
-from test_sts import DOMAIN, FLAG_REQUIRETLS, authority, good, send, web_context, world  # noqa: E402, F401
+from peers import DELIVERED, LATER, NEVER
+from signed import TXT
+from test_sts import DOMAIN, FLAG_REQUIRETLS, good, send, web_context, world  # noqa: F401
 
 RECORD = ("_mta-sts." + DOMAIN, TXT)
 

@@ -1,16 +1,9 @@
 """A policy that is good for an hour is renewed before the hour is over. sts-8"""
-import os
-import pathlib
-import sys
 import time
 
-from postern_server import POSTERN
-
-os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child"))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
-from peers import LATER  # noqa: E402
-from test_reports import clock  # noqa: E402, F401
-from test_sts import again, authority, fetched, other, policy, send, untouched, web_context, world  # noqa: E402, F401
+from peers import LATER
+from test_reports import clock  # noqa: F401
+from test_sts import again, fetched, other, policy, send, untouched, web_context, world  # noqa: F401
 
 
 def test_renewed_in_time(world, other, clock):  # noqa: F811

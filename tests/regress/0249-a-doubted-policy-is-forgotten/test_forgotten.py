@@ -1,16 +1,9 @@
 """A policy that could not be written to the disk outlives the failure of a handshake. sts-6, sts-7"""
-import os
-import pathlib
-import sys
 import time
 
-from postern_server import POSTERN
-
-os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child"))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
-from peers import LATER  # noqa: E402
-from signed import TXT, SignedDns  # noqa: E402
-from test_sts import DOMAIN, authority, other, send, untouched, web_context, world  # noqa: E402, F401
+from peers import LATER
+from signed import TXT, SignedDns
+from test_sts import DOMAIN, other, send, untouched, web_context, world  # noqa: F401
 
 
 def test_it_stays_in_force(world, other, tmp_path):  # noqa: F811

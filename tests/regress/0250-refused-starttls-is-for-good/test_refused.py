@@ -1,17 +1,9 @@
 """A 5yz to EHLO or STARTTLS ends no mail whose receiver demands TLS. dane-3, sts-5, sts-6"""
-import os
-import pathlib
-import sys
-
 import pytest
 
-from postern_server import POSTERN
-
-os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child"))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
-from peers import DELIVERED, LATER, NEVER  # noqa: E402
-from signed import TLSA, TXT  # noqa: E402
-from test_sts import DOMAIN, FLAG_REQUIRETLS, HOST, authority, good, send, untouched, web_context, world  # noqa: E402, F401
+from peers import DELIVERED, LATER, NEVER
+from signed import TLSA, TXT
+from test_sts import DOMAIN, FLAG_REQUIRETLS, HOST, good, send, untouched, web_context, world  # noqa: F401
 
 
 @pytest.mark.parametrize("verb", ["EHLO", "STARTTLS"])

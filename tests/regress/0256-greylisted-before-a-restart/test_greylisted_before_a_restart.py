@@ -1,20 +1,8 @@
 """What a greylister has put off is tried again when he wants it, whether the server was started again meanwhile or not. RFC 6647."""
 import datetime
-import pathlib
-import sys
 
-import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "relay"))
-from postern_server import eventually     # noqa: E402
-from road import World, show, submit      # noqa: E402
-
-
-@pytest.fixture
-def world(make_server):
-    one = World(make_server)
-    yield one
-    one.close()
+from postern_server import eventually
+from road import show, submit
 
 
 def wait(server, id):

@@ -8,31 +8,10 @@
 #include <cmocka.h>
 
 #include "audit/judge.h"
+#include "findings.h"
 
-struct seen { char ids[600]; };
-
-static void
-note(void *arg, const struct finding *f)
-{
-	struct seen *seen = arg;
-
-	assert_true(f->evidence.len > 0 && f->evidence.len <= EVIDENCE_MAX);
-	if (strcmp(f->check->id, "announced") == 0)
-		return;         /* looked at by itself */
-	(void)strncat(strncat(seen->ids, f->check->id, 100), " ", 2);
-}
-
-static void
-judged(const char *where, const char *facts, const char *ids)
-{
-	char text[4096];
-	struct seen seen = { "" };
-
-	(void)snprintf(text, sizeof text, "postern-audit 1\ntarget x\n%s%s", where, facts);
-	assert_true(audit_judge(span_of(text), note, &seen));
-	assert_string_equal(seen.ids, ids);
-}
-
+/* Who has announced it is looked at by itself. */
+#define judged(where, facts, ids) (void)findings_are("postern-audit 1\ntarget x\n" where facts, "announced", ids)
 #define DOMAIN "domain example.org\nfound mail.example.org 465 submissions srv\n"
 #define SRV(service, priority, weight, port, host, secure) "srv " service " " priority " " weight " " port " " host " " secure "\n"
 #define IMPLICIT(priority) SRV("submissions", priority, "1", "465", "mail.example.org", "secure")

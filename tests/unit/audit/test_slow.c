@@ -2,35 +2,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 
-#include "audit/judge.h"
+#include "findings.h"
 
-struct seen { char ids[600]; };
-
-static void
-note(void *arg, const struct finding *f)
-{
-	struct seen *seen = arg;
-
-	assert_true(f->evidence.len > 0 && f->evidence.len <= EVIDENCE_MAX);
-	(void)strncat(strncat(seen->ids, f->check->id, 100), " ", 2);
-}
-
-static void
-judged(const char *where, const char *facts, const char *ids)
-{
-	char text[4096];
-	struct seen seen = { "" };
-
-	(void)snprintf(text, sizeof text, "postern-audit 1\ntarget x\n%s%s", where, facts);
-	assert_true(audit_judge(span_of(text), note, &seen));
-	assert_string_equal(seen.ids, ids);
-}
-
+#define judged(where, facts, ids) (void)findings_are("postern-audit 1\ntarget x\n" where facts, NULL, ids)
 #define POINT(service) "endpoint 192.0.2.1 465 " service "\nconnect ok 1\n"
 
 static void

@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "../by_hand.h"
 #include "../tls/certificates.h"
 #include "base/base64.h"
 #include "base/fail.h"
@@ -278,9 +279,6 @@ peer_run(int fd, bool is_spool)
 static pid_t
 peer_fork(struct front_bed *b, bool is_spool)
 {
-	uint8_t body[12];
-	struct buf m = BUF_OVER(body);
-	struct master_peer peer = { is_spool ? ROLE_SPOOL : ROLE_AUTH, 0, 1 };
 	int fd[2];
 	pid_t pid;
 
@@ -298,9 +296,7 @@ peer_fork(struct front_bed *b, bool is_spool)
 	/* Its state must be there when the front looks: until then MAIL is rightly answered 451. */
 	if (is_spool)
 		assert_int_equal(poll(&(struct pollfd){ .fd = fd[0], .events = POLLIN }, 1, 20000), 1);
-	assert_true(fields_format(master_peer_layout, &peer, &m));
-	front_bed_tell(b, MASTER_PEER, buf_span(&m), fd[0]);
-	close(fd[0]);
+	hand_introduce(b->master, is_spool ? ROLE_SPOOL : ROLE_AUTH, 0, 1, fd[0]);
 	return pid;
 }
 
@@ -313,14 +309,7 @@ front_bed_auth(struct front_bed *b)
 void
 front_bed_signer(struct front_bed *b)
 {
-	struct master_peer peer = { ROLE_SIGNER, 0, 1 };
-	int fd = signer_bed_front(&b->signer, 0);
-	uint8_t body[12];
-	struct buf m = BUF_OVER(body);
-
-	assert_true(fields_format(master_peer_layout, &peer, &m));
-	front_bed_tell(b, MASTER_PEER, buf_span(&m), fd);
-	close(fd);
+	hand_introduce(b->master, ROLE_SIGNER, 0, 1, signer_bed_front(&b->signer, 0));
 }
 
 void
@@ -334,40 +323,14 @@ front_bed_spool(struct front_bed *b)
 void
 front_bed_tell(struct front_bed *b, uint16_t type, struct span body, int fd)
 {
-	union { struct cmsghdr align; char room[CMSG_SPACE(sizeof(int))]; } control = { .room = { 0 } };
-	uint8_t header[12];
-	struct iovec iov[2] = { { header, 12 }, { (void *)(uintptr_t)body.p, body.len } };
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
-	ssize_t sent;
-
-	u32_put(header, (uint32_t)body.len);
-	u32_put(header + 4, type | (fd == -1 ? 0u : 1u << 16));
-	u32_put(header + 8, 0);
-	if (fd != -1) {
-		m.msg_control = control.room;
-		m.msg_controllen = sizeof control.room;
-		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof fd);
-	}
 	/* Whoever has drained already has ended, and has said so. */
-	sent = sendmsg(b->master, &m, MSG_NOSIGNAL);
-	if (sent != -1 || errno != EPIPE || type != MASTER_DRAIN)
-		assert_int_equal(sent, 12 + body.len);
+	assert_true(hand_send(b->master, type, 0, body, fd) || type == MASTER_DRAIN);
 }
 
 bool
 front_bed_hear(struct front_bed *b, uint16_t type, int ms)
 {
-	struct pollfd p = { b->master, POLLIN, 0 };
-	uint8_t header[12];
-
-	while (poll(&p, 1, ms) == 1) {
-		if (read(b->master, header, 12) != 12)
-			return false;
-		if ((u32_get(header + 4) & 0xffff) == type)
-			return true;
-	}
-	return false;
+	return hand_hear(b->master, type, NULL, ms);
 }
 
 void
@@ -391,13 +354,11 @@ front_bed_certificate(struct front_bed *b, const char *name)
 static void
 tell_conf(struct front_bed *b, const char *lines)
 {
-	static uint8_t text[64 * 1024];
-	struct buf out = BUF_OVER(text), why;
 	char words[500];
+	struct buf why = { (uint8_t *)words, 0, sizeof words };
 	struct span rest = span_of(lines);
 	struct conf conf;
 
-	why = BUF_OVER(words);
 	conf_defaults(&conf);
 	assert_true(conf_set(&conf, conf_find(SPAN("hostname")), SPAN("mail.example.org"), &why));
 	while (!span_done(rest)) {
@@ -410,8 +371,7 @@ tell_conf(struct front_bed *b, const char *lines)
 			fail_msg("%s", words);
 	}
 	assert_true(conf_finish(&conf, &why));
-	assert_true(conf_format(&conf, &out));
-	front_bed_tell(b, MASTER_CONF, buf_span(&out), -1);
+	hand_configure(b->master, &conf);
 }
 
 static int
@@ -454,32 +414,6 @@ tell_conf_and_listeners(struct front_bed *b, const char *conf)
 	tell_listen(b, CONF_SUBMISSION, clear, b->port_clear);
 }
 
-static void
-front_fork(struct front_bed *b)
-{
-	int fd[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
-	b->master = fd[0];
-	b->front = fork();
-	assert_true(b->front >= 0);
-	if (b->front == 0) {
-		int log = open(b->log_file, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-
-		dup2(log, 2);
-		if (fd[1] == 3)
-			fcntl(3, F_SETFD, 0);
-		else
-			dup2(fd[1], 3);
-		fcntl(3, F_SETFL, O_NONBLOCK);
-		/* Everything else that we had open is not the front's. */
-		for (int i = 4; i < 64; i++)
-			close(i);
-		exit(front_main(0));
-	}
-	close(fd[1]);
-}
-
 void
 front_bed_make(struct front_bed *b, const char *conf)
 {
@@ -507,7 +441,7 @@ front_bed_make(struct front_bed *b, const char *conf)
 	b->stored = fd[0], b->stored_in = fd[1];
 	fcntl(b->stored_in, F_SETPIPE_SZ, 1024 * 1024);
 	signer_bed_make(&b->signer, b->log_file);
-	front_fork(b);
+	b->front = hand_start(front_main, b->log_file, &b->master);
 	tell_conf_and_listeners(b, conf);
 	front_bed_certificate(b, "mail.example.org");
 	memset(keys, 7, sizeof keys);
@@ -726,6 +660,14 @@ client_say(struct client *c, const char *line)
 }
 
 void
+client_greet(struct client *c, struct front_bed *b)
+{
+	client_shake(c, b, "mail.example.org");
+	assert_int_equal(client_reply(c, 5000), 220);
+	assert_int_equal(client_say(c, "EHLO laptop.example"), 250);
+}
+
+void
 client_login(struct client *c, struct front_bed *b, const char *user)
 {
 	char plain[200], line[400] = "AUTH PLAIN ";
@@ -733,9 +675,7 @@ client_login(struct client *c, struct front_bed *b, const char *user)
 	int n = snprintf(plain, sizeof plain, "%c%s%csecret", 0, user, 0);
 
 	client_open(c, b->port_implicit);
-	client_shake(c, b, "mail.example.org");
-	assert_int_equal(client_reply(c, 5000), 220);
-	assert_int_equal(client_say(c, "EHLO laptop.example"), 250);
+	client_greet(c, b);
 	assert_true(base64_format((struct span){ (uint8_t *)plain, (size_t)n }, &out));
 	line[out.len] = '\0';
 	assert_int_equal(client_say(c, line), 235);

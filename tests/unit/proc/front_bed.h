@@ -67,7 +67,9 @@ void client_send_octets(struct client *, struct span);
 int client_reply(struct client *, int ms);
 /* Send a line and take its reply. */
 int client_say(struct client *, const char *line);
-/* Implicit TLS, greeting, EHLO, AUTH PLAIN as user. */
+/* Implicit TLS, greeting, EHLO. */
+void client_greet(struct client *, struct front_bed *);
+/* From the connection on, and AUTH PLAIN as user. */
 void client_login(struct client *, struct front_bed *, const char *user);
 
 #endif

@@ -23,7 +23,8 @@ void signer_bed_tell(struct signer_bed *, uint16_t type, struct span body, int f
 bool signer_bed_hear(struct signer_bed *, uint16_t type, struct buf *out, int ms);
 /* Replace its keys by this one and wait until it has taken it. */
 void signer_bed_key(struct signer_bed *, const struct identity *);
-/* A new front's end of a channel to it. */
+/* A new peer's end of a channel to it. */
+int signer_bed_peer(struct signer_bed *, enum role, uint32_t slot);
 int signer_bed_front(struct signer_bed *, uint32_t slot);
 
 #endif

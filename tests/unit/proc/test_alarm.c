@@ -135,7 +135,7 @@ the_event_in_its_environment(void **state)
 	(void)state;
 	(void)setenv("POSTERN_SECRET", "of the operator's shell", 1);
 	bed_init(&b, "{ tr '\\0' '\\n' < /proc/$$/environ; echo \"uid=$(id -u)\"; echo \"args=$#\"; pwd; readlink /proc/$$/fd/0; "
-	    "ls /proc/$$/fd | tr '\\n' ' '; } > $folder/out");
+	    "ls /proc/$$/fd; } > $folder/out");
 	say(&b, "locked", "alice/laptop\n; rm -rf /", "57 recipients in 4 min\x1b[2J, \xc3\xa4 network never seen");
 	settle(&b);
 	(void)content(&b, "out", text, sizeof text);
@@ -150,8 +150,8 @@ the_event_in_its_environment(void **state)
 	assert_non_null(strstr(text, "args=0\n/\n/dev/null\n"));
 	if (geteuid() == 0)
 		assert_null(strstr(text, "uid=0\n"));
-	/* The shell has its script open as 10, its output as 1, and opens nothing else. */
-	assert_null(strstr(text, " 3 "));
+	/* The shell has its script open as 10, its output as 1, and nothing else: a pipe of its own would be 3 for a moment. */
+	assert_null(strstr(text, "\n3\n"));
 	bed_fini(&b);
 }
 

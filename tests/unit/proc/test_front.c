@@ -184,7 +184,7 @@ a_message_over_implicit_tls_is_stored_with_its_trace(void **state)
 	assert_true(front_bed_logged(&bed, "TLS_AES_128_GCM_SHA256"));
 }
 
-/* 3207-4, 3207-7, 3207-9: what was said before TLS was never said */
+/* 3207-4, 3207-7, 3207-9, 4954-21: what was said before TLS was never said */
 static void
 starttls_forgets_what_was_said_before(void **state)
 {
@@ -310,9 +310,7 @@ https_gets_no_dialogue(void **state)
 static void
 prove(struct client *c)
 {
-	client_shake(c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(c, 5000), 220);
-	assert_int_equal(client_say(c, "EHLO laptop.example"), 250);
+	client_greet(c, &bed);
 	assert_int_equal(client_say(c, "AUTH PLAIN AHdobwBzZWNyZXQ="), 235);
 }
 
@@ -421,7 +419,7 @@ a_header_from_anybody_else_is_not_believed(void **state)
 	assert_true(front_bed_logged(&bed, "peer=127.0.0.1 service=submission what=\"PROXY header from an address that is not in `proxy`\""));
 }
 
-/* 4954-16, 4954-21 */
+/* 4954-20 */
 static void
 a_wrong_password_is_refused_and_the_session_goes_on(void **state)
 {
@@ -429,9 +427,7 @@ a_wrong_password_is_refused_and_the_session_goes_on(void **state)
 
 	(void)state;
 	client_open(&c, bed.port_implicit);
-	client_shake(&c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(&c, 5000), 220);
-	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	client_greet(&c, &bed);
 	assert_int_equal(client_say(&c, "MAIL FROM:<user@example.org>"), 530);
 	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAd3Jvbmc="), 535);
 	assert_int_equal(client_say(&c, "AUTH PLAIN"), 334);
@@ -454,9 +450,7 @@ the_channel_binding_reaches_3_auth(void **state)
 
 	(void)state;
 	client_open(&c, bed.port_implicit);
-	client_shake(&c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(&c, 5000), 220);
-	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	client_greet(&c, &bed);
 	assert_int_equal(client_say(&c, "AUTH SCRAM-SHA-256-PLUS"), 334);
 	assert_int_equal(tls_binding(c.tls, &binding), TLS_BINDING_EXPORTER);
 	assert_true(base64_format(buf_span(&binding), &want) && buf_terminate(&want));
@@ -618,9 +612,7 @@ an_auth_that_dies_is_454_and_the_session_goes_on(void **state)
 	(void)state;
 	client_login(&d, &bed, "user");
 	client_open(&c, bed.port_implicit);
-	client_shake(&c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(&c, 5000), 220);
-	assert_int_equal(client_say(&c, "EHLO laptop.example"), 250);
+	client_greet(&c, &bed);
 	assert_int_equal(client_say(&c, "AUTH PLAIN AGdvbmUAc2VjcmV0"), 454);
 	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
 	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 454);

@@ -19,6 +19,7 @@
 #include "os/ask.h"
 #include "policy/sign_form.h"
 #include "proc/2_signer.h"
+#include "../by_hand.h"
 #include "signer_bed.h"
 #include "tls/served.h"
 
@@ -173,14 +174,11 @@ send_frame(int fd, uint16_t type, uint32_t session, struct span octets)
 {
 	struct sign_ask q = { SCHEME_ECDSA_SHA256, { name, sizeof name }, octets };
 	uint8_t room[1000];
-	struct buf body = { room + 12, 0, sizeof room - 12 };
+	struct buf body = BUF_OVER(room);
 
 	if (!fields_format(sign_ask_layout, &q, &body))
 		assert_true(buf_put(&body, octets));
-	u32_put(room, (uint32_t)body.len);
-	u32_put(room + 4, type);
-	u32_put(room + 8, session);
-	assert_int_equal(send(fd, room, 12 + body.len, MSG_NOSIGNAL), 12 + body.len);
+	assert_true(hand_send(fd, type, session, buf_span(&body), -1));
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "policy/sign_form.h"
 #include "proc/child.h"
+#include "../by_hand.h"
 #include "signer_bed.h"
 #include "tls/dkim_store.h"
 
@@ -27,28 +28,13 @@ struct peer { int fd; uint32_t session; };
 static struct peer
 connect_as(enum role role, uint32_t slot)
 {
-	struct master_peer peer = { role, slot, 1 };
-	uint8_t body[12];
-	struct buf m = BUF_OVER(body);
-	int fd[2];
-
-	assert_true(channel_pair(fd));
-	assert_true(fields_format(master_peer_layout, &peer, &m));
-	signer_bed_tell(&bed, MASTER_PEER, buf_span(&m), fd[1]);
-	close(fd[1]);
-	return (struct peer){ fd[0], 0 };
+	return (struct peer){ signer_bed_peer(&bed, role, slot), 0 };
 }
 
 static void
 send_frame(int fd, uint16_t type, uint32_t session, struct span body)
 {
-	uint8_t room[2000];
-
-	u32_put(room, (uint32_t)body.len);
-	u32_put(room + 4, type);
-	u32_put(room + 8, session);
-	memcpy(room + 12, body.p, body.len);
-	assert_int_equal(send(fd, room, 12 + body.len, MSG_NOSIGNAL), 12 + body.len);
+	assert_true(hand_send(fd, type, session, body, -1));
 }
 
 static struct span

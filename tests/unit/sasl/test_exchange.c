@@ -188,7 +188,7 @@ plain_vectors(void **state)
 {
 	static const struct { struct span said; enum sasl_step step; } rows[] = {
 		{ SPAN_INIT("\0tim\0tanstaaftanstaaf"), SASL_PASSWORD },        /* RFC 4616 4, first example */
-		{ SPAN_INIT("Ursel\0Kurt\0xipj3plmq"), SASL_REFUSED },          /* the second: authzid is another's (4616-4) */
+		{ SPAN_INIT("Ursel\0Kurt\0xipj3plmq"), SASL_REFUSED },          /* the second: authzid is another's (4616-4, 4954-16) */
 		{ SPAN_INIT("tim\0tim\0tanstaaftanstaaf"), SASL_PASSWORD },     /* 4954's example has it so */
 		{ SPAN_INIT("\0tim\0"), SASL_REFUSED },                         /* 4616-1: empty password */
 		{ SPAN_INIT("\0\0secret"), SASL_REFUSED },                      /* 4616-1: empty login */

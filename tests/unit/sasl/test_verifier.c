@@ -166,7 +166,7 @@ sender_keys(void **state)
 static void
 prepared(void **state)
 {
-	/* RFC 4013 3 */
+	/* RFC 4013 3; 4954-16: what does not stand it, or is nothing then, is refused */
 	static const struct { struct span in, out; bool good; } rows[] = {
 		{ SPAN_INIT("I\xc2\xadX"), SPAN_INIT("IX"), true }, { SPAN_INIT("user"), SPAN_INIT("user"), true },
 		{ SPAN_INIT("USER"), SPAN_INIT("USER"), true }, { SPAN_INIT("\xc2\xaa"), SPAN_INIT("a"), true },

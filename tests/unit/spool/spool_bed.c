@@ -17,59 +17,15 @@
 #include <unistd.h>
 #include <signal.h>
 
+#include "../by_hand.h"
+#include "../scratch.h"
+
 enum { HEADER = 12, WAIT_MS = 10000, FLAG_FD = 1 };
-
-static void
-send_frame(struct bed_end *e, uint16_t type, uint32_t session, struct span body, int fd)
-{
-	uint8_t header[HEADER];
-	struct iovec iov[2] = { { header, HEADER }, { (void *)(uintptr_t)body.p, body.len } };
-	union {
-		struct cmsghdr align;
-		uint8_t octets[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
-	size_t total = HEADER + body.len, sent = 0;
-
-	u32_put(header, (uint32_t)body.len);
-	u32_put(header + 4, (uint32_t)type | (fd == -1 ? 0u : (uint32_t)FLAG_FD << 16));
-	u32_put(header + 8, session);
-	if (fd != -1) {
-		struct cmsghdr *c;
-
-		memset(&control, 0, sizeof control);
-		m.msg_control = &control;
-		m.msg_controllen = sizeof control.octets;
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	}
-	while (sent < total) {
-		ssize_t n = sendmsg(e->fd, &m, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			return;
-		sent += (size_t)n;
-		m.msg_control = NULL;
-		m.msg_controllen = 0;
-		for (size_t i = 0, left = (size_t)n; i < 2; i++) {
-			size_t part = left < iov[i].iov_len ? left : iov[i].iov_len;
-
-			/* A body of no octets may have no place either. */
-			if (part > 0)
-				iov[i].iov_base = (uint8_t *)iov[i].iov_base + part;
-			iov[i].iov_len -= part;
-			left -= part;
-		}
-	}
-}
 
 void
 bed_send_octets(struct bed_end *e, uint16_t type, uint32_t session, struct span body)
 {
-	send_frame(e, type, session, body, -1);
+	(void)hand_send(e->fd, type, session, body, -1);
 }
 
 void
@@ -79,7 +35,7 @@ bed_send(struct bed_end *e, uint16_t type, uint32_t session, struct layout layou
 	struct buf b = BUF_OVER(body);
 
 	assert_true(fields_format(layout, message, &b));
-	send_frame(e, type, session, buf_span(&b), -1);
+	(void)hand_send(e->fd, type, session, buf_span(&b), -1);
 }
 
 static bool
@@ -198,18 +154,13 @@ bed_init(struct bed *b)
 static void
 give_peer(struct bed *b, enum role role, struct bed_end *e)
 {
-	struct master_peer m = { role, 0, 1 };
-	uint8_t octets[64];
-	struct buf body = BUF_OVER(octets);
 	int pair[2];
 
 	bed_end_close(e);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	/* As the master makes them: a caged process cannot change the flags of what it is given. */
 	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
-	assert_true(fields_format(master_peer_layout, &m, &body));
-	send_frame(&b->master, MASTER_PEER, 0, buf_span(&body), pair[1]);
-	(void)close(pair[1]);
+	hand_introduce(b->master.fd, role, 0, 1, pair[1]);
 	e->fd = pair[0];
 }
 
@@ -240,32 +191,11 @@ bed_new_history(struct bed *b)
 void
 bed_start(struct bed *b)
 {
-	static uint8_t text[64 * 1024];
-	struct buf conf = BUF_OVER(text);
 	struct bed_frame f;
-	int pair[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	/* As the master makes them: a caged process cannot change the flags of what it is given. */
-	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
-	b->pid = fork();
-	assert_int_not_equal(b->pid, -1);
-	if (b->pid == 0) {
-		int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-		if (getenv("BED_LOG") == NULL)
-			(void)dup2(quiet, STDERR_FILENO);
-		if (dup2(pair[1], PEERS_MASTER_FD) == -1)
-			_exit(99);
-		for (int fd = PEERS_MASTER_FD + 1; fd < 64; fd++)
-			(void)close(fd);
-		_exit(spool_main(0));
-	}
-	(void)close(pair[1]);
 	bed_end_close(&b->master);
-	b->master.fd = pair[0];
-	assert_true(conf_format(&b->conf, &conf));
-	bed_send_octets(&b->master, MASTER_CONF, 0, buf_span(&conf));
+	b->pid = hand_start(spool_main, getenv("BED_LOG") == NULL ? "/dev/null" : NULL, &b->master.fd);
+	hand_configure(b->master.fd, &b->conf);
 	bed_new_front(b);
 	bed_new_relay(b);
 	bed_new_auth(b);
@@ -296,7 +226,7 @@ bed_control(struct bed *b, struct bed_end *e)
 		assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof sun), 0);
 		assert_int_equal(listen(fd, 8), 0);
 		assert_true(fields_format(master_listen_layout, &m, &body));
-		send_frame(&b->master, MASTER_LISTEN, 0, buf_span(&body), fd);
+		assert_true(hand_send(b->master.fd, MASTER_LISTEN, 0, buf_span(&body), fd));
 		(void)close(fd);
 		b->listening = true;
 	}
@@ -340,8 +270,6 @@ bed_drain(struct bed *b)
 void
 bed_fini(struct bed *b)
 {
-	char command[2][160];
-
 	if (b->pid != 0)
 		bed_kill(b);
 	bed_end_close(&b->master);
@@ -349,12 +277,5 @@ bed_fini(struct bed *b)
 	bed_end_close(&b->relay);
 	bed_end_close(&b->auth);
 	bed_end_close(&b->history);
-	for (unsigned n = 1; n < 100; n++) {
-		(void)snprintf(command[0], sizeof command[0], "%s/spool/%016x.log", b->directory, n);
-		(void)unlink(command[0]);
-	}
-	(void)unlink(control_address(b).sun_path);
-	(void)snprintf(command[1], sizeof command[1], "%s/spool", b->directory);
-	(void)rmdir(command[1]);
-	(void)rmdir(b->directory);
+	(void)scratch_remove(b->directory);
 }

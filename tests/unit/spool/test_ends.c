@@ -6,7 +6,6 @@
 #include <cmocka.h>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,21 +72,10 @@ open_bed(struct bed *b)
 	bed_start(b);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
-
 static void
 close_bed(struct bed *b)
 {
-	char damaged[128];
-
 	assert_int_equal(bed_drain(b), 0);
-	(void)snprintf(damaged, sizeof damaged, "%s/spool/damaged", b->directory);
-	(void)nftw(damaged, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 	bed_fini(b);
 }
 

@@ -41,6 +41,24 @@ setup(void **state)
 	return 0;
 }
 
+/* With a message of which the relay has t. */
+static void
+open_bed(struct bed *b, struct try_seen *t, const char *to, uint32_t notify)
+{
+	bed_init(b);
+	bed_start(b);
+	say_message(b, 1, 100, "a@example.org", to, notify);
+	assert_int_equal(answer(b, 1), OK);
+	want_try(b, t);
+}
+
+static void
+close_bed(struct bed *b)
+{
+	assert_int_equal(bed_drain(b), 0);
+	bed_fini(b);
+}
+
 /* tests/regress/0267: 452 for the message; the front and its sessions go on. */
 static void
 no_memory_is_no_fault_of_the_front(void **state)
@@ -49,11 +67,7 @@ no_memory_is_no_fault_of_the_front(void **state)
 	struct try_seen t;
 
 	(void)state;
-	bed_init(&b);
-	bed_start(&b);
-	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
-	assert_int_equal(answer(&b, 1), OK);
-	want_try(&b, &t);
+	open_bed(&b, &t, "x@example.net", 0);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	*starved = true;
 	/* More than have ever been open at once, so that what is kept of earlier ones does not do. */
@@ -75,8 +89,7 @@ no_memory_is_no_fault_of_the_front(void **state)
 	assert_int_equal(answer(&b, 50), OK);
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	close_bed(&b);
 }
 
 /* What the front has said ends it, and only it: the next one is served. */
@@ -106,11 +119,7 @@ flags_that_no_client_has_asked_for(void **state)
 	struct try_seen t;
 
 	(void)state;
-	bed_init(&b);
-	bed_start(&b);
-	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
-	assert_int_equal(answer(&b, 1), OK);
-	want_try(&b, &t);
+	open_bed(&b, &t, "x@example.net", 0);
 	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
 		struct spool_mail m = mail(200, "a@example.org");
 
@@ -120,8 +129,7 @@ flags_that_no_client_has_asked_for(void **state)
 	ends_the_front(&b, &(struct spool_mail){ .queue_id = 200, .login = SPAN_INIT("alice") }, 1u << 23);
 	ends_the_front(&b, &(struct spool_mail){ .queue_id = 200, .login = SPAN_INIT("alice") }, MAIL_DSN);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	close_bed(&b);
 }
 
 /* tests/regress/0269: who takes other fronts' names, or ours, has their next message refused. */
@@ -134,11 +142,7 @@ names_that_are_another_ones(void **state)
 	struct try_seen t;
 
 	(void)state;
-	bed_init(&b);
-	bed_start(&b);
-	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
-	assert_int_equal(answer(&b, 1), OK);
-	want_try(&b, &t);
+	open_bed(&b, &t, "x@example.net", 0);
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
 		struct spool_mail m = mail(200, "a@example.org");
 
@@ -146,8 +150,7 @@ names_that_are_another_ones(void **state)
 		ends_the_front(&b, &m, 0);
 	}
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	close_bed(&b);
 }
 
 /* tests/regress/0301: there is no memory for the notice; who was served is not served again. */
@@ -160,11 +163,7 @@ served_without_a_notice(void **state)
 	char later[64];
 
 	(void)state;
-	bed_init(&b);
-	bed_start(&b);
-	say_message(&b, 1, 100, "a@example.org", "x@example.net,y@example.net", SMTP_NOTIFY_SUCCESS);
-	assert_int_equal(answer(&b, 1), OK);
-	want_try(&b, &t);
+	open_bed(&b, &t, "x@example.net,y@example.net", SMTP_NOTIFY_SUCCESS);
 	assert_int_equal(t.rcpts, 2);
 	*starved = true;
 	/* It takes what is kept of the first one. */
@@ -183,8 +182,7 @@ served_without_a_notice(void **state)
 	assert_string_equal(t.from, "");
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	bed_send_octets(&b.front, SPOOL_ABORT, 2, SPAN(""));
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	close_bed(&b);
 }
 
 int

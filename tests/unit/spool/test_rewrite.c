@@ -3,72 +3,17 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 
 #include "mail/path.h"
-#include "os/log.h"
-#include "spool/draft.h"
+#include "spool_alone.h"
 
-enum { PIECE = 40000, BIG = 4 * PIECE, SMALL = 300, HEADER = 77, FRESH_BIG = 3 * PIECE, FRESH_SMALL = 50, CUTS = 9, MOST = BIG + FRESH_BIG };
-
-struct bed {
-	struct spool spool;
-	char directory[40];
-	uint32_t slot;
-	enum fail committed;
-	unsigned answers;
-};
+enum { PIECE = 40000, BIG = 4 * PIECE, SMALL = 300, HEADER = 77, FRESH_BIG = 3 * PIECE, FRESH_SMALL = 50, CUTS = 9, MOST = BIG + FRESH_BIG,
+	SEGMENT = 256 * 1024 };
 
 static uint8_t old[BIG], header[HEADER], fresh[FRESH_BIG], want[MOST], got[MOST];
-
-static void
-on_committed(void *arg, void *who, uint64_t id, uint32_t slot, enum fail f)
-{
-	struct bed *b = arg;
-
-	(void)who, (void)id;
-	b->slot = slot;
-	b->committed = f;
-	b->answers++;
-}
-
-static void
-on_gone(void *arg, uint64_t segment)
-{
-	(void)arg, (void)segment;
-}
-
-static void
-bed_open(struct bed *b)
-{
-	static const struct spool_handler handler = { on_committed, on_gone };
-	struct spool_conf conf = { .directory = b->directory, .disk = &disk_linux, .segment_size = 256 * 1024,
-		.schedule = { .retry_first = 1000, .retry_max = 1000, .running = 16, .window = 16, .hold_max = 1000 }, .single = true };
-
-	assert_true(spool_open(&b->spool, &conf, &handler, b, 1));
-}
-
-static void
-write_all(struct bed *b)
-{
-	struct batch *batch;
-
-	while ((batch = journal_begin(&b->spool.journal)) != NULL) {
-		batch_run(batch);
-		assert_int_equal(spool_settle(&b->spool), OK);
-	}
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
 
 static void
 fill(uint8_t *p, size_t n, unsigned seed)
@@ -78,7 +23,7 @@ fill(uint8_t *p, size_t n, unsigned seed)
 }
 
 static void
-look(struct bed *b, size_t size, const char *sender, uint32_t rcpts)
+look(struct spool_alone *b, size_t size, const char *sender, uint32_t rcpts)
 {
 	struct message_record m;
 	uint64_t content_at;
@@ -94,7 +39,7 @@ look(struct bed *b, size_t size, const char *sender, uint32_t rcpts)
 }
 
 static struct draft *
-begin(struct bed *b, uint64_t id, size_t size)
+begin(struct spool_alone *b, uint64_t id, size_t size)
 {
 	struct message_record m = { .id = id, .arrival = 1, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"),
 		.helo = SPAN("c.example.org"), .release = 9, .auth = SPAN("<>"), .hold = SPAN("for;3600") };
@@ -120,7 +65,7 @@ expect(size_t size, bool new_header, size_t cut, size_t fresh_size, bool new_bod
 }
 
 static void
-one(struct bed *b, uint64_t id, size_t size, size_t cut, unsigned how, size_t fresh_size)
+one(struct spool_alone *b, uint64_t id, size_t size, size_t cut, unsigned how, size_t fresh_size)
 {
 	bool new_header = (how & 1) != 0, new_body = (how & 2) != 0;
 	struct span section = { header, HEADER };
@@ -139,13 +84,13 @@ one(struct bed *b, uint64_t id, size_t size, size_t cut, unsigned how, size_t fr
 	draft_rcpt(&b->spool, d, SPAN("e@example.net"), 0, SPAN(""));
 	b->answers = 0;
 	assert_int_equal(draft_commit(&b->spool, d, 0, NULL), OK);
-	write_all(b);
+	spool_alone_write(b);
 	assert_true(b->answers == 1 && b->committed == OK);
 	look(b, total, how == 3 ? "somebody.else@example.org" : "", 3);
 }
 
 static void
-every_cut(struct bed *b, size_t size, size_t fresh_size)
+every_cut(struct spool_alone *b, size_t size, size_t fresh_size)
 {
 	const size_t cuts[CUTS] = { 0, 1, HEADER, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 5, BIG - 1, BIG };
 	static uint64_t id = 1000;
@@ -157,51 +102,48 @@ every_cut(struct bed *b, size_t size, size_t fresh_size)
 			one(b, ++id, size, cuts[i], how, fresh_size);
 			/* A restart finds the same, with nothing damaged; then the log is emptied again. */
 			spool_close(&b->spool);
-			bed_open(b);
+			spool_alone_open(b, SEGMENT, true);
 			b->slot = index_find(&b->spool.index, id);
 			assert_int_not_equal(b->slot, INDEX_NONE);
 			look(b, expect(size, (how & 1) != 0, cuts[i], fresh_size, (how & 2) != 0), how == 3 ? "somebody.else@example.org" : "", 3);
 			spool_finish(&b->spool, b->slot);
-			write_all(b);
+			spool_alone_write(b);
 			spool_tidy(&b->spool);
-			write_all(b);
+			spool_alone_write(b);
 		}
 }
 
 static void
 test_every_cut(void **state)
 {
-	static struct bed b;
+	static struct spool_alone b;
 
 	(void)state;
-	(void)snprintf(b.directory, sizeof b.directory, "/tmp/rewrite-XXXXXX");
-	assert_non_null(mkdtemp(b.directory));
+	spool_alone_make(&b);
 	fill(old, sizeof old, 1);
 	fill(header, sizeof header, 2);
 	fill(fresh, sizeof fresh, 3);
-	bed_open(&b);
+	spool_alone_open(&b, SEGMENT, true);
 	every_cut(&b, SMALL, FRESH_SMALL);
 	every_cut(&b, SMALL, FRESH_BIG);
 	every_cut(&b, BIG, FRESH_SMALL);
 	every_cut(&b, BIG, FRESH_BIG);
 	every_cut(&b, BIG, 0);
 	assert_int_equal(b.spool.drafts, 0);
-	spool_close(&b.spool);
-	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	spool_alone_drop(&b);
 }
 
 /* One change after the other, as one milter after the other makes them; and what is given up leaves nothing behind. */
 static void
 test_again_and_again(void **state)
 {
-	static struct bed b;
+	static struct spool_alone b;
 	struct span section = { header, HEADER };
 	struct draft *d;
 
 	(void)state;
-	(void)snprintf(b.directory, sizeof b.directory, "/tmp/rewrite-XXXXXX");
-	assert_non_null(mkdtemp(b.directory));
-	bed_open(&b);
+	spool_alone_make(&b);
+	spool_alone_open(&b, SEGMENT, true);
 	d = begin(&b, 1, BIG);
 	assert_true(draft_rewrite(&b.spool, d, &section, 10, false));
 	assert_true(draft_rewrite(&b.spool, d, NULL, HEADER + 5, false));
@@ -212,7 +154,7 @@ test_again_and_again(void **state)
 	memcpy(want, header, HEADER);
 	memcpy(want + HEADER, old + 10, BIG - 10);
 	assert_int_equal(draft_commit(&b.spool, d, 0, NULL), OK);
-	write_all(&b);
+	spool_alone_write(&b);
 	look(&b, HEADER + BIG - 10, "a@example.org", 2);
 	d = begin(&b, 2, BIG);
 	draft_fresh(&b.spool, d, (struct span){ fresh, FRESH_BIG });
@@ -222,14 +164,13 @@ test_again_and_again(void **state)
 	draft_abort(&b.spool, d);
 	/* Nobody holds its segments any more. */
 	spool_finish(&b.spool, b.slot);
-	write_all(&b);
+	spool_alone_write(&b);
 	for (unsigned i = 0; i < 4; i++) {
 		spool_tidy(&b.spool);
-		write_all(&b);
+		spool_alone_write(&b);
 	}
 	assert_int_equal(b.spool.journal.live, 0);
-	spool_close(&b.spool);
-	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	spool_alone_drop(&b);
 }
 
 /* 0286: the times of a message stand behind its reverse-path, and must not be written over when a milter gives it a longer one. */
@@ -238,16 +179,15 @@ test_a_sender_moves_nothing_else(void **state)
 {
 	static const char *const senders[] = { "somebody.with.a.much.longer.name@mail.example.org", "", "b@example.org" };
 	static char most[1800];
-	static struct bed b;
+	static struct spool_alone b;
 	struct message_record m = { .id = 1, .arrival = 1, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe"), .auth = SPAN("<>"),
 		.envid = SPAN("QQ314159"), .hold = SPAN("until;2026-11-22T10:00:00Z"), .release = 2 };
 	const struct message_record *now;
 	struct draft *d;
 
 	(void)state;
-	(void)snprintf(b.directory, sizeof b.directory, "/tmp/rewrite-XXXXXX");
-	assert_non_null(mkdtemp(b.directory));
-	bed_open(&b);
+	spool_alone_make(&b);
+	spool_alone_open(&b, SEGMENT, true);
 	assert_int_equal(draft_begin(&b.spool, &m, false, &d), OK);
 	now = draft_envelope(d);
 	for (size_t i = 0; i < sizeof senders / sizeof senders[0]; i++) {
@@ -261,37 +201,34 @@ test_a_sender_moves_nothing_else(void **state)
 		assert_true(len > 0);
 	assert_true(span_eq(now->auth, m.auth) && span_eq(now->hold, m.hold));
 	draft_abort(&b.spool, d);
-	spool_close(&b.spool);
-	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	spool_alone_drop(&b);
 }
 
 /* What a milter has thrown away is in the log and finished: a start does not take it up, though no DONE stands behind it. */
 static void
 test_discarded_is_finished(void **state)
 {
-	static struct bed b;
+	static struct spool_alone b;
 
 	(void)state;
-	(void)snprintf(b.directory, sizeof b.directory, "/tmp/rewrite-XXXXXX");
-	assert_non_null(mkdtemp(b.directory));
-	bed_open(&b);
+	spool_alone_make(&b);
+	spool_alone_open(&b, SEGMENT, true);
 	for (uint64_t id = 1; id <= 2; id++) {
 		struct draft *d = begin(&b, id, id == 1 ? SMALL : BIG);
 
 		assert_int_equal(draft_commit(&b.spool, d, RECORD_FLAG_HELD | RECORD_FLAG_DISCARDED, NULL), OK);
-		write_all(&b);
+		spool_alone_write(&b);
 		assert_true(spool_is_held(&b.spool, b.slot));
 	}
 	spool_close(&b.spool);
-	bed_open(&b);
+	spool_alone_open(&b, SEGMENT, true);
 	assert_int_equal(b.spool.index.count, 0);
 	for (unsigned i = 0; i < 4; i++) {
 		spool_tidy(&b.spool);
-		write_all(&b);
+		spool_alone_write(&b);
 	}
 	assert_int_equal(b.spool.journal.live, 0);
-	spool_close(&b.spool);
-	(void)nftw(b.directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	spool_alone_drop(&b);
 }
 
 int
@@ -299,8 +236,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_cut), cmocka_unit_test(test_again_and_again), cmocka_unit_test(test_discarded_is_finished),
 		cmocka_unit_test(test_a_sender_moves_nothing_else) };
-	struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
 
-	log_open(&quiet, "rewrite");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

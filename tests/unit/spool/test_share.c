@@ -3,61 +3,24 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 
-#include "os/log.h"
-#include "spool/draft.h"
+#include "spool_alone.h"
 
 enum { THIEVES_DRAFTS = 2400, LONG_RCPTS = 1000, MANY = 20 };
-
-struct bed {
-	struct spool spool;
-	char directory[40];
-	unsigned durable;
-};
 
 static struct draft *taken[THIEVES_DRAFTS];
 static uint8_t content[SPOOL_INLINE_MAX];
 
-static void
-on_committed(void *arg, void *who, uint64_t id, uint32_t slot, enum fail f)
-{
-	struct bed *b = arg;
-
-	(void)who, (void)id, (void)slot;
-	b->durable += f == OK;
-}
-
-static void
-on_gone(void *arg, uint64_t segment)
-{
-	(void)arg, (void)segment;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st, (void)flag, (void)at;
-	return remove(path);
-}
-
 static int
 setup(void **state)
 {
-	static const struct spool_handler handler = { on_committed, on_gone };
-	static struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
-	static struct bed b;
-	struct spool_conf conf = { .directory = b.directory, .disk = &disk_linux, .segment_size = 64 * 1024 * 1024,
-		.schedule = { .retry_first = 1000, .retry_max = 1000, .running = 16, .window = 16, .hold_max = 1000 }, .single = true };
+	static struct spool_alone b;
 
-	log_open(&quiet, "test");
-	(void)snprintf(b.directory, sizeof b.directory, "spool-share-XXXXXX");
-	assert_non_null(mkdtemp(b.directory));
-	assert_true(spool_open(&b.spool, &conf, &handler, &b, 1));
+	spool_alone_make(&b);
+	spool_alone_open(&b, 64 * 1024 * 1024, true);
 	*state = &b;
 	return 0;
 }
@@ -65,25 +28,12 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	struct bed *b = *state;
-
-	spool_close(&b->spool);
-	return nftw(b->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void
-write_all(struct bed *b)
-{
-	struct batch *batch;
-
-	while ((batch = journal_begin(&b->spool.journal)) != NULL) {
-		batch_run(batch);
-		assert_int_equal(spool_settle(&b->spool), OK);
-	}
+	spool_alone_drop(*state);
+	return 0;
 }
 
 static struct draft *
-begin(struct bed *b, struct span login, bool kept)
+begin(struct spool_alone *b, struct span login, bool kept)
 {
 	static uint64_t id = 1000;
 	struct message_record m = { .id = id++, .arrival = 1, .reverse_path = SPAN_INIT("a@example.org"), .login = login,
@@ -96,7 +46,7 @@ begin(struct bed *b, struct span login, bool kept)
 
 /* A message of n recipients and of so much content. */
 static enum fail
-submit(struct bed *b, const char *login, uint32_t n, size_t size, bool kept)
+submit(struct spool_alone *b, const char *login, uint32_t n, size_t size, bool kept)
 {
 	struct draft *d = begin(b, span_of(login), kept);
 	enum fail f;
@@ -106,13 +56,13 @@ submit(struct bed *b, const char *login, uint32_t n, size_t size, bool kept)
 	for (size_t at = 0; at < size; at += sizeof content)
 		draft_body(&b->spool, d, (struct span){ content, size - at < sizeof content ? size - at : sizeof content });
 	f = draft_commit(&b->spool, d, 0, NULL);
-	write_all(b);
+	spool_alone_write(b);
 	return f;
 }
 
 /* Recipients as long as they may be, until there is no room for one more: how many drafts that took. */
 static size_t
-hoard(struct bed *b, const char *login)
+hoard(struct spool_alone *b, const char *login)
 {
 	char path[255], orcpt[500];
 	size_t n = 0;
@@ -131,7 +81,7 @@ hoard(struct bed *b, const char *login)
 }
 
 static void
-let_go(struct bed *b, size_t n)
+let_go(struct spool_alone *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		draft_abort(&b->spool, taken[i]);
@@ -140,7 +90,7 @@ let_go(struct bed *b, size_t n)
 static void
 one_login_leaves_room_for_others(void **state)
 {
-	struct bed *b = *state;
+	struct spool_alone *b = *state;
 	size_t n = hoard(b, "thief");
 
 	assert_true(n < THIEVES_DRAFTS);
@@ -159,12 +109,12 @@ one_login_leaves_room_for_others(void **state)
 static void
 content_leaves_room_for_recipients(void **state)
 {
-	struct bed *b = *state;
+	struct spool_alone *b = *state;
 
 	for (size_t i = 0; i < THIEVES_DRAFTS; i++) {
 		taken[i] = begin(b, SPAN("thief"), false);
 		draft_body(&b->spool, taken[i], (struct span){ content, sizeof content });
-		write_all(b);
+		spool_alone_write(b);
 	}
 	assert_true(b->spool.drafts_octets <= SPOOL_DRAFTS_OCTETS / 2 + 2 * SPOOL_INLINE_MAX + THIEVES_DRAFTS * 1024);
 	assert_int_equal(submit(b, "alice", 1000, 3 * SPOOL_INLINE_MAX, false), OK);
@@ -175,7 +125,7 @@ content_leaves_room_for_recipients(void **state)
 static void
 whatever_others_do(void **state)
 {
-	struct bed *b = *state;
+	struct spool_alone *b = *state;
 
 	b->spool.drafts_octets += SPOOL_DRAFTS_OCTETS;
 	assert_int_equal(submit(b, "alice", 1000, 100, false), FAIL_DRAFTS_MANY);
