@@ -40,10 +40,10 @@ put_head(const struct audit_host *h, struct buf *out)
 	time_t now = time(NULL);
 	struct tm tm;
 
-	(void)transcript_put(out, "postern-audit", SPAN("1"));
-	(void)transcript_put(out, "target", span_of(h->name));
+	(void)transcript_put_text(out, "postern-audit", "1");
+	(void)transcript_put_text(out, "target", h->name);
 	if (gmtime_r(&now, &tm) != NULL && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
-		(void)transcript_put(out, "at", span_of(text));
+		(void)transcript_put_text(out, "at", text);
 }
 
 /* Piece by piece, so that what was seen until then is kept when the rest takes too long. */
@@ -68,7 +68,7 @@ hold(const struct endpoint *e)
 	if (audit_slow_add(&held.slow, e))
 		held.end[held.slow.places - 1] = e->out->len;
 	else
-		(void)transcript_put(e->out, "unexamined", SPAN("time-outs: those of four other endpoints were looked at"));
+		(void)transcript_put_text(e->out, "unexamined", "time-outs: those of four other endpoints were looked at");
 }
 
 static void
@@ -234,7 +234,7 @@ give_up(const struct audit *a, struct audit_host *h)
 
 	(void)kill(h->pid, SIGKILL);
 	(void)snprintf(words, sizeof words, "the examination took more than %u s", seconds_for(a));
-	(void)transcript_put(&b, "hostile", span_of(words));
+	(void)transcript_put_text(&b, "hostile", words);
 	h->len = b.len;
 	finish(h);
 }

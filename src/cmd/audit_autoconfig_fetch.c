@@ -66,7 +66,7 @@ take_server(struct file *f, const struct autoconfig_server *s)
 
 	(void)snprintf(text, sizeof text, "%s %u %s %s %s", s->host, s->port, autoconfig_socket_name(s->socket),
 	    s->authentication[0] != '\0' ? s->authentication : "-", f->by);
-	(void)transcript_put(f->search->out, "autoconfig-server", span_of(text));
+	(void)transcript_put_text(f->search->out, "autoconfig-server", text);
 	audit_place_add(f->search->places, s->host, s->port, service, f->by, f->search->out);
 }
 
@@ -112,7 +112,7 @@ tell(struct file *f)
 	if (came)
 		read_file(f, &config);
 	(void)snprintf(text, sizeof text, "%.600s %s%s%.300s", f->url, f->outcome, f->words[0] != '\0' ? " " : "", f->words);
-	(void)transcript_put(f->search->out, "autoconfig", span_of(text));
+	(void)transcript_put_text(f->search->out, "autoconfig", text);
 	for (uint32_t i = 0; came && i < config.servers; i++)
 		take_server(f, &config.server[i]);
 }

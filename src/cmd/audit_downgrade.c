@@ -1,12 +1,6 @@
 /* Protection against being talked down to an older version (RFC 7507, RFC 8446 4.1.3). */
 #include "cmd/audit_hello.h"
 
-static void
-put(struct endpoint *e, const char *key, const char *value)
-{
-	(void)transcript_put(e->out, key, span_of(value));
-}
-
 /* The version's own suites, in the order in which we offer them elsewhere. */
 static enum hello_step
 ask(struct endpoint *e, uint16_t version, bool fallback, struct hello_reply *r)
@@ -24,10 +18,10 @@ audit_downgrade(struct endpoint *e, uint16_t best, uint16_t next)
 	enum hello_step step = ask(e, next, true, &r);
 
 	if (step == HELLO_SERVER)
-		put(e, "tls-fallback", "taken");
+		(void)transcript_put_text(e->out, "tls-fallback", "taken");
 	else if (step == HELLO_ALERT)
-		put(e, "tls-fallback", r.alert == HELLO_INAPPROPRIATE_FALLBACK ? "refused" : "other-alert");
+		(void)transcript_put_text(e->out, "tls-fallback", r.alert == HELLO_INAPPROPRIATE_FALLBACK ? "refused" : "other-alert");
 	/* Only who speaks 1.3 puts the mark there in every older version. */
 	if (best == HELLO_TLS13 && ask(e, next, false, &r) == HELLO_SERVER)
-		put(e, "tls-downgrade-mark", r.downgraded ? "yes" : "no");
+		(void)transcript_put_text(e->out, "tls-downgrade-mark", r.downgraded ? "yes" : "no");
 }

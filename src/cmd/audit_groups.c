@@ -8,12 +8,6 @@ static const uint16_t with_group[] = { 0xc02f, 0xc02b, 0xc030, 0xc02c, 0xcca8, 0
 	0xc028, 0xc024, 0xc012, 0xc008, 0xc011, 0xc007 };
 enum { WITH_GROUP = sizeof with_group / sizeof with_group[0] };
 
-static void
-put(struct endpoint *e, const char *key, const char *value)
-{
-	(void)transcript_put(e->out, key, span_of(value));
-}
-
 /* Offer all, note the one that is asked for, offer the rest, until none is asked for any more. */
 static void
 examine_groups(struct endpoint *e)
@@ -31,7 +25,7 @@ examine_groups(struct endpoint *e)
 		/* One that was not offered: the server is broken, and would never be done. */
 		if (at == q.groups)
 			break;
-		put(e, "tls-group", hello_group_name(r.group));
+		(void)transcript_put_text(e->out, "tls-group", hello_group_name(r.group));
 		for (q.groups--; at < q.groups; at++)
 			group[at] = group[at + 1];
 	}
@@ -47,7 +41,7 @@ examine_weak_groups(struct endpoint *e)
 	enum hello_step step = audit_ask_hello(e, &q, &r);
 
 	if (step == HELLO_SERVER || step == HELLO_ALERT)
-		put(e, "tls-weak-groups", step == HELLO_SERVER ? "yes" : "no");
+		(void)transcript_put_text(e->out, "tls-weak-groups", step == HELLO_SERVER ? "yes" : "no");
 }
 
 /* The server chooses the prime alone, and may have one that was short when it was set up (CVE-2015-4000). */
@@ -65,7 +59,7 @@ examine_prime(struct endpoint *e)
 	link_close(&l);
 	(void)snprintf(text, sizeof text, "%u", bits);
 	if (bits > 0)
-		put(e, "tls-prime", text);
+		(void)transcript_put_text(e->out, "tls-prime", text);
 }
 
 void

@@ -54,15 +54,15 @@ examine_order(struct endpoint *e, uint16_t version, uint16_t first, uint16_t sec
 	struct hello_reply r;
 
 	if (ask(e, version, turned, 2, &r) == HELLO_SERVER)
-		(void)transcript_put(e->out, "tls-preference", r.suite == first ? SPAN("server") : SPAN("client"));
+		(void)transcript_put_text(e->out, "tls-preference", r.suite == first ? "server" : "client");
 }
 
 static void
 put_manners(struct endpoint *e, const struct hello_reply *r)
 {
-	(void)transcript_put(e->out, "tls-compression", r->compressed ? SPAN("yes") : SPAN("no"));
-	(void)transcript_put(e->out, "tls-ems", r->extended_master_secret ? SPAN("yes") : SPAN("no"));
-	(void)transcript_put(e->out, "tls-secure-renegotiation", r->secure_renegotiation ? SPAN("yes") : SPAN("no"));
+	(void)transcript_put_text(e->out, "tls-compression", r->compressed ? "yes" : "no");
+	(void)transcript_put_text(e->out, "tls-ems", r->extended_master_secret ? "yes" : "no");
+	(void)transcript_put_text(e->out, "tls-secure-renegotiation", r->secure_renegotiation ? "yes" : "no");
 }
 
 /* "TLS_DHE_" or "TLS_DH_anon_". */

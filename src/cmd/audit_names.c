@@ -62,7 +62,7 @@ compare(struct endpoint *e, const char *which, const struct face *usual, const s
 		(void)snprintf(text, sizeof text, "%s same", which);
 	else
 		(void)snprintf(text, sizeof text, "%s other %s%s", which, f->covers ? "yes" : "no", f->words);
-	(void)transcript_put(e->out, "sni", span_of(text));
+	(void)transcript_put_text(e->out, "sni", text);
 }
 
 void

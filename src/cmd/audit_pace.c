@@ -207,7 +207,7 @@ put_unexamined(struct endpoint *e, const char *name, const char *words)
 	char text[200];
 
 	(void)snprintf(text, sizeof text, "%s%s", name, words);
-	(void)transcript_put(e->out, "unexamined", span_of(text));
+	(void)transcript_put_text(e->out, "unexamined", text);
 }
 
 /* A server that sends what nobody should is hostile, not tired. */
@@ -268,7 +268,7 @@ put_delays(struct endpoint *e)
 		(void)snprintf(text, sizeof text, "replies took %u ms, and later up to %u ms", (unsigned)pace.quickest, (unsigned)pace.slowest);
 	else
 		return;
-	(void)transcript_put(e->out, "throttled", span_of(text));
+	(void)transcript_put_text(e->out, "throttled", text);
 }
 
 void
@@ -277,10 +277,10 @@ audit_pace_end(struct endpoint *e)
 	char text[64];
 
 	if (pace.sign[0] != '\0')
-		(void)transcript_put(e->out, "throttled", span_of(pace.sign));
+		(void)transcript_put_text(e->out, "throttled", pace.sign);
 	put_delays(e);
 	(void)snprintf(text, sizeof text, "%u connections, at least %u ms apart", pace.connections, pace.ms);
-	(void)transcript_put(e->out, "paced", span_of(text));
+	(void)transcript_put_text(e->out, "paced", text);
 	if (pace.lost)
 		(void)snprintf(pace.refused, sizeof pace.refused, "%s", e->address);
 }

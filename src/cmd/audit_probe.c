@@ -27,17 +27,11 @@ speaks_smtp(const struct endpoint *e)
 	return e->service != AUDIT_IMAPS && e->service != AUDIT_POP3S;
 }
 
-static void
-put(struct endpoint *e, const char *key, const char *value)
-{
-	(void)transcript_put_text(e->out, key, value);
-}
-
 void
 audit_put_hostile(struct endpoint *e, const struct link *l)
 {
 	if (l->hostile != NULL)
-		put(e, "hostile", l->hostile);
+		(void)transcript_put_text(e->out, "hostile", l->hostile);
 }
 
 /* ---- in clear ---- */
@@ -58,7 +52,7 @@ examine_clear(struct endpoint *e)
 		link_close(&l);
 	}
 	(void)snprintf(text, sizeof text, "%d %d", made, offered);
-	put(e, "starttls-tries", text);
+	(void)transcript_put_text(e->out, "starttls-tries", text);
 }
 
 /* ---- over TLS ---- */
@@ -72,7 +66,7 @@ examine_end(struct endpoint *e, struct link *l)
 	while (link_wait(l, e->patience))
 		l->in.len = 0;
 	if (l->ended)
-		put(e, "close-notify", l->cut ? "no" : "yes");
+		(void)transcript_put_text(e->out, "close-notify", l->cut ? "no" : "yes");
 }
 
 static void
@@ -83,14 +77,14 @@ examine_tls(struct endpoint *e)
 
 	e->secured = audit_talk(e, &l, e->service == AUDIT_SMTP ? SMTP_PROBE_LOOK_TLS : SMTP_PROBE_TLS) && audit_talk_secure(e, &l, words);
 	if (e->secured) {
-		put(e, "first", audit_is_implicit(e) ? "tls" : "smtp");
+		(void)transcript_put_text(e->out, "first", audit_is_implicit(e) ? "tls" : "smtp");
 		tls_examined(l.tls, audit_say, e);
 		audit_tlsa(e->dns, e, l.tls);
 		if (speaks_smtp(e))
 			audit_talk_on(e, &l);
 		examine_end(e, &l);
 	} else if (l.tls != NULL) {
-		put(e, "tls-failed", words);
+		(void)transcript_put_text(e->out, "tls-failed", words);
 	}
 	audit_put_hostile(e, &l);
 	link_close(&l);
@@ -107,7 +101,7 @@ examine_renegotiation(struct endpoint *e)
 		l.old = true;
 		/* A greeting under way would be taken for a part of the handshake. */
 		if (link_secure(&l, e->examiner, e->host, words) && (!audit_is_implicit(e) || link_wait(&l, e->patience)))
-			put(e, "tls-renegotiates", link_secure_again(&l) ? "yes" : "no");
+			(void)transcript_put_text(e->out, "tls-renegotiates", link_secure_again(&l) ? "yes" : "no");
 	}
 	link_close(&l);
 }
@@ -158,11 +152,11 @@ speaks_first(struct endpoint *e)
 	bool spoke = false;
 
 	if (failed != NULL) {
-		put(e, "connect", audit_pace_excuse(e, failed));
+		(void)transcript_put_text(e->out, "connect", audit_pace_excuse(e, failed));
 		return true;
 	}
 	(void)snprintf(text, sizeof text, "ok %u", (unsigned)(clock_run() - since));
-	put(e, "connect", text);
+	(void)transcript_put_text(e->out, "connect", text);
 	if (audit_is_implicit(e) && link_wait(&l, FIRST_MS)) {
 		put_first(e, buf_span(&l.in));
 		spoke = true;
@@ -233,8 +227,8 @@ audit_probe(struct endpoint *e)
 	char text[128];
 
 	(void)snprintf(text, sizeof text, "%s %u %s", e->address, e->port, audit_service_name(e->service));
-	put(e, "endpoint", text);
-	put(e, "host", e->host);
+	(void)transcript_put_text(e->out, "endpoint", text);
+	(void)transcript_put_text(e->out, "host", e->host);
 	audit_pace_endpoint(e);
 	examine(e);
 	audit_pace_end(e);

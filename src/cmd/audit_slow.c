@@ -199,6 +199,6 @@ audit_slow_tell(const struct audit_slow *s, size_t place, struct buf *out)
 			(void)snprintf(text, sizeof text, "%s unknown %s", name, seat->words);
 		else
 			(void)snprintf(text, sizeof text, "%s held %llu", name, (unsigned long long)s->most);
-		(void)transcript_put(out, "slow", span_of(text));
+		(void)transcript_put_text(out, "slow", text);
 	}
 }
