@@ -71,6 +71,33 @@ buf_terminate(struct buf *b)
 }
 
 void
+buf_end_words(struct buf *b)
+{
+	if (b->len == b->max && b->len > 0)
+		b->len--;
+	(void)buf_terminate(b);
+}
+
+static void
+put_cut(struct buf *b, const char *text)
+{
+	(void)buf_put(b, span_head(span_of(text), buf_room(b)));
+}
+
+bool
+buf_refuse(struct buf *why, const char *words, const char *detail)
+{
+	why->len = 0;
+	put_cut(why, words);
+	if (detail != NULL) {
+		put_cut(why, ": ");
+		put_cut(why, detail);
+	}
+	buf_end_words(why);
+	return false;
+}
+
+void
 buf_drop(struct buf *b, size_t n)
 {
 	if (n > b->len)

@@ -41,6 +41,10 @@ bool buf_put_padded(struct buf *, uint64_t, unsigned width);
 bool buf_put_hex(struct buf *, uint64_t, unsigned digits);
 /* A NUL behind the bytes that is not counted in len, so that p can be given to C functions. */
 bool buf_terminate(struct buf *);
+/* The same for words that a person reads: a NUL in place of the last byte rather than none. */
+void buf_end_words(struct buf *);
+/* For a function that ends in a refusal: why becomes these words, and ": detail" unless that is NULL, cut where the room ends. False, always. */
+bool buf_refuse(struct buf *why, const char *words, const char *detail);
 /* Drop n bytes off the front and move the rest down. */
 void buf_drop(struct buf *, size_t n);
 

@@ -68,6 +68,16 @@ span_take_byte(struct span *s, uint8_t c)
 	return true;
 }
 
+void
+span_text(struct span s, char *out, size_t room)
+{
+	size_t len = s.len < room ? s.len : room - 1;
+
+	if (len > 0)
+		memcpy(out, s.p, len);
+	out[len] = '\0';
+}
+
 size_t
 span_find(struct span s, uint8_t c)
 {
@@ -152,9 +162,34 @@ ascii_is_alnum(uint8_t c)
 }
 
 bool
+ascii_is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+unsigned
+ascii_hex_value(uint8_t c)
+{
+	if (ascii_is_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
+}
+
+bool
 ascii_is_graph(uint8_t c)
 {
 	return c > 32 && c < 127;
+}
+
+struct span
+span_trim(struct span s)
+{
+	while (s.len > 0 && ascii_is_blank(s.p[0]))
+		span_skip(&s, 1);
+	while (s.len > 0 && ascii_is_blank(s.p[s.len - 1]))
+		s.len--;
+	return s;
 }
 
 struct span

@@ -64,8 +64,14 @@ bool span_take_u64(struct span *s, uint64_t *value);
 /* Take the next word (no SP inside) with the spaces around it; empty at the end. */
 struct span span_take_word(struct span *s);
 
+/* Without the blanks (SP, HTAB) at both ends. */
+struct span span_trim(struct span s);
+
 /* Copy s to *at and move *at behind it; what comes back points to the copy. There must be room. */
 struct span span_settle(uint8_t **at, struct span s);
+
+/* As a C string of at most room octets, its NUL included; what is longer is cut. room is not 0. */
+void span_text(struct span s, char *out, size_t room);
 
 /* Offset of the first byte c, or s.len. */
 size_t span_find(struct span s, uint8_t c);
@@ -75,6 +81,10 @@ uint8_t ascii_lower(uint8_t c);
 bool ascii_is_alpha(uint8_t c);
 bool ascii_is_digit(uint8_t c);
 bool ascii_is_alnum(uint8_t c);
+/* SP or HTAB: WSP of RFC 5234. */
+bool ascii_is_blank(uint8_t c);
+/* Of a hexadecimal digit in either case; 16 when it is none. */
+unsigned ascii_hex_value(uint8_t c);
 /* Printable US-ASCII without the space, 33 to 126. */
 bool ascii_is_graph(uint8_t c);
 

@@ -48,15 +48,6 @@ quote(struct span value, struct buf *out)
 	buf_put_text(out, head.len < value.len ? "...\"" : "\"");
 }
 
-/* Words that do not fit are cut, never dropped: the caller's array may be small. */
-static void
-finish_words(struct buf *why)
-{
-	if (why->len == why->max && why->len > 0)
-		why->len--;
-	buf_terminate(why);
-}
-
 bool
 conf_set(struct conf *conf, size_t index, struct span value, struct buf *why)
 {
@@ -68,13 +59,13 @@ conf_set(struct conf *conf, size_t index, struct span value, struct buf *why)
 	buf_put_byte(why, ' ');
 	if (row->parse(conf, row, value, why)) {
 		why->len = mark;
-		finish_words(why);
+		buf_end_words(why);
 		return true;
 	}
 	buf_put_text(why, "; right would be \"");
 	buf_put_text(why, row->key.example);
 	buf_put_byte(why, '"');
-	finish_words(why);
+	buf_end_words(why);
 	return false;
 }
 
@@ -217,14 +208,14 @@ conf_finish(struct conf *conf, struct buf *why)
 	    !fill_path(&conf->control_socket, conf, "/control", why) || !fill_path(&conf->ledger_socket, conf, "/ledger", why) ||
 	    !fill_path(&conf->history_socket, conf, "/where", why) ||
 	    !fill_path(&conf->dkim_dir, conf, "/dkim", why) || !fill_listeners(conf, why) || !fill_postmaster(conf, why)) {
-		finish_words(why);
+		buf_end_words(why);
 		return false;
 	}
 	fill_tls_reports(conf);
 	wrong = contradiction(conf);
 	if (wrong != NULL)
 		buf_put_text(why, wrong);
-	finish_words(why);
+	buf_end_words(why);
 	return wrong == NULL;
 }
 
@@ -279,7 +270,7 @@ parse_line(struct conf *conf, struct span line, struct buf *why)
 		return conf_set(conf, index, value, why);
 	buf_put_text(why, "not KEY = VALUE with a known key: ");
 	quote(line, why);
-	finish_words(why);
+	buf_end_words(why);
 	return false;
 }
 
@@ -292,12 +283,12 @@ conf_parse(struct conf *conf, struct span text, struct buf *why)
 
 		if (!span_take_byte(&text, '\n')) {
 			buf_put_text(why, "the last line has no end");
-			finish_words(why);
+			buf_end_words(why);
 			return false;
 		}
 		if (!parse_line(conf, line, why))
 			return false;
 	}
-	finish_words(why);
+	buf_end_words(why);
 	return true;
 }

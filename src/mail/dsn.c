@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mail/dsn_words.h"
+#include "mail/letter.h"
 #include "mail/path.h"
 #include "mail/pen.h"
 #include "mail/trace.h"
@@ -52,29 +53,14 @@ dsn_is_utf8(const struct dsn_facts *facts)
 /* ---- the header section ---- */
 
 static void
-put_from(struct pen *pen, const struct dsn_facts *f)
-{
-	pen_text(pen, "From: \"Mail system at ");
-	pen_span(pen, f->host);
-	pen_text(pen, "\" <");
-	if (span_done(f->postmaster)) {
-		pen_text(pen, "postmaster@");
-		pen_span(pen, f->host);
-	} else {
-		pen_span(pen, f->postmaster);
-	}
-	pen_text(pen, ">\r\nTo: <");
-	pen_span(pen, f->to);
-	pen_text(pen, ">\r\n");
-}
-
-static void
 put_header(struct pen *pen, const struct dsn *d)
 {
 	const struct dsn_facts *f = &d->facts;
 
-	put_from(pen, f);
-	pen_text(pen, "Subject: ");
+	letter_from(pen, f->host, f->postmaster);
+	pen_text(pen, "To: <");
+	pen_span(pen, f->to);
+	pen_text(pen, ">\r\nSubject: ");
 	pen_text(pen, dsn_words(f->action)->subject);
 	pen_text(pen, "\r\nDate: ");
 	put_date(pen, f->now);

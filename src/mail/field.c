@@ -1,11 +1,5 @@
 #include "mail/field.h"
 
-static bool
-is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
 bool
 field_split(struct span line, struct span *name, struct span *value)
 {
@@ -14,7 +8,7 @@ field_split(struct span line, struct span *name, struct span *value)
 	while (n < line.len && ascii_is_graph(line.p[n]) && line.p[n] != ':')
 		n++;
 	colon = n;
-	while (colon < line.len && is_blank(line.p[colon]))
+	while (colon < line.len && ascii_is_blank(line.p[colon]))
 		colon++;
 	if (n == 0 || colon == line.len || line.p[colon] != ':')
 		return false;
@@ -31,7 +25,7 @@ field_next(struct span *section, struct header_field *out)
 
 	do {
 		span_skip(&rest, span_find(rest, '\n') + 1);
-	} while (rest.len > 0 && is_blank(rest.p[0]));
+	} while (rest.len > 0 && ascii_is_blank(rest.p[0]));
 	out->whole = span_head(*section, section->len - rest.len);
 	if (!field_split(out->whole, &out->name, &out->value))
 		return false;

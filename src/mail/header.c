@@ -94,10 +94,7 @@ keep_from(struct header_scan *h, struct span text)
 static void
 look_at_tls(struct header_scan *h, struct span text)
 {
-	while (text.len > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
-		span_skip(&text, 1);
-	while (text.len > 0 && (text.p[text.len - 1] == ' ' || text.p[text.len - 1] == '\t'))
-		text.len--;
+	text = span_trim(text);
 	if (span_done(text))
 		return;
 	h->tls = h->tls == HEADER_TLS_BEGUN && span_same(text, SPAN("No")) ? HEADER_TLS_NO : HEADER_TLS_ODD;

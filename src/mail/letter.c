@@ -1,20 +1,18 @@
 #include "mail/letter.h"
 
-#include "mail/pen.h"
 #include "mail/trace.h"
 
-/* "Mail system at host" <postmaster@host>, as in our notifications: people and their filters know it. */
-static void
-put_from(struct pen *pen, const struct letter *l)
+void
+letter_from(struct pen *pen, struct span host, struct span postmaster)
 {
 	pen_text(pen, "From: \"Mail system at ");
-	pen_span(pen, l->host);
+	pen_span(pen, host);
 	pen_text(pen, "\" <");
-	if (span_done(l->postmaster)) {
+	if (span_done(postmaster)) {
 		pen_text(pen, "postmaster@");
-		pen_span(pen, l->host);
+		pen_span(pen, host);
 	} else {
-		pen_span(pen, l->postmaster);
+		pen_span(pen, postmaster);
 	}
 	pen_text(pen, ">\r\n");
 }
@@ -22,7 +20,7 @@ put_from(struct pen *pen, const struct letter *l)
 static void
 put_header(struct pen *pen, const struct letter *l)
 {
-	put_from(pen, l);
+	letter_from(pen, l->host, l->postmaster);
 	pen_text(pen, "To: <");
 	pen_span(pen, l->to);
 	pen_text(pen, ">\r\nSubject: ");

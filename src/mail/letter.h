@@ -12,6 +12,7 @@
 #define POSTERN_MAIL_LETTER_H
 
 #include "base/buf.h"
+#include "mail/pen.h"
 
 enum {
 	LETTER_TEXT_MAX = 8192,
@@ -31,5 +32,7 @@ struct letter {
 
 /* Header section and body, every line ended by CRLF, no octet above 127 unless to has such: then it needs SMTPUTF8. */
 bool letter_format(const struct letter *, struct buf *out);
+/* From: "Mail system at host" <postmaster>, of all mail that is our own: people and their filters know it. */
+void letter_from(struct pen *, struct span host, struct span postmaster);
 
 #endif

@@ -1,6 +1,7 @@
 #include "mail/pen.h"
 
 #include "mail/utf8.h"
+#include "mail/xtext.h"
 
 enum {
 	QUOTED_COLUMN_MAX = 76, /* RFC 2045 6.7 (5), the soft break's '=' included */
@@ -90,34 +91,17 @@ pen_field(struct pen *pen, struct span s)
 	}
 }
 
-static unsigned
-hex_value(uint8_t c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10u : 16;
-}
-
 void
 pen_xtext(struct pen *pen, struct span s)
 {
 	while (span_ends(s, SPAN("+20")))
 		s.len -= 3;
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned high = 16, low = 16;
+	while (!span_done(s)) {
+		uint8_t c;
+		size_t width = xtext_octet(s, &c);
 
-		if (s.p[i] == '+' && s.len - i > 2) {
-			high = hex_value(s.p[i + 1]);
-			low = hex_value(s.p[i + 2]);
-		}
-		if (high < 16 && low < 16) {
-			uint8_t c = (uint8_t)(high << 4 | low);
-
-			field_octet(pen, c, c == ' ');
-			i += 2;
-		} else {
-			field_octet(pen, s.p[i], s.p[i] == ' ');
-		}
+		field_octet(pen, c, c == ' ');
+		span_skip(&s, width > 0 ? width : 1);
 	}
 }
 

@@ -22,15 +22,6 @@ unitext_narrow(struct span text, struct buf *out)
 	return pen_end(&pen);
 }
 
-static unsigned
-hex_value(uint8_t c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
-}
-
 /* "\x{" 2 to 6 digits "}" at the front of s; 0 when there is none. */
 static size_t
 take_point(struct span s, uint32_t *point)
@@ -40,8 +31,8 @@ take_point(struct span s, uint32_t *point)
 	*point = 0;
 	if (s.len < 6 || !span_eq(span_head(s, 3), SPAN("\\x{")))
 		return 0;
-	for (; n < s.len && n < 9 && hex_value(s.p[n]) < 16; n++)
-		*point = *point << 4 | hex_value(s.p[n]);
+	for (; n < s.len && n < 9 && ascii_hex_value(s.p[n]) < 16; n++)
+		*point = *point << 4 | ascii_hex_value(s.p[n]);
 	return n > 4 && n < s.len && s.p[n] == '}' ? n + 1 : 0;
 }
 

@@ -19,17 +19,11 @@ name_is_right(struct span name)
 }
 
 static bool
-is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool
 all_blank(struct span s)
 {
 	size_t n = 0;
 
-	while (n < s.len && is_blank(s.p[n]))
+	while (n < s.len && ascii_is_blank(s.p[n]))
 		n++;
 	return n == s.len;
 }
@@ -62,7 +56,7 @@ milter_field_wrong(struct span name, struct span value)
 			return "a field that it wants has a bare CR or NUL in it";
 		if (line.len > room)
 			return "a line of a field that it wants is longer than 998 octets";
-		if (!first && (span_done(line) || !is_blank(line.p[0]) || all_blank(line)))
+		if (!first && (span_done(line) || !ascii_is_blank(line.p[0]) || all_blank(line)))
 			return "a field that it wants goes on in a line that is no continuation";
 		room = HEADER_LINE_MAX;
 	}

@@ -5,23 +5,6 @@
 
 /* ---- what both texts are made of ---- */
 
-static bool
-is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* Without the white space at both ends. */
-static struct span
-trim(struct span s)
-{
-	while (s.len > 0 && is_space(s.p[0]))
-		span_skip(&s, 1);
-	while (s.len > 0 && is_space(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 /* Letter case counts in both. */
 static bool
 take_exactly(struct span *s, struct span literal)
@@ -39,7 +22,7 @@ mta_sts_record_claims(struct span txt)
 {
 	if (!take_exactly(&txt, SPAN("v=STSv1")))
 		return false;
-	txt = trim(txt);
+	txt = span_trim(txt);
 	return span_done(txt) || txt.p[0] == ';';
 }
 
@@ -81,11 +64,11 @@ mta_sts_record_parse(struct span txt, char id[MTA_STS_ID_MAX + 1])
 		return false;
 	(void)span_take_until(&txt, ';');
 	while (span_take_byte(&txt, ';')) {
-		struct span value = trim(span_take_until(&txt, ';'));
+		struct span value = span_trim(span_take_until(&txt, ';'));
 		struct span name = span_take_until(&value, '=');
 
 		if (span_done(name) && span_done(value)) {
-			if (span_done(trim(txt)))
+			if (span_done(span_trim(txt)))
 				break;          /* the last semicolon has nothing behind it */
 			return false;
 		}
@@ -99,7 +82,7 @@ mta_sts_record_parse(struct span txt, char id[MTA_STS_ID_MAX + 1])
 			return false;
 		}
 	}
-	return found && span_done(trim(txt));
+	return found && span_done(span_trim(txt));
 }
 
 /* ---- the policy file (3.2) ---- */
@@ -210,8 +193,8 @@ take_line(struct reading *r, struct span line)
 		return;
 	}
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-		if (span_eq(trim(key), keys[i].key))
-			keys[i].take(r, trim(value));
+		if (span_eq(span_trim(key), keys[i].key))
+			keys[i].take(r, span_trim(value));
 }
 
 bool
@@ -228,7 +211,7 @@ mta_sts_policy_parse(struct span file, struct mta_sts_policy *policy, const char
 		(void)span_take_byte(&file, '\n');
 		if (line.len > 0 && line.p[line.len - 1] == '\r')
 			line.len--;
-		if (!span_done(trim(line)))
+		if (!span_done(span_trim(line)))
 			take_line(&r, line);
 	}
 	if (r.words == NULL && !r.version)

@@ -33,21 +33,14 @@ network_4(uint32_t address)
 
 /* ---- IPv6 ---- */
 
-static int
-hex_value(uint8_t c)
-{
-	c = ascii_lower(c);
-	return ascii_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool
 take_group(struct span *s, uint16_t *out)
 {
 	size_t n = 0;
 
 	*out = 0;
-	while (n < 4 && n < s->len && hex_value(s->p[n]) >= 0)
-		*out = (uint16_t)(*out << 4 | hex_value(s->p[n++]));
+	while (n < 4 && n < s->len && ascii_hex_value(s->p[n]) < 16)
+		*out = (uint16_t)(*out << 4 | ascii_hex_value(s->p[n++]));
 	span_skip(s, n);
 	return n > 0;
 }

@@ -4,22 +4,6 @@
 
 #include "mail/path.h"
 
-static bool
-is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct span
-trim(struct span s)
-{
-	while (s.len > 0 && is_space(s.p[0]))
-		span_skip(&s, 1);
-	while (s.len > 0 && is_space(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 /* 8460 3: %s"v=TLSRPTv1" and a delimiter; its letter case counts. */
 bool
 tlsrpt_record_claims(struct span txt)
@@ -29,7 +13,7 @@ tlsrpt_record_claims(struct span txt)
 	if (!span_eq(span_head(txt, version.len), version))
 		return false;
 	span_skip(&txt, version.len);
-	txt = trim(txt);
+	txt = span_trim(txt);
 	return txt.len > 0 && txt.p[0] == ';';
 }
 
@@ -45,15 +29,6 @@ copy(struct span s, char *out, size_t room)
 	return true;
 }
 
-static unsigned
-hex_value(uint8_t c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
-}
-
 /* RFC 3986 2.1. A stray "%" makes it no URI. */
 static bool
 percent_decode(struct span s, uint8_t *out, size_t room, size_t *len)
@@ -63,9 +38,9 @@ percent_decode(struct span s, uint8_t *out, size_t room, size_t *len)
 
 		span_skip(&s, 1);
 		if (c == '%') {
-			if (s.len < 2 || hex_value(s.p[0]) > 15 || hex_value(s.p[1]) > 15)
+			if (s.len < 2 || ascii_hex_value(s.p[0]) > 15 || ascii_hex_value(s.p[1]) > 15)
 				return false;
-			c = (uint8_t)(hex_value(s.p[0]) << 4 | hex_value(s.p[1]));
+			c = (uint8_t)(ascii_hex_value(s.p[0]) << 4 | ascii_hex_value(s.p[1]));
 			span_skip(&s, 2);
 		}
 		if (*len == room || !ascii_is_graph(c))
@@ -186,7 +161,7 @@ take_uris(struct span value, struct tlsrpt_record *r)
 {
 	while (!span_done(value)) {
 		struct tlsrpt_uri uri = { .port = 0 };
-		bool good = uri_parse(trim(span_take_until(&value, ',')), &uri);
+		bool good = uri_parse(span_trim(span_take_until(&value, ',')), &uri);
 
 		(void)span_take_byte(&value, ',');
 		if (good && r->uris < TLSRPT_URIS_MAX && is_new(r, &uri))
@@ -219,7 +194,7 @@ tlsrpt_record_parse(struct span txt, struct tlsrpt_record *r)
 		return false;
 	(void)span_take_until(&txt, ';');
 	while (span_take_byte(&txt, ';')) {
-		struct span value = trim(span_take_until(&txt, ';'));
+		struct span value = span_trim(span_take_until(&txt, ';'));
 		struct span name = span_take_until(&value, '=');
 
 		/* Nothing stands behind the last delimiter. */

@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "mail/timestamp.h"
 #include "mail/utf8.h"
+#include "mail/xtext.h"
 #include "smtp/server_room.h"
 
 enum {
@@ -21,29 +22,19 @@ struct param {
 
 /* ---- xtext (RFC 3461 4) ---- */
 
-static int
-hex_value(uint8_t c)
-{
-	/* Upper case only, says the grammar. */
-	return ascii_is_digit(c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Decode s onto out; out may be NULL to check only. */
 static bool
 xtext_parse(struct span s, struct buf *out)
 {
 	while (!span_done(s)) {
 		uint8_t c = s.p[0];
-		size_t width = 1;
+		size_t width;
 
 		if (!ascii_is_graph(c) || c == '=')
 			return false;
-		if (c == '+') {
-			if (s.len < 3 || hex_value(s.p[1]) < 0 || hex_value(s.p[2]) < 0)
-				return false;
-			c = (uint8_t)(hex_value(s.p[1]) << 4 | hex_value(s.p[2]));
-			width = 3;
-		}
+		width = xtext_octet(s, &c);
+		if (width == 0)
+			return false;
 		if (out != NULL && !buf_put_byte(out, c))
 			return false;
 		span_skip(&s, width);
