@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "cmd/audit_pace.h"
 #include "cmd/audit_slow.h"
 #include "cmd/commands.h"
+#include "cmd/when.h"
 #include "os/clock.h"
 #include "os/replace.h"
 
@@ -36,14 +36,12 @@ enum { USUAL = sizeof usual / sizeof usual[0] };
 static void
 put_head(const struct audit_host *h, struct buf *out)
 {
-	char text[40];
-	time_t now = time(NULL);
-	struct tm tm;
+	char text[WHEN_ROOM];
 
 	(void)transcript_put_text(out, "postern-audit", "1");
 	(void)transcript_put_text(out, "target", h->name);
-	if (gmtime_r(&now, &tm) != NULL && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
-		(void)transcript_put_text(out, "at", text);
+	when_format(clock_wall(), text);
+	(void)transcript_put_text(out, "at", text);
 }
 
 /* Piece by piece, so that what was seen until then is kept when the rest takes too long. */

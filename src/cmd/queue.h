@@ -51,10 +51,6 @@ bool queue_print_json_page(struct queue_answer *, struct queue_total *);
 void queue_print_json_total(const struct queue_total *);
 /* "delivered", "deferred", "failed", "waiting" */
 const char *queue_class_name(uint32_t class);
-/* "2026-11-22T10:00:00Z" */
-void queue_time(uint64_t ms, char out[32]);
-/* On stdout what strangers wrote, so that it does not drive the terminal: what is no character that shows is a '?'. */
-void queue_put(struct span);
 /* NUL-terminated. */
 void queue_id_text(uint64_t id, char out[16]);
 

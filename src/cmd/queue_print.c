@@ -1,13 +1,12 @@
 /* What `postern queue` shows: a table for people, JSON for programs. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-#include <jansson.h>
 
 #include "base/queue_id.h"
 #include "cmd/queue.h"
+#include "cmd/json_words.h"
 #include "cmd/shown.h"
+#include "cmd/when.h"
 #include "policy/reply_class.h"
 #include "queue/record.h"
 #include "smtp/client.h"
@@ -27,17 +26,6 @@ queue_kind_name(const struct queue_recipient *r)
 	bool said = r->class == SMTP_CLASS_LATER || r->class == SMTP_CLASS_NEVER;
 
 	return said && r->kind < REPLY_CLASSES ? reply_class_name((enum reply_class)r->kind) : "";
-}
-
-void
-queue_time(uint64_t ms, char out[32])
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-
-	out[0] = '\0';
-	if (ms > 0 && gmtime_r(&t, &tm) != NULL)
-		(void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 void
@@ -64,19 +52,13 @@ sort(struct queue_answer *a)
 		qsort(a->row, a->rows, sizeof *a->row, by_id);
 }
 
-void
-queue_put(struct span s)
-{
-	shown_put(s);
-}
-
 static void
 print_field(const char *name, struct span value)
 {
 	if (value.len == 0)
 		return;
 	(void)printf("  %s ", name);
-	queue_put(value);
+	shown_put(value);
 	(void)putchar('\n');
 }
 
@@ -84,12 +66,12 @@ print_field(const char *name, struct span value)
 static void
 print_held(const struct queue_entry *e)
 {
-	char id[16], since[32];
+	char id[16], since[WHEN_ROOM];
 
 	queue_id_text(e->id, id);
-	queue_time(e->held, since);
+	when_format(e->held, since);
 	(void)printf("              held since %s: ", since);
-	queue_put(e->why);
+	shown_put(e->why);
 	(void)printf("\n              (postern queue release %s lets it go, purge drops it)\n", id);
 }
 
@@ -97,18 +79,18 @@ print_held(const struct queue_entry *e)
 static void
 print_terms(const struct queue_entry *e)
 {
-	char id[16], when[32];
+	char id[16], when[WHEN_ROOM];
 	int32_t priority = (int32_t)e->priority;
 
 	queue_id_text(e->id, id);
 	if (e->release != 0) {
-		queue_time(e->release, when);
+		when_format(e->release, when);
 		(void)printf("              waits for its release at %s (postern queue cancel %s drops it, reschedule moves it)\n", when, id);
 	}
 	if (priority != 0)
 		(void)printf("              priority %d\n", priority);
 	if (e->deadline != 0) {
-		queue_time(e->deadline, when);
+		when_format(e->deadline, when);
 		(void)printf("              to be delivered by %s, else %s%s\n", when,
 		    e->by & RECORD_BY_RETURN ? "it goes back to its sender" : "its sender is told",
 		    e->by & RECORD_BY_TRACE ? "; each relaying is reported" : "");
@@ -118,21 +100,21 @@ print_terms(const struct queue_entry *e)
 static void
 print_row(const struct queue_entry *e)
 {
-	char id[16], arrival[32], next[32];
+	char id[16], arrival[WHEN_ROOM], next[WHEN_ROOM];
 
 	queue_id_text(e->id, id);
-	queue_time(e->arrival, arrival);
-	queue_time(e->next_try, next);
+	when_format(e->arrival, arrival);
+	when_format(e->next_try, next);
 	(void)printf("%s  %s  %8llu  %u/%u  %s  <", id, arrival, (unsigned long long)e->size, e->waiting, e->rcpts,
 	    e->held != 0 ? "held                " : e->next_try == 0 ? "being tried         " : next);
-	queue_put(e->reverse_path);
+	shown_put(e->reverse_path);
 	(void)printf(">\n");
 	if (e->held != 0)
 		print_held(e);
 	print_terms(e);
 	if (e->last.len > 0) {
 		(void)printf("              try %u: ", e->attempts);
-		queue_put(e->last);
+		shown_put(e->last);
 		(void)putchar('\n');
 	}
 }
@@ -140,11 +122,11 @@ print_row(const struct queue_entry *e)
 static void
 print_person(const struct queue_recipient *r)
 {
-	char when[32];
+	char when[WHEN_ROOM];
 
-	queue_time(r->when, when);
+	when_format(r->when, when);
 	(void)printf("  %-9s  <", queue_class_name(r->class));
-	queue_put(r->path);
+	shown_put(r->path);
 	(void)printf(">%s%s", r->when == 0 ? "" : "  ", when);
 	if (r->code != 0)
 		(void)printf("  %u", r->code);
@@ -190,38 +172,18 @@ queue_print_total(const struct queue_total *t)
 
 /* ---- JSON ---- */
 static json_t *
-text_of(struct span s)
-{
-	json_t *text = json_stringn((const char *)s.p, s.len);
-
-	/* Octets that are no UTF-8 are not worth losing the answer for. */
-	return text != NULL ? text : json_string("(not UTF-8)");
-}
-
-static json_t *
-time_of(uint64_t ms)
-{
-	char text[32];
-
-	if (ms == 0)
-		return json_null();
-	queue_time(ms, text);
-	return json_string(text);
-}
-
-static json_t *
 row_of(const struct queue_entry *e)
 {
 	char id[16];
 
 	queue_id_text(e->id, id);
 	return json_pack("{s:s, s:o, s:I, s:o, s:b, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b}", "id", id,
-	    "arrived", time_of(e->arrival), "size", (json_int_t)e->size, "next_try", time_of(e->next_try),
+	    "arrived", json_when(e->arrival), "size", (json_int_t)e->size, "next_try", json_when(e->next_try),
 	    "being_tried", e->next_try == 0 && e->held == 0, "recipients", (json_int_t)e->rcpts, "waiting", (json_int_t)e->waiting,
-	    "attempts", (json_int_t)e->attempts, "from", text_of(e->reverse_path), "login", text_of(e->login),
-	    "peer", text_of(e->peer), "tls", text_of(e->tls), "last", text_of(e->last),
-	    "held", time_of(e->held), "why_held", e->held == 0 ? json_null() : text_of(e->why),
-	    "release", time_of(e->release), "priority", (json_int_t)(int32_t)e->priority, "deliver_by", time_of(e->deadline),
+	    "attempts", (json_int_t)e->attempts, "from", json_words(e->reverse_path), "login", json_words(e->login),
+	    "peer", json_words(e->peer), "tls", json_words(e->tls), "last", json_words(e->last),
+	    "held", json_when(e->held), "why_held", e->held == 0 ? json_null() : json_words(e->why),
+	    "release", json_when(e->release), "priority", (json_int_t)(int32_t)e->priority, "deliver_by", json_when(e->deadline),
 	    "else", e->deadline == 0 ? json_null() : json_string(e->by & RECORD_BY_RETURN ? "return" : "notify"),
 	    "trace", (e->by & RECORD_BY_TRACE) != 0);
 }
@@ -229,9 +191,9 @@ row_of(const struct queue_entry *e)
 static json_t *
 person_of(const struct queue_recipient *r)
 {
-	return json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "to", text_of(r->path), "state", queue_class_name(r->class),
-	    "code", (json_int_t)r->code, "kind", queue_kind_name(r), "when", time_of(r->when), "host", text_of(r->host),
-	    "tls", text_of(r->tls), "text", text_of(r->text));
+	return json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "to", json_words(r->path), "state", queue_class_name(r->class),
+	    "code", (json_int_t)r->code, "kind", queue_kind_name(r), "when", json_when(r->when), "host", json_words(r->host),
+	    "tls", json_words(r->tls), "text", json_words(r->text));
 }
 
 static json_t *

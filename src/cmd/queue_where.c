@@ -8,6 +8,7 @@
 #include "base/queue_id.h"
 #include "cmd/queue.h"
 #include "cmd/queue_where.h"
+#include "cmd/when.h"
 #include "os/control.h"
 
 enum { EXIT_FINE = 0, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71 };
@@ -275,7 +276,7 @@ still_waits(const struct settings *s, const char *what)
 static int
 report(const struct settings *s, const struct where_answer *a, const char *what, bool json)
 {
-	char begun[32] = "";
+	char begun[WHEN_ROOM] = "";
 
 	if (a->short_of_memory) {
 		(void)fprintf(stderr, "postern queue: out of memory; --limit asks for less\n");
@@ -286,7 +287,7 @@ report(const struct settings *s, const struct where_answer *a, const char *what,
 	if (a->rows == 0) {
 		bool waits = still_waits(s, what);
 
-		queue_time(a->found.begun, begun);
+		when_format(a->found.begun, begun);
 		(void)fprintf(stderr, "postern queue: nothing is known of %s; the history begins at %s%s%s\n", what, begun,
 		    waits ? "; but it waits: postern queue show " : "", waits ? what : "");
 		return EXIT_NOINPUT;

@@ -1,16 +1,17 @@
 /* Where a message is and what happened to it: in words, and as JSON. */
 #include <stdio.h>
 
-#include <jansson.h>
-
 #include "cmd/queue.h"
+#include "cmd/json_words.h"
 #include "cmd/queue_where.h"
+#include "cmd/shown.h"
+#include "cmd/when.h"
 
 /* "2026-11-22 10:00:00", UTC. */
 static void
-time_text(uint64_t ms, char out[32])
+time_text(uint64_t ms, char out[WHEN_ROOM])
 {
-	queue_time(ms, out);
+	when_format(ms, out);
 	if (out[0] != '\0') {
 		out[10] = ' ';
 		out[19] = '\0';
@@ -20,7 +21,7 @@ time_text(uint64_t ms, char out[32])
 static void
 put_time(uint64_t ms)
 {
-	char text[32];
+	char text[WHEN_ROOM];
 
 	time_text(ms, text);
 	(void)fputs(text, stdout);
@@ -37,7 +38,7 @@ print_attempt(const struct history_attempt *t)
 	(void)printf("  try %u ", t->attempt);
 	if (t->host.len > 0) {
 		(void)printf("%s ", t->class < 3 ? done[t->class] : "at");
-		queue_put(t->host);
+		shown_put(t->host);
 	} else {
 		(void)fputs(t->class == 0 ? "delivered" : "reached nobody", stdout);
 	}
@@ -45,7 +46,7 @@ print_attempt(const struct history_attempt *t)
 		(void)printf(" after %u.%03u s", t->took / 1000, t->took % 1000);
 	if (t->reply.len > 0) {
 		(void)fputs(" (", stdout);
-		queue_put(t->reply);
+		shown_put(t->reply);
 		(void)putchar(')');
 	}
 	if (t->code != 0 || t->text.len > 0 || t->status.len > 0)
@@ -55,16 +56,16 @@ print_attempt(const struct history_attempt *t)
 	/* A reply mostly says its status itself. */
 	if (t->status.len > 0 && !span_eq(span_head(t->text, t->status.len), t->status)) {
 		(void)putchar(' ');
-		queue_put(t->status);
+		shown_put(t->status);
 	}
 	if (t->text.len > 0) {
 		(void)putchar(' ');
-		queue_put(t->text);
+		shown_put(t->text);
 	}
 	(void)putchar('\n');
 	if (t->tls.len > 0) {
 		(void)fputs("                         TLS ", stdout);
-		queue_put(t->tls);
+		shown_put(t->tls);
 		(void)putchar('\n');
 	}
 }
@@ -98,7 +99,7 @@ static void
 print_person(const struct where_answer *a, size_t row, const struct where_person *p)
 {
 	(void)fputs("  to <", stdout);
-	queue_put(p->path);
+	shown_put(p->path);
 	(void)fputs(">: ", stdout);
 	print_state(a, row, where_state(a, row, p->number));
 	(void)putchar('\n');
@@ -123,7 +124,7 @@ print_event(const struct history_event *e)
 	(void)printf("  %s", words[e->kind]);
 	if (e->words.len > 0) {
 		(void)fputs(": ", stdout);
-		queue_put(e->words);
+		shown_put(e->words);
 	}
 	if (e->other != 0) {
 		queue_id_text(e->other, id);
@@ -142,7 +143,7 @@ print_row(const struct where_answer *a, size_t row)
 
 	queue_id_text(m->id, id);
 	(void)printf("%s  from <", id);
-	queue_put(m->sender);
+	shown_put(m->sender);
 	(void)printf(">, %llu octets", (unsigned long long)m->size);
 	if (told < m->rcpts)
 		(void)printf(", %zu of %u recipients", told, m->rcpts);
@@ -151,19 +152,19 @@ print_row(const struct where_answer *a, size_t row)
 	(void)fputs(m->flags & MAIL_DSN ? "  written by this server" : "  accepted", stdout);
 	if (m->login.len > 0) {
 		(void)fputs(" of ", stdout);
-		queue_put(m->login);
+		shown_put(m->login);
 	}
 	if (m->peer.len > 0) {
 		(void)fputs(" at ", stdout);
-		queue_put(m->peer);
+		shown_put(m->peer);
 	}
 	if (m->tls.len > 0) {
 		(void)fputs(", ", stdout);
-		queue_put(m->tls);
+		shown_put(m->tls);
 	}
 	if (m->message_id.len > 0) {
 		(void)fputs("\n    Message-ID <", stdout);
-		queue_put(m->message_id);
+		shown_put(m->message_id);
 		(void)putchar('>');
 	}
 	(void)putchar('\n');
@@ -192,32 +193,12 @@ where_print(const struct where_answer *a, const char *what)
 		(void)fputs(i == 0 ? "\nThe history has gaps:\n  " : "  ", stdout);
 		put_time(a->hole[i].when);
 		(void)fputs("  ", stdout);
-		queue_put(a->hole[i].words);
+		shown_put(a->hole[i].words);
 		(void)putchar('\n');
 	}
 }
 
 /* ---- JSON ---- */
-static json_t *
-text_of(struct span s)
-{
-	json_t *text = json_stringn(s.len > 0 ? (const char *)s.p : "", s.len);
-
-	/* Octets that are no UTF-8 are not worth losing the answer for. */
-	return text != NULL ? text : json_string("(not UTF-8)");
-}
-
-static json_t *
-time_of(uint64_t ms)
-{
-	char text[32];
-
-	if (ms == 0)
-		return json_null();
-	queue_time(ms, text);
-	return json_string(text);
-}
-
 static json_t *
 id_of(uint64_t id)
 {
@@ -232,10 +213,10 @@ attempt_of(const struct history_attempt *t)
 {
 	static const char *const classes[] = { "delivered", "deferred", "bounced" };
 
-	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "when", time_of(t->when), "attempt", (json_int_t)t->attempt,
+	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "when", json_when(t->when), "attempt", (json_int_t)t->attempt,
 	    "class", t->class < 3 ? classes[t->class] : "unknown",
-	    "reply_class", t->reply.len > 0 ? text_of(t->reply) : json_null(), "host", text_of(t->host), "policy", text_of(where_policy(t->tls)),
-	    "tls", text_of(t->tls), "code", (json_int_t)t->code, "status", text_of(t->status), "text", text_of(t->text),
+	    "reply_class", t->reply.len > 0 ? json_words(t->reply) : json_null(), "host", json_words(t->host), "policy", json_words(where_policy(t->tls)),
+	    "tls", json_words(t->tls), "code", (json_int_t)t->code, "status", json_words(t->status), "text", json_words(t->text),
 	    "took_ms", (json_int_t)t->took);
 }
 
@@ -250,8 +231,8 @@ person_of(const struct where_answer *a, size_t row, const struct where_person *p
 	for (size_t i = r->first_attempt; i < where_attempts_end(a, row); i++)
 		if (a->attempt[i].number == p->number)
 			(void)json_array_append_new(attempts, attempt_of(&a->attempt[i]));
-	return json_pack("{s:o, s:s, s:o, s:b, s:o}", "to", text_of(p->path), "state", where_state_name(state),
-	    "next_try", waits ? time_of(r->next_try) : json_null(), "being_tried", waits && r->next_try == 0, "attempts", attempts);
+	return json_pack("{s:o, s:s, s:o, s:b, s:o}", "to", json_words(p->path), "state", where_state_name(state),
+	    "next_try", waits ? json_when(r->next_try) : json_null(), "being_tried", waits && r->next_try == 0, "attempts", attempts);
 }
 
 static json_t *
@@ -262,8 +243,8 @@ event_of(const struct history_event *e)
 		[HISTORY_DISCARDED] = "discarded" };
 	bool known = e->kind >= HISTORY_HELD && e->kind < HISTORY_KINDS_END;
 
-	return json_pack("{s:o, s:s, s:o, s:o}", "when", time_of(e->when), "event", known ? kinds[e->kind] : "unknown",
-	    "why", text_of(e->words), "notice", e->other != 0 ? id_of(e->other) : json_null());
+	return json_pack("{s:o, s:s, s:o, s:o}", "when", json_when(e->when), "event", known ? kinds[e->kind] : "unknown",
+	    "why", json_words(e->words), "notice", e->other != 0 ? id_of(e->other) : json_null());
 }
 
 static json_t *
@@ -278,8 +259,8 @@ row_of(const struct where_answer *a, size_t row)
 	for (size_t i = r->first_event; i < where_events_end(a, row); i++)
 		(void)json_array_append_new(events, event_of(&a->event[i]));
 	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:I, s:o, s:o}", "id", id_of(m->id),
-	    "message_id", text_of(m->message_id), "accepted", time_of(m->arrival), "size", (json_int_t)m->size, "from", text_of(m->sender),
-	    "login", text_of(m->login), "peer", text_of(m->peer), "tls", text_of(m->tls), "notification", (m->flags & MAIL_DSN) != 0,
+	    "message_id", json_words(m->message_id), "accepted", json_when(m->arrival), "size", (json_int_t)m->size, "from", json_words(m->sender),
+	    "login", json_words(m->login), "peer", json_words(m->peer), "tls", json_words(m->tls), "notification", (m->flags & MAIL_DSN) != 0,
 	    "recipients", (json_int_t)m->rcpts, "to", to, "events", events);
 }
 
@@ -292,9 +273,9 @@ where_print_json(const struct where_answer *a)
 	for (size_t i = 0; i < a->rows; i++)
 		(void)json_array_append_new(rows, row_of(a, i));
 	for (size_t i = 0; i < a->holes; i++)
-		(void)json_array_append_new(holes, json_pack("{s:o, s:o}", "when", time_of(a->hole[i].when), "what", text_of(a->hole[i].words)));
+		(void)json_array_append_new(holes, json_pack("{s:o, s:o}", "when", json_when(a->hole[i].when), "what", json_words(a->hole[i].words)));
 	root = json_pack("{s:o, s:b, s:b, s:o, s:I, s:o}", "messages", rows, "more", a->found.next != 0, "server_runs", !a->offline,
-	    "history_begins", time_of(a->found.begun), "behind", (json_int_t)a->behind, "gaps", holes);
+	    "history_begins", json_when(a->found.begun), "behind", (json_int_t)a->behind, "gaps", holes);
 	good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
 	json_decref(root);
 	return good;

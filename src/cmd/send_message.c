@@ -9,7 +9,6 @@
 #include "cmd/send.h"
 #include "mail/compose.h"
 #include "os/env.h"
-#include "os/replace.h"
 
 struct work {
 	struct send *send;

@@ -11,19 +11,6 @@
 
 #define SETTINGS_FILE "/etc/postern/postern.conf"
 
-static bool
-refuse(struct buf *why, const char *what, const char *words)
-{
-	why->len = 0;
-	buf_put_text(why, what);
-	buf_put_text(why, ": ");
-	buf_put_text(why, words);
-	if (why->len == why->max && why->len > 0)
-		why->len--;
-	buf_terminate(why);
-	return false;
-}
-
 /* ---- options ---- */
 
 /* The value of --name or --name=value; NULL when argv[*at] is another option. An empty *missing word means there was none. */
@@ -66,15 +53,15 @@ settings_option(struct settings *s, int argc, char **argv, int *at, struct buf *
 	if (value == NULL && !missing)
 		return SETTINGS_OTHER;
 	if (missing || value[0] == '\0') {
-		refuse(why, name, "needs a value behind it");
+		buf_refuse(why, name, "needs a value behind it");
 		return SETTINGS_WRONG;
 	}
 	if (i == 1)
 		s->config = value;
 	else if (i == 2 && !set_state(s, value))
-		return refuse(why, name, "the directory's name is too long"), SETTINGS_WRONG;
+		return buf_refuse(why, name, "the directory's name is too long"), SETTINGS_WRONG;
 	else if (i == 3 && s->sets == SETTINGS_SETS_MAX)
-		return refuse(why, name, "given more than 32 times"), SETTINGS_WRONG;
+		return buf_refuse(why, name, "given more than 32 times"), SETTINGS_WRONG;
 	else if (i == 3)
 		s->set[s->sets++] = value;
 	return SETTINGS_TAKEN;
@@ -102,7 +89,7 @@ home_state(struct settings *s, struct buf *why)
 	else if (home != NULL && home[0] == '/')
 		(void)snprintf(path, sizeof(path), "%s/.local/state/postern", home);
 	else
-		return refuse(why, "state-dir", "there is no HOME to keep it in; give --state DIR");
+		return buf_refuse(why, "state-dir", "there is no HOME to keep it in; give --state DIR");
 	return set(s, "state-dir", path, why);
 }
 
@@ -196,7 +183,7 @@ settings_read(struct settings *s, struct buf *why)
 		char words[600];
 
 		(void)snprintf(words, sizeof(words), "%s", (const char *)why->p);
-		return refuse(why, s->config != NULL ? s->config : s->unconfigured ? "configuration" : SETTINGS_FILE, words);
+		return buf_refuse(why, s->config != NULL ? s->config : s->unconfigured ? "configuration" : SETTINGS_FILE, words);
 	}
 	return own_certificate(s, why);
 }

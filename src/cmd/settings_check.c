@@ -30,9 +30,7 @@ refuse(const struct settings *s, const char *key, const char *path, const char *
 	buf_put_text(why, path);
 	buf_put_text(why, path[0] != '\0' ? ": " : "");
 	buf_put_text(why, words);
-	if (why->len == why->max && why->len > 0)
-		why->len--;
-	buf_terminate(why);
+	buf_end_words(why);
 	return false;
 }
 

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "cmd/json_words.h"
 #include "cmd/ledger.h"
 #include "cmd/user.h"
+#include "cmd/when.h"
 #include "os/address.h"
 
 struct row {
@@ -80,24 +81,13 @@ by_weight(const void *a, const void *b)
 /* ---- for people, and for programs ---- */
 
 static void
-format_time(uint64_t ms, char out[32])
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-
-	out[0] = 0;
-	if (ms != 0 && gmtime_r(&t, &tm) != NULL)
-		(void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
-static void
 print_row(const struct row *r)
 {
 	const struct ledger_attempt *e = &r->entry;
-	char last[32], until[32];
+	char last[WHEN_ROOM], until[WHEN_ROOM];
 
-	format_time(e->last, last);
-	format_time(e->until, until);
+	when_format(e->last, last);
+	when_format(e->until, until);
 	if (r->login[0] != 0)
 		(void)printf("%s at %s", r->login, r->network);
 	else
@@ -110,15 +100,6 @@ print_row(const struct row *r)
 	if (until[0] != 0)
 		(void)printf(", refused until %s", until);
 	(void)putchar('\n');
-}
-
-static json_t *
-json_time(uint64_t ms)
-{
-	char text[32];
-
-	format_time(ms, text);
-	return text[0] == 0 ? json_null() : json_string(text);
 }
 
 static json_t *
@@ -139,7 +120,7 @@ print_json(const struct rows *rows)
 
 		(void)json_array_append_new(all, json_pack("{s:o, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o}", "login", json_text(r->login),
 		    "network", r->network, "failures", (int)e->failures, "secrets", (int)e->secrets, "known", (int)e->known,
-		    "first", json_time(e->first), "last", json_time(e->last), "refused_until", json_time(e->until),
+		    "first", json_when(e->first), "last", json_when(e->last), "refused_until", json_when(e->until),
 		    "words", json_text(r->words)));
 	}
 	if (all != NULL && json_array_size(all) == rows->count)

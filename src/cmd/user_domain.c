@@ -12,13 +12,6 @@
 
 enum { TTL = 3600, STRING_MAX = 255 };
 
-static bool
-say(struct buf *why, const char *words)
-{
-	why->len = 0;
-	return buf_put_text(why, words) && buf_terminate(why) && false;
-}
-
 /* In A-labels and lower case, as it is in d= and in the DNS. */
 static bool
 domain_of(const char *word, char out[MX_NAME_MAX], struct buf *why)
@@ -29,7 +22,7 @@ domain_of(const char *word, char out[MX_NAME_MAX], struct buf *why)
 		if (dkim_domain_valid(span_of(out)))
 			return true;
 	}
-	return say(why, "not a domain like example.org");
+	return buf_refuse(why, "not a domain like example.org", NULL);
 }
 
 static const char *
@@ -220,7 +213,7 @@ do_check(struct user_command *c, const char *dir, const char *domain, struct buf
 			some[count++] = all.entry[first + i];
 	dkim_store_free(&all);
 	if (good && count == 0)
-		return say(why, "this domain has no keys");
+		return buf_refuse(why, "this domain has no keys", NULL);
 	return good && user_domain_seen(&c->settings.conf, some, count, why);
 }
 
@@ -233,7 +226,7 @@ do_list(struct user_command *c, const char *dir, const char *domain, struct buf 
 
 	n = all.count;
 	if (good && domain[0] != '\0' && (n = dkim_store_find(&all, span_of(domain), &first)) == 0)
-		good = say(why, "this domain has no keys");
+		good = buf_refuse(why, "this domain has no keys", NULL);
 	if (good && c->json)
 		good = print_json(dir, all.entry + first, n, why);
 	for (size_t i = first; good && !c->json && i < first + n; i++) {
@@ -279,12 +272,12 @@ user_domain(struct user_command *c, struct buf *why)
 			verb = &verbs[i];
 	c->status = 64;
 	if (verb == NULL || c->words < verb->least || c->words > verb->most)
-		return say(why, "right would be add, check, rotate, activate or remove DOMAIN, import DOMAIN SELECTOR FILE, remove DOMAIN SELECTOR, list, or list DOMAIN");
+		return buf_refuse(why, "right would be add, check, rotate, activate or remove DOMAIN, import DOMAIN SELECTOR FILE, remove DOMAIN SELECTOR, list, or list DOMAIN", NULL);
 	if (c->wait && verb->run != do_add)
-		return say(why, "--wait is for add alone");
+		return buf_refuse(why, "--wait is for add alone", NULL);
 	if (c->words > 1 && !domain_of(c->word[1], domain, why))
 		return false;
 	c->status = 0;
 	(void)mkdir(c->settings.conf.state_dir.p, 0700);
-	return verb->run(c, dir, domain, why) && (fflush(stdout) == 0 || say(why, "the standard output cannot be written"));
+	return verb->run(c, dir, domain, why) && (fflush(stdout) == 0 || buf_refuse(why, "the standard output cannot be written", NULL));
 }

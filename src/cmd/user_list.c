@@ -1,11 +1,12 @@
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "cmd/json_words.h"
 #include "cmd/user.h"
+#include "cmd/when.h"
 #include "sasl/used.h"
 #include "sasl/users.h"
 
@@ -14,17 +15,6 @@ tell_damaged(void *arg, const char *file, uint32_t line, const char *why)
 {
 	(void)arg;
 	(void)fprintf(stderr, "%s:%u: damaged, not in force: %s\n", file, line, why);
-}
-
-static void
-format_time(uint64_t seconds, char out[32])
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	out[0] = 0;
-	if (seconds != 0 && gmtime_r(&t, &tm) != NULL)
-		(void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 static const char *
@@ -58,23 +48,23 @@ last_use(const struct used *used, struct span name, struct span device)
 static void
 print_use(const struct used_entry *e)
 {
-	char when[32];
+	char when[WHEN_ROOM];
 
 	if (e == NULL) {
 		(void)printf(", never used");
 		return;
 	}
-	format_time(e->when, when);
+	when_format(e->when * 1000, when);
 	(void)printf(", last used %s from %s", when, e->peer[0] != 0 ? e->peer : "somewhere");
 }
 
 static void
 print_key(const struct user *u, const struct user_key *k, const struct used *used)
 {
-	char created[32], expires[32];
+	char created[WHEN_ROOM], expires[WHEN_ROOM];
 
-	format_time(k->created, created);
-	format_time(k->expires, expires);
+	when_format(k->created * 1000, created);
+	when_format(k->expires * 1000, expires);
 	(void)printf("    key %.*s: %s, made %s", (int)k->device.len, (const char *)k->device.p, key_state(u, k), created);
 	if (expires[0] != 0)
 		(void)printf(", expires %s", expires);
@@ -117,23 +107,6 @@ print_all(const struct users *users, const struct used *used)
 /* ---- for programs ---- */
 
 static json_t *
-json_text(struct span s)
-{
-	json_t *text = json_stringn((const char *)s.p, s.len);
-
-	return text != NULL ? text : json_string("(not UTF-8)");
-}
-
-static json_t *
-json_when(uint64_t seconds)
-{
-	char text[32];
-
-	format_time(seconds, text);
-	return text[0] == 0 ? json_null() : json_string(text);
-}
-
-static json_t *
 json_limit(uint64_t limit)
 {
 	return limit == 0 ? json_null() : json_integer((json_int_t)limit);
@@ -146,13 +119,13 @@ json_priority(bool ranked, int8_t priority)
 }
 
 static json_t *
-json_words(struct span list)
+json_list(struct span list)
 {
 	json_t *array = json_array();
 	struct span one;
 
 	while (array != NULL && (one = span_take_word(&list)).len > 0)
-		(void)json_array_append_new(array, json_text(one));
+		(void)json_array_append_new(array, json_words(one));
 	return array;
 }
 
@@ -161,9 +134,9 @@ json_key(const struct user *u, const struct user_key *k, const struct used *used
 {
 	const struct used_entry *e = last_use(used, u->name, k->device);
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "device", json_text(k->device), "state", key_state(u, k),
-	    "from", json_words(k->from), "created", json_when(k->created), "expires", json_when(k->expires),
-	    "revoked", json_when(k->revoked), "last_used", json_when(e != NULL ? e->when : 0),
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "device", json_words(k->device), "state", key_state(u, k),
+	    "from", json_list(k->from), "created", json_when(k->created * 1000), "expires", json_when(k->expires * 1000),
+	    "revoked", json_when(k->revoked * 1000), "last_used", json_when(e != NULL ? e->when * 1000 : 0),
 	    "last_peer", e != NULL ? json_string(e->peer) : json_null(), "limit", json_limit(k->limit),
 	    "priority", json_priority(k->ranked, k->priority));
 }
@@ -177,10 +150,10 @@ json_user(const struct users *users, const struct user *u, const struct used *us
 
 	for (const struct user_key *k = users_first_key(users, u); k != NULL; k = users_next_key(users, k))
 		(void)json_array_append_new(keys, json_key(u, k, used));
-	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(u->name), "addresses", json_words(u->grants),
-	    "imported", u->imported, "created", json_when(u->created), "revoked", json_when(u->revoked),
-	    "password", kind != NULL ? json_string(kind) : json_null(), "password_last_used", json_when(e != NULL ? e->when : 0),
-	    "keys", keys, "recovery", u->recovery.len > 0 ? json_text(u->recovery) : json_null(), "limit", json_limit(u->limit),
+	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_words(u->name), "addresses", json_list(u->grants),
+	    "imported", u->imported, "created", json_when(u->created * 1000), "revoked", json_when(u->revoked * 1000),
+	    "password", kind != NULL ? json_string(kind) : json_null(), "password_last_used", json_when(e != NULL ? e->when * 1000 : 0),
+	    "keys", keys, "recovery", u->recovery.len > 0 ? json_words(u->recovery) : json_null(), "limit", json_limit(u->limit),
 	    "priority", json_priority(u->ranked, u->priority));
 }
 

@@ -1,10 +1,10 @@
 /* `postern user locks` and `unlock`: who sends as never before, as 3_auth sees it. */
 #include <jansson.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cmd/ledger.h"
 #include "cmd/user.h"
+#include "cmd/when.h"
 
 struct locks {
 	json_t *all;                    /* NULL: for people, printed as they come */
@@ -17,27 +17,16 @@ step_name(uint32_t step)
 	return step == 1 ? "slowed" : step == 2 ? "held" : "locked";
 }
 
-static void
-format_time(uint64_t ms, char out[32])
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-
-	out[0] = 0;
-	if (gmtime_r(&t, &tm) != NULL)
-		(void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 static bool
 on_row(void *arg, const struct frame *f)
 {
 	struct locks *l = arg;
 	struct ledger_lock m;
-	char since[32];
+	char since[WHEN_ROOM];
 
 	if (f->type != LEDGER_LOCK || !fields_parse(ledger_lock_layout, f->body, &m) || m.step < 1 || m.step > 3)
 		return false;
-	format_time(m.since, since);
+	when_format(m.since, since);
 	l->count++;
 	if (l->all == NULL)
 		return printf("%.*s: %s since %s: %.*s\n", (int)m.login.len, (const char *)m.login.p, step_name(m.step), since,

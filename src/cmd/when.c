@@ -1,7 +1,7 @@
 #include "cmd/when.h"
 
+
 #include "conf/value.h"
-#include "mail/timestamp.h"
 
 bool
 when_parse(struct span text, uint64_t now, uint64_t *when)
@@ -21,4 +21,14 @@ when_parse(struct span text, uint64_t now, uint64_t *when)
 		return false;
 	*when = now + seconds * UINT64_C(1000);
 	return true;
+}
+
+void
+when_format(uint64_t ms, char out[WHEN_ROOM])
+{
+	struct buf b = { (uint8_t *)out, 0, WHEN_ROOM - 1 };
+
+	if (ms > 0)
+		(void)timestamp_format(ms, &b);
+	out[b.len] = '\0';
 }
