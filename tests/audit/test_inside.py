@@ -1,4 +1,5 @@
 """What can only be seen from inside: --login and --active, against Postern and against servers that are wrong in one way (6409 6.1, 5321-eod)."""
+import base64
 import json
 
 import pytest
@@ -49,6 +50,15 @@ def test_nothing_is_sent_where_the_certificate_does_not_verify(papers, password)
         _, found = audit(papers.ca, animal.target, password, "--login", "someone")
         assert "does not verify" in found["login-unsent"]["evidence"] and "cert-other-name" in found
         assert not animal.responses
+
+
+def test_a_server_without_plain(papers, password):
+    """Old Exchange knows LOGIN and nothing else that others know."""
+    chain, key = papers.issue("inside")
+    with Animal(Habits(chain=chain, key=key, secrets=("someone",), auth="AUTH NTLM LOGIN")) as animal:
+        _, found = audit(papers.ca, animal.target, password, "--login", "someone")
+        assert "sender-unchecked" in found, found
+        assert {base64.b64decode(r) for r in animal.responses} == {b"\0someone\0not the right one"}
 
 
 @pytest.mark.parametrize("ending", [b"\n.\n", b"\r.\r\n", None])

@@ -166,10 +166,21 @@ class Talk:
         words = self.keywords()
         self.say(*[f"250-{w}" for w in words[:-1]], f"250 {words[-1]}")
 
-    def let_in(self, response):
+    def let_in(self, mechanism, response):
+        if mechanism not in self.habits.auth.split():
+            self.say("504 5.5.4 not offered")
+            return
         self.responses.append(response)
         self.inside = base64.b64decode(response).split(b"\0")[1].decode() in self.habits.secrets
         self.say("235 2.7.0 welcome" if self.inside else "535 5.7.8 no")
+
+    def ask(self):
+        """LOGIN: name and password one after the other."""
+        said = b""
+        for question in (b"User Name\0", b"Password\0"):       # as Exchange says them
+            self.say(f"334 {base64.b64encode(question).decode()}")
+            said += b"\0" + base64.b64decode(self.line())
+        self.let_in("LOGIN", base64.b64encode(said))
 
     def content(self):
         """Up to what ends it here; the rest is thrown away."""
@@ -207,7 +218,9 @@ class Talk:
             if h.starttls_reply.startswith("220"):
                 self.secure()
         elif verb == "AUTH" and self.tls and h.secrets and line.count(" ") == 2:
-            self.let_in(line.split(" ")[2])
+            self.let_in(*line.split(" ")[1:])
+        elif line.upper() == "AUTH LOGIN" and self.tls and h.secrets and "LOGIN" in h.auth.split():
+            self.ask()
         elif self.inside and verb in ("MAIL", "RCPT"):
             self.say("250 2.1.0 ok")
         elif self.inside and verb == "DATA":
