@@ -187,7 +187,7 @@ const struct check audit_checks[] = {
 	    MEND_NOTHING, cert_long },
 
 	/* ---- from inside: --login and --active ---- */
-	{ "login-unsent", SEVERITY_MEDIUM, "the login was not tried", "Credentials go only where the certificate verifies, and with PLAIN under TLS.", "RFC 4616 4", MEND_NOTHING, login_unsent },
+	{ "login-unsent", SEVERITY_MEDIUM, "the login was not tried", "Credentials go only where the certificate verifies, with PLAIN, LOGIN or SCRAM-SHA-256 under TLS.", "RFC 4954 4", MEND_NOTHING, login_unsent },
 	{ "login-failed", SEVERITY_MEDIUM, "the login did not work", "Name or password is wrong, or the account is locked.", "RFC 4954 6", MEND_NOTHING, login_failed },
 	{ "sender-unchecked", SEVERITY_MEDIUM, "the login may send in anybody's name", "One stolen password is enough to forge every address.", "RFC 6409 6.1",
 	    MEND("smtpd_sender_restrictions = reject_authenticated_sender_login_mismatch; smtpd_sender_login_maps = ...", "acl_smtp_mail: require condition = "

@@ -32,7 +32,7 @@ static const char usage[] =
     "    --ca-file FILE    the CAs that are trusted, instead of the system's\n"
     "    --fail SEVERITY   the findings that fail: low, medium, high or critical (high)\n"
     "    --policy FILE     which findings fail: lines of fail-from SEVERITY, fail ID, allow ID\n"
-    "    --login NAME      prove oneself too, with PLAIN, where the certificate verifies; needs --password-file FILE (- for stdin)\n"
+    "    --login NAME      prove oneself too, where the certificate verifies; needs --password-file FILE (- for stdin)\n"
     "    --sender ADDRESS  a reverse-path that the login may use, where its name is none\n"
     "    --active          begin messages to nobody@example.com that end in five wrong ways, and break them off: a server that takes\n"
     "                      one of them for whole can be smuggled through, and will try to deliver it; with --login where it asks for one\n"

@@ -4,8 +4,16 @@
 #include "base/secret.h"
 #include "cmd/audit_pace.h"
 #include "os/clock.h"
+#include "sasl/client.h"
 
-enum { REPLY_STEPS = 3, RESPONSE_MAX = 1024 };  /* one reply comes within so many times the patience of a step, however it comes */
+enum { REPLY_STEPS = 3, RESPONSE_MAX = 2048 };  /* one reply comes within so many times the patience of a step, however it comes */
+
+/* A login under way. */
+struct login {
+	struct sasl_client *sasl;       /* NULL: it was not begun */
+	struct buf initial;
+	uint8_t octets[RESPONSE_MAX];
+};
 
 void
 audit_say(void *endpoint, const char *key, struct span value)
@@ -72,21 +80,50 @@ exchange(struct endpoint *e, struct link *l)
 	return give_up(e, l, !l->ended && clock_run() >= end);
 }
 
-/* AUTH PLAIN's response (RFC 4616): to a server whose certificate verifies for the name that was asked for, and to no other. */
-static enum smtp_probe_want
-prove(struct endpoint *e, const struct link *l)
+/* ---- the login ---- */
+
+/* PLAIN where it is offered: an account of any kind can be proved with it, and the server is the one that was meant. */
+static uint32_t
+preferred(uint32_t offered)
 {
-	uint8_t octets[RESPONSE_MAX];
-	struct buf plain = BUF_OVER(octets);
-	enum smtp_probe_want want;
+	return offered & SMTP_AUTH_PLAIN ? SMTP_AUTH_PLAIN : offered;
+}
+
+/* To a server whose certificate verifies for the name that was asked for, and to no other. */
+static enum smtp_probe_want
+prove(struct endpoint *e, const struct link *l, struct login *login)
+{
+	char words[300];
+	struct buf why = BUF_OVER(words);
+	const struct sasl_client_facts facts = { .user = span_of(e->login->name), .password = span_of(e->login->password),
+		.offered = preferred(e->probe.client.caps.mechanisms), .tls = l->tls != NULL, .binding_type = TLS_BINDING_NONE };
+	enum smtp_mechanism chosen;
+	bool has_initial;
 
 	if (!tls_examined_trusted(l->tls))
 		return smtp_probe_decline(&e->probe, SPAN("the certificate does not verify for this name"));
-	if (buf_put_byte(&plain, '\0') && buf_put_text(&plain, e->login->name) && buf_put_byte(&plain, '\0')
-	    && buf_put_text(&plain, e->login->password))
-		want = smtp_probe_login(&e->probe, buf_span(&plain));
+	sasl_client_end(login->sasl);
+	login->initial.len = 0;
+	login->sasl = sasl_client_begin(&facts, &chosen, &login->initial, &has_initial, &why);
+	if (login->sasl == NULL)
+		return smtp_probe_decline(&e->probe, buf_span(&why));
+	return smtp_probe_login(&e->probe, chosen, has_initial ? buf_span(&login->initial) : (struct span){ NULL, 0 });
+}
+
+static enum smtp_probe_want
+answer(struct endpoint *e, struct login *login)
+{
+	uint8_t octets[RESPONSE_MAX];
+	char words[300];
+	struct buf response = BUF_OVER(octets), why = BUF_OVER(words);
+	enum smtp_probe_want want;
+
+	if (e->probe.client.initial_unsent)
+		return smtp_probe_respond(&e->probe, buf_span(&login->initial));
+	if (sasl_client_step(login->sasl, e->probe.client.challenge, &response, &why))
+		want = smtp_probe_respond(&e->probe, buf_span(&response));
 	else
-		want = smtp_probe_decline(&e->probe, SPAN("name and password are too long"));
+		want = smtp_probe_decline(&e->probe, buf_span(&why));
 	wipe(octets, sizeof octets);
 	return want;
 }
@@ -94,8 +131,17 @@ prove(struct endpoint *e, const struct link *l)
 static enum smtp_probe_want
 converse(struct endpoint *e, struct link *l, enum smtp_probe_want want)
 {
-	while (want == SMTP_PROBE_INPUT || want == SMTP_PROBE_LOGIN)
-		want = want == SMTP_PROBE_INPUT ? exchange(e, l) : prove(e, l);
+	struct login login = { .sasl = NULL };
+
+	login.initial = BUF_OVER(login.octets);
+	while (want != SMTP_PROBE_SHAKE && want != SMTP_PROBE_DONE) {
+		if (want == SMTP_PROBE_LOGIN)
+			want = prove(e, l, &login);
+		else
+			want = want == SMTP_PROBE_CHALLENGE ? answer(e, &login) : exchange(e, l);
+	}
+	sasl_client_end(login.sasl);
+	wipe(&login, sizeof login);
 	if (e->probe.hostile != NULL)
 		l->hostile = e->probe.hostile;
 	if (l->hostile == NULL)

@@ -255,14 +255,6 @@ refused(struct smtp_probe *p)
 	return smtp_client_go_on(&p->client);
 }
 
-static bool
-may_prove(const struct smtp_probe *p)
-{
-	if (p->client.want == SMTP_CLIENT_AUTH_NEXT)
-		return p->client.initial_unsent;
-	return (p->client.caps.mechanisms & SMTP_AUTH_PLAIN) != 0;
-}
-
 /* In one piece with STARTTLS: whoever answers it after the handshake would answer a stranger's too. */
 static void
 inject(struct smtp_probe *p)
@@ -288,12 +280,11 @@ follow(struct smtp_probe *p, enum smtp_client_want want)
 			p->starttls = p->client.caps.starttls;
 			return plan_of(p)->ends_inside ? over(p) : next_step(p);
 		}
-		if (want == SMTP_CLIENT_OUTCOME)
-			want = refused(p);
-		else if (may_prove(p))
+		if (want == SMTP_CLIENT_AUTH_START)
 			return probe_want(p, SMTP_PROBE_LOGIN);
-		else
-			want = smtp_client_auth_cancel(&p->client, SPAN("PLAIN is not offered"));
+		if (want == SMTP_CLIENT_AUTH_NEXT)
+			return probe_want(p, SMTP_PROBE_CHALLENGE);
+		want = refused(p);
 	}
 	return over(p);
 }
@@ -315,7 +306,7 @@ awaited(const struct smtp_probe *p, const char **key, const char **label)
 		enum smtp_stage stage = smtp_client_awaits(&p->client);
 
 		*key = stage == SMTP_STAGE_GREETING && counts ? plan->greeting : stage == SMTP_STAGE_STARTTLS ? plan->starttls
-		    : stage == SMTP_STAGE_AUTH && !p->client.initial_unsent ? plan->login : NULL;
+		    : stage == SMTP_STAGE_AUTH ? plan->login : NULL;
 	}
 	return *key != NULL;
 }
@@ -324,6 +315,12 @@ static bool
 is_ehlo(const struct smtp_probe *p)
 {
 	return p->phase == PROBE_TALKING && smtp_client_awaits(&p->client) == SMTP_STAGE_EHLO;
+}
+
+static bool
+is_login(const struct smtp_probe *p)
+{
+	return p->phase == PROBE_TALKING && smtp_client_awaits(&p->client) == SMTP_STAGE_AUTH;
 }
 
 /* Only the first reply behind each start counts: what comes after a refusal answers HELO, and lists nothing. */
@@ -381,10 +378,21 @@ unreadable(struct smtp_probe *p, const struct smtp_reply_line *line)
 	return fail(p, p->reader.fault == SMTP_REPLY_ENDLESS ? "a reply of more than 128 lines" : NULL);
 }
 
+/* What a login brought is known when no other step or mechanism follows. */
+static enum smtp_probe_want
+proved(struct smtp_probe *p, enum smtp_client_want want)
+{
+	if (want != SMTP_CLIENT_AUTH_NEXT && want != SMTP_CLIENT_AUTH_START)
+		say_reply(p, plan_of(p)->login, NULL);
+	return follow(p, want);
+}
+
 static enum smtp_probe_want
 replied(struct smtp_probe *p, const struct smtp_reply_line *line, struct span octets, bool last)
 {
+	bool proves = last && is_login(p);
 	const char *key, *label;
+	enum smtp_client_want want;
 	size_t used;
 
 	keep(p, line);
@@ -395,13 +403,14 @@ replied(struct smtp_probe *p, const struct smtp_reply_line *line, struct span oc
 		ehlo_line(p, line, last);
 	if (p->hostile != NULL)
 		return fail(p, p->hostile);
-	if (last && awaited(p, &key, &label))
+	if (last && !proves && awaited(p, &key, &label))
 		say_reply(p, key, label);
 	if (p->phase == PROBE_CONTENT)
 		return last ? ended(p, "") : p->want;
 	if (last && plan_of(p)->ends_greeted)
 		return over(p);
-	return follow(p, smtp_client_feed(&p->client, octets, &used));
+	want = smtp_client_feed(&p->client, octets, &used);
+	return proves ? proved(p, want) : follow(p, want);
 }
 
 /* Over TLS came what nobody asked for there. */
@@ -506,19 +515,27 @@ smtp_probe_secured(struct smtp_probe *p)
 }
 
 enum smtp_probe_want
-smtp_probe_login(struct smtp_probe *p, struct span response)
+smtp_probe_login(struct smtp_probe *p, enum smtp_mechanism mechanism, struct span initial)
 {
 	assert(p->want == SMTP_PROBE_LOGIN);
 	p->proving = true;
-	if (p->client.want == SMTP_CLIENT_AUTH_NEXT)
-		return follow(p, smtp_client_auth_next(&p->client, response));
-	return follow(p, smtp_client_auth_begin(&p->client, SMTP_AUTH_PLAIN, response));
+	return follow(p, smtp_client_auth_begin(&p->client, mechanism, initial));
 }
 
 enum smtp_probe_want
+smtp_probe_respond(struct smtp_probe *p, struct span response)
+{
+	assert(p->want == SMTP_PROBE_CHALLENGE);
+	return follow(p, smtp_client_auth_next(&p->client, response));
+}
+
+/* Once it was begun, what the server said last is what it brought. */
+enum smtp_probe_want
 smtp_probe_decline(struct smtp_probe *p, struct span why)
 {
-	assert(p->want == SMTP_PROBE_LOGIN);
+	assert(p->want == SMTP_PROBE_LOGIN || p->want == SMTP_PROBE_CHALLENGE);
+	if (p->proving)
+		say_reply(p, plan_of(p)->login, NULL);
 	return follow(p, smtp_client_auth_cancel(&p->client, why));
 }
 

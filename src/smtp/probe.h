@@ -11,7 +11,9 @@
  *	                                              want = smtp_probe_feed(p, in, &used), or smtp_probe_lost(p, closed)
  *	case SMTP_PROBE_SHAKE:        drop every byte already read, shake hands, look at what came of it;
  *	                                              want = smtp_probe_secured(p), or do something else on this connection
- *	case SMTP_PROBE_LOGIN:        want = smtp_probe_login(p, response of PLAIN), or smtp_probe_decline(p, why)
+ *	case SMTP_PROBE_LOGIN:        choose a mechanism out of p->client.caps.mechanisms; want = smtp_probe_login(p, mechanism, initial),
+ *	                                              or smtp_probe_decline(p, why)
+ *	case SMTP_PROBE_CHALLENGE:    p->client.challenge (decoded); want = smtp_probe_respond(p, response), or smtp_probe_decline(p, why)
  *	case SMTP_PROBE_DONE:         send io->out, hang up
  *	}
  *
@@ -62,7 +64,7 @@ struct smtp_probe_conf {
 	void *arg;
 };
 
-enum smtp_probe_want { SMTP_PROBE_INPUT, SMTP_PROBE_SHAKE, SMTP_PROBE_LOGIN, SMTP_PROBE_DONE };
+enum smtp_probe_want { SMTP_PROBE_INPUT, SMTP_PROBE_SHAKE, SMTP_PROBE_LOGIN, SMTP_PROBE_CHALLENGE, SMTP_PROBE_DONE };
 
 struct smtp_probe {
 	const char *hostile;            /* what it did that no honest server does, in words; NULL: nothing */
@@ -94,8 +96,9 @@ enum smtp_probe_want smtp_probe_feed(struct smtp_probe *, struct span in, size_t
 /* Nothing came in time, or the peer has closed. */
 enum smtp_probe_want smtp_probe_lost(struct smtp_probe *, bool closed);
 enum smtp_probe_want smtp_probe_secured(struct smtp_probe *);
-/* Raw octets; the engine encodes. */
-enum smtp_probe_want smtp_probe_login(struct smtp_probe *, struct span response);
+/* Raw octets; the engine encodes. initial.p == NULL: the mechanism has none. */
+enum smtp_probe_want smtp_probe_login(struct smtp_probe *, enum smtp_mechanism, struct span initial);
+enum smtp_probe_want smtp_probe_respond(struct smtp_probe *, struct span response);
 enum smtp_probe_want smtp_probe_decline(struct smtp_probe *, struct span why);
 
 /* ms to wait for the peer now, of one who waits so many for an ordinary answer. */

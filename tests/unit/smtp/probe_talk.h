@@ -17,6 +17,8 @@ struct probe_talk {
 	struct smtp_probe probe;
 	struct smtp_probe_conf conf;
 	struct smtp_io io;
+	bool plain;                     /* the mechanism that is being tried; else LOGIN */
+	unsigned answered;              /* of LOGIN's two questions */
 	bool declines;                  /* no password for this server */
 	bool closes;                    /* at the end of the replies; else it is silent */
 	uint32_t patience;              /* of the last wait, by one who waits 5000 ms */
@@ -93,6 +95,29 @@ probe_talk_shake(struct probe_talk *t, struct probe_talk_peer *r)
 	return smtp_probe_secured(&t->probe);
 }
 
+/* PLAIN where it is offered, else LOGIN; what neither asks for is not answered. */
+static inline enum smtp_probe_want
+probe_talk_prove(struct probe_talk *t)
+{
+	bool plain = t->probe.client.caps.mechanisms & SMTP_AUTH_PLAIN, login = t->probe.client.caps.mechanisms & SMTP_AUTH_LOGIN;
+
+	if (t->declines || (!plain && !login))
+		return smtp_probe_decline(&t->probe, SPAN("not to this one"));
+	t->plain = plain;
+	t->answered = 0;
+	return smtp_probe_login(&t->probe, plain ? SMTP_AUTH_PLAIN : SMTP_AUTH_LOGIN, plain ? SPAN("\0me\0secret") : (struct span){ NULL, 0 });
+}
+
+static inline enum smtp_probe_want
+probe_talk_answer(struct probe_talk *t)
+{
+	if (t->probe.client.initial_unsent)
+		return smtp_probe_respond(&t->probe, SPAN("\0me\0secret"));
+	if (t->plain || t->answered == 2)
+		return smtp_probe_decline(&t->probe, SPAN("there is no more"));
+	return smtp_probe_respond(&t->probe, t->answered++ == 0 ? SPAN("me") : SPAN("secret"));
+}
+
 /* True when the talk came to its end. */
 static inline bool
 probe_talk_run(struct probe_talk *t, struct span replies, size_t split)
@@ -106,10 +131,8 @@ probe_talk_run(struct probe_talk *t, struct span replies, size_t split)
 			want = probe_talk_input(t, &peer);
 		else if (want == SMTP_PROBE_SHAKE)
 			want = probe_talk_shake(t, &peer);
-		else if (t->declines)
-			want = smtp_probe_decline(&t->probe, SPAN("not to this one"));
 		else
-			want = smtp_probe_login(&t->probe, SPAN("\0me\0secret"));
+			want = want == SMTP_PROBE_LOGIN ? probe_talk_prove(t) : probe_talk_answer(t);
 	}
 	smtp_probe_check(&t->probe);
 	probe_talk_flush(t);

@@ -83,8 +83,26 @@ static const struct talk_row {
 	    .closes = true },
 	{ .name = "login not for this one", { .plan = SMTP_PROBE_SENDER, .login = true }, UP EHLO_TLS, SAID_UP "QUIT\r\n", "login unsent not to this one\n",
 	    .declines = true },
-	{ .name = "no PLAIN", { .plan = SMTP_PROBE_SENDER, .login = true }, UP "250-mx\r\n250 AUTH SCRAM-SHA-256\r\n", SAID_UP "QUIT\r\n",
-	    "login unsent PLAIN is not offered\n" },
+	{ .name = "nothing that the driver knows", { .plan = SMTP_PROBE_SENDER, .login = true }, UP "250-mx\r\n250 AUTH SCRAM-SHA-256\r\n", SAID_UP "QUIT\r\n",
+	    "login unsent not to this one\n" },
+	/* A mechanism of several steps is one login, and says one thing. */
+	{ .name = "LOGIN", { .plan = SMTP_PROBE_SENDER, .login = true },
+	    UP "250-mx\r\n250 AUTH LOGIN\r\n334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n235 in\r\n250 taken\r\n250 ok\r\n",
+	    SAID_UP "AUTH LOGIN\r\nbWU=\r\nc2VjcmV0\r\nMAIL FROM:<audit@example.com>\r\nRSET\r\nQUIT\r\n", "login 235 in\nsender-foreign 250 taken\n" },
+	{ .name = "LOGIN refused", { .plan = SMTP_PROBE_SENDER, .login = true },
+	    UP "250-mx\r\n250 AUTH LOGIN\r\n334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n535 no\r\n",
+	    SAID_UP "AUTH LOGIN\r\nbWU=\r\nc2VjcmV0\r\nQUIT\r\n", "login 535 no\n" },
+	{ .name = "LOGIN asks too much", { .plan = SMTP_PROBE_SENDER, .login = true },
+	    UP "250-mx\r\n250 AUTH LOGIN\r\n334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n334 QWdhaW46\r\n",
+	    SAID_UP "AUTH LOGIN\r\nbWU=\r\nc2VjcmV0\r\n*\r\nQUIT\r\n", "login 334 QWdhaW46\n" },
+	{ .name = "LOGIN asks what is no base64", { .plan = SMTP_PROBE_SENDER, .login = true },
+	    UP "250-mx\r\n250 AUTH LOGIN\r\n334 Username:\r\n", SAID_UP "AUTH LOGIN\r\n*\r\nQUIT\r\n", "login 334 Username:\n" },
+	{ .name = "PLAIN not for this account, LOGIN is", { .plan = SMTP_PROBE_SENDER, .login = true },
+	    UP "250-mx\r\n250 AUTH PLAIN LOGIN\r\n504 not PLAIN\r\n334 \r\n334 \r\n235 in\r\n550 no\r\n250 ok\r\n",
+	    SAID_UP "AUTH PLAIN AG1lAHNlY3JldA==\r\nAUTH LOGIN\r\nbWU=\r\nc2VjcmV0\r\nMAIL FROM:<audit@example.com>\r\nRSET\r\nQUIT\r\n",
+	    "login 235 in\nsender-foreign 550 no\n" },
+	{ .name = "no mechanism for this account", { .plan = SMTP_PROBE_SENDER, .login = true }, UP EHLO_TLS "534 too weak\r\n",
+	    SAID_UP "AUTH PLAIN AG1lAHNlY3JldA==\r\nQUIT\r\n", "login 534 too weak\n" },
 	{ .name = "no AUTH", { .plan = SMTP_PROBE_SENDER, .login = true }, UP "250 mx\r\n", SAID_UP "QUIT\r\n",
 	    "login unsent the peer offers no authentication\n" },
 	{ .name = "no end to AUTH", { .plan = SMTP_PROBE_SENDER, .login = true }, UP EHLO_TLS "334 more\r\n",
@@ -257,10 +275,10 @@ test_long_response(void **state)
 	assert_int_equal(smtp_probe_secured(&talk.probe), SMTP_PROBE_INPUT);
 	(void)smtp_probe_feed(&talk.probe, SPAN(GREETING), &used);
 	assert_int_equal(smtp_probe_feed(&talk.probe, SPAN(EHLO_TLS), &used), SMTP_PROBE_LOGIN);
-	assert_int_equal(smtp_probe_login(&talk.probe, (struct span){ response, sizeof response }), SMTP_PROBE_INPUT);
-	assert_int_equal(smtp_probe_feed(&talk.probe, SPAN("334 \r\n"), &used), SMTP_PROBE_LOGIN);
+	assert_int_equal(smtp_probe_login(&talk.probe, SMTP_AUTH_PLAIN, (struct span){ response, sizeof response }), SMTP_PROBE_INPUT);
+	assert_int_equal(smtp_probe_feed(&talk.probe, SPAN("334 \r\n"), &used), SMTP_PROBE_CHALLENGE);
 	assert_text("asked for", &talk.facts, "");
-	assert_int_equal(smtp_probe_login(&talk.probe, (struct span){ response, sizeof response }), SMTP_PROBE_INPUT);
+	assert_int_equal(smtp_probe_respond(&talk.probe, (struct span){ response, sizeof response }), SMTP_PROBE_INPUT);
 	(void)smtp_probe_feed(&talk.probe, SPAN("235 in\r\n"), &used);
 	assert_text("answered", &talk.facts, "login 235 in\n");
 }
