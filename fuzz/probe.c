@@ -48,8 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		abort();
 	if (whole.probe.hostile != pieces.probe.hostile || whole.probe.inside != pieces.probe.inside)
 		abort();
-	/* AG1lAHNlY3JldA== is the response. */
-	if (has(&whole.sent, SPAN("AG1lAHNl")) && (!whole.conf.login || whole.declines || !whole.probe.secured))
+	/* AG1lAHNlY3JldA== is PLAIN's response, c2VjcmV0 LOGIN's second. */
+	if ((has(&whole.sent, SPAN("AG1lAHNl")) || has(&whole.sent, SPAN("c2VjcmV0"))) && (!whole.conf.login || whole.declines || !whole.probe.secured))
 		abort();
 	return 0;
 }
