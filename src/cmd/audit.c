@@ -20,7 +20,7 @@
 #include "os/replace.h"
 
 enum {
-	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2,
+	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2, WRONG = 64,
 	HOST_SECONDS = 300,             /* one host may take so long, beside what the pace and --slow ask for */
 	PATIENCE_MS = 5000,
 };
@@ -172,7 +172,7 @@ probe_host(const struct audit *a, const struct audit_host *h, struct buf *out, i
 static bool
 begin(struct audit *a, struct audit_host *h)
 {
-	int ends[2];
+	int ends[2], error;
 
 	h->text = malloc(TRANSCRIPT_MAX);
 	if (h->text == NULL || pipe2(ends, O_CLOEXEC) == -1)
@@ -186,11 +186,16 @@ begin(struct audit *a, struct audit_host *h)
 		write_whole(ends[1], &out);
 		_exit(0);
 	}
+	error = errno;
 	(void)close(ends[1]);
+	if (h->pid == -1) {
+		(void)close(ends[0]);
+		errno = error;
+		return false;
+	}
 	h->fd = ends[0];
 	h->began = clock_run();
-	h->begun = h->pid != -1;
-	return h->begun;
+	return true;
 }
 
 static void
@@ -260,16 +265,12 @@ attend(struct audit *a)
 }
 
 static void
-save(const struct audit *a, const struct audit_host *h)
+save(struct audit *a, const struct audit_host *h)
 {
-	FILE *f = a->save != NULL ? fopen(a->save, "ae") : NULL;
-
-	if (a->save == NULL)
+	if (a->saved == NULL || (fwrite(h->text, 1, h->len, a->saved) == h->len && fflush(a->saved) == 0))
 		return;
-	if (f == NULL || fwrite(h->text, 1, h->len, f) != h->len)
-		(void)fprintf(stderr, "postern audit: %s: %s\n", a->save, strerror(errno));
-	if (f != NULL)
-		(void)fclose(f);
+	(void)audit_misused(a->save, strerror(errno));
+	a->status = NOT_EXAMINED;
 }
 
 static void
@@ -357,36 +358,44 @@ announce(const struct audit *a)
 		(void)fprintf(stderr, "postern audit: keeps up to %u connections to each endpoint open and silent, for %u s at most\n", AUDIT_SLOW_WAYS, a->slow);
 }
 
+static int
+run(struct audit *a)
+{
+	char text[400];
+	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
+
+	a->examiner = tls_examiner_new(a->ca_file, &why);
+	if (a->examiner == NULL) {
+		(void)fprintf(stderr, "postern audit: %.*s\n", (int)why.len, text);
+		return a->ca_file != NULL ? WRONG : NOT_EXAMINED;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (a->watch_file != NULL && !audit_watch_open(&a->watch, a->watch_file))
+		return audit_misused(a->watch_file, strerror(errno));
+	announce(a);
+	a->report.format->begin();
+	if (a->judge != NULL)
+		a->status = judge_file(a);
+	else
+		examine_all(a);
+	a->report.format->end();
+	if (a->watch_file != NULL && !audit_watch_close(&a->watch)) {
+		(void)audit_misused(a->watch_file, a->watch.full ? "has grown beyond 64 MiB" : strerror(errno));
+		a->status = NOT_EXAMINED;
+	}
+	tls_examiner_free(a->examiner);
+	return a->status;
+}
+
 int
 command_audit(int argc, char **argv)
 {
 	static struct audit a = { .parallel = 8, .patience = PATIENCE_MS, .pace = AUDIT_PACE_USUAL, .autoconfig_port = 443,
 		.report = { .format = &audit_as_text, .policy = { .from = SEVERITY_HIGH } } };
-	char text[400];
-	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
-	int status;
+	int status = audit_arguments(&a, argc, argv);
 
-	status = audit_arguments(&a, argc, argv);
-	if (status != 0)
-		return status == AUDIT_HELPED ? MET : status;
-	a.examiner = tls_examiner_new(a.ca_file, &why);
-	if (a.examiner == NULL) {
-		(void)fprintf(stderr, "postern audit: %.*s\n", (int)why.len, text);
-		return NOT_EXAMINED;
-	}
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (a.watch_file != NULL && !audit_watch_open(&a.watch, a.watch_file))
-		return audit_misused(a.watch_file, strerror(errno));
-	announce(&a);
-	a.report.format->begin();
-	if (a.judge != NULL)
-		a.status = judge_file(&a);
-	else
-		examine_all(&a);
-	a.report.format->end();
-	if (a.watch_file != NULL && !audit_watch_close(&a.watch))
-		a.status = audit_misused(a.watch_file, a.watch.full ? "has grown beyond 64 MiB" : strerror(errno));
-	tls_examiner_free(a.examiner);
+	if (status == 0)
+		status = run(&a);
 	wipe(a.login.password, sizeof a.login.password);
-	return a.status;
+	return status == AUDIT_HELPED ? MET : status;
 }

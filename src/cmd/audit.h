@@ -7,6 +7,7 @@
 #ifndef POSTERN_CMD_AUDIT_H
 #define POSTERN_CMD_AUDIT_H
 
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "audit/judge.h"
@@ -183,7 +184,7 @@ struct audit_watch {
 	bool full;                      /* there was no room for all of it */
 };
 
-/* Reads what was seen the last time, if there was one. False with errno. */
+/* Reads what was seen the last time, if there was one. False with errno: that failed, or the file cannot be written later. */
 bool audit_watch_open(struct audit_watch *, const char *file);
 /* Prints what is different at this target. */
 void audit_watch_take(struct audit_watch *, struct span transcript);
@@ -203,7 +204,7 @@ struct audit_host {
 	uint64_t began;
 	uint8_t *text;                  /* TRANSCRIPT_MAX octets */
 	size_t len;
-	bool begun, done;
+	bool done;
 };
 
 struct audit {
@@ -211,6 +212,7 @@ struct audit {
 	struct audit_host host[AUDIT_HOSTS_MAX];
 	size_t hosts;
 	const char *ca_file, *save, *judge, *resolver, *trust_anchor, *watch_file;
+	FILE *saved;                    /* --save, open to be written behind what is there */
 	struct audit_watch watch;
 	struct audit_login login;       /* name NULL: none */
 	bool active;

@@ -1,10 +1,13 @@
 /* What is asked of postern audit. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/audit_pace.h"
 #include "cmd/audit_slow.h"
+#include "os/address.h"
 
 enum { USAGE = 64 };
 
@@ -50,7 +53,14 @@ enum { KNOWN = sizeof known / sizeof known[0] };
 int
 audit_misused(const char *what, const char *why)
 {
-	(void)fprintf(stderr, "postern audit: %s: %s\n%s", what, why, usage);
+	(void)fprintf(stderr, "postern audit: %s: %s\n", what, why);
+	return USAGE;
+}
+
+static int
+misused_option(const char *option, const char *value, const char *why)
+{
+	(void)fprintf(stderr, "postern audit: %s %s: %s\n", option, value, why);
 	return USAGE;
 }
 
@@ -205,64 +215,58 @@ take_password(struct audit *a, const char *file)
 	return 0;
 }
 
-/* Options whose value is kept as it is; where. */
-static const char **
-text_option(struct audit *a, const char *option)
+static int
+take_severity(struct audit *a, const char *value)
 {
-	const struct { const char *name; const char **value; } options[] = {
-		{ "--ca-file", &a->ca_file }, { "--save", &a->save }, { "--judge", &a->judge }, { "--resolver", &a->resolver },
-		{ "--trust-anchor", &a->trust_anchor }, { "--watch", &a->watch_file }, { "--login", &a->login.name }, { "--sender", &a->login.sender },
-	};
-
-	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-		if (strcmp(option, options[i].name) == 0)
-			return options[i].value;
-	return NULL;
+	return severity_parse(span_of(value), &a->report.policy.from) ? 0 : misused_option("--fail", value, "is none of low, medium, high, critical");
 }
 
-/* An option whose value is a number. 0 or a status; -1: it is none. */
+/* An option with a value: what takes it, or where it is kept, as a text or as a number. */
+static const struct valued {
+	const char *name;
+	int (*take)(struct audit *, const char *value);
+	size_t at;
+	unsigned times, least, most;    /* times 0: a text */
+	const char *wrong;
+} valued[] = {
+#define AT(member) .at = offsetof(struct audit, member)
+	{ "--ca-file", AT(ca_file) }, { "--save", AT(save) }, { "--judge", AT(judge) }, { "--resolver", AT(resolver) },
+	{ "--trust-anchor", AT(trust_anchor) }, { "--watch", AT(watch_file) }, { "--login", AT(login.name) }, { "--sender", AT(login.sender) },
+	{ "--parallel", AT(parallel), .times = 1, .least = 1, .most = AUDIT_PARALLEL_MAX, .wrong = "is no number of 1 to 64" },
+	{ "--timeout", AT(patience), .times = 1000, .least = 1, .most = 120, .wrong = "is no number of 1 to 120" },
+	{ "--pace", AT(pace), .times = 1, .least = 0, .most = AUDIT_PACE_MOST, .wrong = "is no number of 0 to 10000" },
+	{ "--slow-max", AT(slow), .times = 1, .least = 1, .most = AUDIT_SLOW_MOST, .wrong = "is no number of 1 to 3600" },
+	{ "--autoconfig-port", AT(autoconfig_port), .times = 1, .least = 1, .most = UINT16_MAX, .wrong = "is no port" },
+	{ "--hosts", .take = add_hosts }, { "--policy", .take = take_policy }, { "--password-file", .take = take_password },
+	{ "--fail", .take = take_severity },
+#undef AT
+};
+
 static int
-take_numbered(struct audit *a, const char *option, const char *value)
+take_value(struct audit *a, const struct valued *v, const char *value)
 {
-	const struct { const char *name; unsigned *value, times, least, most; const char *wrong; } options[] = {
-		{ "--parallel", &a->parallel, 1, 1, AUDIT_PARALLEL_MAX, "is no number of 1 to 64" },
-		{ "--timeout", &a->patience, 1000, 1, 120, "is no number of 1 to 120" },
-		{ "--pace", &a->pace, 1, 0, AUDIT_PACE_MOST, "is no number of 0 to 10000" },
-		{ "--slow-max", &a->slow, 1, 1, AUDIT_SLOW_MOST, "is no number of 1 to 3600" },
-		{ "--autoconfig-port", &a->autoconfig_port, 1, 1, UINT16_MAX, "is no port" },
-	};
 	unsigned n;
 
-	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-		if (strcmp(option, options[i].name) != 0)
-			continue;
-		if (!take_number(value, options[i].least, options[i].most, &n))
-			return audit_misused(value, options[i].wrong);
-		*options[i].value = n * options[i].times;
+	if (v->take != NULL)
+		return v->take(a, value);
+	if (v->times == 0) {
+		memcpy((uint8_t *)a + v->at, &value, sizeof value);
 		return 0;
 	}
-	return -1;
+	if (!take_number(value, v->least, v->most, &n))
+		return misused_option(v->name, value, v->wrong);
+	n *= v->times;
+	memcpy((uint8_t *)a + v->at, &n, sizeof n);
+	return 0;
 }
 
-/* An option with a value. 0 or a status; -1: it is none. */
 static int
 take_valued(struct audit *a, const char *option, const char *value)
 {
-	const char **text = text_option(a, option);
-
-	if (text != NULL) {
-		*text = value;
-		return 0;
-	}
-	if (strcmp(option, "--hosts") == 0)
-		return add_hosts(a, value);
-	if (strcmp(option, "--policy") == 0)
-		return take_policy(a, value);
-	if (strcmp(option, "--password-file") == 0)
-		return take_password(a, value);
-	if (strcmp(option, "--fail") == 0)
-		return severity_parse(span_of(value), &a->report.policy.from) ? 0 : audit_misused(value, "is none of low, medium, high, critical");
-	return take_numbered(a, option, value);
+	for (size_t i = 0; i < sizeof valued / sizeof valued[0]; i++)
+		if (strcmp(option, valued[i].name) == 0)
+			return value != NULL ? take_value(a, &valued[i], value) : audit_misused(option, "needs a value behind it");
+	return audit_misused(option, "no such option; `postern audit --help` lists them");
 }
 
 static bool
@@ -292,6 +296,35 @@ take_format(struct audit *a, const char *option)
 	return false;
 }
 
+/* "192.0.2.53" or "192.0.2.53@5353": NULL, or what is wrong with it. */
+static const char *
+wrong_resolver(const char *text)
+{
+	char address[64];
+	size_t len = strcspn(text, "@");
+	unsigned port;
+
+	span_text((struct span){ (const uint8_t *)text, len }, address, sizeof address);
+	if (len >= sizeof address || !address_is_numeric(address))
+		return "is no ADDRESS and no ADDRESS@PORT; a name will not do";
+	return text[len] == '\0' || take_number(text + len + 1, 1, UINT16_MAX, &port) ? NULL : "has no port from 1 to 65535 behind its @";
+}
+
+/* What would show only when somebody has been examined. */
+static int
+check_values(struct audit *a)
+{
+	const char *wrong = a->resolver != NULL ? wrong_resolver(a->resolver) : NULL;
+
+	if (wrong != NULL)
+		return misused_option("--resolver", a->resolver, wrong);
+	if (a->trust_anchor != NULL && access(a->trust_anchor, R_OK) == -1)
+		return audit_misused(a->trust_anchor, strerror(errno));
+	if (a->save != NULL && (a->saved = fopen(a->save, "ae")) == NULL)
+		return audit_misused(a->save, strerror(errno));
+	return 0;
+}
+
 /* What belongs together. */
 static int
 complete(struct audit *a)
@@ -307,8 +340,8 @@ complete(struct audit *a)
 	if (a->login.sender == NULL)
 		a->login.sender = a->login.name != NULL && strchr(a->login.name, '@') != NULL ? a->login.name : "";
 	if (strpbrk(a->login.sender, "<>\r\n ") != NULL || strlen(a->login.sender) > 254)
-		return audit_misused(a->login.sender, "is no mail address");
-	return 0;
+		return misused_option("--sender", a->login.sender, "is no mail address");
+	return check_values(a);
 }
 
 int
@@ -325,12 +358,8 @@ audit_arguments(struct audit *a, int argc, char **argv)
 			continue;
 		if (argv[i][0] != '-')
 			status = add_host(a, argv[i]);
-		else if (i + 1 == argc)
-			status = audit_misused(argv[i], "no such option, or its value is missing");
-		else if ((status = take_valued(a, argv[i], argv[i + 1])) == -1)
-			status = audit_misused(argv[i], "no such option");
 		else
-			i++;
+			status = take_valued(a, argv[i], i + 1 < argc ? argv[i + 1] : NULL), i++;
 		if (status != 0)
 			return status;
 	}

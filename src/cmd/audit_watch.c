@@ -3,14 +3,16 @@
  * new version of the checks is no change of the server's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/audit.h"
 #include "os/replace.h"
 
-enum { SEEN_MAX = 4096 /* findings of one target that are compared */ };
+enum { SEEN_MAX = 4096 /* findings of one target that are compared */, FRESH_MAX = 4096 };
 
 struct seen {
 	struct span address, evidence;
@@ -46,6 +48,26 @@ find(struct span all, struct span name)
 	return SPAN("");
 }
 
+static bool
+name_fresh(const char *file, char fresh[FRESH_MAX])
+{
+	errno = ENAMETOOLONG;
+	return snprintf(fresh, FRESH_MAX, "%s.new", file) < FRESH_MAX;
+}
+
+/* Better known before hours of examining than behind them. */
+static bool
+can_be_replaced(const char *file)
+{
+	char fresh[FRESH_MAX];
+	int fd = name_fresh(file, fresh) ? open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+
+	if (fd == -1)
+		return false;
+	(void)close(fd);
+	return unlink(fresh) == 0;
+}
+
 bool
 audit_watch_open(struct audit_watch *w, const char *file)
 {
@@ -55,7 +77,7 @@ audit_watch_open(struct audit_watch *w, const char *file)
 	w->text = file_read(file, AUDIT_WATCH_MAX, &len);
 	w->before = (struct span){ (const uint8_t *)w->text, w->text != NULL ? len : 0 };
 	w->now = (struct buf){ malloc(AUDIT_WATCH_MAX), 0, AUDIT_WATCH_MAX };
-	return w->now.p != NULL && (w->text != NULL || errno == ENOENT);
+	return w->now.p != NULL && (w->text != NULL || errno == ENOENT) && can_be_replaced(file);
 }
 
 /* ---- what is different ---- */
@@ -159,13 +181,13 @@ bool
 audit_watch_close(struct audit_watch *w)
 {
 	struct span all = w->before, one, mine = buf_span(&w->now);
-	char fresh[4096];
+	char fresh[FRESH_MAX];
 	bool kept;
 
 	while (transcript_take(&all, &one))
 		if (span_done(find(mine, name_of(one))))
 			w->full |= !buf_put(&w->now, one);
-	kept = !w->full && snprintf(fresh, sizeof fresh, "%s.new", w->file) < (int)sizeof fresh && file_replace(w->file, fresh, buf_span(&w->now));
+	kept = !w->full && name_fresh(w->file, fresh) && file_replace(w->file, fresh, buf_span(&w->now));
 	free(w->text);
 	free(w->now.p);
 	return kept;
