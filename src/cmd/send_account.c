@@ -161,7 +161,7 @@ read_open_file(struct send *s, int fd, struct account_text *t, bool *found)
 		return send_fail(s, EX_NOINPUT, "%s: %s", reading_path, strerror(errno));
 	reading = s;
 	reading_private = is_private(&st);
-	config_text_blank(text, (size_t)len);
+	(void)config_text_blank(text, (size_t)len);
 	good = is_ours(&st) || send_fail(s, EX_CONFIG, "%s: belongs to somebody else, or somebody else may write it", reading_path);
 	good = good && parse_accounts(s, text, t, found);
 	wipe(text, sizeof text);

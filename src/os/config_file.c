@@ -65,9 +65,21 @@ complain(cfg_t *cfg, const char *key, const char *words)
 }
 
 static void
+put_no_such_key(struct buf *why, struct span name)
+{
+	const char *near = conf_nearest(name);
+
+	buf_put_text(why, "no such key; ");
+	buf_put_text(why, near != NULL ? "right would be \"" : "`postern check --explain` lists them all");
+	if (near != NULL) {
+		buf_put_text(why, near);
+		buf_put_byte(why, '"');
+	}
+}
+
+static void
 unknown_key(const char *name)
 {
-	const char *near = conf_nearest(span_of(name));
 
 	if (ascii_is_digit((uint8_t)name[0]) || strspn(name, "BKMGTiBsmhdw") == strlen(name)) {
 		buf_put_text(now.why, "\"");
@@ -80,12 +92,18 @@ unknown_key(const char *name)
 		buf_put_text(now.why, "right would be include(\"FILE\")");
 		return;
 	}
-	buf_put_text(now.why, "no such key");
-	if (near != NULL) {
-		buf_put_text(now.why, "; right would be \"");
-		buf_put_text(now.why, near);
-		buf_put_byte(now.why, '"');
-	}
+	put_no_such_key(now.why, span_of(name));
+}
+
+/* libconfuse says what it did not find, and not what it looked for. */
+static void
+put_syntax(const char *words)
+{
+	buf_put_text(now.why, words);
+	if (strstr(words, "section '") != NULL)
+		buf_put_text(now.why, "; right would be certificate { chain = \"FILE\" key = \"FILE\" }");
+	else if (strstr(words, "token") != NULL || strstr(words, "equal sign") != NULL)
+		buf_put_text(now.why, "; right would be KEY = \"VALUE\"");
 }
 
 /* What libconfuse itself complains of: syntax, unknown keys. */
@@ -102,7 +120,7 @@ on_error(cfg_t *cfg, const char *format, va_list ap)
 	(void)vsnprintf(words, sizeof(words), format, ap);
 	end = strrchr(words, '\'');
 	if (strncmp(words, unknown, sizeof(unknown) - 1) != 0 || end < words + sizeof(unknown) - 1) {
-		buf_put_text(now.why, words);
+		put_syntax(words);
 		return;
 	}
 	*end = '\0';
@@ -283,19 +301,17 @@ config_option_set(const char *option, struct conf *conf, struct config_origins *
 	size_t key = conf_find(name);
 	uint8_t words[600];
 	struct buf wrong = BUF_OVER(words);
-	const char *near = conf_nearest(name);
 	size_t item = 0;
 
 	buf_put_text(why, "--set: key \"");
 	buf_put(why, span_head(name, 60));
 	buf_put_text(why, "\": ");
 	if (key == conf_keys() || !span_take_byte(&value, '=')) {
-		buf_put_text(why, key == conf_keys() ? "no such key" : "no =VALUE behind it");
-		if (key == conf_keys() && near != NULL) {
-			buf_put_text(why, "; right would be ");
-			buf_put_text(why, near);
-		}
-		finish_words(why);
+		if (key == conf_keys())
+			put_no_such_key(why, name);
+		else
+			buf_put_text(why, "no =VALUE behind it");
+		buf_end_words(why);
 		return false;
 	}
 	item = conf_key(key)->repeatable ? conf_count(conf, key) : 0;

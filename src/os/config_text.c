@@ -16,6 +16,17 @@ behind_quoted(const char *text, size_t len, size_t from)
 	return i < len ? i + 1 : len;
 }
 
+/* No value goes over its line's end, so one that does has lost its quote there. A line end behind a backslash is none. */
+static bool
+is_closed(const char *text, size_t len, size_t from)
+{
+	size_t i = from + 1;
+
+	while (i < len && text[i] != text[from] && text[i] != '\n')
+		i += text[i] == '\\' ? 2 : 1;
+	return i < len && text[i] == text[from];
+}
+
 /* Does a comment begin at i? A slash inside a bare word is part of the word: /etc//postern. */
 static bool
 begins_comment(const char *text, size_t len, size_t i)
@@ -28,33 +39,42 @@ begins_comment(const char *text, size_t len, size_t i)
 }
 
 static size_t
-behind_comment(const char *text, size_t len, size_t from)
+behind_comment(const char *text, size_t len, size_t from, bool *closed)
 {
 	const char *end;
 
 	if (text[from] == '/' && text[from + 1] == '*') {
 		end = len - from < 4 ? NULL : memmem(text + from + 2, len - from - 2, "*/", 2);
+		*closed = end != NULL;
 		return end == NULL ? len : (size_t)(end - text) + 2;
 	}
 	end = memchr(text + from, '\n', len - from);
 	return end == NULL ? len : (size_t)(end - text);
 }
 
-void
+size_t
 config_text_blank(char *text, size_t len)
 {
+	size_t open = len;
+
 	for (size_t i = 0; i < len;) {
+		bool closed = true;
 		size_t end;
 
 		if (text[i] == '"' || text[i] == '\'') {
+			if (open == len && !is_closed(text, len, i))
+				open = i;
 			i = behind_quoted(text, len, i);
 			continue;
 		}
-		end = begins_comment(text, len, i) ? behind_comment(text, len, i) : i;
+		end = begins_comment(text, len, i) ? behind_comment(text, len, i, &closed) : i;
+		if (open == len && !closed)
+			open = i;
 		for (size_t k = i; k < end; k++)
 			text[k] = text[k] == '\n' ? '\n' : ' ';
 		i = end > i ? end : i + 1;
 	}
+	return open;
 }
 
 /* The whole file, NUL behind it. NULL with errno. */
@@ -79,7 +99,6 @@ read_file(const char *path, size_t *len)
 		return NULL;
 	}
 	text[*len] = '\0';
-	config_text_blank(text, *len);
 	return text;
 }
 
@@ -104,6 +123,21 @@ complain(struct maker *m, const char *file, uint32_t line, const char *name, con
 	}
 	buf_put_text(m->why, ": ");
 	buf_put_text(m->why, words);
+	return false;
+}
+
+/* What stands open from there to the end of the text. */
+static bool
+complain_open(struct maker *m, const char *file, const char *text, size_t at)
+{
+	uint32_t line = 1;
+
+	for (size_t i = 0; i < at; i++)
+		line += text[i] == '\n';
+	buf_put_text(m->why, file);
+	buf_put_byte(m->why, ':');
+	buf_put_u64(m->why, line);
+	buf_put_text(m->why, text[at] == ' ' ? ": the comment that begins here is never closed" : ": the quote that begins here is never closed");
 	return false;
 }
 
@@ -221,7 +255,7 @@ append_text(struct maker *m, const char *path, const char *text, size_t len, uns
 static bool
 append(struct maker *m, const char *path, const char *from, uint32_t line, unsigned depth)
 {
-	size_t len = 0;
+	size_t len = 0, open;
 	char *text = depth < CONFIG_DEPTH_MAX ? read_file(path, &len) : NULL;
 	bool ok;
 
@@ -229,7 +263,9 @@ append(struct maker *m, const char *path, const char *from, uint32_t line, unsig
 		return complain(m, from, line, path,
 		    depth < CONFIG_DEPTH_MAX ? strerror(errno) : "nested too deep; do files include each other?");
 	}
-	ok = part_begin(m, path, 1) && append_text(m, path, text, len, depth) && (line == 0 || put(m, "\n", 1));
+	open = config_text_blank(text, len);
+	ok = open == len || complain_open(m, path, text, open);
+	ok = ok && part_begin(m, path, 1) && append_text(m, path, text, len, depth) && (line == 0 || put(m, "\n", 1));
 	free(text);
 	return ok;
 }

@@ -7,7 +7,7 @@
  *
  * Owner     struct config_text owns its text until config_text_free().
  * Blocks    on the disk.
- * Fails     false with words in why, not terminated: `FILE: words`, or `FILE:LINE: key "include": words`.
+ * Fails     false with words in why, not terminated: `FILE: words`, `FILE:LINE: words`, or `FILE:LINE: key "include": words`.
  */
 #ifndef POSTERN_OS_CONFIG_TEXT_H
 #define POSTERN_OS_CONFIG_TEXT_H
@@ -37,7 +37,8 @@ bool config_text_read(struct config_text *, const char *path, struct buf *why);
 void config_text_free(struct config_text *);
 const char *config_text_where(const struct config_text *, uint32_t whole, uint32_t *line);
 
-/* Blank `#...`, `//...` and C comments outside quotes, in place. */
-void config_text_blank(char *text, size_t len);
+/* Blank `#...`, `//...` and C comments outside quotes, in place. The offset of the first quote or comment that is never closed (a blank stands
+ * where the comment began); len: all are. */
+size_t config_text_blank(char *text, size_t len);
 
 #endif

@@ -11,7 +11,7 @@ from postern_server import postern  # noqa: E402
 @pytest.mark.parametrize("text, line, words", [
     ('hostname = "mx.example.org\nsize-max = 1 MiB\n', 1, "the quote that begins here is never closed"),
     ('# it\'s a comment\nhostname = "mx.example.org"\npostmaster = \'a@example.org\n\n', 3, "the quote that begins here is never closed"),
-    ('hostname = "mx.example.org\nproxy = "10.0.0.0/8"\n', 2, "the quote that begins here is never closed"),
+    ('hostname = "mx.example.org\nproxy = "10.0.0.0/8"\n', 1, "the quote that begins here is never closed"),
     ('hostname = "mx.example.org"\n/* begun\n', 2, "the comment that begins here is never closed"),
     ('hostname = "mx.example.org"\ncertificate = "x"\n', 2, 'right would be certificate { chain = "FILE" key = "FILE" }'),
     ('hostname = "mx.example.org"\n= 5\n', 2, 'right would be KEY = "VALUE"'),

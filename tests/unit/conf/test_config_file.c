@@ -185,7 +185,7 @@ comments_become_blanks(void **state)
 		char text[40];
 
 		(void)snprintf(text, sizeof(text), "%s", rows[i][0]);
-		config_text_blank(text, strlen(text));
+		(void)config_text_blank(text, strlen(text));
 		assert_string_equal(text, rows[i][1]);
 	}
 }
