@@ -21,7 +21,7 @@ static const struct subcommand {
 	{ "check", command_check, "judge and explain a configuration" },
 	{ "audit", command_audit, "examine a submission service as an analyst would" },
 	{ "port", command_port, "what IANA and the field say of a port" },
-	{ "help", command_help, "this list" },
+	{ "help", command_help, "this list, or what a subcommand says of itself" },
 	{ "version", command_version, "the version" },
 	{ "--help", command_help, NULL },
 	{ "--version", command_version, NULL },
@@ -43,10 +43,17 @@ print_help(FILE *out)
 	(void)fprintf(out, "\n`postern SUBCOMMAND --help` says more; postern(1) has the whole.\n");
 }
 
+/* `postern help NAME` is `postern NAME --help`. */
 static int
 command_help(int argc, char **argv)
 {
-	(void)argc, (void)argv;
+	char option[] = "--help";
+	char *asked[] = { argc > 1 ? argv[1] : argv[0], option, NULL };
+
+	for (size_t i = 0; argc > 1 && i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
+		if (strcmp(argv[1], subcommands[i].name) == 0 && subcommands[i].run != command_help)
+			return subcommands[i].run(2, asked);
+	}
 	print_help(stdout);
 	return 0;
 }

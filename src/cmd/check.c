@@ -157,7 +157,7 @@ command_check(int argc, char **argv)
 	static struct settings s;
 	uint8_t words[1200];
 	struct buf why = BUF_OVER(words);
-	bool explaining = false;
+	bool explaining = false, limits = false;
 
 	for (int i = 1; i < argc; i++) {
 		enum settings_taken taken = settings_option(&s, argc, argv, &i, &why);
@@ -168,13 +168,17 @@ command_check(int argc, char **argv)
 			(void)fputs(usage, stdout);
 			return 0;
 		} else if (taken == SETTINGS_OTHER && strcmp(argv[i], "--limits") == 0) {
-			limits_print();
-			return 0;
+			limits = true;
 		} else if (taken != SETTINGS_TAKEN) {
-			(void)fprintf(stderr, "postern check: %s\n%s", taken == SETTINGS_WRONG ? (const char *)words : "unknown option",
-			    usage);
+			if (taken == SETTINGS_OTHER)
+				(void)buf_refuse(&why, "not understood", argv[i]);
+			(void)fprintf(stderr, "postern check: %s\n%s", (const char *)words, usage);
 			return EXIT_USAGE;
 		}
+	}
+	if (limits) {
+		limits_print();
+		return 0;
 	}
 	if (!settings_read(&s, &why) || !settings_check(&s, &why) || !settings_check_country(&s, &why)) {
 		(void)fprintf(stderr, "postern check: %s\n", (const char *)words);

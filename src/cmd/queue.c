@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ struct query {
 	const char *what;               /* ID, address, "all", or NULL */
 	const char *principal;          /* or NULL */
 	const char *when;               /* or NULL */
+	unsigned words;
 	uint64_t id, release;
 	uint64_t most;                  /* rows of a list at most */
 	uint64_t limit;                 /* messages that `where` shows at most; 0: WHERE_MOST */
@@ -73,18 +75,19 @@ static const struct verb_row {
 };
 
 static bool
-take_word(struct query *q, const char *word, unsigned *words)
+take_word(struct query *q, const char *word)
 {
-	++*words;
-	if (*words == 2) {
+	unsigned words = ++q->words;
+
+	if (words == 2) {
 		q->what = word;
 		return true;
 	}
-	if (*words == 3 && q->verb == VERB_RESCHEDULE) {
+	if (words == 3 && q->verb == VERB_RESCHEDULE) {
 		q->when = word;
 		return true;
 	}
-	for (size_t i = 0; *words == 1 && i < sizeof verbs / sizeof verbs[0]; i++)
+	for (size_t i = 0; words == 1 && i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(word, verbs[i].name) == 0) {
 			q->verb = (enum verb)i;
 			return true;
@@ -111,15 +114,6 @@ check_where(const struct query *q, struct buf *why)
 	return true;
 }
 
-/* A number of messages. */
-static bool
-take_limit(struct query *q, const char *text)
-{
-	struct span digits = span_of(text);
-
-	return span_take_u64(&digits, &q->limit) && span_done(digits) && q->limit > 0 && q->limit <= HISTORY_FIND_MOST;
-}
-
 static bool
 check_words(struct query *q, struct buf *why)
 {
@@ -140,22 +134,44 @@ check_words(struct query *q, struct buf *why)
 		return true;
 	if (q->what != NULL && queue_id_parse(span_of(q->what), &q->id))
 		return check_when(q, why);
-	return buf_put_text(why, q->what != NULL ? "that is not a queue id" : verbs[q->verb].principals
-	    ? "the queue id, or --principal LOGIN, is missing" : "the queue id is missing") && false;
+	if (q->what != NULL)
+		return buf_refuse(why, "not a queue id", q->what);
+	return buf_refuse(why, verbs[q->verb].principals ? "the queue id, or --principal LOGIN, is missing" : "the queue id is missing", NULL);
 }
 
+static_assert(HISTORY_FIND_MOST == 1000, "the words below say so");
+
+/* A number of messages. */
 static bool
-take_number(const char *text, uint64_t *number)
+take_number(const char *text, uint64_t most, uint64_t *number)
 {
 	struct span rest = span_of(text);
 
-	return span_take_u64(&rest, number) && span_done(rest) && *number > 0;
+	return span_take_u64(&rest, number) && span_done(rest) && *number > 0 && *number <= most;
+}
+
+/* An option with a value behind it, or a word. */
+static bool
+take_argument(struct query *q, const char *name, const char *value, bool *used, struct buf *why)
+{
+	*used = strcmp(name, "--most") == 0 || strcmp(name, "--limit") == 0 || strcmp(name, "--principal") == 0;
+	if (*used && value == NULL)
+		return buf_refuse(why, name, "needs a value behind it");
+	if (strcmp(name, "--most") == 0)
+		return take_number(value, UINT64_MAX, &q->most) || buf_refuse(why, "--most needs a number of messages, at least 1; not", value);
+	if (strcmp(name, "--limit") == 0)
+		return take_number(value, HISTORY_FIND_MOST, &q->limit) || buf_refuse(why, "--limit needs a number of messages, 1 to 1000; not", value);
+	if (strcmp(name, "--principal") == 0)
+		q->principal = value;
+	else if (name[0] == '-' || !take_word(q, name))
+		return buf_refuse(why, "not understood", name);
+	return true;
 }
 
 static bool
 take_arguments(struct query *q, int argc, char **argv, struct buf *why)
 {
-	unsigned words = 0;
+	bool used;
 
 	for (int i = 1; i < argc; i++) {
 		switch (settings_option(&q->settings, argc, argv, &i, why)) {
@@ -170,15 +186,10 @@ take_arguments(struct query *q, int argc, char **argv, struct buf *why)
 			q->json = true;
 		else if (strcmp(argv[i], "--held") == 0)
 			q->held = true;
-		else if (strcmp(argv[i], "--most") == 0 && i + 1 < argc) {
-			if (!take_number(argv[++i], &q->most))
-				return buf_put_text(why, "--most needs a number of messages, at least 1") && false;
-		} else if (strcmp(argv[i], "--principal") == 0 && i + 1 < argc && q->principal == NULL)
-			q->principal = argv[++i];
-		else if (strcmp(argv[i], "--limit") == 0 && i + 1 < argc && take_limit(q, argv[i + 1]))
-			i++;
-		else if (argv[i][0] == '-' || !take_word(q, argv[i], &words))
-			return buf_put_text(why, "not understood: ") && buf_put_text(why, argv[i]) && false;
+		else if (!take_argument(q, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used, why))
+			return false;
+		else
+			i += used;
 	}
 	return check_words(q, why);
 }

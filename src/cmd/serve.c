@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -67,27 +66,6 @@ serve_role(const char *name, const char *slot)
 }
 
 /* ---- before the start ---- */
-
-static bool
-make_directories(const char *path, struct buf *why)
-{
-	char part[CONF_TEXT_MAX];
-
-	for (size_t i = 1; path[i - 1] != '\0'; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		(void)snprintf(part, sizeof(part), "%.*s", (int)i, path);
-		if (mkdir(part, path[i] == '\0' ? 0700 : 0755) != 0 && errno != EEXIST && errno != EISDIR) {
-			buf_put_text(why, "state-dir ");
-			buf_put_text(why, part);
-			buf_put_text(why, ": ");
-			buf_put_text(why, strerror(errno));
-			buf_terminate(why);
-			return false;
-		}
-	}
-	return true;
-}
 
 static bool
 make_certificate(const struct settings *s, struct buf *why)
@@ -221,7 +199,7 @@ serve_master(struct serving *s)
 	uint8_t words[1200];
 	struct buf why = BUF_OVER(words);
 
-	if (!settings_read(&s->settings, &why) || !make_directories(s->settings.conf.state_dir.p, &why) ||
+	if (!settings_read(&s->settings, &why) || !settings_make_state(&s->settings.conf, &why) ||
 	    !make_certificate(&s->settings, &why) || !settings_check(&s->settings, &why) || !make_demo_login(s, &why)) {
 		(void)fprintf(stderr, "postern serve: %s\n", (const char *)words);
 		return EXIT_CONFIG;
@@ -251,7 +229,9 @@ command_serve(int argc, char **argv)
 			(void)fputs(usage, stdout);
 			return 0;
 		}
-		(void)fprintf(stderr, "postern serve: %s\n%s", taken == SETTINGS_WRONG ? (const char *)words : "unknown option", usage);
+		if (taken == SETTINGS_OTHER)
+			(void)buf_refuse(&why, "not understood", argv[i]);
+		(void)fprintf(stderr, "postern serve: %s\n%s", (const char *)words, usage);
 		return EXIT_USAGE;
 	}
 	return serve_master(&serving);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SETTINGS_FILE "/etc/postern/postern.conf"
@@ -91,6 +92,28 @@ home_state(struct settings *s, struct buf *why)
 	else
 		return buf_refuse(why, "state-dir", "there is no HOME to keep it in; give --state DIR");
 	return set(s, "state-dir", path, why);
+}
+
+bool
+settings_make_state(const struct conf *conf, struct buf *why)
+{
+	const char *path = conf->state_dir.p;
+	char part[CONF_TEXT_MAX];
+
+	for (size_t i = 1; path[i - 1] != '\0'; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		(void)snprintf(part, sizeof(part), "%.*s", (int)i, path);
+		if (mkdir(part, path[i] == '\0' ? 0700 : 0755) != 0 && errno != EEXIST && errno != EISDIR) {
+			buf_put_text(why, "state-dir ");
+			buf_put_text(why, part);
+			buf_put_text(why, ": ");
+			buf_put_text(why, strerror(errno));
+			buf_terminate(why);
+			return false;
+		}
+	}
+	return true;
 }
 
 static bool

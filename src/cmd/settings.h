@@ -40,6 +40,8 @@ bool settings_read(struct settings *, struct buf *why);
 bool settings_check(const struct settings *, struct buf *why);
 /* What `postern serve` puts up with, saying so in the log: a country database that is none. */
 bool settings_check_country(const struct settings *, struct buf *why);
+/* The state directory and those above it, as far as they are missing. False with words. */
+bool settings_make_state(const struct conf *, struct buf *why);
 /* "HOSTNAME localhost 127.0.0.1 ::1" for a certificate of our own. */
 void settings_names(const struct conf *, char out[CONF_TEXT_MAX + 64]);
 

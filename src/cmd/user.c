@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "cmd/commands.h"
@@ -95,10 +94,12 @@ do_set(struct user_command *c, struct buf *why)
 	char name[USERS_NAME_MAX + USERS_DEVICE_MAX + 2];
 	char *slash;
 
+	c->status = EXIT_USAGE;
 	if (c->recovery == NULL && c->limit == NULL && c->priority == NULL)
-		return buf_put_text(why, "what? --recovery ADDRESS, --limit RECIPIENTS-A-DAY, or --priority -9..9") && buf_terminate(why) && false;
+		return buf_refuse(why, "nothing to set: --recovery ADDRESS, --limit RECIPIENTS-A-DAY, or --priority -9..9", NULL);
 	if (snprintf(name, sizeof name, "%s", c->word[0]) >= (int)sizeof name)
-		return buf_put_text(why, "the name is too long") && buf_terminate(why) && false;
+		return buf_refuse(why, "the name is too long", NULL);
+	c->status = 0;
 	slash = strchr(name, '/');
 	if (slash != NULL)
 		*slash = 0;
@@ -110,7 +111,7 @@ do_add(struct user_command *c, struct buf *why)
 {
 	/* Before anybody is added. */
 	if (c->recovery != NULL && !users_recovery_valid(span_of(c->recovery)))
-		return buf_put_text(why, "--recovery: not an address like alice@example.net") && buf_terminate(why) && false;
+		return buf_refuse(why, "--recovery: not an address like alice@example.net", NULL);
 	if (c->password)
 		return add_with_password(c, why) && set_recovery(c, why);
 	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why) || !set_recovery(c, why))
@@ -125,7 +126,8 @@ do_grant(struct user_command *c, struct buf *why)
 {
 	if (c->addresses > 0)
 		return users_add_addresses(c->users_file, c->word[0], c->address, c->addresses, why);
-	return buf_put_text(why, "which address? --address ADDRESS") && buf_terminate(why) && false;
+	c->status = EXIT_USAGE;
+	return buf_refuse(why, "nothing to grant: --address ADDRESS", NULL);
 }
 
 static bool
@@ -164,7 +166,7 @@ do_revoke(struct user_command *c, struct buf *why)
 	char *slash;
 
 	if (snprintf(name, sizeof name, "%s", c->word[0]) >= (int)sizeof name)
-		return buf_put_text(why, "the name is too long") && buf_terminate(why) && false;
+		return buf_refuse(why, "the name is too long", NULL);
 	slash = strchr(name, '/');
 	if (slash != NULL)
 		*slash = 0;
@@ -194,23 +196,24 @@ do_import(struct user_command *c, struct buf *why)
 
 static const struct verb {
 	const char *name;
-	size_t least, most;             /* words behind it */
+	const char *behind[2];          /* what the words behind it are that must be there */
+	size_t most;                    /* of them */
 	unsigned options;               /* enum user_option */
 	bool (*run)(struct user_command *, struct buf *why);
 } verbs[] = {
-	{ "add", 1, 1, USER_ADDRESS | USER_PASSWORD | USER_RECOVERY, do_add },
-	{ "grant", 1, 1, USER_ADDRESS, do_grant },
-	{ "key", 2, 2, USER_FROM | USER_EXPIRES, do_key },
-	{ "password", 1, 1, 0, do_password },
-	{ "set", 1, 1, USER_RECOVERY | USER_LIMIT | USER_PRIORITY, do_set },
-	{ "revoke", 1, 1, 0, do_revoke },
-	{ "import", 1, 1, USER_HOSTNAME, do_import },
-	{ "list", 0, 0, USER_JSON, user_list },
-	{ "attempts", 0, 1, USER_JSON, user_attempts },
-	{ "forgive", 1, 1, 0, user_forgive },
-	{ "locks", 0, 1, USER_JSON, user_locks },
-	{ "unlock", 1, 1, USER_NETWORK, user_unlock },
-	{ "domain", 1, 4, USER_JSON | USER_WAIT, user_domain },
+	{ "add", { "NAME" }, 1, USER_ADDRESS | USER_PASSWORD | USER_RECOVERY, do_add },
+	{ "grant", { "NAME" }, 1, USER_ADDRESS, do_grant },
+	{ "key", { "NAME", "DEVICE" }, 2, USER_FROM | USER_EXPIRES, do_key },
+	{ "password", { "NAME" }, 1, 0, do_password },
+	{ "set", { "NAME" }, 1, USER_RECOVERY | USER_LIMIT | USER_PRIORITY, do_set },
+	{ "revoke", { "NAME" }, 1, 0, do_revoke },
+	{ "import", { "PASSWD-FILE" }, 1, USER_HOSTNAME, do_import },
+	{ "list", { NULL }, 0, USER_JSON, user_list },
+	{ "attempts", { NULL }, 1, USER_JSON, user_attempts },
+	{ "forgive", { "LOGIN or NETWORK" }, 1, 0, user_forgive },
+	{ "locks", { NULL }, 1, USER_JSON, user_locks },
+	{ "unlock", { "LOGIN" }, 1, USER_NETWORK, user_unlock },
+	{ "domain", { "the verb" }, 4, USER_JSON | USER_WAIT, user_domain },
 };
 
 static const struct { const char *name; enum user_option option; } options[] = {
@@ -254,10 +257,22 @@ all_useful(const struct user_command *c, const struct verb *verb, struct buf *wh
 	return true;
 }
 
+static bool
+is_option(const char *name)
+{
+	bool is = strcmp(name, "--users") == 0;
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		is = is || strcmp(options[i].name, name) == 0;
+	return is;
+}
+
 /* An option with a value behind it. */
 static bool
 take_value(struct user_command *c, const char *name, const char *value, struct buf *why)
 {
+	if (!is_option(name))
+		return not_understood(why, "not understood: ", name);
 	if (value == NULL)
 		return not_understood(why, "a value is missing behind ", name);
 	if (strcmp(name, "--address") == 0)
@@ -276,10 +291,8 @@ take_value(struct user_command *c, const char *name, const char *value, struct b
 		c->limit = value;
 	else if (strcmp(name, "--hostname") == 0)
 		c->hostname = value;
-	else if (strcmp(name, "--users") == 0)
-		c->users_file = value;
 	else
-		return not_understood(why, "not understood: ", name);
+		c->users_file = value;
 	return true;
 }
 
@@ -322,20 +335,25 @@ take_arguments(struct user_command *c, int argc, char **argv, struct buf *why)
 }
 
 static const struct verb *
-find_verb(const char *name)
+find_verb(const char *name, struct buf *why)
 {
-	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+	for (size_t i = 0; name != NULL && i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(verbs[i].name, name) == 0)
 			return &verbs[i];
+	(void)(name != NULL ? buf_refuse(why, "no such verb", name) : buf_refuse(why, "the verb is missing", NULL));
 	return NULL;
 }
 
-/* The first `postern user` may come before the first `postern serve`; its own directory lies in the state's. */
-static const char *
-own_users_file(const struct conf *conf)
+static bool
+all_there(const struct user_command *c, const struct verb *verb, struct buf *why)
 {
-	(void)mkdir(conf->state_dir.p, 0700);
-	return conf->users_file.p;
+	const char *missing = c->words < 2 ? verb->behind[c->words] : NULL;
+
+	if (missing != NULL)
+		return buf_put_text(why, verb->name) && buf_put_text(why, ": ") && not_understood(why, missing, " is missing");
+	if (c->words > verb->most)
+		return buf_put_text(why, verb->name) && not_understood(why, ": not understood: ", c->word[verb->most]);
+	return true;
 }
 
 static int
@@ -348,8 +366,11 @@ run(struct user_command *c, const struct verb *verb, struct buf *why)
 			return EXIT_CONFIG;
 		}
 	}
-	if (c->users_file == NULL)
-		c->users_file = own_users_file(&c->settings.conf);
+	/* The first `postern user` may come before the first `postern serve`. Whoever needs the directory says so when it is not there. */
+	if (c->users_file == NULL) {
+		(void)settings_make_state(&c->settings.conf, why);
+		c->users_file = c->settings.conf.users_file.p;
+	}
 	why->len = 0;
 	if (verb->run(c, why))
 		return EXIT_FINE;
@@ -369,12 +390,10 @@ command_user(int argc, char **argv)
 		(void)fputs(usage, stdout);
 		return EXIT_FINE;
 	}
-	verb = argc >= 2 ? find_verb(argv[1]) : NULL;
+	verb = find_verb(argc >= 2 ? argv[1] : NULL, &why);
 	if (verb == NULL || !take_arguments(&command, argc, argv, &why) || !all_useful(&command, verb, &why)
-	    || command.words < verb->least || command.words > verb->most) {
-		if (words[0] != 0)
-			(void)fprintf(stderr, "postern user: %s\n", (const char *)words);
-		(void)fputs(usage, stderr);
+	    || !all_there(&command, verb, &why)) {
+		(void)fprintf(stderr, "postern user: %s\n%s", (const char *)words, usage);
 		return EXIT_USAGE;
 	}
 	return run(&command, verb, &why);

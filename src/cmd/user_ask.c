@@ -50,12 +50,6 @@ ask_hidden(int tty, const char *prompt, struct secret *out)
 }
 
 static bool
-say(struct buf *why, const char *words)
-{
-	return buf_put_text(why, words) && buf_terminate(why) && false;
-}
-
-static bool
 ask_twice(int tty, const char *name, struct secret *out, struct buf *why)
 {
 	struct secret again = { .len = 0 };
@@ -67,8 +61,8 @@ ask_twice(int tty, const char *name, struct secret *out, struct buf *why)
 	same = secret_equal((struct span){ out->p, out->len }, (struct span){ again.p, again.len });
 	secret_wipe(&again);
 	if (!done)
-		return say(why, "no password was given");
-	return same || say(why, "the two passwords differ");
+		return buf_refuse(why, "no password was given", NULL);
+	return same || buf_refuse(why, "the two passwords differ", NULL);
 }
 
 bool
@@ -79,10 +73,10 @@ user_ask_password(const char *name, struct secret *out, struct buf *why)
 
 	out->len = 0;
 	if (!isatty(STDIN_FILENO))
-		return read_line(STDIN_FILENO, out) || say(why, "the standard input has no password on its first line");
+		return read_line(STDIN_FILENO, out) || buf_refuse(why, "the standard input has no password on its first line", NULL);
 	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty == -1)
-		return say(why, "there is no terminal to ask for the password on");
+		return buf_refuse(why, "there is no terminal to ask for the password on", NULL);
 	done = ask_twice(tty, name, out, why);
 	(void)close(tty);
 	return done;

@@ -3,7 +3,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "cmd/user.h"
@@ -278,6 +277,7 @@ user_domain(struct user_command *c, struct buf *why)
 	if (c->words > 1 && !domain_of(c->word[1], domain, why))
 		return false;
 	c->status = 0;
-	(void)mkdir(c->settings.conf.state_dir.p, 0700);
+	(void)settings_make_state(&c->settings.conf, why);
+	why->len = 0;
 	return verb->run(c, dir, domain, why) && (fflush(stdout) == 0 || buf_refuse(why, "the standard output cannot be written", NULL));
 }

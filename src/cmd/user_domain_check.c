@@ -102,7 +102,7 @@ look_all(const struct conf *conf, struct look *look, size_t n, struct buf *why)
 	bool good;
 
 	if (uv_loop_init(&loop) != 0)
-		return buf_put_text(why, "no event loop") && buf_terminate(why) && false;
+		return buf_refuse(why, "no event loop", NULL);
 	resolver = resolver_open(&loop, &how, why);
 	good = resolver != NULL;
 	for (size_t i = 0; good && i < n; i++)

@@ -188,5 +188,5 @@ user_list(struct user_command *c, struct buf *why)
 	done = used != NULL && (c->json ? print_json(users, used) : print_all(users, used));
 	used_free(used);
 	users_free(users);
-	return done || (buf_put_text(why, "cannot write the list") && buf_terminate(why) && false);
+	return done || (buf_refuse(why, "cannot write the list", NULL));
 }
