@@ -78,7 +78,7 @@ put_no_such_key(struct buf *why, struct span name)
 }
 
 static void
-unknown_key(const char *name)
+unknown_key(cfg_t *cfg, const char *name)
 {
 
 	if (ascii_is_digit((uint8_t)name[0]) || strspn(name, "BKMGTiBsmhdw") == strlen(name)) {
@@ -92,7 +92,10 @@ unknown_key(const char *name)
 		buf_put_text(now.why, "right would be include(\"FILE\")");
 		return;
 	}
-	put_no_such_key(now.why, span_of(name));
+	if (strcmp(cfg_name(cfg), "certificate") == 0)
+		buf_put_text(now.why, "no such key; a certificate has chain and key");
+	else
+		put_no_such_key(now.why, span_of(name));
 }
 
 /* libconfuse says what it did not find, and not what it looked for. */
@@ -124,7 +127,7 @@ on_error(cfg_t *cfg, const char *format, va_list ap)
 		return;
 	}
 	*end = '\0';
-	unknown_key(words + sizeof(unknown) - 1);
+	unknown_key(cfg, words + sizeof(unknown) - 1);
 }
 
 const struct conf_origin *
