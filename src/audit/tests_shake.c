@@ -20,17 +20,17 @@ find_how(const struct section *s, const char *which, const char *how, struct spa
 }
 
 static bool
-quote_how(const struct section *s, const char *which, const char *how, struct buf *e)
+quote_refused(const struct section *s, const char *which, struct buf *e)
 {
 	struct span value;
 
-	return find_how(s, which, how, &value) && buf_put_text(e, "sni: ") && buf_put(e, span_head(value, 300));
+	return find_how(s, which, "refused", &value) && buf_put_text(e, "sni: ") && buf_put(e, span_head(value, 300));
 }
 
 bool
 sni_needed(const struct section *s, struct buf *e)
 {
-	return quote_how(s, "none", "refused", e);
+	return quote_refused(s, "none", e);
 }
 
 /* Another certificate that is good for the host too (of another algorithm, say) harms nobody. */
@@ -50,7 +50,7 @@ sni_default_other(const struct section *s, struct buf *e)
 bool
 sni_strict(const struct section *s, struct buf *e)
 {
-	return quote_how(s, "unknown", "refused", e);
+	return quote_refused(s, "unknown", e);
 }
 
 bool

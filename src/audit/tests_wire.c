@@ -242,7 +242,7 @@ mechanisms(const struct section *s, struct span *names)
 }
 
 static bool
-offers(const struct section *s, const char *beginning, const char *end)
+offers_scram(const struct section *s, const char *end)
 {
 	struct span names;
 
@@ -251,7 +251,7 @@ offers(const struct section *s, const char *beginning, const char *end)
 	while (!span_done(names)) {
 		struct span name = span_take_word(&names), rest = name;
 
-		if (span_take(&rest, span_of(beginning)) && span_ends(name, span_of(end)))
+		if (span_take(&rest, SPAN("SCRAM-")) && span_ends(name, span_of(end)))
 			return true;
 	}
 	return false;
@@ -290,13 +290,13 @@ no_scram(const struct section *s, struct buf *e)
 {
 	struct span names;
 
-	return spoke_over_tls(s) && mechanisms(s, &names) && !offers(s, "SCRAM-", "") && buf_put_text(e, "AUTH ") && buf_put(e, span_head(names, 200));
+	return spoke_over_tls(s) && mechanisms(s, &names) && !offers_scram(s, "") && buf_put_text(e, "AUTH ") && buf_put(e, span_head(names, 200));
 }
 
 bool
 no_binding(const struct section *s, struct buf *e)
 {
-	return spoke_over_tls(s) && offers(s, "SCRAM-", "") && !offers(s, "SCRAM-", "-PLUS")
+	return spoke_over_tls(s) && offers_scram(s, "") && !offers_scram(s, "-PLUS")
 	    && buf_put_text(e, "SCRAM without -PLUS");
 }
 
@@ -423,5 +423,5 @@ good_login(const struct section *s, struct buf *e)
 bool
 good_scram(const struct section *s, struct buf *e)
 {
-	return spoke_over_tls(s) && offers(s, "SCRAM-", "-PLUS") && buf_put_text(e, "SCRAM with channel binding is offered");
+	return spoke_over_tls(s) && offers_scram(s, "-PLUS") && buf_put_text(e, "SCRAM with channel binding is offered");
 }

@@ -8,8 +8,6 @@
 
 #include "proc/peers.h"
 
-enum { QUEUE_ROW_TEXT = 2048, QUEUE_PERSON_TEXT = 1536 };
-
 struct queue_row {
 	struct queue_entry entry;       /* spans point into text */
 	char *text;

@@ -16,7 +16,7 @@
 #include "tls/authority.h"
 #include "tls/wiped.h"
 
-enum { EXIT_USAGE = 64, EXIT_NOPERM = 77, EXIT_CONFIG = 78 };
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 static const char usage[] =
     "usage: postern serve [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"

@@ -9,7 +9,6 @@
 #include "base/buf.h"
 
 enum webhook_event { WEBHOOK_DELIVERED = 1, WEBHOOK_DEFERRED = 2, WEBHOOK_BOUNCED = 4, WEBHOOK_HELD = 8 };
-enum { WEBHOOK_EVENTS_ALL = 15 };
 
 struct webhook_url {
 	bool clear;             /* http:, to this machine only */

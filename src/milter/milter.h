@@ -131,7 +131,6 @@ struct milter_talk {
 	uint32_t edits, progress;
 	struct span header;                     /* still to be shown */
 	bool ours_shown;                        /* our own Received has been passed over */
-	bool chunk_out;                         /* a piece of body waits for its reply */
 	bool skipping;                          /* it wants to hear of no more recipients */
 	enum milter_reuse reuse;
 	struct milter_edit edit;

@@ -256,9 +256,7 @@ talk_advance(struct milter_talk *t)
 {
 	if (t->state == MILTER_END)
 		return talk_verdict(t, MILTER_PASS, true);
-	if (t->state == MILTER_BODY)
-		t->chunk_out = false;
-	else
+	if (t->state != MILTER_BODY)
 		said(t);
 	return walk(t);
 }
@@ -268,7 +266,6 @@ talk_skip(struct milter_talk *t)
 {
 	if ((t->protocol & MAY_SKIP) == 0 || (t->state != MILTER_BODY && t->state != MILTER_HEADER && t->state != MILTER_RCPT))
 		return talk_fail(t, "it wants to skip what cannot be skipped");
-	t->chunk_out = false;
 	t->skipping = t->state == MILTER_RCPT;
 	if (rcpts_over(t))
 		return talk_rcpt(t, MILTER_PASS);
@@ -349,7 +346,7 @@ milter_begin(struct milter_talk *t, const struct milter_mail *mail)
 	t->mail = mail;
 	t->header = mail->header;
 	t->rcpt = t->edits = t->progress = 0;
-	t->ours_shown = t->chunk_out = t->skipping = false;
+	t->ours_shown = t->skipping = false;
 	t->reuse = MILTER_REUSE_NOT;
 	memset(&t->verdict, 0, sizeof t->verdict);
 	if (t->state == MILTER_OVER && !same)
@@ -401,7 +398,6 @@ milter_body(struct milter_talk *t, size_t octets)
 	place = packet_begin(&t->out, 'B');
 	t->out.len += octets;
 	packet_end(&t->out, place);
-	t->chunk_out = true;
 	if ((t->protocol & SILENT_BODY) == 0)
 		return t->want = MILTER_WANT_INPUT;
 	return walk(t);

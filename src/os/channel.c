@@ -16,7 +16,6 @@ enum {
 	OUT_FIRST = 32 * 1024,
 	OUT_KEPT = 1024 * 1024,         /* a larger send buffer is given back when it has run empty */
 	IN_FIRST = 64 * 1024,
-	IN_MAX = CHANNEL_BODY_MAX + HEADER,
 	FDS_MAX = 128,                  /* descriptors under way in one direction: a new child's, one for each front and some more */
 	READS_IN_A_TURN = 8,            /* so that one busy peer does not starve the others */
 };

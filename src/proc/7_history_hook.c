@@ -16,7 +16,7 @@
 #include "os/log.h"
 #include "proc/7_history.h"
 
-enum { RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 3600 * 1000, SETTLE_AT = ARCHIVE_HOOKED / 2, BODY_MAX = 16 * 1024 };
+enum { RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 3600 * 1000, SETTLE_AT = ARCHIVE_HOOKED / 2 };
 
 /* ---- what an event is ---- */
 bool
