@@ -9,6 +9,7 @@
 #include "cmd/send.h"
 #include "mail/compose.h"
 #include "os/env.h"
+#include "os/replace.h"
 
 struct work {
 	struct send *send;

@@ -12,6 +12,7 @@
 
 #include "cmd/send.h"
 #include "os/env.h"
+#include "os/replace.h"
 #include "smtp/server.h"
 
 enum { STDIO_RCPTS = 1000, STDIO_OUT = 16 * 1024, STDIO_CONTENT = 64 * 1024 };
