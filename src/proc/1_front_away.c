@@ -47,6 +47,31 @@ away(enum away kind)
 	return (struct verdict){ rows[kind].fail, span_of(rows[kind].words) };
 }
 
+static bool
+is_awaited(bool there, uint64_t gone)
+{
+	return !there && uv_now(&front.child.loop) - gone < FRONT_AWAIT_MS;
+}
+
+bool
+spool_is_awaited(void)
+{
+	return is_awaited(front.spool_fail != FAIL_BUSY, front.spool_gone);
+}
+
+bool
+auth_is_awaited(void)
+{
+	return is_awaited(front.auth != NULL, front.auth_gone);
+}
+
+void
+await_sweep(void)
+{
+	if ((front.spool_fail == FAIL_BUSY && !spool_is_awaited()) || (front.auth == NULL && !auth_is_awaited()))
+		session_each(auth_ask_again);
+}
+
 void
 away_sweep(uint64_t now)
 {

@@ -21,19 +21,6 @@ spool_admits(uint64_t declared)
 	return v;
 }
 
-bool
-spool_is_awaited(void)
-{
-	return front.spool_fail == FAIL_BUSY && uv_now(&front.child.loop) - front.store_gone < FRONT_STORE_MS;
-}
-
-void
-spool_sweep(void)
-{
-	if (front.spool_fail == FAIL_BUSY && !spool_is_awaited())
-		session_each(auth_ask_sender_again);
-}
-
 static struct span
 tls_text(const struct front_session *s, struct buf *out)
 {
@@ -285,7 +272,7 @@ on_state(struct span body)
 	front.spool_fail = (enum fail)st.fail;
 	front.spool_room = st.room;
 	if (was_away)
-		session_each(auth_ask_sender_again);
+		session_each(auth_ask_again);
 	return true;
 }
 
@@ -332,7 +319,7 @@ spool_lost(void)
 {
 	front.spool = NULL;
 	if (front.spool_fail != FAIL_BUSY)
-		front.store_gone = uv_now(&front.child.loop);
+		front.spool_gone = uv_now(&front.child.loop);
 	front.spool_fail = FAIL_BUSY;
 	session_settle_all();
 	session_each(without_spool);
