@@ -324,20 +324,20 @@ static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	struct front_session *s = session_find(f->session);
-	bool good = f->fd == -1;
+	bool good = true;
 
 	(void)arg;
-	if (good && s == NULL)
+	if (s == NULL)
 		return;                 /* it ended while the answer was under way */
-	if (good && f->type == AUTH_CHALLENGE)
+	if (f->type == AUTH_CHALLENGE)
 		good = on_challenge(s, f->body);
-	else if (good && f->type == AUTH_RESULT)
+	else if (f->type == AUTH_RESULT)
 		good = on_result(s, f->body);
-	else if (good && f->type == AUTH_VERDICT)
+	else if (f->type == AUTH_VERDICT)
 		good = on_verdict(s, f->body);
-	else if (good && f->type == AUTH_SPENT)
+	else if (f->type == AUTH_SPENT)
 		good = spend_answered(s, f->body);
-	else if (good && f->type == AUTH_UNWATCHED)
+	else if (f->type == AUTH_UNWATCHED)
 		s->unwatched = s->waiting == WAIT_PROOF;
 	else
 		good = false;

@@ -282,19 +282,19 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	bool good = false;
 
 	(void)arg;
-	if (f->fd == -1 && f->type == SPOOL_COMMITTED) {
+	if (f->type == SPOOL_COMMITTED) {
 		session_settle(f->session);
 		good = on_committed(session_find(f->session), f->body);
 	}
-	if (f->fd == -1 && f->type == SPOOL_REFUSED) {
+	if (f->type == SPOOL_REFUSED) {
 		session_settle(f->session);
 		good = on_refused(session_find(f->session), f->body);
 	}
-	if (f->fd == -1 && f->type == SPOOL_HEARD)
+	if (f->type == SPOOL_HEARD)
 		good = on_heard(session_find(f->session), f->body);
-	if (f->fd == -1 && f->type == SPOOL_STATE)
+	if (f->type == SPOOL_STATE)
 		good = on_state(f->body);
-	if (f->fd == -1 && f->type == SPOOL_ADMITTED)
+	if (f->type == SPOOL_ADMITTED)
 		good = terms_on_admitted(session_find(f->session), f->body);
 	if (good)
 		return;
