@@ -1,7 +1,8 @@
 /*
  * 3_auth by itself, the whole process, with a clock that goes SPEED times as fast: who has lost its 4_spool for good begins anew.
- * tests/regress/0273.
+ * tests/regress/0273. And a front that has been taken over cannot fill its table of descriptors.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -35,7 +36,7 @@ static char directory[] = "/tmp/postern-alone-XXXXXX";
 static int master = -1;
 
 static void
-tell(uint16_t type, struct span body, int fd)
+send_frame(int to, uint16_t type, struct span body, int fd)
 {
 	union { struct cmsghdr align; char room[CMSG_SPACE(sizeof(int))]; } control = { .room = { 0 } };
 	uint8_t header[12];
@@ -51,14 +52,20 @@ tell(uint16_t type, struct span body, int fd)
 		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
 		memcpy(CMSG_DATA(&control.align), &fd, sizeof fd);
 	}
-	assert_int_equal(sendmsg(master, &m, MSG_NOSIGNAL), 12 + body.len);
+	assert_int_equal(sendmsg(to, &m, MSG_NOSIGNAL), 12 + body.len);
 }
 
-/* Our end of its channel to 4_spool. */
-static int
-introduce(uint32_t life)
+static void
+tell(uint16_t type, struct span body, int fd)
 {
-	struct master_peer peer = { ROLE_SPOOL, 0, life };
+	send_frame(master, type, body, fd);
+}
+
+/* Our end of its channel to one in this role. */
+static int
+introduce(enum role role, uint32_t life)
+{
+	struct master_peer peer = { role, 0, life };
 	uint8_t body[12];
 	struct buf m = BUF_OVER(body);
 	int fd[2];
@@ -135,7 +142,7 @@ static void
 without_its_spool_it_begins_anew(void **state)
 {
 	pid_t pid = begin();
-	int spool = introduce(1);
+	int spool = introduce(ROLE_SPOOL, 1);
 
 	(void)state;
 	tell(MASTER_GO, SPAN(""), -1);
@@ -143,7 +150,7 @@ without_its_spool_it_begins_anew(void **state)
 	/* One that dies is followed by another one. */
 	(void)close(spool);
 	(void)usleep(200 * 1000);
-	spool = introduce(2);
+	spool = introduce(ROLE_SPOOL, 2);
 	assert_int_equal(ends(pid, 1500), -1);
 	/* Half a minute is half a second here, and it looks once a second. */
 	assert_int_equal(send(spool, "nonsense, and much of it", 24, MSG_NOSIGNAL), 24);
@@ -157,13 +164,53 @@ static void
 at_the_end_nobody_gives_up(void **state)
 {
 	pid_t pid = begin();
-	int spool = introduce(1);
+	int spool = introduce(ROLE_SPOOL, 1);
 
 	(void)state;
 	tell(MASTER_GO, SPAN(""), -1);
 	assert_true(hears(CHILD_READY));
 	tell(MASTER_DRAIN, SPAN(""), -1);
 	(void)close(spool);
+	assert_int_equal(ends(pid, 5000), 0);
+	(void)close(master);
+}
+
+static unsigned
+descriptors_of(pid_t pid)
+{
+	char path[64];
+	unsigned n = 0;
+	DIR *d;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	(void)closedir(d);
+	return n;
+}
+
+/* A front that puts a descriptor beside each message would fill its table. */
+static void
+a_front_that_sends_descriptors_is_ended(void **state)
+{
+	pid_t pid = begin();
+	int spool = introduce(ROLE_SPOOL, 1), front = introduce(ROLE_FRONT, 1);
+	unsigned before;
+
+	(void)state;
+	tell(MASTER_GO, SPAN(""), -1);
+	assert_true(hears(CHILD_READY));
+	before = descriptors_of(pid);
+	send_frame(front, AUTH_END, SPAN(""), front);
+	assert_true(hears(CHILD_PEER_BROKEN));
+	assert_int_equal(poll(&(struct pollfd){ .fd = front, .events = POLLIN }, 1, 5000), 1);
+	assert_int_equal(recv(front, &(char){ 0 }, 1, 0), 0);
+	assert_int_equal(descriptors_of(pid), before - 1);      /* its end of that channel */
+	tell(MASTER_DRAIN, SPAN(""), -1);
+	(void)close(spool);
+	(void)close(front);
 	assert_int_equal(ends(pid, 5000), 0);
 	(void)close(master);
 }
@@ -195,6 +242,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_its_spool_it_begins_anew),
 		cmocka_unit_test(at_the_end_nobody_gives_up),
+		cmocka_unit_test(a_front_that_sends_descriptors_is_ended),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
