@@ -1,4 +1,5 @@
 /* 1_front by itself: the real process between clients of ours and a master, a 3_auth and a 4_spool of ours. */
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +21,9 @@
 #include "front_bed.h"
 #include "proc/1_front.h"
 #include "proc/peers.h"
+
+/* More than FRONT_LINGER_MAX and what two kernels hold. */
+enum { FLOOD = 64 * 1024 * 1024 };
 
 static struct front_bed bed;
 
@@ -634,6 +638,33 @@ an_auth_that_dies_is_454_and_the_session_goes_on(void **state)
 	assert_said('e');
 }
 
+/* tests/regress/0350: octets behind the 421 are thrown away so that it arrives, but not as many as a client likes. */
+static void
+talking_on_after_421_has_an_end(void **state)
+{
+	static uint8_t block[256 * 1024];
+	struct client c;
+	uint64_t octets = 0;
+	int code = 0, n = 0;
+
+	(void)state;
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	while (code != 421 && n++ < 100)
+		code = client_say(&c, "NONSENSE");
+	assert_int_equal(code, 421);
+	memset(block, 'x', sizeof block);
+	for (struct pollfd p = { c.fd, POLLOUT, 0 }; octets < FLOOD && poll(&p, 1, 2000) == 1 && (p.revents & (POLLERR | POLLHUP)) == 0;) {
+		ssize_t k = send(c.fd, block, sizeof block, MSG_NOSIGNAL);
+
+		if (k == -1 && errno != EAGAIN)
+			break;
+		octets += k > 0 ? (uint64_t)k : 0;
+	}
+	assert_true(octets < FLOOD);
+	client_close(&c);
+}
+
 /* 2920, 3030: everything in one go; all replies in order */
 static void
 pipelining_and_chunks_pass(void **state)
@@ -989,6 +1020,7 @@ main(void)
 		cmocka_unit_test(without_either_it_is_454),
 		cmocka_unit_test(a_spool_that_does_not_read_stops_everybody),
 		cmocka_unit_test(an_auth_that_dies_is_454_and_the_session_goes_on),
+		cmocka_unit_test(talking_on_after_421_has_an_end),
 		cmocka_unit_test(pipelining_and_chunks_pass),
 		cmocka_unit_test(a_big_message_arrives_octet_for_octet),
 		cmocka_unit_test(who_does_not_read_loses_nothing),
