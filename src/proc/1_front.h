@@ -75,7 +75,7 @@ struct front_session {
 	struct front_draft *draft;              /* lent to the engine, or NULL */
 	struct front_session *older, *newer;    /* in the list of its queue; newer also chains free ones */
 	uint64_t since;                         /* uv_now() when it joined that list */
-	uint64_t brought;                       /* octets of content since then */
+	uint64_t brought;                       /* octets since then: of content, or behind our last reply */
 	struct crowd_member member;
 	struct front_held in, out;
 	struct front_held response;             /* of an AUTH that waits for a 3_auth; secret */

@@ -31,6 +31,7 @@ static const struct limit coming[] = {
 	{ "time for which MAIL waits for a 4_spool, and AUTH for a 3_auth, that is started again", NULL, FRONT_AWAIT_MS, LIMIT_MS, "command",
 	    "451 4.3.2, 454 4.7.0" },
 	{ "time to take the last reply and hang up", NULL, FRONT_GOODBYE_MS, LIMIT_MS, "connection", "closed" },
+	{ "octets behind our last reply, which are thrown away", NULL, FRONT_LINGER_MAX, LIMIT_OCTETS, "connection", "closed" },
 };
 const struct limit_page front_limits = { "Coming, waiting, reading", coming, ROWS(coming) };
 
