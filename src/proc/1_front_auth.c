@@ -165,10 +165,6 @@ ask_sender(struct front_session *s, struct smtp_answer *a)
 	a->verdict = spool_admits(s->draft->declared);
 	if (a->verdict.fail != OK)
 		return true;
-	if (front.auth == NULL) {
-		a->verdict = away(AWAY_PROOF);
-		return true;
-	}
 	if (!knows_us(s)) {
 		/* The 3_auth that saw the proof is gone. The client has to prove itself again, on a new connection. */
 		(void)smtp_server_end(&s->smtp, away(AWAY_FORGOTTEN).fail);
@@ -357,10 +353,12 @@ without_auth(struct front_session *s)
 
 	switch (s->waiting) {
 	case WAIT_PROOF:
-	case WAIT_STORE:
-	case WAIT_SENDER:
 		a.verdict = away(AWAY_PROOF);
 		talk_answer(s, &a);
+		break;
+	case WAIT_STORE:
+	case WAIT_SENDER:
+		talk_end(s, away(AWAY_FORGOTTEN).fail);
 		break;
 	case WAIT_AUTHOR:
 		a.verdict = away(AWAY_AUTH);

@@ -16,8 +16,8 @@ enum away {
 	AWAY_COMMIT,            /* 4_spool ended while it stored the message */
 	AWAY_FORM,              /* a bug of ours: what 4_spool cannot be told */
 	AWAY_AUTH,              /* nobody to ask about a message that has begun */
-	AWAY_PROOF,             /* nobody to ask who it is, or who may send */
-	AWAY_FORGOTTEN,         /* there is another 3_auth now: the session ends */
+	AWAY_PROOF,             /* nobody to ask who it is */
+	AWAY_FORGOTTEN,         /* the 3_auth that knew who it is has ended: so does the session */
 	AWAY_MUTE_SPOOL,        /* no answer for FRONT_US_MS */
 	AWAY_MUTE_AUTH,
 	AWAY_KINDS

@@ -539,7 +539,7 @@ a_spool_that_dies_is_451_and_the_session_goes_on(void **state)
 
 /* Nobody waits for a 4_spool whose 3_auth is gone as well. */
 static void
-without_either_it_is_454(void **state)
+without_either_it_is_421(void **state)
 {
 	struct client c;
 
@@ -551,7 +551,7 @@ without_either_it_is_454(void **state)
 	assert_int_equal(client_reply(&c, 300), -1);
 	assert_int_equal(kill(bed.auth, SIGKILL), 0);
 	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
-	assert_int_equal(client_reply(&c, 5000), 454);
+	assert_int_equal(client_reply(&c, 5000), 421);
 	assert_true(front_bed_logged(&bed, "event=put-off process=3_auth"));
 	front_bed_auth(&bed);
 	front_bed_spool(&bed);
@@ -776,8 +776,8 @@ a_silent_peer_holds_up_nobody_else(void **state)
 	assert_said('e');
 	assert_int_equal(kill(bed.auth, SIGKILL), 0);
 	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
-	assert_int_equal(client_reply(&c, 5000), 454);
-	assert_int_equal(client_reply(&c, 5000), 250);
+	assert_int_equal(client_reply(&c, 5000), 421);
+	assert_int_equal(client_reply(&c, 5000), 0);
 	client_close(&c);
 	front_bed_auth(&bed);
 }
@@ -1018,7 +1018,7 @@ main(void)
 		cmocka_unit_test(a_sender_or_author_that_is_not_theirs_is_refused),
 		cmocka_unit_test(a_full_disk_is_told),
 		cmocka_unit_test(a_spool_that_dies_is_451_and_the_session_goes_on),
-		cmocka_unit_test(without_either_it_is_454),
+		cmocka_unit_test(without_either_it_is_421),
 		cmocka_unit_test(a_spool_that_does_not_read_stops_everybody),
 		cmocka_unit_test(an_auth_that_dies_is_454_and_the_session_goes_on),
 		cmocka_unit_test(talking_on_after_421_has_an_end),
