@@ -340,8 +340,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	struct worker *w = arg;
 
 	(void)c;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	if (f->type == CHILD_READY && !w->ready) {
 		w->ready = w->was_ready = true;
 		master_on_ready(w->master, w);

@@ -241,9 +241,7 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 	const char *why = NULL;
 
 	(void)arg, (void)c;
-	if (frame->fd != -1)
-		(void)close(frame->fd);
-	if (frame->type != SIGN_DKIM_ASK || frame->fd != -1 || frame->session != me.asked + 1)
+	if (frame->type != SIGN_DKIM_ASK || frame->session != me.asked + 1)
 		why = "out of order";
 	else if (me.count == SIGN_DKIM_WINDOW)
 		why = "more questions than may wait";

@@ -109,13 +109,11 @@ on_spool_message(void *arg, struct channel *c, const struct frame *frame)
 	struct auth *a = arg;
 	struct guard_outcome m;
 
-	if (frame->type == GUARD_OUTCOME && frame->fd == -1 && fields_parse(guard_outcome_layout, frame->body, &m)) {
+	if (frame->type == GUARD_OUTCOME && fields_parse(guard_outcome_layout, frame->body, &m)) {
 		habits_outcome(a, &m);
 		return;
 	}
 	log_say(LOG_FAULT, "spool-broken", "it sent what the order does not allow");
-	if (frame->fd != -1)
-		(void)close(frame->fd);
 	channel_close(c);
 	a->spool = NULL;
 }

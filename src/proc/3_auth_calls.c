@@ -295,12 +295,8 @@ serve(struct front *f, const struct frame *frame)
 void
 front_message(struct front *f, const struct frame *frame)
 {
-	if (frame->fd != -1) {
-		(void)close(frame->fd);
-		front_broken(f, frame->type, "a descriptor that nobody asked for");
-	} else if (frame->type < AUTH_START || frame->type > AUTH_SPEND) {
+	if (frame->type < AUTH_START || frame->type > AUTH_SPEND)
 		front_broken(f, frame->type, "unknown message");
-	} else {
+	else
 		serve(f, frame);
-	}
 }

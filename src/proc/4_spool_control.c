@@ -332,13 +332,11 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 
 	if (k->opened)
 		keeper_look_at_clock(k);
-	for (size_t i = 0; k->opened && f->fd == -1 && i < sizeof calls / sizeof calls[0]; i++)
+	for (size_t i = 0; k->opened && i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == f->type)
 			good = calls[i].run(k, c, f);
 	if (good)
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	channel_close(c);
 	control_forget(k, c);
 }

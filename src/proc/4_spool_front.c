@@ -318,7 +318,7 @@ take_message(struct keeper *k, struct front *f, const struct frame *frame)
 
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == frame->type)
-			return frame->fd == -1 && (calls[i].legal & phase) && calls[i].run(k, f, s, frame);
+			return (calls[i].legal & phase) && calls[i].run(k, f, s, frame);
 	return false;
 }
 
@@ -359,8 +359,6 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 
 	if (take_message(f->keeper, f, frame))
 		return;
-	if (frame->fd != -1)
-		(void)close(frame->fd);
 	front_broken(f, c, frame);
 }
 

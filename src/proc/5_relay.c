@@ -137,9 +137,9 @@ on_segment(struct relay *r, const struct frame *f)
 {
 	struct relay_segment m;
 
-	if (!fields_parse(relay_segment_layout, f->body, &m) || (f->type == RELAY_SEGMENT) != (f->fd != -1))
+	if (!fields_parse(relay_segment_layout, f->body, &m))
 		return false;
-	if (f->fd != -1)
+	if (f->type == RELAY_SEGMENT)
 		relay_file_add(r, m.number, f->fd);
 	else
 		relay_file_gone(r, m.number);
@@ -154,11 +154,11 @@ take_message(struct relay *r, const struct frame *f)
 	case RELAY_SEGMENT_GONE:
 		return on_segment(r, f);
 	case RELAY_TRY:
-		return f->fd == -1 && relay_attempt_begin(r, f->session, f->body);
+		return relay_attempt_begin(r, f->session, f->body);
 	case RELAY_RCPT:
-		return f->fd == -1 && relay_attempt_rcpt(r, f->session, f->body);
+		return relay_attempt_rcpt(r, f->session, f->body);
 	case RELAY_LETTER_TAKEN:
-		return f->fd == -1 && relay_report_taken(r, f->session, f->body);
+		return relay_report_taken(r, f->session, f->body);
 	default:
 		return false;
 	}
@@ -179,7 +179,7 @@ on_spool_message(void *arg, struct channel *c, const struct frame *f)
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
-	static const struct channel_handler spool = { .message = on_spool_message, .closed = on_spool_gone };
+	static const struct channel_handler spool = { .message = on_spool_message, .closed = on_spool_gone, .descriptor = message_has_descriptor };
 	struct relay *r = arg;
 
 	(void)slot;

@@ -246,7 +246,7 @@ on_sent(struct archive *a, const struct frame *f)
 {
 	struct hook_sent m;
 
-	if (f->fd != -1 || f->type != HOOK_SENT || !fields_parse(hook_sent_layout, f->body, &m) || m.row == 0)
+	if (f->type != HOOK_SENT || !fields_parse(hook_sent_layout, f->body, &m) || m.row == 0)
 		return false;
 	for (size_t i = 0; i < HOOK_IN_FLIGHT; i++) {
 		struct history_hook k = a->flight[i];
@@ -281,8 +281,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 
 	if (on_sent(a, f))
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	log_say(LOG_FAULT, "hook-broken", "it sent what the order does not allow");
 	channel_close(c);
 	child_accuse(&a->child, ROLE_HOOK, 0);

@@ -35,6 +35,21 @@ message_is_secret(uint16_t type)
 	}
 }
 
+bool
+message_has_descriptor(uint16_t type)
+{
+	switch (type) {
+	case MASTER_LISTEN:
+	case MASTER_PEER:
+	case RELAY_SEGMENT:
+	case FILTER_SEGMENT:
+	case HISTORY_SEGMENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static const struct field master_certificate_fields[] = {
 	FIELD_OF_U32(struct master_certificate, index),
 	FIELD_OF_SPAN(struct master_certificate, chain, 256 * 1024),

@@ -169,5 +169,7 @@ enum message {
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */
 bool message_is_secret(uint16_t type);
+/* Do they come with a descriptor? For channel_handler.descriptor of who is given some: children by the master, who reads mail by 4_spool. */
+bool message_has_descriptor(uint16_t type);
 
 #endif
