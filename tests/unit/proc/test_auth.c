@@ -624,6 +624,52 @@ more_sessions_than_allowed(void **state)
 	proves(x, 4, "alice", x->key, "alice/laptop");
 }
 
+enum { TOGETHER = 3000, DEPTH_MOST = 32 };
+
+/* As place_of() once was: whoever knows it puts every session into one bucket. */
+static bool
+falls_together(uint32_t id)
+{
+	uint32_t h = (id ^ id >> 16) * UINT32_C(2654435761);
+
+	return ((h ^ h >> 16) & 0x1fff) == 7;
+}
+
+static size_t
+longest_bucket(const struct front *f)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < f->buckets; i++) {
+		size_t n = 0;
+
+		for (const struct session *s = f->bucket[i]; s != NULL; s = s->next)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+/* tests/regress/0381: a front that was taken over numbers its sessions so that each is looked for among all. */
+static void
+numbers_that_fall_together(void **state)
+{
+	struct fixture *x = *state;
+	unsigned sent = 0;
+
+	for (uint32_t id = 1; sent < TOGETHER; id++) {
+		if (!falls_together(id))
+			continue;
+		start(x, id, SMTP_AUTH_LOGIN, false, SPAN(""));
+		if (++sent % 100 == 0)
+			spin(x, 4);
+	}
+	while (x->seen.frames < TOGETHER && !x->seen.closed)
+		(void)wait_frame(x);
+	assert_int_equal(x->auth->fronts->count, TOGETHER);
+	assert_in_range(longest_bucket(x->auth->fronts), 1, DEPTH_MOST);
+}
+
 static void
 cancel_and_end(void **state)
 {
@@ -1140,7 +1186,7 @@ main(void)
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
 		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
-		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
+		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end), TEST(numbers_that_fall_together),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_long_name_is_cut_between_letters), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
 		TEST(habits_outlive_a_restart),

@@ -187,10 +187,81 @@ served_without_a_notice(void **state)
 	bed_fini(&b);
 }
 
+/* tests/regress/0380: a front has so many clients as it may have, and no more drafts than those. */
+static void
+more_drafts_than_a_front_has_clients(void **state)
+{
+	struct spool_mail m = mail(300, "a@example.org");
+	struct bed_frame f;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.sessions_max = 100;
+	bed_start(&b);
+	/* As many as a reload may leave it with are no fault of its own. */
+	for (uint32_t n = 1; n <= 200; n++)
+		bed_send(&b.front, SPOOL_MAIL, n, spool_mail_layout, &m);
+	say_rcpt(&b, 200, "x@example.net", 0);
+	bed_send(&b.front, SPOOL_COMMIT, 200, spool_commit_layout, &(struct spool_commit){ .rcpts = 1 });
+	assert_int_equal(answer(&b, 200), OK);
+	bed_send(&b.front, SPOOL_MAIL, 200, spool_mail_layout, &m);
+	bed_send(&b.front, SPOOL_MAIL, 201, spool_mail_layout, &m);
+	bed_want(&b.master, CHILD_PEER_BROKEN, &f);
+	bed_new_front(&b);
+	say_message(&b, 1, 400, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
+enum { MANY = 10000, LOOKS = 100000 };
+
+/* How long it takes to look for sessions that are not there, beside MANY that are; ms. Their numbers are so far apart. */
+static uint64_t
+looking(struct bed *b, uint32_t apart)
+{
+	struct spool_mail m = mail(300, "a@example.org");
+	uint64_t begun;
+
+	bed_new_front(b);
+	for (uint32_t n = 1; n <= MANY; n++)
+		bed_send(&b->front, SPOOL_MAIL, n * apart, spool_mail_layout, &m);
+	say_message(b, 1, 500 + apart, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(b, 1), OK);
+	begun = now_ms();
+	for (uint32_t n = 1; n <= LOOKS; n++)
+		bed_send_octets(&b->front, SPOOL_ABORT, (MANY + n) * apart, SPAN(""));
+	say_message(b, 1, 501 + apart, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(b, 1), OK);
+	return now_ms() - begun;
+}
+
+/* tests/regress/0381: who chooses the numbers of his sessions must not choose where they are looked for. */
+static void
+numbers_that_fall_together(void **state)
+{
+	uint64_t beside, upon;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.sessions_max = MANY;
+	bed_start(&b);
+	beside = looking(&b, 3);
+	upon = looking(&b, 4096);
+	if (upon > 5 * beside + 200)
+		fail_msg("%u looks take %u ms, and %u ms when the numbers are chosen for it", (unsigned)LOOKS, (unsigned)beside, (unsigned)upon);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(more_drafts_than_a_front_has_clients),
+		cmocka_unit_test(numbers_that_fall_together),
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones),
