@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -221,7 +222,7 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 {
 	struct auth *a = calloc(1, sizeof *a);
 
-	if (a == NULL || !accounts_open(&a->accounts, conf)) {
+	if (a == NULL || getrandom(a->table_key, sizeof a->table_key, 0) != sizeof a->table_key || !accounts_open(&a->accounts, conf)) {
 		free(a);
 		return NULL;
 	}

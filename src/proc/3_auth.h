@@ -117,6 +117,7 @@ struct auth {
 	struct accounts accounts;
 	struct hasher hasher;
 	struct front *fronts;
+	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
 	struct channel *spool;          /* GUARD_* messages; NULL while there is no 4_spool */
 	uv_timer_t note;                /* until the last uses are written */
 	uv_work_t write;

@@ -22,10 +22,10 @@ static struct session **
 place_of(const struct front *f, uint32_t id)
 {
 	struct session **at;
-	uint32_t h = (id ^ id >> 16) * UINT32_C(2654435761);
+	uint8_t octets[4];
 
-	/* Fronts put a slot into the low bits and a count into the high ones: both must reach the bucket's number. */
-	at = &f->bucket[(h ^ h >> 16) & (f->buckets - 1)];
+	u32_put(octets, id);
+	at = &f->bucket[siphash(f->auth->table_key, (struct span){ octets, sizeof octets }) & (f->buckets - 1)];
 	while (*at != NULL && (*at)->id != id)
 		at = &(*at)->next;
 	return at;
@@ -40,7 +40,7 @@ front_find(const struct front *f, uint32_t id)
 static bool
 more_buckets(struct front *f)
 {
-	struct front bigger = { .buckets = f->buckets == 0 ? 64 : f->buckets * 2 };
+	struct front bigger = { .auth = f->auth, .buckets = f->buckets == 0 ? 64 : f->buckets * 2 };
 	struct session *s, *next;
 
 	bigger.bucket = calloc(bigger.buckets, sizeof *bigger.bucket);

@@ -6,6 +6,7 @@
  */
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -428,6 +429,8 @@ spool_main(uint32_t slot)
 	static struct keeper k;
 	int status;
 
+	if (getrandom(k.table_key, sizeof k.table_key, 0) != sizeof k.table_key)
+		return 71;
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;

@@ -58,6 +58,7 @@ struct front {
 	struct keeper *keeper;
 	struct channel *channel;
 	uint32_t slot;
+	uint32_t draftless;             /* sessions whose draft could not be had, and that have not heard of it yet */
 	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
 };
 
@@ -132,6 +133,7 @@ struct keeper {
 	enum fail told;                 /* newest state that fronts were told */
 	struct front *front[KEEPER_FRONTS];
 	struct front_session *spare;
+	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
 	uint32_t commits;               /* waiting for their answer */
 	struct front_session *waiting;  /* those of them that wait for another's */
 	uint64_t repeats;               /* submissions that had been taken already, since the start */

@@ -14,7 +14,10 @@
 static struct front_session **
 bucket_of(struct front *f, uint32_t number)
 {
-	return &f->bucket[number % KEEPER_SESSION_BUCKETS];
+	uint8_t octets[4];
+
+	u32_put(octets, number);
+	return &f->bucket[siphash(f->keeper->table_key, (struct span){ octets, sizeof octets }) % KEEPER_SESSION_BUCKETS];
 }
 
 static struct front_session *
@@ -88,6 +91,7 @@ session_detach(struct front_session *s)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
+	s->front->draftless -= s->draftless;
 	s->front = NULL;
 }
 
@@ -140,6 +144,14 @@ is_own(const struct front *f, uint64_t id)
 	return id != 0 && queue_id_slot(id) == f->slot;
 }
 
+/* Drafts have a ceiling. Of those that are refused one there are no more than clients to hear of it, or than there were before a reload. */
+static bool
+refuse_draft(struct keeper *k, struct front_session *s)
+{
+	s->draftless = true;
+	return s->front->draftless++ < 2 * k->child.conf.sessions_max;
+}
+
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
@@ -167,7 +179,7 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	session_enter(s, SESSION_MAIL);
 	if (r.release > 0)
 		admit(s);
-	return true;
+	return s->fail == OK || refuse_draft(k, s);
 }
 
 static bool

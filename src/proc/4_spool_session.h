@@ -36,6 +36,7 @@ struct front_session {
 	uint8_t spoiled;                /* a bit for each milter: it has heard of recipients that are none */
 	uint8_t state;                  /* enum session_phase */
 	bool aside;                     /* not malloc'ed */
+	bool draftless;                 /* counted in front.draftless */
 	bool held;                      /* 3_auth has had this principal's mail held since */
 	bool discarded;                 /* a milter has thrown the message away: for the history alone */
 };
