@@ -190,8 +190,6 @@ matched(struct attempt *a)
 	ledger_passed(a->auth, &a->guesser);
 	auth_note_use(a->auth, login, span_of(a->peer));
 	say(a, LOG_NOTE, login, "ok", NULL);
-	if (habits_unwatched(a->auth, &a->session->origin))
-		(void)channel_send_octets(a->front->channel, AUTH_UNWATCHED, a->session->id, (struct span){ NULL, 0 });
 	send_result(a, OK, login);
 	part(a, PHASE_PROVED);
 }

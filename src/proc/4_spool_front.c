@@ -157,6 +157,7 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 {
 	struct spool_mail m;
 	struct message_record r;
+	enum fail late;
 	uint64_t now;
 
 	keeper_look_at_clock(k);
@@ -167,9 +168,10 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .size = m.size, .flags = m.flags,
 		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
 		.envid = m.envid, .auth = m.auth };
-	if (!terms_take(&m, &r) || (s = session_take(k, f, frame->session)) == NULL)
+	if (!terms_take(&m, &r) || !warrant_for_mail(k, f, &m, &late) || (s = session_take(k, f, frame->session)) == NULL)
 		return false;
-	s->fail = spool_state(&k->spool);
+	s->watched = m.unwatched == 0;
+	s->fail = late != OK ? late : spool_state(&k->spool);
 	if (s->fail == OK && m.size > k->spool.room)
 		s->fail = FAIL_DISK_FULL;
 	if (s->fail == OK)
@@ -280,13 +282,12 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	struct spool_commit m;
 	struct draft *d = s->draft;
 
-	(void)f;
 	keeper_look_at_clock(k);
 	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_FLAGS & ~(uint32_t)(MAIL_FROM_CLIENT | MAIL_HOLD)) != 0)
 		return false;
 	if (m.digest.len != 0 && m.digest.len != SIPHASH_WIDE)
 		return false;
-	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts))
+	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts || !warrant_for_commit(k, f, s, &m)))
 		return false;
 	if (session_joined(k, s, m.digest.len > 0 ? m.digest.p : NULL))
 		return true;
@@ -411,6 +412,7 @@ front_open(struct keeper *k, uint32_t slot, int fd)
 	}
 	f->keeper = k;
 	f->slot = slot;
+	f->life = child_life(ROLE_FRONT, slot);
 	f->channel = channel_open(&k->child.loop, fd, &handler, f);
 	if (f->channel == NULL) {
 		free(f);

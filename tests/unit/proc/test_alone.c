@@ -101,6 +101,7 @@ begin(void)
 	(void)snprintf(conf.hostname.p, sizeof conf.hostname.p, "mail.example.org");
 	assert_true(conf_format(&conf, &out));
 	tell(MASTER_CONF, buf_span(&out), -1);
+	tell(MASTER_SECRET, SPAN("0123456789abcdef"), -1);
 	return pid;
 }
 

@@ -51,17 +51,11 @@ result(struct fixture *x)
 	return r;
 }
 
-static unsigned unwatched;       /* how often it has said so */
-
 static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	struct fixture *x = arg;
 
-	if (f->type == AUTH_UNWATCHED) {
-		unwatched++;
-		return;
-	}
 	(void)c;
 	x->seen.frames++;
 	x->seen.type = f->type;
@@ -825,7 +819,7 @@ spend(struct fixture *x, uint32_t session, uint32_t rcpts)
 {
 	struct auth_spent m;
 
-	assert_true(channel_send(x->front, AUTH_SPEND, session, auth_spend_layout, &(struct auth_spend){ rcpts, 0 }));
+	assert_true(channel_send(x->front, AUTH_SPEND, session, auth_spend_layout, &(struct auth_spend){ rcpts, 0, 0 }));
 	(void)wait_frame(x);
 	assert_int_equal(x->seen.type, AUTH_SPENT);
 	assert_true(fields_parse(auth_spent_layout, (struct span){ x->seen.body, x->seen.len }, &m));
@@ -1054,22 +1048,47 @@ nobody_is_watched_at_home(void **state)
 	uint8_t said[200];
 	struct buf b = BUF_OVER(said);
 
-	unwatched = 0;
 	watch(x);
-	assert_int_equal(unwatched, 0);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "alice@example.org").unwatched, 0);
 	assert_true(buf_put(&b, SPAN("\0alice/laptop\0")) && buf_put_text(&b, x->key));
 	here.initial = buf_span(&b);
 	assert_true(channel_send(x->front, AUTH_START, 2, auth_start_layout, &here));
 	(void)wait_frame(x);
 	assert_int_equal(result(x).fail, OK);
-	assert_int_equal(unwatched, 1);
+	assert_int_equal(ask(x, 2, AUTH_SENDER, "alice@example.org").unwatched, 1);
+}
+
+/* What 4_spool believes: this login, this path, this front, now; so many recipients of this message. */
+static void
+what_is_allowed_is_warranted(void **state)
+{
+	struct fixture *x = *state;
+	struct warrant_sender w = { { 0, 0 }, SPAN_INIT("alice/laptop"), SPAN_INIT("alice@example.org"), 0, false };
+	struct warrant_spent allowed = { { 0, 0 }, 77, 3, false };
+	struct auth_spend m = { 3, 0, 77 };
+	struct auth_verdict v;
+	struct auth_spent s;
+
+	memcpy(x->auth->warrant_key, "not all zero it is", SIPHASH_KEY);
+	watch(x);
+	v = ask(x, 1, AUTH_SENDER, "alice@example.org");
+	w.when = v.when;
+	assert_int_equal(v.fail, OK);
+	assert_true(v.warrant == warrant_sender(x->auth->warrant_key, &w));
+	assert_true(v.when <= uv_now(&x->loop) && uv_now(&x->loop) - v.when < 10000);
+	v = ask(x, 1, AUTH_SENDER, "bob@example.org");
+	assert_true(v.fail != OK && v.warrant == 0);
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	(void)wait_frame(x);
+	assert_true(fields_parse(auth_spent_layout, (struct span){ x->seen.body, x->seen.len }, &s));
+	assert_true(s.fail == OK && s.warrant == warrant_spent(x->auth->warrant_key, &allowed));
 }
 
 static void
 spending_has_its_order(void **state)
 {
 	struct fixture *x = *state;
-	struct auth_spend m = { 1, 0 };
+	struct auth_spend m = { 1, 0, 0 };
 
 	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
 	(void)wait_frame(x);
@@ -1104,7 +1123,7 @@ static void
 a_late_answer_does_not_hold_up_the_end(void **state)
 {
 	struct fixture *x = *state;
-	struct auth_spend m = { 5, 0 };
+	struct auth_spend m = { 5, 0, 0 };
 	uint64_t start = ms();
 
 	watch(x);
@@ -1136,7 +1155,7 @@ static void
 a_delayed_answer_does_not_keep_it_from_ending(void **state)
 {
 	struct fixture *x = *state;
-	struct auth_spend m = { 5, 0 };
+	struct auth_spend m = { 5, 0, 0 };
 	uint64_t start;
 
 	watch(x);
@@ -1192,7 +1211,7 @@ main(void)
 		TEST(habits_outlive_a_restart),
 		TEST(a_hold_that_was_not_told_outlives_a_restart),
 		TEST(as_many_habits_as_there_may_be_outlive_a_restart),
-		TEST(nobody_is_watched_at_home), TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
+		TEST(nobody_is_watched_at_home), TEST(what_is_allowed_is_warranted), TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
 		TEST(a_late_answer_does_not_hold_up_the_end),
 		TEST(a_broken_front_is_no_reason_to_stay),
 		cmocka_unit_test(an_idle_session_is_small),
