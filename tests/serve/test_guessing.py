@@ -118,6 +118,17 @@ def test_an_unknown_login_looks_like_a_known_one(guarded):
     assert "nobody" not in shown and "no such login" in shown and "alice at 127.0.0.2: 3 failed, 3 different secrets" in shown
 
 
+def test_what_is_typed_for_a_login_may_be_a_password(guarded):
+    """People type it into the wrong field. tests/regress/0383"""
+    for said in ("Secret-Word-77", "alice/Secret-Word-77", "Secret-Word-77@example.org"):
+        assert attempt(guarded, "127.0.0.2", said, "alice").startswith("535")
+    assert attempt(guarded, "127.0.0.2", "ALICE@example.org", "wrong").startswith("535")
+    failed = guarded.await_event("auth", 4, result="fail") and guarded.events("auth", result="fail")
+    assert "secret-word" not in guarded.log.read_text().lower()
+    (unknown,) = {e["login"] for e in entries(guarded) if e["login"] and e["login"].startswith("?")}
+    assert [e["login"] for e in failed] == [unknown, "alice", unknown, "alice"]
+
+
 def test_the_same_wrong_secret_counts_once(guarded):
     assert guess(guarded, "127.0.0.2", "alice", ["last year's"] * 40) == 40
     assert attempt(guarded, "127.0.0.2", "alice", "the right one").startswith("235")
