@@ -80,11 +80,13 @@ static void
 say(const struct attempt *a, enum log_level level, struct span login, const char *result, const char *reason)
 {
 	const char *mechanism = smtp_mechanism_name(a->sasl.mechanism);
+	uint8_t octets[SASL_LOGIN_MAX + 1];
+	struct buf room = BUF_OVER(octets);
 	struct log_line l;
 
 	log_begin(&l, level, "auth");
 	log_text(&l, "result", result);
-	log_span(&l, "login", span_head(login, 128));
+	log_span(&l, "login", span_head(ledger_shown(a->auth, login, &room), 128));
 	log_text(&l, "mech", mechanism != NULL ? mechanism : "none");
 	log_text(&l, "peer", a->peer);
 	if (reason != NULL)

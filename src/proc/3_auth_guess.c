@@ -28,14 +28,45 @@ ledger_place(const char *peer, bool proxy)
 	return guess_place((struct span){ NULL, 0 });
 }
 
-bool
-ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct span *secret)
+uint64_t
+ledger_account(const struct auth *a, struct span login)
 {
 	uint8_t name[SASL_LOGIN_MAX + 1];
 	struct buf form = BUF_OVER(name);
+	uint64_t account;
 
 	accounts_normal_form(&a->accounts, login, &form);
-	g->try.account = guess_account(a->ledger.guess, buf_span(&form));
+	account = guess_account(a->ledger.guess, buf_span(&form));
+	wipe(name, form.len);
+	return account;
+}
+
+void
+ledger_put_unknown(uint64_t account, struct buf *out)
+{
+	(void)(buf_put_byte(out, '?') && buf_put_hex(out, account >> 32, 8));
+}
+
+struct span
+ledger_shown(const struct auth *a, struct span login, struct buf *room)
+{
+	struct span device;
+	const struct user *user = login.len > 0 ? users_find(a->accounts.users, login, &device) : NULL;
+
+	if (user == NULL && login.len > 0)
+		ledger_put_unknown(ledger_account(a, login), room);
+	if (user == NULL)
+		return buf_span(room);
+	(void)buf_put(room, user->name);
+	if (device.len > 0 && users_key(a->accounts.users, user, device) != NULL)
+		(void)(buf_put_byte(room, '/') && buf_put(room, device));
+	return buf_span(room);
+}
+
+bool
+ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct span *secret)
+{
+	g->try.account = ledger_account(a, login);
 	g->try.unseen = secret == NULL;
 	g->try.secret = guess_secret(a->ledger.guess, secret != NULL ? *secret : SPAN(""));
 	return ledger_ask_again(a, g);

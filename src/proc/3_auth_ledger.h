@@ -55,6 +55,12 @@ struct guesser {
 uint64_t ledger_now(void);
 /* Octets of an address; nowhere when the text is none, or the peer is a proxy that asks for others. */
 struct guess_place ledger_place(const char *peer, bool proxy);
+/* The account that a login is counted under. */
+uint64_t ledger_account(const struct auth *, struct span login);
+/* "?3f2a9c01" stands for a login that nobody has: what people type there may be a password. */
+void ledger_put_unknown(uint64_t account, struct buf *out);
+/* A login as the log may have it: the name of who has it, else that. room needs SASL_LOGIN_MAX. */
+struct span ledger_shown(const struct auth *, struct span login, struct buf *room);
 /* May this be looked at? secret NULL: SCRAM. */
 bool ledger_ask(struct auth *, struct guesser *, struct span login, const struct span *secret);
 /* Again, for one that has waited. */
