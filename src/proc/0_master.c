@@ -360,11 +360,22 @@ allow_hup(void)
 }
 
 static void
+unlimit_memory(void)
+{
+	const char *why;
+
+	if (!promise_may_lock(&why))
+		log_say(LOG_WARN, "memory-unlocked", why);
+}
+
+static void
 run(struct master *m)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_NAME, "postern: master");
 	raise_descriptors();
+	if (m->conf.sandbox != CONF_SANDBOX_OFF)
+		unlimit_memory();
 	if (m->conf.sandbox != CONF_SANDBOX_OFF && !promise_keep_master())
 		log_say(LOG_WARN, "cage-open", "the master keeps capabilities that it does not need");
 	signal_begin(m, &m->hup, on_hup, SIGHUP);

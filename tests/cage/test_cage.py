@@ -6,7 +6,6 @@ import pathlib
 import pwd
 import re
 import resource
-import resource
 import shutil
 import signal
 import smtplib
