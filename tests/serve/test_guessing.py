@@ -118,6 +118,22 @@ def test_an_unknown_login_looks_like_a_known_one(guarded):
     assert "nobody" not in shown and "no such login" in shown and "alice at 127.0.0.2: 3 failed, 3 different secrets" in shown
 
 
+def test_nonsense_instead_of_a_guess_is_no_flood_of_lines(guarded):
+    """It costs no budget, so nothing but the log's own limit stops it. tests/regress/0385"""
+    def nonsense(n):
+        talk = Talk(guarded, f"127.0.0.{2 + n % 10}")
+        try:
+            return talk.say("AUTH PLAIN " + base64.b64encode(b"no NUL in it").decode())
+        finally:
+            talk.close()
+
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        assert {r[:9] for r in pool.map(nonsense, range(160))} == {"535 5.7.8"}
+    eventually(lambda: sum(int(e["count"]) for e in guarded.events("auth-malformed")) >= 100, "the sum of them")
+    assert len(guarded.events("auth-malformed")) < 20 and not guarded.events("auth", result="fail")
+    assert len(guarded.events("auth-refused")) <= 65
+
+
 def test_what_is_typed_for_a_login_may_be_a_password(guarded):
     """People type it into the wrong field. tests/regress/0383"""
     for said in ("Secret-Word-77", "alice/Secret-Word-77", "Secret-Word-77@example.org"):
