@@ -108,7 +108,7 @@ send_result(const struct attempt *a, enum fail fail, struct span login)
 static void
 turn_away(struct attempt *a)
 {
-	ledger_say(a->auth, LEDGER_REFUSED, &a->guesser, a->peer);
+	ledger_say(a->auth, LEDGER_REFUSED, &a->guesser, a->peer, NULL);
 	send_result(a, FAIL_GUESSING, (struct span){ NULL, 0 });
 	part(a, PHASE_FRESH);
 }
@@ -143,12 +143,26 @@ answer_later(struct attempt *a, enum fail fail)
 
 /* The peer's: one more failure of this session. */
 static void
-refuse(struct attempt *a, enum fail fail, const char *reason)
+count_failure(struct attempt *a, enum fail fail)
 {
-	say(a, LOG_NOTE, a->begun ? login_said(a) : (struct span){ NULL, 0 }, "fail", reason);
 	answer_later(a, fail);
 	if (a->session->failures < UINT8_MAX)
 		a->session->failures++;
+}
+
+static void
+refuse(struct attempt *a, enum fail fail, const char *reason)
+{
+	say(a, LOG_NOTE, login_said(a), "fail", reason);
+	count_failure(a, fail);
+}
+
+/* No secret was said: no budget bounds how often, so there is no line for each. */
+static void
+refuse_malformed(struct attempt *a, enum fail fail, const char *reason)
+{
+	ledger_say(a->auth, LEDGER_MALFORMED, &a->guesser, a->peer, reason);
+	count_failure(a, fail);
 }
 
 /* Ours: no failure is counted (4954-31), and it is not told apart from one by its time. */
@@ -162,7 +176,7 @@ cannot(struct attempt *a, const char *reason)
 static void
 crowded_out(struct attempt *a)
 {
-	ledger_say(a->auth, LEDGER_CROWDED, &a->guesser, a->peer);
+	ledger_say(a->auth, LEDGER_CROWDED, &a->guesser, a->peer, "too many logins wait for a worker: 454");
 	answer_later(a, FAIL_AUTH_BACKEND);
 }
 
@@ -288,7 +302,7 @@ refused(struct attempt *a)
 	if (a->sasl.has_verifier && strcmp(a->sasl.why, "GSASL_AUTHENTICATION_ERROR") == 0)
 		wrong(a, a->candidate.fake ? "no such login" : "wrong secret");
 	else
-		refuse(a, FAIL_CREDENTIALS, a->sasl.why);
+		refuse_malformed(a, FAIL_CREDENTIALS, a->sasl.why);
 }
 
 /* A name has been said that may not be tried from there now. Asked before the proof is looked at, and again when it comes. */
@@ -380,9 +394,9 @@ attempt_begin(struct front *f, struct session *s, const struct auth_start *start
 	}
 	a->sasl.mechanism = mechanism;
 	if (s->failures >= AUTH_FAILURES_MAX) {
-		refuse(a, FAIL_CREDENTIALS, "too many failures in this session");
+		refuse_malformed(a, FAIL_CREDENTIALS, "too many failures in this session");
 	} else if (mechanism == SMTP_AUTH_LOGIN && !f->auth->offer_login) {
-		refuse(a, FAIL_MECHANISM, "LOGIN is not offered");
+		refuse_malformed(a, FAIL_MECHANISM, "LOGIN is not offered");
 	} else {
 		a->begun = sasl_server_begin(&a->sasl, mechanism, (int)start->binding_type, start->binding, verifier_of, a);
 		if (a->begun)

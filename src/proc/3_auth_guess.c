@@ -137,8 +137,11 @@ say_exhausted(const struct guesser *g, const char *peer)
 }
 
 void
-ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, const char *peer)
+ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, const char *peer, const char *reason)
 {
+	static const char *const events[LEDGER_CASES] = {
+		[LEDGER_REFUSED] = "auth-not-checked", [LEDGER_CROWDED] = "auth-crowded", [LEDGER_MALFORMED] = "auth-malformed",
+	};
 	uint64_t now = uv_now(a->loop), *when = &a->ledger.said[which].when;
 	uint32_t *unsaid = &a->ledger.said[which].unsaid;
 	struct log_line l;
@@ -146,12 +149,12 @@ ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, cons
 	++*unsaid;
 	if (*when != 0 && now - *when < AUTH_SAY_MS)
 		return;
-	log_begin(&l, which == LEDGER_REFUSED ? LOG_NOTE : LOG_WARN, which == LEDGER_REFUSED ? "auth-not-checked" : "auth-crowded");
+	log_begin(&l, which == LEDGER_CROWDED ? LOG_WARN : LOG_NOTE, events[which]);
 	log_text(&l, "peer", peer);
 	if (which == LEDGER_REFUSED)
 		log_u64(&l, "until", g->word.until / 1000);
 	else
-		log_text(&l, "reason", "too many logins wait for a worker: 454");
+		log_text(&l, "reason", reason);
 	log_u64(&l, "count", *unsaid);
 	log_end(&l);
 	*when = now;

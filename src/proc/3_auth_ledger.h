@@ -17,7 +17,7 @@
 enum {
 	AUTH_CONTROLS = 8,              /* commands that ask at once */
 	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
-	AUTH_SAY_MS = 1000,             /* between two lines that say who was refused unseen */
+	AUTH_SAY_MS = 1000,             /* between two lines about cases that cost nobody a budget */
 	AUTH_SPRAY_MS = 600 * 1000,     /* between two alarms of sprays: 0_master runs so many an hour, and stolen logins need theirs */
 	LEDGER_PATH_MAX = 512,
 };
@@ -27,7 +27,7 @@ struct auth;
 /* ---- who guesses (3_auth_guess.c; policy/guess.h has the rules) ---- */
 
 /* What may happen 2,000 times a second, and is a line a second: refused for guessing; no place in the hashing line. */
-enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_CASES };
+enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_MALFORMED, LEDGER_CASES };
 
 /* The ledger of attempts lies in STATE/auth/attempts as it was at most AUTH_LEDGER_MS ago. */
 struct ledger {
@@ -71,7 +71,7 @@ void ledger_failed(struct auth *, struct guesser *, const char *peer);
 /* Who shares a part of a line: an account with itself where it is known, a neighbourhood elsewhere. */
 uint32_t ledger_share(const struct auth *, const struct guesser *);
 /* A line now and then. */
-void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const char *peer);
+void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const char *peer, const char *reason);
 
 /* ---- the ledger on disk (3_auth_ledger.c) ---- */
 

@@ -118,10 +118,12 @@ def test_an_unknown_login_looks_like_a_known_one(guarded):
     assert "nobody" not in shown and "no such login" in shown and "alice at 127.0.0.2: 3 failed, 3 different secrets" in shown
 
 
-def test_nonsense_instead_of_a_guess_is_no_flood_of_lines(guarded):
+def test_nonsense_instead_of_a_guess_is_no_flood_of_lines(make_server):
     """It costs no budget, so nothing but the log's own limit stops it. tests/regress/0385"""
+    one = make_server(config="fronts = 1\n").start()
+
     def nonsense(n):
-        talk = Talk(guarded, f"127.0.0.{2 + n % 10}")
+        talk = Talk(one, f"127.0.0.{2 + n % 10}")
         try:
             return talk.say("AUTH PLAIN " + base64.b64encode(b"no NUL in it").decode())
         finally:
@@ -129,9 +131,11 @@ def test_nonsense_instead_of_a_guess_is_no_flood_of_lines(guarded):
 
     with concurrent.futures.ThreadPoolExecutor(40) as pool:
         assert {r[:9] for r in pool.map(nonsense, range(160))} == {"535 5.7.8"}
-    eventually(lambda: sum(int(e["count"]) for e in guarded.events("auth-malformed")) >= 100, "the sum of them")
-    assert len(guarded.events("auth-malformed")) < 20 and not guarded.events("auth", result="fail")
-    assert len(guarded.events("auth-refused")) <= 65
+    eventually(lambda: sum(int(e["count"]) for e in one.events("auth-malformed")) >= 100, "the sum of them")
+    assert len(one.events("auth-malformed")) < 20 and not one.events("auth", result="fail")
+    # Two minutes may have part in it.
+    assert len(one.events("auth-refused")) <= 60
+    assert one.stop() == 0
 
 
 def test_what_is_typed_for_a_login_may_be_a_password(guarded):
