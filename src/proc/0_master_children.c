@@ -194,6 +194,8 @@ brief(struct worker *w)
 	send_control(w);
 	if (w->role == ROLE_RELAY || w->role == ROLE_HOOK)
 		send_secret(w);
+	if (w->role == ROLE_AUTH || w->role == ROLE_SPOOL)
+		(void)channel_send_octets(w->channel, MASTER_SECRET, 0, (struct span){ w->master->warrant_key, SIPHASH_KEY });
 	introduce_to_all(w);
 	(void)channel_send_octets(w->channel, MASTER_GO, 0, (struct span){ NULL, 0 });
 }

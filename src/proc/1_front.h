@@ -61,6 +61,7 @@ struct front_draft {
 	uint64_t sent;          /* octets of content given to 4_spool */
 	enum smtp_ret ret;
 	enum fail spent;        /* what 3_auth said to so many recipients; held: keep it, do not deliver */
+	uint64_t warrant;       /* that came with it */
 	bool asked, decided, held;
 	uint16_t envid_len, auth_len;
 	uint8_t envid[FRONT_ENVID_MAX], auth[FRONT_MAIL_AUTH_MAX];
@@ -82,6 +83,7 @@ struct front_session {
 	char *login;                            /* NUL-terminated; NULL before AUTH */
 	char *allowed;                          /* the reverse-path that 3_auth said yes to; NUL-terminated, or NULL */
 	uint64_t allowed_at;                    /* uv_now() of that */
+	uint64_t warrant, warrant_when;         /* that came with it */
 	uint32_t id;                            /* generation and slot */
 	uint32_t auth_epoch;                    /* of the 3_auth that knows us; 0: none does */
 	uint32_t draft_epoch;                   /* of the 4_spool that has our draft; 0: none has */

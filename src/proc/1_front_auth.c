@@ -127,9 +127,12 @@ was_allowed(const struct front_session *s)
 }
 
 static void
-remember_allowed(struct front_session *s)
+remember_allowed(struct front_session *s, const struct auth_verdict *v)
 {
 	s->allowed_at = uv_now(&front.child.loop);
+	s->warrant = v->warrant;
+	s->warrant_when = v->when;
+	s->unwatched = v->unwatched != 0;
 	if (s->allowed != NULL && span_eq(span_of(s->allowed), reverse_path(s)))
 		return;
 	free(s->allowed);
@@ -303,7 +306,7 @@ on_verdict(struct front_session *s, struct span body)
 		return true;
 	a.verdict = (struct verdict){ (enum fail)v.fail, v.words };
 	if (a.verdict.fail == OK && s->waiting == WAIT_SENDER) {
-		remember_allowed(s);
+		remember_allowed(s, &v);
 		terms_learn(s, v.priority);
 		/* Not yet an answer: this is where it would be forgotten that we wait for somebody else now. */
 		s->waiting = WAIT_NOTHING;
@@ -333,8 +336,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 		good = on_verdict(s, f->body);
 	else if (f->type == AUTH_SPENT)
 		good = spend_answered(s, f->body);
-	else if (f->type == AUTH_UNWATCHED)
-		s->unwatched = s->waiting == WAIT_PROOF;
 	else
 		good = false;
 	if (good)

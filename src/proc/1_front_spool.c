@@ -73,6 +73,9 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 		.envid = { d->envid, d->envid_len },
 		.auth = { d->auth, d->auth_len },
 		.size = d->declared,
+		.warrant = s->warrant,
+		.when = s->warrant_when,
+		.unwatched = s->unwatched,
 	};
 
 	a->verdict = spool_admits(d->declared);
@@ -168,6 +171,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 		.rcpts = mail->rcpts,
 		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u) | (uint32_t)s->mechanism << MAIL_MECHANISM,
 		.message_id = header_message_id(&mail->header),
+		.warrant = s->draft->warrant,
 	};
 
 	if (!spool_has_draft(s)) {

@@ -6,6 +6,8 @@
  */
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -335,6 +337,10 @@ on_go(void *arg)
 		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX,
 		.duplicate_window = c->duplicate_window * UINT64_C(1000), .history = c->history };
 
+	if (!k->has_warrant_key) {
+		log_say(LOG_FAULT, "start", "the master gave no key for warrants");
+		exit(70);
+	}
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, clock_wall()))
 		exit(74);
 	k->opened = true;
@@ -381,6 +387,16 @@ on_drain(void *arg)
 }
 
 static void
+on_secret(void *arg, struct span octets)
+{
+	struct keeper *k = arg;
+
+	k->has_warrant_key = octets.len == sizeof k->warrant_key;
+	if (k->has_warrant_key)
+		memcpy(k->warrant_key, octets.p, octets.len);
+}
+
+static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
 	if (role == ROLE_FRONT)
@@ -409,6 +425,7 @@ on_listen(void *arg, const struct master_listen *m, int fd)
 static const struct child_handler child_handler = {
 	.listen = on_listen,
 	.peer = on_peer,
+	.secret = on_secret,
 	.go = on_go,
 	.reload = on_reload,
 	.drain = on_drain,
@@ -420,6 +437,8 @@ spool_main(uint32_t slot)
 	static struct keeper k;
 	int status;
 
+	if (getrandom(k.table_key, sizeof k.table_key, 0) != sizeof k.table_key)
+		return 71;
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;

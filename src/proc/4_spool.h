@@ -6,6 +6,7 @@
  *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them; _show.c: where content lies
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
+ *	4_spool_warrant.c   what a front says of principals, 3_auth must have said
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
  *	4_spool_control.c   `postern queue`; _history.c: 7_history follows the log
@@ -54,12 +55,7 @@ enum {
 };
 
 struct keeper;
-struct front {
-	struct keeper *keeper;
-	struct channel *channel;
-	uint32_t slot;
-	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
-};
+struct front;
 
 struct front_session;
 /* A recipient of a running try. Offsets are into try.text; 0: none yet. */
@@ -132,6 +128,9 @@ struct keeper {
 	enum fail told;                 /* newest state that fronts were told */
 	struct front *front[KEEPER_FRONTS];
 	struct front_session *spare;
+	uint8_t warrant_key[SIPHASH_KEY];       /* 3_auth has it too: policy/warrant.h */
+	bool has_warrant_key;
+	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
 	uint32_t commits;               /* waiting for their answer */
 	struct front_session *waiting;  /* those of them that wait for another's */
 	uint64_t repeats;               /* submissions that had been taken already, since the start */

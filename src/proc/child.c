@@ -263,10 +263,16 @@ child_ready(struct child *child)
 		(void)channel_send_octets(child->master, CHILD_READY, 0, (struct span){ NULL, 0 });
 }
 
+uint32_t
+child_life(enum role role, uint32_t slot)
+{
+	return slot < PEERS_SLOTS_MAX ? me.life[role][slot] : 0;
+}
+
 void
 child_accuse(struct child *child, enum role role, uint32_t slot)
 {
-	struct master_peer peer = { role, slot, slot < PEERS_SLOTS_MAX ? me.life[role][slot] : 0 };
+	struct master_peer peer = { role, slot, child_life(role, slot) };
 
 	if (child->master != NULL)
 		(void)channel_send(child->master, CHILD_PEER_BROKEN, 0, master_peer_layout, &peer);

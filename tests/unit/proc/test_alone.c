@@ -63,6 +63,7 @@ begin(void)
 	(void)snprintf(conf.users_file.p, sizeof conf.users_file.p, "%s/users", directory);
 	(void)snprintf(conf.hostname.p, sizeof conf.hostname.p, "mail.example.org");
 	hand_configure(master, &conf);
+	assert_true(hand_send(master, MASTER_SECRET, 0, SPAN("0123456789abcdef"), -1));
 	return pid;
 }
 
