@@ -6,23 +6,12 @@
 #include "cmd/queue.h"
 #include "cmd/queue_where.h"
 
-/* "2026-11-22 10:00:00", UTC. */
-static void
-time_text(uint64_t ms, char out[32])
-{
-	queue_time(ms, out);
-	if (out[0] != '\0') {
-		out[10] = ' ';
-		out[19] = '\0';
-	}
-}
-
 static void
 put_time(uint64_t ms)
 {
 	char text[32];
 
-	time_text(ms, text);
+	queue_time(ms, text);
 	(void)fputs(text, stdout);
 }
 
@@ -63,7 +52,7 @@ print_attempt(const struct history_attempt *t)
 	}
 	(void)putchar('\n');
 	if (t->tls.len > 0) {
-		(void)fputs("                         TLS ", stdout);
+		(void)fputs("                          TLS ", stdout);
 		queue_put(t->tls);
 		(void)putchar('\n');
 	}
