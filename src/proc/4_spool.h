@@ -154,6 +154,7 @@ struct keeper {
 	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
 	struct door door;               /* `postern queue` comes through it */
+	uv_prepare_t before;            /* a turn: its log lines are gathered */
 	uv_check_t turn;
 	uv_idle_t walk_on;              /* active while a walk has more to do */
 	uv_timer_t tick, lazy, due, drain_limit;
