@@ -152,7 +152,7 @@ static const struct {
 	{ "webhook", "https://", NULL },
 	{ "webhook", "", NULL },
 	{ "webhook-events", "held delivered", "delivered held" },
-	{ "webhook-events", "delivered deferred bounced held dropped", "delivered deferred bounced held" },
+	{ "webhook-events", "delivered deferred bounced held dropped", "delivered deferred bounced held dropped" },
 	{ "webhook-events", "", NULL },
 	{ "webhook-events", "opened", NULL },
 	{ "webhook-most", "0", NULL },
