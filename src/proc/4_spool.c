@@ -133,6 +133,8 @@ leave(struct keeper *k)
 	guard_close(k);
 	follower_close(k);
 	(void)uv_check_stop(&k->turn);
+	(void)uv_prepare_stop(&k->before);
+	log_release();
 	(void)uv_idle_stop(&k->walk_on);
 	(void)uv_timer_stop(&k->tick);
 	(void)uv_timer_stop(&k->lazy);
@@ -239,9 +241,17 @@ keeper_turn(struct keeper *k)
 }
 
 static void
+on_before(uv_prepare_t *before)
+{
+	(void)before;
+	log_hold();
+}
+
+static void
 on_turn(uv_check_t *turn)
 {
 	keeper_turn(turn->data);
+	log_release();
 }
 
 static void
@@ -347,11 +357,13 @@ on_go(void *arg)
 	k->clock = clock_of_boot();
 	k->told = spool_state(&k->spool);
 	filter_configure(k);
+	(void)uv_prepare_init(&k->child.loop, &k->before);
 	(void)uv_check_init(&k->child.loop, &k->turn);
 	(void)uv_idle_init(&k->child.loop, &k->walk_on);
 	(void)uv_timer_init(&k->child.loop, &k->tick);
 	(void)uv_timer_init(&k->child.loop, &k->lazy);
 	(void)uv_timer_init(&k->child.loop, &k->due);
+	(void)uv_prepare_start(&k->before, on_before);
 	(void)uv_check_start(&k->turn, on_turn);
 	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
 	front_go_all(k);

@@ -36,8 +36,7 @@ enum {
 	KEEPER_LIST_MOST = 500,         /* entries of one answer */
 	KEEPER_LOOK_NS = 10 * 1000 * 1000,      /* that one answer or one step of a walk may take: the disk may be slow */
 	KEEPER_LOOK = 16,               /* messages between two looks at the clock */
-	KEEPER_QUICK_NS = 1000000,      /* a disk that writes a batch in less is waited for in the loop */
-	KEEPER_QUICK_OCTETS = 512 * 1024,
+	KEEPER_QUICK_NS = 1000000, KEEPER_QUICK_OCTETS = 512 * 1024,    /* a disk that writes a batch in less is waited for in the loop */
 	KEEPER_BATCHES = 4,             /* of these in one turn of the loop */
 	KEEPER_LAZY_MS = 5,             /* a result is written within: what kills us then does not make us forget it */
 	KEEPER_LAZY_WRITES = 10,        /* and synced after so many times that: what kills the machine does */
@@ -151,6 +150,7 @@ struct keeper {
 	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
 	struct door door;               /* `postern queue` comes through it */
+	uv_prepare_t before;            /* a turn: its log lines are gathered */
 	uv_check_t turn;
 	uv_idle_t walk_on;              /* active while a walk has more to do */
 	uv_timer_t tick, lazy, due, drain_limit;
