@@ -43,8 +43,8 @@ class ScriptedServer:
             conn.settimeout(15)
             self.sessions.append([])
             try:
-                with conn, conn.makefile("rwb", buffering=0) as talk:
-                    self._talk(talk, self.sessions[-1])
+                with conn, conn.makefile("rb") as lines:
+                    self._talk(lines, conn.sendall, self.sessions[-1])
             except OSError:
                 pass
 
@@ -52,11 +52,10 @@ class ScriptedServer:
         lines = ["here", *self.offers]
         return "".join(f"250{' ' if i + 1 == len(lines) else '-'}{line}\r\n" for i, line in enumerate(lines)).encode()
 
-    def _talk(self, talk, heard):
+    def _talk(self, lines, say, heard):
         mail = None
-        talk.write(b"220 here\r\n")
-        reader = iter(talk.readline, b"")
-        for octets in reader:
+        say(b"220 here\r\n")
+        for octets in lines:
             line = octets.rstrip(b"\r\n").decode()
             heard.append(line)
             verb = line.split(" ")[0]
@@ -71,19 +70,20 @@ class ScriptedServer:
                 mail = {"from": address, "mail": line, "rcpt": []}
             if verb == "RCPT" and reply[:1] == b"2":
                 mail["rcpt"].append(address)
-            talk.write(reply)
+            say(reply)
             if verb == "DATA" and reply[:1] == b"3":
-                mail["content"] = b""
-                for piece in reader:
+                content = []
+                for piece in lines:
                     if piece == b".\r\n":
                         break
-                    mail["content"] += piece[1:] if piece[:1] == b"." else piece
+                    content.append(piece[1:] if piece[:1] == b"." else piece)
                 else:
                     return
+                mail["content"] = b"".join(content)
                 final = self.replies.get(".", b"250 2.0.0 taken\r\n")
                 if final[:1] == b"2":
                     self.messages.append(mail)
-                talk.write(final)
+                say(final)
             if verb == "QUIT":
                 return
 

@@ -9,6 +9,7 @@
  *	send_password.c   where the password comes from
  *	send_terms.c      when, how soon and by when
  *	send_message.c    input to a message that may be submitted, kept in an unlinked file
+ *	send_encode.c     a message whose body cannot go as it is
  *	send_link.c       sockets and TLS, with deadlines
  *	send_session.c    the driver of smtp/client
  *	send_report.c     words and exit status
@@ -139,6 +140,8 @@ bool send_password(struct send *);
 
 /* send_message.c: read the input, add the recipients of -t, keep the message. */
 bool send_message_read(struct send *);
+/* send_encode.c: s->message, whose body has `what` in a line, becomes what may be sent; false, in words, when that would break it. */
+bool send_encode(struct send *, uint32_t line, const char *what);
 /* An unlinked file for a message, or -1 with errno. */
 int send_message_file(void);
 extern const struct env send_env;

@@ -255,6 +255,8 @@ send_message_read(struct send *s)
 	s->message.utf8 = w->compose.utf8;
 	if (w->in > STDIN_FILENO)
 		(void)close(w->in);
+	if (good && w->compose.unfit)
+		good = send_encode(s, w->compose.unfit_line, w->compose.why);
 	free(w);
 	return good;
 }

@@ -22,7 +22,7 @@ enum trait {
 
 enum known {
 	FROM, DATE, MESSAGE_ID, SENDER, REPLY_TO, TO, CC, BCC, RETURN_PATH, RESENT_FROM, RESENT_DATE, RESENT_MESSAGE_ID,
-	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, UNKNOWN
+	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, DKIM_SIGNATURE, UNKNOWN
 };
 
 static const struct known_field {
@@ -45,6 +45,7 @@ static const struct known_field {
 	[RESENT_TO]         = { SPAN_INIT("resent-to"), HAS_ADDRESSES | NAMES_RECIPIENTS | OF_BLOCK },
 	[RESENT_CC]         = { SPAN_INIT("resent-cc"), HAS_ADDRESSES | NAMES_RECIPIENTS | OF_BLOCK },
 	[RESENT_BCC]        = { SPAN_INIT("resent-bcc"), NAMES_RECIPIENTS | DROPPED | OF_BLOCK },
+	[DKIM_SIGNATURE]    = { SPAN_INIT("dkim-signature"), 0 },
 };
 
 static enum known
@@ -135,6 +136,10 @@ header_complete(struct compose *c)
 		else if (which != UNKNOWN)
 			c->seen |= UINT32_C(1) << which;
 	}
+	if (c->folded > 0 && has_seen(c, DKIM_SIGNATURE)) {
+		c->line = c->folded;
+		return refuse(c, "a line of more than 998 octets, and to fold it would break the DKIM-Signature (RFC 6376 5.3)");
+	}
 	return COMPOSE_DONE;
 }
 
@@ -143,6 +148,14 @@ is_mailbox_line(struct span line)
 {
 	(void)span_take_byte(&line, '>');
 	return line.len > 5 && memcmp(line.p, "From ", 5) == 0 && !span_same(span_head(line, 6), SPAN("From :"));
+}
+
+static void
+become_headless(struct compose *c)
+{
+	c->headless = true;
+	c->eightbit = c->utf8;
+	c->utf8 = false;
 }
 
 static enum compose_step
@@ -158,9 +171,7 @@ first_line(struct compose *c, struct span line)
 	if (field_split(line, &name, &value))
 		return COMPOSE_MORE;
 	/* Somebody typed a message without any header: his line is the beginning of the body. */
-	c->headless = true;
-	c->eightbit = c->utf8;
-	c->utf8 = false;
+	become_headless(c);
 	return COMPOSE_DONE;
 }
 
@@ -201,6 +212,59 @@ header_line_ends(struct compose *c)
 	return step == COMPOSE_DONE ? header_complete(c) : step;
 }
 
+static bool
+is_blank(uint8_t octet)
+{
+	return octet == ' ' || octet == '\t';
+}
+
+/* The line so far, too long to go on, becomes two: RFC 5322 2.2.3. False: there is no space between two words of the value. */
+static bool
+fold(struct compose *c)
+{
+	struct span line = section_from(c, c->line_start);
+	uint8_t *p = c->header.p + c->line_start;
+	size_t first = is_blank(p[0]) ? 0 : span_find(line, ':') + 1, at = line.len - 1;
+
+	while (first < line.len && is_blank(p[0]) && is_blank(p[first]))
+		first++;
+	while (at > first && (!is_blank(p[at - 1]) || is_blank(p[at])))
+		at--;
+	if (at <= first || !buf_put_text(&c->header, "\r\n"))
+		return false;
+	at--;
+	memmove(p + at + 2, p + at, line.len - at);
+	memcpy(p + at, "\r\n", 2);
+	c->line_start += (uint32_t)at + 2;
+	c->column = (uint32_t)(line.len - at);
+	if (c->folded == 0)
+		c->folded = c->line;
+	return true;
+}
+
+/* Nothing of a first line that is no field need be what a header section may have. */
+static bool
+is_no_header(const struct compose *c, uint8_t octet)
+{
+	bool odd = octet == 0 || (c->cr && octet != '\n') || (c->column == COMPOSE_LINE_MAX && octet != '\r' && octet != '\n');
+	struct span name, value;
+
+	return odd && c->line_start == 0 && !field_split(section_from(c, 0), &name, &value);
+}
+
+/* Its octets so far are the beginning of the body's first line. */
+static enum compose_step
+leave_header(struct compose *c)
+{
+	uint32_t column = c->column;
+	enum compose_step step;
+
+	become_headless(c);
+	step = header_complete(c);
+	c->column = column;
+	return step;
+}
+
 static enum compose_step
 header_octet(struct compose *c, uint8_t octet)
 {
@@ -216,8 +280,9 @@ header_octet(struct compose *c, uint8_t octet)
 	}
 	if (octet == 0)
 		return refuse(c, "a NUL octet in the header section");
-	if (++c->column > COMPOSE_LINE_MAX)
-		return refuse(c, "a line longer than 998 octets");
+	if (c->column == COMPOSE_LINE_MAX && !fold(c))
+		return refuse(c, "a header line of more than 998 octets without a space to fold it at");
+	c->column++;
 	c->utf8 |= octet > 127;
 	return buf_put_byte(&c->header, octet) ? COMPOSE_MORE : refuse(c, "header section too long");
 }
@@ -228,8 +293,11 @@ compose_header_feed(struct compose *c, struct span in, size_t *used)
 	enum compose_step step = COMPOSE_MORE;
 
 	assert(c->phase == COMPOSE_HEADER);
-	for (*used = 0; *used < in.len && step == COMPOSE_MORE; ++*used)
+	for (*used = 0; *used < in.len && step == COMPOSE_MORE; ++*used) {
+		if (is_no_header(c, in.p[*used]))
+			return leave_header(c);
 		step = header_octet(c, in.p[*used]);
+	}
 	return step;
 }
 
@@ -237,6 +305,8 @@ enum compose_step
 compose_header_end(struct compose *c)
 {
 	assert(c->phase == COMPOSE_HEADER);
+	if (c->cr && is_no_header(c, 0))
+		return leave_header(c);
 	if (c->cr)
 		return refuse(c, "a CR without LF in the header section");
 	if (c->column > 0) {
