@@ -20,6 +20,7 @@ class ScriptedServer:
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(15)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -34,7 +35,6 @@ class ScriptedServer:
         self.thread.join(10)
 
     def _serve(self):
-        self.listener.settimeout(15)
         for _ in range(50):
             try:
                 conn, _ = self.listener.accept()

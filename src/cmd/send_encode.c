@@ -113,7 +113,7 @@ send_encode(struct send *s, uint32_t line, const char *what)
 		return send_fail(s, EX_OSERR, "out of memory");
 	memset(w, 0, offsetof(struct work, in));
 	w->send = s;
-	w->encoded = (struct send_message){ .fd = -1, .utf8 = s->message.utf8, .requiretls = s->message.requiretls };
+	w->encoded = (struct send_message){ .fd = -1, .utf8 = s->message.utf8 };
 	w->out = (struct buf){ w->out_octets, 0, sizeof w->out_octets };
 	good = survey(w, line, what);
 	if (good) {

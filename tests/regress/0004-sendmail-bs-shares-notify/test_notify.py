@@ -1,47 +1,12 @@
 """sendmail -bs hands on what each recipient was named with. 3461-1 3461-4 3461-5."""
 
-import os
-import socket
-import subprocess
-import threading
-
-from postern_server import POSTERN
-
-OFFERS = b"250-here\r\n250-DSN\r\n250 PIPELINING\r\n"
-
-
-def serve(listener, heard):
-    conn, _ = listener.accept()
-    with conn, conn.makefile("rwb", buffering=0) as talk:
-        talk.write(b"220 here\r\n")
-        in_data = False
-        for line in iter(talk.readline, b""):
-            line = line.rstrip(b"\r\n").decode()
-            if in_data:
-                in_data = line != "."
-                if not in_data:
-                    talk.write(b"250 2.0.0 taken\r\n")
-                continue
-            heard.append(line)
-            verb = line.split(" ")[0]
-            in_data = verb == "DATA"
-            talk.write({"EHLO": OFFERS, "DATA": b"354 go\r\n", "QUIT": b"221 2.0.0 bye\r\n"}.get(verb, b"250 2.0.0 ok\r\n"))
-            if verb == "QUIT":
-                return
+import scripted_server
 
 
 def submit(tmp_path, conversation):
-    heard = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        accounts = tmp_path / "accounts"
-        accounts.write_text(f'account default {{ server = "smtp://127.0.0.1:{listener.getsockname()[1]}" }}\n')
-        accounts.chmod(0o600)
-        server = threading.Thread(target=serve, args=(listener, heard), daemon=True)
-        server.start()
-        done = subprocess.run([POSTERN, "sendmail", "-bs", "-C", str(accounts)], input="\r\n".join(conversation) + "\r\n",
-            capture_output=True, text=True, timeout=20, env=dict(os.environ, HOME=str(tmp_path)))
-        server.join(10)
-    return done.stdout, heard
+    with scripted_server.ScriptedServer(offers=["DSN", "PIPELINING"]) as server:
+        done = scripted_server.submit(tmp_path, server, "-bs", input="\r\n".join(conversation).encode() + b"\r\n")
+    return done.stdout.decode(), server.sessions[-1]
 
 
 def test_each_recipient_keeps_his_own(tmp_path):
