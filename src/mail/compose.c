@@ -158,11 +158,27 @@ become_headless(struct compose *c)
 	c->utf8 = false;
 }
 
+/* A byte order mark in front of a header (RFC 3629 6) says nothing there; it would make body of it, Bcc and all. */
+static struct span
+without_mark(struct compose *c, struct span line)
+{
+	struct span rest = line, name, value;
+
+	if (!span_take(&rest, SPAN("\xef\xbb\xbf")) || !(field_split(rest, &name, &value) || is_mailbox_line(rest)))
+		return line;
+	memmove(c->header.p, rest.p, rest.len);
+	c->header.len = rest.len;
+	line = buf_span(&c->header);
+	c->utf8 = !utf8_is_ascii(line);
+	return line;
+}
+
 static enum compose_step
 first_line(struct compose *c, struct span line)
 {
 	struct span name, value;
 
+	line = without_mark(c, line);
 	if (!c->mailbox_line && is_mailbox_line(line)) {
 		c->mailbox_line = true;
 		c->header.len = 0;
@@ -173,6 +189,56 @@ first_line(struct compose *c, struct span line)
 	/* Somebody typed a message without any header: his line is the beginning of the body. */
 	become_headless(c);
 	return COMPOSE_DONE;
+}
+
+static struct span
+section_until(const struct compose *c, uint32_t end)
+{
+	return span_head(buf_span(&c->header), end);
+}
+
+static bool
+is_of_mail(struct span name)
+{
+	static const struct span names[] = {
+		SPAN_INIT("subject"), SPAN_INIT("received"), SPAN_INIT("mime-version"), SPAN_INIT("in-reply-to"), SPAN_INIT("references"),
+		SPAN_INIT("comments"), SPAN_INIT("keywords"), SPAN_INIT("auto-submitted"), SPAN_INIT("precedence"), SPAN_INIT("importance"),
+		SPAN_INIT("user-agent"), SPAN_INIT("organization"), SPAN_INIT("errors-to"), SPAN_INIT("disposition-notification-to"),
+	}, beginnings[] = {
+		SPAN_INIT("x-"), SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),
+	};
+	bool is = find_known(name) != UNKNOWN;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		is |= span_same(name, names[i]);
+	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+		is |= span_same(span_head(name, beginnings[i].len), beginnings[i]);
+	return is;
+}
+
+/*
+ * "Error: disk full" and no empty line behind it: somebody typed a message without any header. Fields that mail does not know are
+ * none when nothing says that they are.
+ */
+static bool
+is_only_text(const struct compose *c, struct span lines)
+{
+	struct header_field f;
+
+	if (c->mailbox_line || c->folded > 0 || span_done(lines))
+		return false;
+	while (field_next(&lines, &f))
+		if (is_of_mail(f.name))
+			return false;
+	return true;
+}
+
+static enum compose_step
+header_cut_off(struct compose *c)
+{
+	if (is_only_text(c, buf_span(&c->header)))
+		become_headless(c);
+	return header_complete(c);
 }
 
 static bool
@@ -197,13 +263,17 @@ header_line_ends(struct compose *c)
 	if (c->facts->dot_ends && span_eq(line, SPAN("."))) {
 		c->header.len = c->line_start;
 		c->ended = true;
-		return header_complete(c);
+		return header_cut_off(c);
 	}
-	if (c->line_start == 0)
+	if (c->line_start == 0) {
 		step = first_line(c, line);
-	else if (!is_good_line(line))
+	} else if (!is_good_line(line)) {
 		/* Taking it for the body would show a Bcc behind it to everybody. */
-		return refuse(c, "a header line that is no field; an empty line must end the header section");
+		if (!is_only_text(c, section_until(c, c->line_start)))
+			return refuse(c, "a header line that is no field; an empty line must end the header section");
+		become_headless(c);
+		step = COMPOSE_DONE;
+	}
 	if (c->header.len > 0 && !buf_put_text(&c->header, "\r\n"))
 		return refuse(c, "header section too long");
 	c->line_start = (uint32_t)c->header.len;
@@ -315,7 +385,7 @@ compose_header_end(struct compose *c)
 		if (step != COMPOSE_MORE)
 			return step;
 	}
-	return header_complete(c);
+	return header_cut_off(c);
 }
 
 /* ---- recipients ---- */

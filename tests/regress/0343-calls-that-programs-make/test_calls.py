@@ -36,10 +36,10 @@ def test_senders(tmp_path, sender):
     assert mail["from"] == "bob@example.net" and b"\r\nFrom: <bob@example.net>\r\n" in head
 
 
-@pytest.mark.parametrize("sender", ["bob@@example.net", "a@example.net, b@example.net", "friends: a@example.net;", "Bob <>", "Bob", "a b"])
+@pytest.mark.parametrize("sender", ["bob@@example.net", "a@example.net, b@example.net", "Bob <>", "a b"])
 def test_what_is_no_sender(tmp_path, sender):
     status, said = refused(tmp_path, ["-f", sender, "a@example.net"], b"x\n")
-    assert status == 64 and sender in said if sender != "Bob" else status == 0
+    assert status == 64 and sender in said
 
 
 @pytest.mark.parametrize("text", [b"Error: disk full\nplease look\n", b"Error: disk full\n", b"Warning: a\n b\nc: d\n", b"http://example.org/ is down",

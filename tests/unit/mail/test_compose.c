@@ -275,7 +275,7 @@ a_dot_ends_when_asked(void **state)
 		{ "A: b\n\nx\n.\r\nnot this\n", "A: b\r\n" MADE "\r\nx\r\n", true },
 		{ "A: b\n\nx\n.", "A: b\r\n" MADE "\r\nx\r\n", true },
 		{ "A: b\n\n.x\n..\n. \n", "A: b\r\n" MADE "\r\n.x\r\n..\r\n. \r\n", false },
-		{ "A: b\n.\nnot this\n", "A: b\r\n" MADE "\r\n", true },
+		{ "Subject: b\n.\nnot this\n", "Subject: b\r\n" MADE "\r\n", true },
 		{ ".\nnot this\n", MADE "\r\n", true },
 	};
 
