@@ -333,6 +333,7 @@ static bool
 prepare(struct session *s, struct send *send)
 {
 	struct buf envid = { (uint8_t *)s->envid, 0, SEND_ENVID_MAX };
+	const char *ca = send->ca.p;
 
 	memset(s, 0, offsetof(struct session, out_octets));
 	s->send = send;
@@ -345,6 +346,8 @@ prepare(struct session *s, struct send *send)
 	else if (send->options.envid != NULL && !send_put_xtext(&envid, span_of(send->options.envid)))
 		return send_fail(send, EX_USAGE, "the envelope id is longer than %d octets", SEND_ENVID_MAX);
 	s->envid[envid.len] = '\0';
+	if (ca[0] != '\0' && access(ca, R_OK) != 0)
+		return send_fail(send, EX_CONFIG, "ca %s: %s", ca, strerror(errno));
 	return true;
 }
 

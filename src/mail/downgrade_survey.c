@@ -166,17 +166,18 @@ on_body(void *arg, const struct mime_entity *e, bool blank)
 		rename_encoding(s);
 }
 
-/* Nobody reads it, so it need not be kept; but no octet of it may begin to mean something. */
+/* A line that nobody reads need not be kept; but no octet of it may begin to mean something. Looked at whole: what comes first in it
+ * must not depend on the split. */
 static void
 look_ignored(struct downgrade_survey *s)
 {
+	if (!s->mime.ignored)
+		return;
+	if (unfit(s) && (s->mime.entity.is_signed || s->mime.entity.odd))
+		refuse(s, why_not(s));
 	if (s->column > DOWNGRADE_LINE_MAX)
 		refuse(s, "a line of more than 998 octets stands between its parts");
-	if (!unfit(s))
-		return;
-	if (s->mime.entity.is_signed || s->mime.entity.odd)
-		refuse(s, why_not(s));
-	s->plan->changes = true;
+	s->plan->changes |= unfit(s);
 }
 
 static void
@@ -189,10 +190,7 @@ on_text(void *arg, struct span text)
 	s->plan->eightbit |= s->eightbit;
 	s->octets += text.len;
 	s->column = s->column + text.len > DOWNGRADE_LINE_MAX ? DOWNGRADE_LINE_MAX + 1 : s->column + (uint32_t)text.len;
-	if (s->mime.ignored)
-		look_ignored(s);
-	else if (s->column > DOWNGRADE_LINE_MAX)
-		s->too_long = true;
+	s->too_long |= s->column > DOWNGRADE_LINE_MAX && !s->mime.ignored;
 }
 
 static void
@@ -200,6 +198,7 @@ on_newline(void *arg)
 {
 	struct downgrade_survey *s = arg;
 
+	look_ignored(s);
 	s->column = 0;
 	s->octets += 2;
 	s->not_utf8 |= s->utf8_left > 0;
@@ -222,6 +221,7 @@ static void
 on_delimiter(void *arg, struct span line, bool newline, bool crlf)
 {
 	(void)line, (void)newline, (void)crlf;
+	look_ignored(arg);
 	part_reset(arg);
 }
 
@@ -250,6 +250,7 @@ downgrade_survey_end(struct downgrade_survey *s)
 	struct downgrade_plan *plan = s->plan;
 
 	mime_end(&s->mime);
+	look_ignored(s);
 	if (s->mime.odd != NULL)
 		refuse(s, s->mime.odd);
 	if (plan->changes && s->mime.entities > DOWNGRADE_PARTS_MAX)
