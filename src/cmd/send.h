@@ -139,8 +139,9 @@ bool send_password(struct send *);
 bool send_message_read(struct send *);
 /* send_encode.c: s->message, whose body has `what` in a line, becomes what may be sent; false, in words, when that would break it. */
 bool send_encode(struct send *, uint32_t line, const char *what);
-/* An unlinked file for a message, or -1 with errno. */
+/* An unlinked file for a message, or -1; then send_fail_file() says why. */
 int send_message_file(void);
+bool send_fail_file(struct send *);
 extern const struct env send_env;
 
 /* NUL-terminated, empty for the null reverse-path. */

@@ -91,13 +91,32 @@ take_section(struct send *s, cfg_t *account, struct account_text *t)
 	    && take_password(s, account);
 }
 
-/* The account that was asked for, or "default", or the only one. NULL: it is not in this file. */
+/* The account whose address the sender is (sendmail has no option to name one). */
 static cfg_t *
-find_section(cfg_t *cfg, const char *wanted)
+find_sender(cfg_t *cfg, const struct send_options *o)
 {
-	cfg_t *account = cfg_gettsec(cfg, "account", wanted == NULL ? "default" : wanted);
+	struct span from = span_of(o->from), text;
+	struct mailbox wanted, has;
 
-	if (account == NULL && wanted == NULL && cfg_size(cfg, "account") == 1)
+	if (o->from == NULL || o->null_sender || address_next_bare(&from, &wanted) != ADDRESS_ONE)
+		return NULL;
+	for (unsigned i = 0; i < cfg_size(cfg, "account"); i++) {
+		text = span_of(cfg_getstr(cfg_getnsec(cfg, "account", i), "from"));
+		if (address_next_bare(&text, &has) == ADDRESS_ONE && mailbox_equal(&wanted, &has))
+			return cfg_getnsec(cfg, "account", i);
+	}
+	return NULL;
+}
+
+/* The account that was asked for, or the sender's, or "default", or the only one. NULL: it is not in this file. */
+static cfg_t *
+find_section(cfg_t *cfg, const struct send_options *o)
+{
+	cfg_t *account = o->account == NULL ? find_sender(cfg, o) : NULL;
+
+	if (account == NULL)
+		account = cfg_gettsec(cfg, "account", o->account == NULL ? "default" : o->account);
+	if (account == NULL && o->account == NULL && cfg_size(cfg, "account") == 1)
 		account = cfg_getnsec(cfg, "account", 0);
 	return account;
 }
@@ -118,9 +137,12 @@ parse_accounts(struct send *s, char *text, struct account_text *t, bool *found)
 		return send_fail(s, EX_OSERR, "out of memory");
 	(void)cfg_set_error_function(cfg, on_error);
 	if (cfg_parse_buf(cfg, text) == CFG_SUCCESS) {
-		account = find_section(cfg, s->options.account);
+		account = find_section(cfg, &s->options);
 		*found = account != NULL;
 		good = account == NULL || take_section(s, account, t);
+		if (account == NULL && s->options.account == NULL && s->options.server == NULL && cfg_size(cfg, "account") > 1)
+			good = send_fail(s, EX_CONFIG, "%s has %u accounts: name one \"default\", or say which with --account NAME or by its address (-f)",
+			    reading_path, cfg_size(cfg, "account"));
 	} else if (s->status == 0) {
 		(void)send_fail(s, EX_CONFIG, "%s: cannot be understood", reading_path);
 	}

@@ -118,7 +118,7 @@ send_encode(struct send *s, uint32_t line, const char *what)
 	good = survey(w, line, what);
 	if (good) {
 		w->encoded.fd = send_message_file();
-		good = w->encoded.fd != -1 || send_fail(s, EX_CANTCREAT, "a file for the message: %s", strerror(errno));
+		good = w->encoded.fd != -1 || send_fail_file(s);
 	}
 	good = good && write_encoded(w);
 	if (good) {

@@ -48,16 +48,28 @@ random_octets(void *arg, uint8_t *p, size_t n)
 
 const struct env send_env = { clock_now, random_octets, NULL };
 
+static const char *
+message_folder(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return folder != NULL && folder[0] == '/' ? folder : "/tmp";
+}
+
+bool
+send_fail_file(struct send *s)
+{
+	return send_fail(s, EX_CANTCREAT, "a file for the message in %s: %s", message_folder(), strerror(errno));
+}
+
 int
 send_message_file(void)
 {
-	const char *folder = getenv("TMPDIR");
+	const char *folder = message_folder();
 	unsigned long long name;
 	char path[4096];
 	int fd;
 
-	if (folder == NULL || folder[0] != '/')
-		folder = "/tmp";
 	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd != -1)
 		return fd;
@@ -248,7 +260,7 @@ send_message_read(struct send *s)
 	prepare(w, s);
 	s->message.fd = send_message_file();
 	if (s->message.fd == -1)
-		good = send_fail(s, EX_CANTCREAT, "a file for the message: %s", strerror(errno));
+		good = send_fail_file(s);
 	else
 		good = open_input(w) && read_header(w) && read_recipients(w) && write_header(w) && copy_body(w);
 	s->message.eightbit = w->compose.eightbit || w->compose.utf8;
