@@ -1,29 +1,13 @@
-#include "mail/compose.h"
+#include "mail/compose_parts.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "base/base64.h"
-#include "base/fields.h"
-#include "base/queue_id.h"
 #include "mail/field.h"
 #include "mail/path.h"
-#include "mail/trace.h"
 #include "mail/utf8.h"
 
 /* ---- the fields that mean something here ---- */
-
-enum trait {
-	HAS_ADDRESSES = 1,
-	NAMES_RECIPIENTS = 2,
-	DROPPED = 4,
-	OF_BLOCK = 8,           /* Resent- */
-};
-
-enum known {
-	FROM, DATE, MESSAGE_ID, SENDER, REPLY_TO, TO, CC, BCC, RETURN_PATH, RESENT_FROM, RESENT_DATE, RESENT_MESSAGE_ID,
-	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, DKIM_SIGNATURE, UNKNOWN
-};
 
 static const struct known_field {
 	struct span name;
@@ -48,8 +32,8 @@ static const struct known_field {
 	[DKIM_SIGNATURE]    = { SPAN_INIT("dkim-signature"), 0 },
 };
 
-static enum known
-find_known(struct span name)
+enum known
+compose_known(struct span name)
 {
 	unsigned i = 0;
 
@@ -58,14 +42,14 @@ find_known(struct span name)
 	return (enum known)i;
 }
 
-static bool
-has(enum known which, enum trait trait)
+bool
+compose_has(enum known which, enum trait trait)
 {
 	return (known_fields[which].traits & (unsigned)trait) != 0;
 }
 
-static bool
-has_seen(const struct compose *c, enum known which)
+bool
+compose_has_seen(const struct compose *c, enum known which)
 {
 	return (c->seen >> which & 1) != 0;
 }
@@ -78,8 +62,8 @@ refuse(struct compose *c, const char *why)
 }
 
 /* What is left of the header section from offset on. */
-static struct span
-section_from(const struct compose *c, uint32_t offset)
+struct span
+compose_section_from(const struct compose *c, uint32_t offset)
 {
 	struct span s = buf_span(&c->header);
 
@@ -87,8 +71,8 @@ section_from(const struct compose *c, uint32_t offset)
 	return s;
 }
 
-static uint32_t
-offset_of(const struct compose *c, struct span rest)
+uint32_t
+compose_offset_of(const struct compose *c, struct span rest)
 {
 	return (uint32_t)(c->header.len - rest.len);
 }
@@ -110,7 +94,7 @@ survey_block(struct compose *c, enum known which, uint32_t begin, uint32_t end)
 {
 	bool is_open = c->resent && c->block_end == begin;
 
-	if (c->resent && (!is_open || has_seen(c, which)))
+	if (c->resent && (!is_open || compose_has_seen(c, which)))
 		return;
 	if (!c->resent)
 		c->block_start = begin;
@@ -128,15 +112,15 @@ header_complete(struct compose *c)
 	c->phase = COMPOSE_FIELDS;
 	c->column = 0;
 	while (!c->headless && field_next(&rest, &f)) {
-		enum known which = find_known(f.name);
-		uint32_t end = offset_of(c, rest);
+		enum known which = compose_known(f.name);
+		uint32_t end = compose_offset_of(c, rest);
 
-		if (has(which, OF_BLOCK))
+		if (compose_has(which, OF_BLOCK))
 			survey_block(c, which, end - (uint32_t)f.whole.len, end);
 		else if (which != UNKNOWN)
 			c->seen |= UINT32_C(1) << which;
 	}
-	if (c->folded > 0 && has_seen(c, DKIM_SIGNATURE)) {
+	if (c->folded > 0 && compose_has_seen(c, DKIM_SIGNATURE)) {
 		c->line = c->folded;
 		return refuse(c, "a line of more than 998 octets, and to fold it would break the DKIM-Signature (RFC 6376 5.3)");
 	}
@@ -207,7 +191,7 @@ is_of_mail(struct span name)
 	}, beginnings[] = {
 		SPAN_INIT("x-"), SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),
 	};
-	bool is = find_known(name) != UNKNOWN;
+	bool is = compose_known(name) != UNKNOWN;
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		is |= span_same(name, names[i]);
@@ -253,7 +237,7 @@ is_good_line(struct span line)
 static enum compose_step
 header_line_ends(struct compose *c)
 {
-	struct span line = section_from(c, c->line_start);
+	struct span line = compose_section_from(c, c->line_start);
 	enum compose_step step = COMPOSE_MORE;
 
 	if (span_done(line)) {
@@ -292,7 +276,7 @@ is_blank(uint8_t octet)
 static bool
 fold(struct compose *c)
 {
-	struct span line = section_from(c, c->line_start);
+	struct span line = compose_section_from(c, c->line_start);
 	uint8_t *p = c->header.p + c->line_start;
 	size_t first = is_blank(p[0]) ? 0 : span_find(line, ':') + 1, at = line.len - 1;
 
@@ -319,7 +303,7 @@ is_no_header(const struct compose *c, uint8_t octet)
 	bool odd = octet == 0 || (c->cr && octet != '\n') || (c->column == COMPOSE_LINE_MAX && octet != '\r' && octet != '\n');
 	struct span name, value;
 
-	return odd && c->line_start == 0 && !field_split(section_from(c, 0), &name, &value);
+	return odd && c->line_start == 0 && !field_split(compose_section_from(c, 0), &name, &value);
 }
 
 /* Its octets so far are the beginning of the body's first line. */
@@ -394,16 +378,16 @@ compose_header_end(struct compose *c)
 static bool
 enter_field(struct compose *c)
 {
-	struct span rest = section_from(c, c->at);
+	struct span rest = compose_section_from(c, c->at);
 	struct header_field f;
 
 	while (field_next(&rest, &f)) {
-		uint32_t begin = offset_of(c, rest) - (uint32_t)f.whole.len;
+		uint32_t begin = compose_offset_of(c, rest) - (uint32_t)f.whole.len;
 		bool in_block = c->resent && begin >= c->block_start && begin < c->block_end;
-		enum known which = find_known(f.name);
+		enum known which = compose_known(f.name);
 
-		if (has(which, NAMES_RECIPIENTS) && has(which, OF_BLOCK) == c->resent && in_block == c->resent) {
-			c->value_end = offset_of(c, rest);
+		if (compose_has(which, NAMES_RECIPIENTS) && compose_has(which, OF_BLOCK) == c->resent && in_block == c->resent) {
+			c->value_end = compose_offset_of(c, rest);
 			c->at = c->value_end - (uint32_t)f.value.len;
 			return true;
 		}
@@ -411,8 +395,8 @@ enter_field(struct compose *c)
 	return false;
 }
 
-static enum compose_step
-refuse_at(struct compose *c, uint32_t offset, const char *why)
+enum compose_step
+compose_refuse_at(struct compose *c, uint32_t offset, const char *why)
 {
 	c->line = c->mailbox_line ? 2 : 1;
 	for (uint32_t i = 0; i < offset; i++)
@@ -435,7 +419,7 @@ give_address(struct compose *c, const struct mailbox *m, struct buf *address)
 		if (e == PATH_OK || e == PATH_UNQUALIFIED)
 			return COMPOSE_MORE;
 	}
-	return refuse_at(c, (uint32_t)(m->local.p - c->header.p), "malformed recipient address");
+	return compose_refuse_at(c, (uint32_t)(m->local.p - c->header.p), "malformed recipient address");
 }
 
 enum compose_step
@@ -450,177 +434,10 @@ compose_recipient(struct compose *c, struct buf *address)
 		enum address_step step = address_next_bare(&rest, &m);
 
 		if (step == ADDRESS_BAD)
-			return refuse_at(c, c->at, "malformed address in a recipient field");
+			return compose_refuse_at(c, c->at, "malformed address in a recipient field");
 		c->at = c->value_end - (uint32_t)rest.len;
 		if (step == ADDRESS_ONE)
 			return give_address(c, &m, address);
 	}
-	return COMPOSE_DONE;
-}
-
-/* ---- writing the header section ---- */
-
-/* A person's name in front of an address: quoted, or an encoded-word (RFC 2047), or not at all when it fits neither. */
-static bool
-put_name(struct span name, struct buf *out)
-{
-	enum { ENCODED_WORD_OCTETS = 45 };      /* what 75 characters hold in base64 */
-	bool good = buf_put_byte(out, '"');
-
-	if (!utf8_is_ascii(name)) {
-		out->len--;
-		if (name.len > ENCODED_WORD_OCTETS || !utf8_valid(name))
-			return true;
-		return buf_put_text(out, "=?utf-8?B?") && base64_format(name, out) && buf_put_text(out, "?= ");
-	}
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.p[i] == '"' || name.p[i] == '\\')
-			good = good && buf_put_byte(out, '\\');
-		good = good && buf_put_byte(out, name.p[i] < 32 || name.p[i] == 127 ? '?' : name.p[i]);
-	}
-	return good && buf_put_text(out, "\" ");
-}
-
-static bool
-put_from(struct compose *c, const char *field, struct buf *out)
-{
-	const struct compose_facts *f = c->facts;
-
-	c->utf8 |= !utf8_is_ascii(f->from);
-	return buf_put_text(out, field) && (span_done(f->name) || put_name(f->name, out)) && buf_put_byte(out, '<') &&
-	    buf_put(out, f->from) && buf_put_text(out, ">\r\n");
-}
-
-static bool
-put_date(struct compose *c, const char *field, struct buf *out)
-{
-	return buf_put_text(out, field) && date_format(c->facts->env.now(c->facts->env.arg), out) && buf_put_text(out, "\r\n");
-}
-
-static bool
-put_message_id(struct compose *c, const char *field, struct buf *out)
-{
-	const struct env *env = &c->facts->env;
-	struct queue_id_maker maker = { 0, 0, 0 };
-	uint8_t octets[8], text[QUEUE_ID_LEN];
-	struct buf id = BUF_OVER(text);
-
-	c->utf8 |= !utf8_is_ascii(c->facts->domain);
-	env->random(env->arg, octets, sizeof octets);
-	(void)queue_id_format(queue_id_next(&maker, env->now(env->arg)), &id);
-	return buf_put_text(out, field) && message_id_format(buf_span(&id), u64_get(octets), c->facts->domain, out) &&
-	    buf_put_text(out, "\r\n");
-}
-
-/* What is missing: of the message, or of the Resent- block, in which case the message itself stays as it is. */
-static bool
-put_missing(struct compose *c, struct buf *out)
-{
-	if (c->resent)
-		return (has_seen(c, RESENT_FROM) || put_from(c, "Resent-From: ", out)) &&
-		    (has_seen(c, RESENT_DATE) || put_date(c, "Resent-Date: ", out)) &&
-		    (has_seen(c, RESENT_MESSAGE_ID) || put_message_id(c, "Resent-Message-ID: ", out));
-	return (has_seen(c, FROM) || put_from(c, "From: ", out)) && (has_seen(c, DATE) || put_date(c, "Date: ", out)) &&
-	    (has_seen(c, MESSAGE_ID) || put_message_id(c, "Message-ID: ", out));
-}
-
-/* A field whose addresses without a domain get ours. What is malformed is passed on: the server says it better. */
-static bool
-put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
-{
-	struct span rest = f->value, left = f->whole;
-	struct mailbox m;
-
-	while (address_next_bare(&rest, &m) == ADDRESS_ONE) {
-		size_t upto = (size_t)(m.local.p - left.p) + m.local.len;
-
-		if (!span_done(m.domain))
-			continue;
-		if (!buf_put(out, span_head(left, upto)) || !buf_put_byte(out, '@') || !buf_put(out, c->facts->domain))
-			return false;
-		c->utf8 |= !utf8_is_ascii(c->facts->domain);
-		span_skip(&left, upto);
-	}
-	return buf_put(out, left);
-}
-
-static bool
-put_field(struct compose *c, const struct header_field *f, uint32_t begin, struct buf *out)
-{
-	enum known which = find_known(f->name);
-
-	if (c->resent && begin == c->block_start && !put_missing(c, out))
-		return false;
-	if (has(which, DROPPED))
-		return true;
-	if (has(which, HAS_ADDRESSES) && !span_done(c->facts->domain))
-		return put_qualified(c, f, out);
-	return buf_put(out, f->whole);
-}
-
-static bool
-put_end(struct compose *c, struct buf *out)
-{
-	/* With a Resent- block, what it lacks has been written in front of it. */
-	return (c->resent || put_missing(c, out)) && buf_put_text(out, "\r\n") &&
-	    (!c->headless || buf_put(out, buf_span(&c->header)));
-}
-
-static enum compose_step
-out_is_full(struct compose *c, struct buf *out, size_t before)
-{
-	out->len = before;
-	return before == 0 ? refuse_at(c, c->at, "header field too long") : COMPOSE_MORE;
-}
-
-/* A domain of mailboxes: unlike a host's it may be international (RFC 6531 3.3). */
-static bool
-is_mail_domain(struct span domain)
-{
-	uint8_t text[DOMAIN_MAX + 2];
-	struct buf address = BUF_OVER(text);
-	struct mailbox m;
-	enum path_error e;
-
-	if (!buf_put_text(&address, "x@") || !buf_put(&address, domain))
-		return false;
-	e = mailbox_parse(buf_span(&address), &m);
-	return domain_valid(domain) || e == PATH_OK || (e == PATH_UNQUALIFIED && !span_done(m.domain));
-}
-
-/* What goes into a field of ours must not bring a field of its own. */
-static bool
-facts_in_order(const struct compose *c)
-{
-	bool needs_from = c->resent ? !has_seen(c, RESENT_FROM) : !has_seen(c, FROM);
-	struct mailbox m;
-	enum path_error e = mailbox_parse(c->facts->from, &m);
-
-	if (!is_mail_domain(c->facts->domain))
-		return false;
-	return !needs_from || e == PATH_OK || e == PATH_UNQUALIFIED;
-}
-
-enum compose_step
-compose_header_drain(struct compose *c, struct buf *out)
-{
-	size_t before = out->len;
-	struct header_field f;
-
-	if (c->phase == COMPOSE_FIELDS) {
-		if (!facts_in_order(c))
-			return refuse(c, "no well-formed sender address or domain to complete the message with");
-		c->phase = COMPOSE_WRITING;
-		c->at = 0;
-	}
-	assert(c->phase == COMPOSE_WRITING);
-	for (struct span rest = section_from(c, c->at); !c->headless && field_next(&rest, &f); before = out->len) {
-		if (!put_field(c, &f, c->at, out))
-			return out_is_full(c, out, before);
-		c->at = offset_of(c, rest);
-	}
-	if (!put_end(c, out))
-		return out_is_full(c, out, before);
-	c->phase = COMPOSE_BODY;
 	return COMPOSE_DONE;
 }
