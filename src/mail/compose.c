@@ -30,6 +30,8 @@ static const struct known_field {
 	[RESENT_CC]         = { SPAN_INIT("resent-cc"), HAS_ADDRESSES | NAMES_RECIPIENTS | OF_BLOCK },
 	[RESENT_BCC]        = { SPAN_INIT("resent-bcc"), NAMES_RECIPIENTS | DROPPED | OF_BLOCK },
 	[DKIM_SIGNATURE]    = { SPAN_INIT("dkim-signature"), 0 },
+	[SUBJECT]           = { SPAN_INIT("subject"), UNSTRUCTURED },
+	[COMMENTS]          = { SPAN_INIT("comments"), UNSTRUCTURED },
 };
 
 enum known
@@ -185,8 +187,8 @@ static bool
 is_of_mail(struct span name)
 {
 	static const struct span names[] = {
-		SPAN_INIT("subject"), SPAN_INIT("received"), SPAN_INIT("mime-version"), SPAN_INIT("in-reply-to"), SPAN_INIT("references"),
-		SPAN_INIT("comments"), SPAN_INIT("keywords"), SPAN_INIT("auto-submitted"), SPAN_INIT("precedence"), SPAN_INIT("importance"),
+		SPAN_INIT("received"), SPAN_INIT("mime-version"), SPAN_INIT("in-reply-to"), SPAN_INIT("references"),
+		SPAN_INIT("keywords"), SPAN_INIT("auto-submitted"), SPAN_INIT("precedence"), SPAN_INIT("importance"),
 		SPAN_INIT("user-agent"), SPAN_INIT("organization"), SPAN_INIT("errors-to"), SPAN_INIT("disposition-notification-to"),
 	}, beginnings[] = {
 		SPAN_INIT("x-"), SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),

@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/fields.h"
 #include "base/queue_id.h"
+#include "mail/encoded_word.h"
 #include "mail/field.h"
 #include "mail/path.h"
 #include "mail/trace.h"
@@ -95,6 +96,13 @@ put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
 	return buf_put(out, left);
 }
 
+/* With its name and ": " or what stands for it. */
+static bool
+put_encoded(const struct header_field *f, struct buf *out)
+{
+	return buf_put(out, span_head(f->whole, f->whole.len - f->value.len)) && encoded_text_put(f->value, out);
+}
+
 static bool
 put_field(struct compose *c, const struct header_field *f, uint32_t begin, struct buf *out)
 {
@@ -104,6 +112,10 @@ put_field(struct compose *c, const struct header_field *f, uint32_t begin, struc
 		return false;
 	if (compose_has(which, DROPPED))
 		return true;
+	/* RFC 6376 5.3: what is signed stays as it is, and needs SMTPUTF8 then. */
+	if (compose_has(which, UNSTRUCTURED) && !utf8_is_ascii(f->value) && !compose_has_seen(c, DKIM_SIGNATURE))
+		return put_encoded(f, out);
+	c->utf8 |= !utf8_is_ascii(f->whole);
 	if (compose_has(which, HAS_ADDRESSES) && !span_done(c->facts->domain))
 		return put_qualified(c, f, out);
 	return buf_put(out, f->whole);
@@ -165,6 +177,7 @@ compose_header_drain(struct compose *c, struct buf *out)
 		}
 		c->phase = COMPOSE_WRITING;
 		c->at = 0;
+		c->utf8 = false;
 	}
 	assert(c->phase == COMPOSE_WRITING);
 	for (struct span rest = compose_section_from(c, c->at); !c->headless && field_next(&rest, &f); before = out->len) {
