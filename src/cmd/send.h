@@ -137,8 +137,8 @@ bool send_password(struct send *);
 
 /* send_message.c: read the input, add the recipients of -t, keep the message. */
 bool send_message_read(struct send *);
-/* send_encode.c: s->message, whose body has `what` in a line, becomes what may be sent; false, in words, when that would break it. */
-bool send_encode(struct send *, uint32_t line, const char *what);
+/* send_encode.c: s->message becomes what may be sent, with octets above 127 or without; `why` in words. False when that would break it. */
+bool send_encode(struct send *, bool eightbit, const char *why);
 /* An unlinked file for a message, or -1; then send_fail_file() says why. */
 int send_message_file(void);
 bool send_fail_file(struct send *);

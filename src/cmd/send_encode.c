@@ -1,4 +1,4 @@
-/* Lines of more than 998 octets and NUL go in quoted-printable or base64: mail/downgrade, from one file into another. */
+/* What may not be sent as it is goes in quoted-printable or base64: mail/downgrade, from one file into another. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,21 +64,21 @@ why_not(const struct work *w, enum downgrade_verdict verdict)
 }
 
 static bool
-survey(struct work *w, uint32_t line, const char *what)
+survey(struct work *w, bool eightbit, const char *why)
 {
-	static const struct downgrade_hop any = { .eightbit = true, .utf8 = true };
+	struct downgrade_hop hop = { .eightbit = eightbit, .utf8 = eightbit };
 	struct span piece;
-	const char *why;
+	const char *obstacle;
 
-	downgrade_survey_begin(&w->walk.survey, &w->plan, &any);
+	downgrade_survey_begin(&w->walk.survey, &w->plan, &hop);
 	do {
 		if (!read_piece(w, &piece))
 			return false;
 		downgrade_survey_feed(&w->walk.survey, piece);
 	} while (piece.len > 0);
-	why = why_not(w, downgrade_survey_end(&w->walk.survey));
-	return why == NULL || send_fail(w->send, EX_DATAERR, "message, line %u: %s, which nobody may send (RFC 5322 2.1.1, 2.3), and it "
-	    "cannot be encoded: %s; let the program that writes it encode it as quoted-printable or base64", line, what, why);
+	obstacle = why_not(w, downgrade_survey_end(&w->walk.survey));
+	return obstacle == NULL || send_fail(w->send, EX_DATAERR, "message%s, and it cannot be encoded: %s; let the program that writes it "
+	    "encode it as quoted-printable or base64", why, obstacle);
 }
 
 static bool
@@ -104,7 +104,7 @@ write_encoded(struct work *w)
 }
 
 bool
-send_encode(struct send *s, uint32_t line, const char *what)
+send_encode(struct send *s, bool eightbit, const char *why)
 {
 	struct work *w = malloc(sizeof *w);
 	bool good;
@@ -115,7 +115,7 @@ send_encode(struct send *s, uint32_t line, const char *what)
 	w->send = s;
 	w->encoded = (struct send_message){ .fd = -1, .utf8 = s->message.utf8 };
 	w->out = (struct buf){ w->out_octets, 0, sizeof w->out_octets };
-	good = survey(w, line, what);
+	good = survey(w, eightbit, why);
 	if (good) {
 		w->encoded.fd = send_message_file();
 		good = w->encoded.fd != -1 || send_fail_file(s);

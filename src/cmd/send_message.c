@@ -237,6 +237,15 @@ copy_body(struct work *w)
 	return true;
 }
 
+static bool
+make_fit(struct work *w)
+{
+	char why[200];
+
+	(void)snprintf(why, sizeof why, ", line %u: %s, which nobody may send (RFC 5322 2.1.1, 2.3)", w->compose.unfit_line, w->compose.why);
+	return send_encode(w->send, true, why);
+}
+
 static void
 prepare(struct work *w, struct send *s)
 {
@@ -267,8 +276,7 @@ send_message_read(struct send *s)
 	s->message.utf8 = w->compose.utf8;
 	if (w->in > STDIN_FILENO)
 		(void)close(w->in);
-	if (good && w->compose.unfit)
-		good = send_encode(s, w->compose.unfit_line, w->compose.why);
+	good = good && (!w->compose.unfit || make_fit(w));
 	free(w);
 	return good;
 }

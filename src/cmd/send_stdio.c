@@ -36,7 +36,8 @@ struct stdio {
 	uint64_t messages;
 	bool in_trace;                  /* inside the trace field that is left out */
 	bool line_start;
-	bool broken;                    /* standard output is gone */
+	bool broken;                    /* standard input cannot be read, or output is gone: error says why */
+	int error;
 	bool lost;                      /* the message could not be kept */
 	uint8_t out[STDIO_OUT], content[STDIO_CONTENT], in_octets[SMTP_LINE_KEPT];
 };
@@ -272,6 +273,13 @@ answer(struct stdio *s)
 }
 
 static void
+give_up(struct stdio *s)
+{
+	s->broken = true;
+	s->error = errno;
+}
+
+static void
 flush(struct stdio *s)
 {
 	struct span out = buf_span(&s->io.out);
@@ -280,7 +288,7 @@ flush(struct stdio *s)
 		ssize_t n = write(STDOUT_FILENO, out.p, out.len);
 
 		if (n == -1 && errno != EINTR)
-			s->broken = true;
+			give_up(s);
 		span_skip(&out, n > 0 ? (size_t)n : 0);
 	}
 	s->io.out.len = 0;
@@ -295,6 +303,8 @@ more_input(struct stdio *s)
 	do
 		n = read(STDIN_FILENO, s->in.p + s->in.len, buf_room(&s->in));
 	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		give_up(s);
 	if (n > 0)
 		s->in.len += (size_t)n;
 	return n > 0;
@@ -372,7 +382,9 @@ send_stdio(struct send *send)
 	}
 	flush(s);
 	hang_up(s);
-	send->status = s->broken ? EX_IOERR : 0;
+	send->status = 0;
+	if (s->broken)
+		(void)send_fail(send, EX_IOERR, "standard input or output: %s", strerror(s->error));
 	free(s);
 	return send->status == 0;
 }

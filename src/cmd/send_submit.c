@@ -63,16 +63,27 @@ is_due(struct submission *u)
 	return false;
 }
 
+/* RFC 6152 3. With international addresses nothing is gained. */
+static bool
+make_fit(struct submission *u)
+{
+	if (!u->send->message.eightbit || u->session->client.caps.eightbit || needs_utf8(u))
+		return true;
+	return send_encode(u->send, false, " has octets above 127, and the submission server does not offer 8BITMIME");
+}
+
 static enum smtp_client_want
 want_ready(struct submission *u)
 {
 	struct send *send = u->send;
 	struct session *s = u->session;
-	struct smtp_client_mail mail = { .reverse_path = span_of(send_reverse_path(send)), .size = send->message.size,
-		.eightbit = send->message.eightbit, .ret = send->options.ret, .envid = span_of(s->envid), .terms = send_terms(send) };
+	struct smtp_client_mail mail = { .reverse_path = span_of(send_reverse_path(send)), .ret = send->options.ret,
+		.envid = span_of(s->envid), .terms = send_terms(send) };
 
-	if (!send_session_proved(s) || !is_due(u))
+	if (!send_session_proved(s) || !is_due(u) || !make_fit(u))
 		return smtp_client_quit(&s->client);
+	mail.size = send->message.size;
+	mail.eightbit = send->message.eightbit;
 	u->progress = false;
 	s->content_at = 0;
 	mail.rcpts = u->batch_count;
