@@ -31,13 +31,14 @@ put_time(uint64_t ms)
 static void
 print_attempt(const struct history_attempt *t)
 {
-	static const char *const done[] = { "delivered to", "put off by", "refused by" };
+	/* Without a reply's code it is our own verdict, and nothing that the host has said. */
+	static const char *const done[2][3] = { { "delivered to", "put off at", "given up at" }, { "delivered to", "put off by", "refused by" } };
 
 	(void)fputs("    ", stdout);
 	put_time(t->when);
 	(void)printf("  try %u ", t->attempt);
 	if (t->host.len > 0) {
-		(void)printf("%s ", t->class < 3 ? done[t->class] : "at");
+		(void)printf("%s ", t->class < 3 ? done[t->code != 0][t->class] : "at");
 		shown_put(t->host);
 	} else {
 		(void)fputs(t->class == 0 ? "delivered" : "reached nobody", stdout);

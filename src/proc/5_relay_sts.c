@@ -132,7 +132,8 @@ sts_stop(struct relay_sts *s)
 	s->hosts = NULL;
 	s->fetch = NULL;
 	sts_enter(s, STS_IDLE);
-	s->checked = 0;
+	/* What has failed may have been put right. */
+	s->checked = s->failed = 0;
 }
 
 static void

@@ -330,7 +330,7 @@ in_flow_delay = 0s
 
 class Box(Listener):
     """A middle box in front of a mail exchanger. "strip": STARTTLS is not among what EHLO's answer offers; "refuse": whoever asks for it hears
-    454; "inject": behind the 220 that lets TLS begin stand a few octets more, for the client to take for what is said behind TLS. What the
+    454; "deny": its greeting is a refusal for good; "inject": behind the 220 that lets TLS begin stand a few octets more, for the client to take for what is said behind TLS. What the
     client has said in clear it writes down."""
 
     def __init__(self, how, address, port, to):
@@ -382,6 +382,9 @@ class Box(Listener):
             said = b"".join(r[:3] + (b" " if i == len(reply) - 1 else b"-") + r[4:] for i, r in enumerate(reply))
             # The greeting and EHLO's answer come first.
             before += 1
+            if self.how == "deny":
+                s.sendall(b"554 5.7.1 nobody from there\r\n")
+                return
             if self.how == "inject" and before == 3:
                 s.sendall(said + b"250-box.example\r\n250-PIPELINING\r\n250 REQUIRETLS\r\n")
                 self.pass_on(upstream, s)

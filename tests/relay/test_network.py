@@ -20,7 +20,7 @@ from test_sts import Web, policy
 
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
-GOOD, OLD, BARE, SNI, STRIP, REFUSE, MITM, KEEN, WEAK, DOMAIN, INJECT, OLDEST = ["127.0.20.%d" % i for i in range(1, 13)]
+GOOD, OLD, BARE, SNI, STRIP, REFUSE, MITM, KEEN, WEAK, DOMAIN, INJECT, OLDEST, DENY = ["127.0.20.%d" % i for i in range(1, 14)]
 DELIVERED, WAITS, BOUNCED = "delivered", "deferred", "failed"
 CLEAR = r"none$"
 OPPORTUNISTIC = r"^TLSv1\.[23] \S+ opportunistic( |$)"
@@ -132,6 +132,9 @@ ROWS = [
     # ---- middle boxes ----
     Row("stripped", "dane-3: STARTTLS stripped", WAITS, "STARTTLS", at=STRIP, tlsa=FITS, report=("tlsa", "starttls-not-supported"), enhanced="4.7.5"),
     Row("refused", "dane-3: STARTTLS refused", WAITS, "local policy", at=REFUSE, tlsa=FITS, report=("tlsa", "starttls-not-supported")),
+    Row("denied", "dane-3: refused before anybody has proved anything", WAITS, "nobody from there", at=DENY, tlsa=FITS),
+    Row("sts-denied", "sts-5", WAITS, "nobody from there", at=DENY, sts=ENFORCE, named=True),
+    Row("denied-plain", "5321: its word is as good as any", BOUNCED, "nobody from there", at=DENY, enhanced="5.7.1"),
     Row("stripped-plain", "7435: nobody asked for better", DELIVERED, CLEAR, at=STRIP, report=("no-policy-found", "starttls-not-supported")),
     Row("sts-stripped", "sts-5", WAITS, "STARTTLS", at=STRIP, sts=ENFORCE, named=True, report=("sts", "starttls-not-supported"), enhanced="4.7.5"),
     Row("sts-refused", "sts-5", WAITS, "local policy", at=REFUSE, sts=ENFORCE, named=True, report=("sts", "starttls-not-supported")),
@@ -251,7 +254,7 @@ class Network:
             SNI: [f"smtpd_tls_chain_files={self.other}", f"tls_server_sni_maps=hash:{names}"]}))
         self.postfix.start()
         self.boxes = {at: self.keep(Box(how, at, self.port, (GOOD, self.port))) for at, how in (
-            (STRIP, "strip"), (REFUSE, "refuse"), (INJECT, "inject"))}
+            (STRIP, "strip"), (REFUSE, "refuse"), (INJECT, "inject"), (DENY, "deny"))}
         keen = ["PIPELINING", "SIZE 50000000", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "REQUIRETLS"]
         weak = self.context(self.weak)
         weak.set_ciphers("ALL:@SECLEVEL=0")
