@@ -53,7 +53,8 @@ convert(struct span in, size_t split, const struct downgrade_plan *plan, struct 
 
 struct reader {
 	struct mime mime;
-	const struct downgrade_plan *plan;      /* how to decode; NULL: nothing is encoded */
+	const struct downgrade_plan *plan;      /* how to decode */
+	bool before;                            /* nothing has been encoded yet, but what came so */
 	struct buf out;
 	uint8_t escape[2];
 	uint8_t escape_len;
@@ -106,9 +107,15 @@ way(const struct reader *r)
 {
 	uint32_t part = r->mime.entity.number;
 
-	if (r->mime.ignored || r->plan == NULL || part >= DOWNGRADE_PARTS_MAX)
+	if (r->mime.ignored || part >= DOWNGRADE_PARTS_MAX)
 		return DOWNGRADE_KEEP;
-	return r->plan->part[part] & DOWNGRADE_WAYS;
+	switch (r->plan->part[part] & DOWNGRADE_WAYS) {
+	case DOWNGRADE_QUOTED: return r->before ? DOWNGRADE_KEEP : DOWNGRADE_QUOTED;
+	case DOWNGRADE_BASE64: return r->before ? DOWNGRADE_KEEP : DOWNGRADE_BASE64;
+	case DOWNGRADE_BROKEN_QUOTED: return DOWNGRADE_QUOTED;
+	case DOWNGRADE_BROKEN_BASE64: return DOWNGRADE_BROKEN_BASE64;
+	default: return DOWNGRADE_KEEP;
+	}
 }
 
 static void
@@ -150,7 +157,7 @@ on_newline(void *arg)
 
 	if (r->in_escape)
 		r->in_escape = false;
-	else if (!r->mime.ignored && way(r) != DOWNGRADE_BASE64)
+	else if (!r->mime.ignored && way(r) != DOWNGRADE_BASE64 && way(r) != DOWNGRADE_BROKEN_BASE64)
 		insist(buf_put_text(&r->out, "\r\n"));
 }
 
@@ -172,11 +179,12 @@ on_delimiter(void *arg, struct span line, bool newline, bool crlf)
 }
 
 static struct span
-parts(struct reader *r, struct span in, const struct downgrade_plan *plan, uint8_t *text, size_t max)
+parts(struct reader *r, struct span in, const struct downgrade_plan *plan, bool before, uint8_t *text, size_t max)
 {
 	static const struct mime_events events = { on_field, on_body, on_text, on_newline, on_end, on_delimiter };
 
 	r->plan = plan;
+	r->before = before;
 	r->out = (struct buf){ text, 0, max };
 	mime_begin(&r->mime, &events, r);
 	mime_feed(&r->mime, in);
@@ -232,7 +240,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	insist(span_eq(buf_span(&whole), buf_span(&octets)));
 	check_fit(buf_span(&whole), &hop);
 	insist(survey(buf_span(&whole), whole.len, &hop, &again) == DOWNGRADE_AS_IT_IS);
-	in = parts(&r, in, NULL, before, sizeof before);
-	insist(span_eq(in, parts(&r, buf_span(&whole), &plan, after, sizeof after)));
+	in = parts(&r, in, &plan, true, before, sizeof before);
+	insist(span_eq(in, parts(&r, buf_span(&whole), &plan, false, after, sizeof after)));
 	return 0;
 }

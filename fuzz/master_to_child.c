@@ -93,7 +93,8 @@ heard(const struct frames_one *f)
 static void
 begin(int fd)
 {
-	static const struct channel_handler master = { .message = on_message, .closed = on_master_gone, .secret = message_is_secret };
+	static const struct channel_handler master = { .message = on_message, .closed = on_master_gone, .secret = message_is_secret,
+		.descriptor = message_has_descriptor };
 	static const struct child_handler handler = {
 		.listen = take_listen, .peer = take_peer, .certificate = take_certificate, .go = take_go, .reload = take_reload,
 		.drain = take_drain,

@@ -13,6 +13,7 @@
 
 #include "conf/milter.h"
 #include "frames.h"
+#include "policy/warrant.h"
 #include "smtp/server.h"
 
 static const uint16_t types[] = { FILTER_BODY, FILTER_BODY_GONE, FILTER_HEADER, FILTER_SENDER, FILTER_DROP, FILTER_ADD, FILTER_VERDICT,
@@ -48,6 +49,7 @@ set_up(void)
 	c->spool_free_min = 0;
 	c->segment_size = 1024 * 1024;
 	frames_insist(uv_loop_init(&k.child.loop) == 0);
+	k.has_warrant_key = true;
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;
@@ -128,6 +130,18 @@ say(int to, uint16_t type, uint32_t session, struct layout layout, const void *m
 	frames_insist(frames_write(to, &f, -1));
 }
 
+/* 3_auth has said yes. */
+static void
+say_mail(int to, uint32_t session, struct spool_mail *m)
+{
+	struct warrant_sender w = { { 0, 0 }, m->login, m->reverse_path, uv_now(&k.child.loop), true };
+
+	m->when = w.when;
+	m->unwatched = 1;
+	m->warrant = warrant_sender(k.warrant_key, &w);
+	say(to, SPOOL_MAIL, session, spool_mail_layout, m);
+}
+
 static void
 submit(const int fd[2], uint32_t session, unsigned pieces)
 {
@@ -139,7 +153,7 @@ submit(const int fd[2], uint32_t session, unsigned pieces)
 
 	memset(content, 'x', sizeof content);
 	memcpy(content, "From: a@example.org\r\n\r\n", 23);
-	say(fd[0], SPOOL_MAIL, session, spool_mail_layout, &mail);
+	say_mail(fd[0], session, &mail);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct spool_rcpt rcpt = { .number = i, .path = i == 0 ? SPAN("b@example.net") : SPAN("c@example.net") };
 
@@ -159,7 +173,7 @@ name_one(const int fd[2])
 	struct spool_mail mail = { .queue_id = next_id++, .reverse_path = SPAN("a@example.org"), .login = SPAN("joe") };
 	struct spool_ask_rcpt rcpt = { .path = SPAN("d@example.net"), .mechanism = 1 };
 
-	say(fd[0], SPOOL_MAIL, NAMING, spool_mail_layout, &mail);
+	say_mail(fd[0], NAMING, &mail);
 	say(fd[0], SPOOL_ASK_RCPT, NAMING, spool_ask_rcpt_layout, &rcpt);
 	turns(fd, 3);
 }

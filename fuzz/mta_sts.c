@@ -22,6 +22,21 @@ check_policy(const struct mta_sts_policy *policy)
 	}
 }
 
+/* What is said of it is the same policy. */
+static void
+check_format(const struct mta_sts_policy *policy)
+{
+	static struct mta_sts_policy again;
+	uint8_t octets[MTA_STS_FORMAT_MAX];
+	struct buf text = BUF_OVER(octets);
+	const char *words;
+
+	mta_sts_policy_format(policy, '\n', &text);
+	if (!mta_sts_policy_parse(buf_span(&text), &again, &words) || again.mode != policy->mode || again.max_age != policy->max_age ||
+	    again.mxs != policy->mxs || memcmp(again.mx, policy->mx, sizeof again.mx) != 0 || memcmp(again.text, policy->text, MTA_STS_TEXT_MAX) != 0)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -33,9 +48,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (mta_sts_record_parse(txt, id) && (!mta_sts_record_claims(txt) || strlen(id) == 0 || strlen(id) > MTA_STS_ID_MAX))
 		abort();
 	(void)span_take_byte(&rest, '\n');
-	if (mta_sts_policy_parse(rest, &policy, &words))
+	if (mta_sts_policy_parse(rest, &policy, &words)) {
 		check_policy(&policy);
-	else if (words == NULL)
+		check_format(&policy);
+	} else if (words == NULL)
 		abort();
 	return 0;
 }

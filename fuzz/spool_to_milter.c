@@ -87,7 +87,7 @@ put_place(struct frames_one *f)
 
 	if ((f->type != FILTER_ASK && f->type != FILTER_ASK_RCPT) || !fields_parse(filter_ask_layout, f->body, &m) || m.milter.len > 6)
 		return;
-	(void)snprintf(text, sizeof text, "unix:%s/%.*s timeout=30s on-failure=tempfail", directory, (int)m.milter.len,
+	(void)snprintf(text, sizeof text, "unix:%s/%.*s timeout=30s on-failure=tempfail connections=32", directory, (int)m.milter.len,
 	    (const char *)m.milter.p);
 	m.milter = span_of(text);
 	if (fields_format(filter_ask_layout, &m, &b))

@@ -51,5 +51,5 @@ queue_id_parse(struct span text, uint64_t *id)
 		v = v << 5 | digit;
 	}
 	*id = v;
-	return true;
+	return v != 0;
 }

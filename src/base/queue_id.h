@@ -23,7 +23,7 @@ uint64_t queue_id_next(struct queue_id_maker *, uint64_t now_ms);
 uint8_t queue_id_slot(uint64_t id);
 /* Twelve characters onto out. */
 bool queue_id_format(uint64_t id, struct buf *out);
-/* The inverse; false when text is not an id. */
+/* The inverse; false when text is not an id. None is 0, so 0 may stand for "no message" or "all". */
 bool queue_id_parse(struct span text, uint64_t *id);
 
 #endif

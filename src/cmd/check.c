@@ -103,6 +103,7 @@ print_sandbox(const struct conf *c)
 	uint8_t missing_words[400], have_words[200], why_words[300];
 	struct buf missing = BUF_OVER(missing_words), have = BUF_OVER(have_words), why = BUF_OVER(why_words);
 	unsigned open = promise_ask(&missing, &have);
+	const char *unlocked;
 
 	if (c->sandbox == CONF_SANDBOX_OFF) {
 		(void)printf("sandbox      off: a process that is taken over may do what the server may\n");
@@ -111,6 +112,8 @@ print_sandbox(const struct conf *c)
 	(void)printf("sandbox      %s%s%s\n", (const char *)have_words, missing.len > 0 ? "; missing: " : "", (const char *)missing_words);
 	if (open != 0 && (c->sandbox == CONF_SANDBOX_REQUIRED || (c->sandbox == CONF_SANDBOX_AUTO && geteuid() == 0)))
 		(void)printf("             postern serve refuses to start so; sandbox = \"best\" starts\n");
+	if (!promise_may_lock(&unlocked))
+		(void)printf("             memory is not locked: %s\n", unlocked);
 	for (unsigned role = 0; geteuid() == 0 && role < ROLE_MAX; role++) {
 		struct identity id;
 

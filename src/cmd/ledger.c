@@ -46,8 +46,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	struct conversation *t = arg;
 
 	(void)c;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	if (t->ended)
 		return;
 	if (f->type == QUEUE_END)

@@ -239,8 +239,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	struct query *q = arg;
 
 	(void)c;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	if (!q->ended && !take_frame(q, f))
 		end_conversation(q, true);
 }

@@ -127,8 +127,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	bool good;
 
 	(void)c;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	if (t->ended)
 		return;
 	if (t->row != NULL)

@@ -64,7 +64,7 @@ print_attempt(const struct history_attempt *t)
 	}
 	(void)putchar('\n');
 	if (t->tls.len > 0) {
-		(void)fputs("                         TLS ", stdout);
+		(void)fputs("                          TLS ", stdout);
 		shown_put(t->tls);
 		(void)putchar('\n');
 	}

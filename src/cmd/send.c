@@ -1,5 +1,6 @@
 #include "cmd/send.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +9,26 @@
 
 #include "cmd/commands.h"
 
+/* So that no file of ours gets a number that somebody reads or writes as his. What is not there cannot be read. */
+static void
+fill_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			(void)open("/dev/null", O_WRONLY);
+}
+
 void
 send_init(struct send *s, const char *program)
 {
+	fill_standard();
 	memset(s, 0, sizeof *s);
 	s->program = program;
 	s->message.fd = -1;
 	s->options.seconds = SEND_CONNECT_SECONDS;
+	/* Both are errors of write() that are told in words. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	/* What holds a password leaves no core file and lets nobody look on. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 }

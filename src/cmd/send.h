@@ -9,11 +9,12 @@
  *	send_password.c   where the password comes from
  *	send_terms.c      when, how soon and by when
  *	send_message.c    input to a message that may be submitted, kept in an unlinked file
+ *	send_encode.c     a message whose body cannot go as it is
  *	send_link.c       sockets and TLS, with deadlines
- *	send_session.c    the driver of smtp/client
+ *	send_session.c    the driver of smtp/client: send_session.h
+ *	send_submit.c     a message and its recipients through it
  *	send_report.c     words and exit status
  *	send_stdio.c      sendmail -bs: the driver of smtp/server on standard input and output
- *	send_stdio_report.c     the report on those whom the server refused among others
  *
  * Owner     the command's main function, of everything. Blocks: all of it.
  * Fails     false, with words on stderr already and the status (sysexits(3)) in send->status.
@@ -62,13 +63,10 @@ struct send_options {
 };
 
 /* What came of one recipient. */
-enum send_fate { SEND_WAITING, SEND_TAKEN, SEND_LATER, SEND_NEVER };
+enum send_fate { SEND_WAITING, SEND_ELSEWHERE, SEND_TAKEN, SEND_LATER, SEND_NEVER };       /* ELSEWHERE: in a further session */
 
 struct send_rcpt {
 	char *address;                  /* NUL-terminated, ours */
-	char *orcpt;                    /* "type;xtext" as it was said to sendmail -bs, ours; NULL: the address is the original one */
-	uint32_t notify;                /* as it was said to sendmail -bs; 0: what the options say */
-	struct send_refusal *refusal;   /* sendmail -bs: what the server said against him, ours; NULL: nothing */
 	enum send_fate fate;
 };
 
@@ -76,7 +74,6 @@ struct send_message {
 	int fd;                         /* CRLF, ready to be sent; -1: none */
 	uint64_t size;
 	bool eightbit, utf8;
-	bool requiretls;                /* as it was said to sendmail -bs (RFC 8689 2) */
 };
 
 struct send {
@@ -95,6 +92,7 @@ struct send {
 	struct send_message message;
 	int status;                     /* the worst so far */
 	char said[SMTP_REPLY_KEPT + 1]; /* the server's last words on an accepted message */
+	char failed[SMTP_REPLY_KEPT + 1];       /* the last words of send_fail() */
 	uint32_t taken;
 };
 
@@ -139,18 +137,19 @@ bool send_password(struct send *);
 
 /* send_message.c: read the input, add the recipients of -t, keep the message. */
 bool send_message_read(struct send *);
-/* An unlinked file for a message, or -1 with errno. */
+/* send_encode.c: s->message becomes what may be sent, with octets above 127 or without; `why` in words. False when that would break it. */
+bool send_encode(struct send *, bool eightbit, const char *why);
+/* An unlinked file for a message, or -1; then send_fail_file() says why. */
 int send_message_file(void);
+bool send_fail_file(struct send *);
 
-/* send_session.c: hand the message over. */
+/* NUL-terminated, empty for the null reverse-path. */
+const char *send_reverse_path(const struct send *);
+
+/* send_submit.c: hand the message over. */
 bool send_submit(struct send *);
 
 /* send_stdio.c */
 bool send_stdio(struct send *);
-
-/* send_stdio_report.c: for the report, the server's words about somebody who was not taken. */
-void send_keep_refusal(struct send_rcpt *, const struct smtp_outcome *);
-/* The message was taken for some: submit a report on the others to its reverse-path, if one is owed. What fails is told on stderr. */
-void send_report_refused(struct send *);
 
 #endif

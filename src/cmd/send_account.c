@@ -91,13 +91,32 @@ take_section(struct send *s, cfg_t *account, struct account_text *t)
 	    && take_password(s, account);
 }
 
-/* The account that was asked for, or "default", or the only one. NULL: it is not in this file. */
+/* The account whose address the sender is (sendmail has no option to name one). */
 static cfg_t *
-find_section(cfg_t *cfg, const char *wanted)
+find_sender(cfg_t *cfg, const struct send_options *o)
 {
-	cfg_t *account = cfg_gettsec(cfg, "account", wanted == NULL ? "default" : wanted);
+	struct span from = span_of(o->from), text;
+	struct mailbox wanted, has;
 
-	if (account == NULL && wanted == NULL && cfg_size(cfg, "account") == 1)
+	if (o->from == NULL || o->null_sender || address_next_bare(&from, &wanted) != ADDRESS_ONE)
+		return NULL;
+	for (unsigned i = 0; i < cfg_size(cfg, "account"); i++) {
+		text = span_of(cfg_getstr(cfg_getnsec(cfg, "account", i), "from"));
+		if (address_next_bare(&text, &has) == ADDRESS_ONE && mailbox_equal(&wanted, &has))
+			return cfg_getnsec(cfg, "account", i);
+	}
+	return NULL;
+}
+
+/* The account that was asked for, or the sender's, or "default", or the only one. NULL: it is not in this file. */
+static cfg_t *
+find_section(cfg_t *cfg, const struct send_options *o)
+{
+	cfg_t *account = o->account == NULL ? find_sender(cfg, o) : NULL;
+
+	if (account == NULL)
+		account = cfg_gettsec(cfg, "account", o->account == NULL ? "default" : o->account);
+	if (account == NULL && o->account == NULL && cfg_size(cfg, "account") == 1)
 		account = cfg_getnsec(cfg, "account", 0);
 	return account;
 }
@@ -118,9 +137,12 @@ parse_accounts(struct send *s, char *text, struct account_text *t, bool *found)
 		return send_fail(s, EX_OSERR, "out of memory");
 	(void)cfg_set_error_function(cfg, on_error);
 	if (cfg_parse_buf(cfg, text) == CFG_SUCCESS) {
-		account = find_section(cfg, s->options.account);
+		account = find_section(cfg, &s->options);
 		*found = account != NULL;
 		good = account == NULL || take_section(s, account, t);
+		if (account == NULL && s->options.account == NULL && s->options.server == NULL && cfg_size(cfg, "account") > 1)
+			good = send_fail(s, EX_CONFIG, "%s has %u accounts: name one \"default\", or say which with --account NAME or by its address (-f)",
+			    reading_path, cfg_size(cfg, "account"));
 	} else if (s->status == 0) {
 		(void)send_fail(s, EX_CONFIG, "%s: cannot be understood", reading_path);
 	}
@@ -270,26 +292,53 @@ set_host(struct send *s)
 	return true;
 }
 
+/* "a@example.org", "<a@example.org>", "Alice <a@example.org>", "root": one address, which is completed with our domain. */
+static bool
+put_from(struct send *s, const char *text, struct span domain)
+{
+	struct span rest = span_of(text);
+	struct mailbox m, more;
+	struct buf out = { (uint8_t *)s->from, 0, sizeof s->from - 1 };
+
+	if (address_next_bare(&rest, &m) != ADDRESS_ONE || address_next_bare(&rest, &more) != ADDRESS_END)
+		return send_fail(s, EX_USAGE, "sender \"%s\": one address is wanted, like alice@example.org", text);
+	if (!buf_put(&out, m.local) || !buf_put_byte(&out, '@') || !buf_put(&out, m.domain.len > 0 ? m.domain : domain))
+		return send_fail(s, EX_USAGE, "sender %s: the address is too long", text);
+	s->from[out.len] = '\0';
+	return true;
+}
+
+/* The domain of who we are by ourselves: of the account, else of the login if it is an address, else this host. */
+static struct span
+own_domain(const struct send *s, const char *account_from)
+{
+	struct span from = span_of(account_from), user = span_of(s->server.user.p);
+	struct mailbox m;
+
+	if (address_next_bare(&from, &m) == ADDRESS_ONE && m.domain.len > 0)
+		return m.domain;
+	if (address_next_bare(&user, &m) == ADDRESS_ONE && m.domain.len > 0)
+		return m.domain;
+	return s->host[0] != '\0' ? span_of(s->host) : SPAN("localhost");
+}
+
 /* The author, and the reverse-path unless that is null: what was asked for, else the account's, else the login if it is an address, else user@here. */
 static bool
-set_from(struct send *s, const char *from)
+set_from(struct send *s, const char *asked, const char *account_from)
 {
-	const struct passwd *pw = from == NULL || from[0] == '\0' ? getpwuid(getuid()) : NULL;
-	const char *user = s->server.user.p, *here = s->host[0] != '\0' ? s->host : "localhost";
-	struct span left = span_of(from);
+	const char *from = asked != NULL && !s->options.null_sender ? asked : account_from;
+	struct passwd *pw;
 	struct mailbox m;
 	enum path_error e;
 
-	if (span_take_byte(&left, '<') && left.len > 0)
-		left.len--;
-	if (left.len > 0)
-		(void)snprintf(s->from, sizeof s->from, "%.*s", (int)left.len, (const char *)left.p);
-	else if (strchr(user, '@') != NULL)
-		(void)snprintf(s->from, sizeof s->from, "%s", user);
-	else
-		(void)snprintf(s->from, sizeof s->from, "%s@%s", pw != NULL ? pw->pw_name : "nobody", here);
-	if (strchr(s->from, '@') == NULL && strlen(s->from) + strlen(here) + 2 < sizeof s->from)
-		(void)snprintf(s->from + strlen(s->from), sizeof s->from - strlen(s->from), "@%s", here);
+	if (from[0] == '\0' && strchr(s->server.user.p, '@') != NULL)
+		from = s->server.user.p;
+	if (from[0] == '\0') {
+		pw = getpwuid(getuid());
+		from = pw != NULL ? pw->pw_name : "nobody";
+	}
+	if (!put_from(s, from, own_domain(s, account_from)))
+		return false;
 	e = mailbox_parse(span_of(s->from), &m);
 	if (e != PATH_OK && e != PATH_UNQUALIFIED)
 		return send_fail(s, EX_USAGE, "sender %s: %s", s->from, path_error_text(e));
@@ -314,5 +363,5 @@ send_account(struct send *s)
 	if (strlen(ca) >= sizeof s->ca.p)
 		return send_fail(s, EX_CONFIG, "ca: the file's name is too long");
 	(void)snprintf(s->ca.p, sizeof s->ca.p, "%s", ca);
-	return set_host(s) && set_from(s, o->from != NULL && !o->null_sender ? o->from : t.from);
+	return set_host(s) && set_from(s, o->from, t.from);
 }

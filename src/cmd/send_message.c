@@ -22,16 +22,28 @@ struct work {
 	uint8_t header[COMPOSE_HEADER_ROOM], out_octets[COMPOSE_OUT_ROOM];
 };
 
+static const char *
+message_folder(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return folder != NULL && folder[0] == '/' ? folder : "/tmp";
+}
+
+bool
+send_fail_file(struct send *s)
+{
+	return send_fail(s, EX_CANTCREAT, "a file for the message in %s: %s", message_folder(), strerror(errno));
+}
+
 int
 send_message_file(void)
 {
-	const char *folder = getenv("TMPDIR");
+	const char *folder = message_folder();
 	unsigned long long name;
 	char path[4096];
 	int fd;
 
-	if (folder == NULL || folder[0] != '/')
-		folder = "/tmp";
 	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd != -1)
 		return fd;
@@ -190,6 +202,15 @@ copy_body(struct work *w)
 	return true;
 }
 
+static bool
+make_fit(struct work *w)
+{
+	char why[200];
+
+	(void)snprintf(why, sizeof why, ", line %u: %s, which nobody may send (RFC 5322 2.1.1, 2.3)", w->compose.unfit_line, w->compose.why);
+	return send_encode(w->send, true, why);
+}
+
 static void
 prepare(struct work *w, struct send *s)
 {
@@ -213,13 +234,14 @@ send_message_read(struct send *s)
 	prepare(w, s);
 	s->message.fd = send_message_file();
 	if (s->message.fd == -1)
-		good = send_fail(s, EX_CANTCREAT, "a file for the message: %s", strerror(errno));
+		good = send_fail_file(s);
 	else
 		good = open_input(w) && read_header(w) && read_recipients(w) && write_header(w) && copy_body(w);
 	s->message.eightbit = w->compose.eightbit || w->compose.utf8;
 	s->message.utf8 = w->compose.utf8;
 	if (w->in > STDIN_FILENO)
 		(void)close(w->in);
+	good = good && (!w->compose.unfit || make_fit(w));
 	free(w);
 	return good;
 }

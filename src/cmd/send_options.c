@@ -245,6 +245,10 @@ sendmail_options_parse(struct send *s, int argc, char **argv)
 		if (!take_letter(s, c))
 			return false;
 	take_name(s, argv[0]);
+	/* What somebody else names as a recipient is never an option, and an option that comes too late is no recipient. */
+	for (int i = optind; i < argc && strcmp(argv[optind - 1], "--") != 0; i++)
+		if (argv[i][0] == '-' && strchr(argv[i], '@') == NULL)
+			return send_fail(s, EX_USAGE, "%s: options come before the recipients; -- goes before an address that begins with -", argv[i]);
 	if (s->options.mode != SEND_DELIVER && s->options.mode != SEND_VERIFY)
 		return true;
 	if (!take_rcpts(s, argc, argv))

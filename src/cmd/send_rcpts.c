@@ -44,11 +44,8 @@ make_room(struct send *s)
 void
 send_forget_rcpts(struct send *s)
 {
-	for (uint32_t i = 0; i < s->rcpt_count; i++) {
+	for (uint32_t i = 0; i < s->rcpt_count; i++)
 		free(s->rcpts[i].address);
-		free(s->rcpts[i].orcpt);
-		free(s->rcpts[i].refusal);
-	}
 	s->rcpt_count = 0;
 }
 

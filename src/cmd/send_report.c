@@ -22,6 +22,7 @@ send_fail(struct send *s, int status, const char *format, ...)
 	(void)vsnprintf(words, sizeof words, format, ap);
 	va_end(ap);
 	(void)fprintf(stderr, "%s: %s\n", s->program, words);
+	send_clean(span_of(words), s->failed, sizeof s->failed);
 	s->status = worse(s->status, status);
 	return false;
 }

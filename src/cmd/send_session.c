@@ -7,32 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/send.h"
-#include "cmd/send_link.h"
-#include "sasl/client.h"
+#include "cmd/send_session.h"
 
-enum { LAST_WORDS_MS = 1000, OUT_ROOM = 64 * 1024, IN_ROOM = 16 * 1024, RESPONSE_ROOM = 4096, ORCPT_ROOM = 500 };
-
-struct session {
-	struct send *send;
-	struct send_link link;
-	struct smtp_client client;
-	struct smtp_client_conf conf;
-	struct smtp_io io;
-	struct sasl_client *sasl;
-	struct tls_facts tls;
-	const char *mechanism;
-	struct buf in, initial;
-	bool fresh;                     /* something in `in` has not been shown to the engine yet */
-	bool content_out;               /* what is in io.out is part of the message */
-	bool secret_out, secret_in;     /* what is in io.out, or comes next, is part of an AUTH exchange */
-	bool progress;                  /* the last transaction brought somebody forward */
-	uint32_t batch[SMTP_CLIENT_RCPTS_MAX];  /* index in send->rcpts of each recipient of the transaction */
-	uint32_t batch_count;
-	uint64_t content_at;
-	char envid[SEND_ENVID_MAX + 1], host[256];
-	uint8_t out_octets[OUT_ROOM], in_octets[IN_ROOM], content[OUT_ROOM], initial_octets[RESPONSE_ROOM];
-};
+enum { LAST_WORDS_MS = 1000 };
 
 /* ---- what the user sees of the conversation ---- */
 
@@ -232,39 +209,9 @@ want_auth_next(struct session *s)
 
 /* ---- the message ---- */
 
-/* As many waiting recipients as one transaction takes. */
-static void
-fill_batch(struct session *s)
-{
-	uint32_t most = s->client.caps.rcpt_max > 0 && s->client.caps.rcpt_max < SMTP_CLIENT_RCPTS_MAX ?
-	    s->client.caps.rcpt_max : SMTP_CLIENT_RCPTS_MAX;
-
-	s->batch_count = 0;
-	for (uint32_t i = 0; i < s->send->rcpt_count && s->batch_count < most; i++)
-		if (s->send->rcpts[i].fate == SEND_WAITING)
-			s->batch[s->batch_count++] = i;
-}
-
-static const char *
-reverse_path(const struct send *send)
-{
-	return send->options.null_sender ? "" : send->from;
-}
-
-static bool
-needs_utf8(const struct session *s)
-{
-	if (s->send->message.utf8 || !send_is_ascii(reverse_path(s->send)))
-		return true;
-	for (uint32_t i = 0; i < s->batch_count; i++)
-		if (!send_is_ascii(s->send->rcpts[s->batch[i]].address))
-			return true;
-	return false;
-}
-
 /* scram-5: a server that lets us in without showing that it knows the password too is not the one we know. */
-static bool
-server_is_proved(struct session *s)
+bool
+send_session_proved(struct session *s)
 {
 	if (s->sasl == NULL || sasl_client_proved(s->sasl))
 		return true;
@@ -272,29 +219,15 @@ server_is_proved(struct session *s)
 	    s->send->server.host.p);
 }
 
-static enum smtp_client_want
-want_ready(struct session *s)
+const char *
+send_reverse_path(const struct send *send)
 {
-	struct send *send = s->send;
-	struct smtp_client_mail mail = { .reverse_path = span_of(reverse_path(send)), .size = send->message.size,
-		.eightbit = send->message.eightbit, .requiretls = send->message.requiretls, .ret = send->options.ret,
-		.envid = span_of(s->envid), .terms = send_terms(send) };
-
-	if (!server_is_proved(s))
-		return smtp_client_quit(&s->client);
-	fill_batch(s);
-	if (s->batch_count == 0 || (s->client.transactions > 0 && !s->progress))
-		return smtp_client_quit(&s->client);
-	s->progress = false;
-	s->content_at = 0;
-	mail.rcpts = s->batch_count;
-	mail.utf8 = needs_utf8(s);
-	return smtp_client_mail(&s->client, &mail);
+	return send->options.null_sender ? "" : send->from;
 }
 
 /* RFC 3461 4: what is neither '+' nor '=' nor outside 33 to 126 stands for itself. */
-static bool
-put_xtext(struct buf *out, struct span text)
+bool
+send_put_xtext(struct buf *out, struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.p[i];
@@ -305,22 +238,6 @@ put_xtext(struct buf *out, struct span text)
 			return false;
 	}
 	return true;
-}
-
-static enum smtp_client_want
-want_rcpt(struct session *s)
-{
-	const struct send_rcpt *r = &s->send->rcpts[s->batch[s->client.rcpt_wanted]];
-	struct smtp_client_rcpt rcpt = { .path = span_of(r->address), .orcpt = span_of(r->orcpt),
-		.notify = r->notify != 0 ? r->notify : s->send->options.notify };
-	uint8_t octets[ORCPT_ROOM];
-	struct buf orcpt = BUF_OVER(octets);
-
-	/* 3461-4: the original recipient is the address as it is first submitted. */
-	if (r->orcpt == NULL && rcpt.notify != 0 && send_is_ascii(r->address) && buf_put_text(&orcpt, "rfc822;")
-	    && put_xtext(&orcpt, rcpt.path))
-		rcpt.orcpt = buf_span(&orcpt);
-	return smtp_client_rcpt(&s->client, &rcpt);
 }
 
 static enum smtp_client_want
@@ -347,53 +264,22 @@ want_content(struct session *s)
 	return want;
 }
 
-/* 452 behind accepted recipients asks for a further transaction (5321-73); anything else that is told is told. */
-static bool
-may_try_again(const struct session *s, const struct smtp_outcome *o)
-{
-	return o->class == SMTP_CLASS_LATER && o->stage == SMTP_STAGE_RCPT && (o->code == 452 || o->code == 552)
-	    && s->client.rcpts_accepted > 0;
-}
-
-static enum smtp_client_want
-want_outcome(struct session *s)
-{
-	static const enum send_fate fates[] = { [SMTP_CLASS_DELIVERED] = SEND_TAKEN, [SMTP_CLASS_LATER] = SEND_LATER,
-		[SMTP_CLASS_NEVER] = SEND_NEVER };
-	const struct smtp_outcome *o = &s->client.outcome;
-
-	if (o->recipient == SMTP_WHOLE_SESSION) {
-		if (s->send->status == 0)
-			send_outcome(s->send, o, NULL);
-	} else if (!may_try_again(s, o)) {
-		struct send_rcpt *rcpt = &s->send->rcpts[s->batch[o->recipient]];
-
-		rcpt->fate = fates[o->class];
-		s->progress = true;
-		if (o->class != SMTP_CLASS_DELIVERED && s->send->options.mode == SEND_STDIO)
-			send_keep_refusal(rcpt, o);
-		send_outcome(s->send, o, rcpt->address);
-	}
-	return smtp_client_go_on(&s->client);
-}
-
 /* ---- the loop ---- */
 
-static enum smtp_client_want (*const on_want[])(struct session *) = {
-	[SMTP_CLIENT_INPUT] = want_input, [SMTP_CLIENT_FLUSH] = want_flush, [SMTP_CLIENT_STARTTLS] = want_starttls,
-	[SMTP_CLIENT_AUTH_START] = want_auth_start, [SMTP_CLIENT_AUTH_NEXT] = want_auth_next,
-	[SMTP_CLIENT_READY] = want_ready, [SMTP_CLIENT_RCPT] = want_rcpt, [SMTP_CLIENT_CONTENT] = want_content,
-	[SMTP_CLIENT_OUTCOME] = want_outcome,
-};
-
-static void
-converse(struct session *s)
+enum smtp_client_want
+send_session_run(struct session *s, enum smtp_client_want want)
 {
-	enum smtp_client_want want = smtp_client_begin(&s->client, &s->conf, &s->io);
+	static enum smtp_client_want (*const on_want[])(struct session *) = {
+		[SMTP_CLIENT_INPUT] = want_input, [SMTP_CLIENT_FLUSH] = want_flush, [SMTP_CLIENT_STARTTLS] = want_starttls,
+		[SMTP_CLIENT_AUTH_START] = want_auth_start, [SMTP_CLIENT_AUTH_NEXT] = want_auth_next, [SMTP_CLIENT_CONTENT] = want_content,
+		[SMTP_CLIENT_READY] = NULL, [SMTP_CLIENT_RCPT] = NULL, [SMTP_CLIENT_OUTCOME] = NULL, [SMTP_CLIENT_CLOSE] = NULL,
+	};
 
-	while (want != SMTP_CLIENT_CLOSE)
+	while (on_want[want] != NULL)
 		want = on_want[want](s);
-	(void)flush(s);
+	if (want == SMTP_CLIENT_CLOSE)
+		(void)flush(s);
+	return want;
 }
 
 /* 8314-4: with a name alone, STARTTLS on 587 is tried when 465 does not answer. Both verify, so nothing is lost by it. */
@@ -447,6 +333,7 @@ static bool
 prepare(struct session *s, struct send *send)
 {
 	struct buf envid = { (uint8_t *)s->envid, 0, SEND_ENVID_MAX };
+	const char *ca = send->ca.p;
 
 	memset(s, 0, offsetof(struct session, out_octets));
 	s->send = send;
@@ -456,57 +343,47 @@ prepare(struct session *s, struct send *send)
 	s->initial = (struct buf){ s->initial_octets, 0, RESPONSE_ROOM };
 	if (send->envid[0] != '\0')
 		(void)buf_put_text(&envid, send->envid);
-	else if (send->options.envid != NULL && !put_xtext(&envid, span_of(send->options.envid)))
+	else if (send->options.envid != NULL && !send_put_xtext(&envid, span_of(send->options.envid)))
 		return send_fail(send, EX_USAGE, "the envelope id is longer than %d octets", SEND_ENVID_MAX);
 	s->envid[envid.len] = '\0';
+	if (ca[0] != '\0' && access(ca, R_OK) != 0)
+		return send_fail(send, EX_CONFIG, "ca %s: %s", ca, strerror(errno));
 	return true;
 }
 
-static void
-report(const struct session *s)
-{
-	const struct send *send = s->send;
-
-	if (send->taken == 0 || send->options.quiet)
-		return;
-	(void)printf("%s\t%u of %u recipients\t%s:%u", send->said, send->taken, send->rcpt_count, send->server.host.p,
-	    send->server.port);
-	if (s->link.tls != NULL)
-		(void)printf("\t%s\t%s", s->tls.version, s->tls.cipher);
-	(void)printf("%s%s\n", s->mechanism == NULL ? "" : "\t", s->mechanism == NULL ? "" : s->mechanism);
-}
-
-/* Whoever has no outcome was not sent to: the session ended before his turn. */
-static void
-settle(struct send *send)
-{
-	for (uint32_t i = 0; i < send->rcpt_count; i++)
-		if (send->rcpts[i].fate == SEND_WAITING && (send->status == 0 || send->taken > 0))
-			(void)send_fail(send, EX_TEMPFAIL, "%s: not sent", send->rcpts[i].address);
-}
-
-bool
-send_submit(struct send *send)
+struct session *
+send_session_begin(struct send *send, enum smtp_client_want *want)
 {
 	struct session *s = malloc(sizeof *s);
 
-	if (s == NULL)
-		return send_fail(send, EX_OSERR, "out of memory");
-	if (prepare(s, send) && connect_server(s)) {
-		name_ourselves(s);
-		s->conf = (struct smtp_client_conf){ .helo = span_of(s->host), .auth = send->server.user.p[0] != '\0',
-			.tls = send->plain ? SMTP_TLS_NONE : send->server.tls == CONF_RELAY_IMPLICIT ? SMTP_TLS_IMPLICIT :
-			    SMTP_TLS_REQUIRED, .hello_again = send->options.hold[0] != '\0' };
-		if (s->conf.tls != SMTP_TLS_IMPLICIT || secure(s)) {
-			converse(s);
-			settle(send);
-			report(s);
-		}
+	if (s == NULL) {
+		(void)send_fail(send, EX_OSERR, "out of memory");
+		return NULL;
 	}
+	if (!prepare(s, send) || !connect_server(s)) {
+		send_session_end(s);
+		return NULL;
+	}
+	name_ourselves(s);
+	s->conf = (struct smtp_client_conf){ .helo = span_of(s->host), .auth = send->server.user.p[0] != '\0',
+		.tls = send->plain ? SMTP_TLS_NONE : send->server.tls == CONF_RELAY_IMPLICIT ? SMTP_TLS_IMPLICIT : SMTP_TLS_REQUIRED,
+		.hello_again = send->options.hold[0] != '\0' };
+	if (s->conf.tls == SMTP_TLS_IMPLICIT && !secure(s)) {
+		send_session_end(s);
+		return NULL;
+	}
+	*want = send_session_run(s, smtp_client_begin(&s->client, &s->conf, &s->io));
+	return s;
+}
+
+void
+send_session_end(struct session *s)
+{
+	if (s == NULL)
+		return;
 	sasl_client_end(s->sasl);
 	send_link_close(&s->link);
 	wipe(s->out_octets, sizeof s->out_octets);
 	wipe(s->initial_octets, sizeof s->initial_octets);
 	free(s);
-	return send->status == 0;
 }

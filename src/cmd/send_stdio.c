@@ -1,5 +1,6 @@
 /*
- * sendmail -bs: SMTP on standard input and output, each message handed on before it is answered, so that its 250 is the server's.
+ * sendmail -bs: SMTP on standard input and output. MAIL and each RCPT go to the submission server before they are answered, the message when
+ * it is complete, so that what is heard at the pipe is the server's answer.
  *
  * Whoever runs us has proved who he is by running us. The engine serves nobody who has not said AUTH, so its driver says it for
  * him before the first octet of input, and keeps the replies to itself. The trace field that the engine writes tells of a
@@ -10,12 +11,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/send.h"
+#include "cmd/send_session.h"
 #include "os/env.h"
 #include "os/replace.h"
-#include "smtp/server.h"
 
 enum { STDIO_RCPTS = 1000, STDIO_OUT = 16 * 1024, STDIO_CONTENT = 64 * 1024 };
+
+/* What the server said last. */
+struct heard {
+	bool any;
+	enum smtp_class class;
+	uint16_t code;
+	char enhanced[12], text[SMTP_REPLY_KEPT + 1];
+};
 
 struct stdio {
 	struct send *send;
@@ -23,13 +31,77 @@ struct stdio {
 	struct smtp_server_conf conf;
 	struct smtp_io io;
 	struct smtp_mail mail;
+	struct session *session;        /* with the submission server: one for each transaction; NULL outside one */
+	enum smtp_client_want want;     /* of it: RCPT while somebody may be added */
+	struct heard heard;
 	struct buf in;
 	uint64_t messages;
 	bool in_trace;                  /* inside the trace field that is left out */
 	bool line_start;
-	bool broken;                    /* standard output is gone, or the message could not be kept */
+	bool broken;                    /* standard input cannot be read, or output is gone: error says why */
+	int error;
+	bool lost;                      /* the message could not be kept */
 	uint8_t out[STDIO_OUT], content[STDIO_CONTENT], in_octets[SMTP_LINE_KEPT];
 };
+
+/* ---- what the server says ---- */
+
+static void
+hear(struct heard *h, const struct smtp_outcome *o)
+{
+	struct span text = o->text;
+
+	if (o->enhanced[0] != '\0' && span_take(&text, span_of(o->enhanced)))
+		(void)span_take_spaces(&text);
+	h->any = true;
+	h->class = o->class;
+	h->code = o->code;
+	memcpy(h->enhanced, o->enhanced, sizeof h->enhanced);
+	send_clean(text, h->text, sizeof h->text);
+}
+
+static void
+hear_ourselves(struct stdio *s, uint16_t code, const char *enhanced, const char *text)
+{
+	hear(&s->heard, &(struct smtp_outcome){ .class = code < 500 ? SMTP_CLASS_LATER : SMTP_CLASS_NEVER, .code = code, .text = span_of(text) });
+	(void)memccpy(s->heard.enhanced, enhanced, '\0', sizeof s->heard.enhanced);
+}
+
+/* 421 is about their session; the one at the pipe goes on. */
+static struct smtp_answer
+refusal(const struct stdio *s)
+{
+	const struct heard *h = &s->heard;
+	bool later = h->class != SMTP_CLASS_NEVER;
+	bool theirs = smtp_refusal_valid(h->code, span_of(h->enhanced)) && later == (h->code < 500);
+	uint16_t ours = !later ? 554 : memcmp(h->enhanced, "4.5.3", 6) == 0 ? 452 : 451;
+
+	return (struct smtp_answer){ .verdict = { later ? FAIL_BUSY : FAIL_FILTERED, span_of(h->text) }, .code = theirs ? h->code : ours,
+		.enhanced = h->enhanced };
+}
+
+/* Until the server waits for us. */
+static void
+go_on(struct stdio *s, enum smtp_client_want want)
+{
+	struct smtp_client *c = &s->session->client;
+
+	for (want = send_session_run(s->session, want); want == SMTP_CLIENT_OUTCOME; want = send_session_run(s->session, want)) {
+		hear(&s->heard, &c->outcome);
+		want = smtp_client_go_on(c);
+	}
+	s->want = want;
+}
+
+static void
+hang_up(struct stdio *s)
+{
+	if (s->session != NULL && s->want == SMTP_CLIENT_READY)
+		(void)send_session_run(s->session, smtp_client_quit(&s->session->client));
+	send_session_end(s->session);
+	s->session = NULL;
+	s->want = SMTP_CLIENT_CLOSE;
+}
 
 /* ---- one message ---- */
 
@@ -41,47 +113,72 @@ copy_text(char *out, struct span text)
 	out[text.len] = '\0';
 }
 
-static enum fail
+static bool
+begin_file(struct stdio *s)
+{
+	struct send *send = s->send;
+
+	send->message.size = 0;
+	s->in_trace = s->line_start = true;
+	s->lost = false;
+	if (send->message.fd == -1)
+		send->message.fd = send_message_file();
+	return send->message.fd != -1 && ftruncate(send->message.fd, 0) == 0;
+}
+
+static void
+say_mail(struct stdio *s)
+{
+	const struct smtp_ask *ask = &s->server.ask;
+	struct session *session = s->session;
+	/* Nobody has seen the content yet; who takes any octets loses nothing by being told that there may be some. */
+	struct smtp_client_mail mail = { .reverse_path = span_of(send_reverse_path(s->send)), .size = ask->size, .one_by_one = true,
+		.eightbit = session->client.caps.eightbit, .utf8 = ask->utf8, .requiretls = ask->requiretls, .ret = ask->ret,
+		.envid = span_of(session->envid), .terms = send_terms(s->send) };
+
+	session->content_at = 0;
+	go_on(s, smtp_client_mail(&session->client, &mail));
+}
+
+static struct smtp_answer
 begin_message(struct stdio *s)
 {
 	struct send *send = s->send;
 	const struct smtp_ask *ask = &s->server.ask;
 
-	send_forget_rcpts(send);
-	send->taken = 0;
-	send->message.size = 0;
-	send->message.utf8 = ask->utf8;
-	send->message.requiretls = ask->requiretls;
+	if (!begin_file(s))
+		return (struct smtp_answer){ .verdict = { .fail = FAIL_DISK_FULL } };
 	send->options.null_sender = ask->path.whole.len == 0;
-	send->options.ret = ask->ret;
-	send->options.notify = 0;
 	copy_text(send->from, ask->path.whole);
 	copy_text(send->envid, span_head(ask->envid, SEND_ENVID_MAX));
-	s->in_trace = s->line_start = true;
-	if (send->message.fd == -1)
-		send->message.fd = send_message_file();
-	return send->message.fd != -1 && ftruncate(send->message.fd, 0) == 0 ? OK : FAIL_DISK_FULL;
+	s->heard.any = false;
+	s->session = send_session_begin(send, &s->want);
+	if (s->session == NULL) {
+		hear_ourselves(s, 451, "4.4.1", send->failed);
+		return refusal(s);
+	}
+	go_on(s, s->want);
+	if (s->want == SMTP_CLIENT_READY && !send_session_proved(s->session))
+		hear_ourselves(s, 554, "5.7.8", send->failed);
+	else if (s->want == SMTP_CLIENT_READY)
+		say_mail(s);
+	if (s->want == SMTP_CLIENT_RCPT)
+		return (struct smtp_answer){ .verdict = { .fail = OK } };
+	hang_up(s);
+	return refusal(s);
 }
 
-static enum fail
+static struct smtp_answer
 add_rcpt(struct stdio *s)
 {
 	const struct smtp_ask *ask = &s->server.ask;
-	uint32_t before = s->send->rcpt_count;
-	char address[PATH_MAX_OCTETS + 1];
-	struct send_rcpt *rcpt;
+	struct smtp_client_rcpt rcpt = { .path = ask->path.whole, .notify = ask->notify, .orcpt = ask->orcpt };
 
-	copy_text(address, ask->path.whole);
-	if (!send_add_rcpt(s->send, address))
-		return FAIL_BUSY;
-	/* Named before: then the first time counts. */
-	if (s->send->rcpt_count == before)
-		return OK;
-	rcpt = &s->send->rcpts[before];
-	rcpt->notify = ask->notify;
-	if (ask->orcpt.len > 0)
-		rcpt->orcpt = strndup((const char *)ask->orcpt.p, ask->orcpt.len);
-	return OK;
+	if (s->want != SMTP_CLIENT_RCPT)
+		return refusal(s);
+	s->heard.any = false;
+	go_on(s, smtp_client_rcpt(&s->session->client, &rcpt));
+	return s->heard.any ? refusal(s) : (struct smtp_answer){ .verdict = { .fail = OK } };
 }
 
 static bool
@@ -122,39 +219,41 @@ static void
 store(struct stdio *s)
 {
 	if (!keep(s, without_trace(s, buf_span(&s->io.content))))
-		s->broken = true;
+		s->lost = true;
 	s->io.content.len = 0;
 }
 
-/* Somebody can be sent to with more luck, and nobody has it yet: then it is worth coming again. */
+/* Now that the message is known: does the server not take such a one? */
 static bool
-is_for_later(const struct send *send)
+cannot_go(struct stdio *s)
 {
-	for (uint32_t i = 0; i < send->rcpt_count; i++)
-		if (send->rcpts[i].fate == SEND_LATER)
-			return true;
-	return send->status == EX_TEMPFAIL;
+	const struct smtp_client_caps *caps = &s->session->client.caps;
+
+	if (s->mail.eightbit && !caps->eightbit)
+		hear_ourselves(s, 554, "5.6.3", "the message has octets above 127, and the submission server does not offer 8BITMIME");
+	else if (caps->size_max > 0 && s->send->message.size > caps->size_max)
+		hear_ourselves(s, 552, "5.3.4", "the message is bigger than the submission server takes");
+	else
+		return false;
+	return true;
 }
 
-/* What the server said decides what we say. Who has the message is not to get it again (RFC 5321 6.1). */
-static struct verdict
+static struct smtp_answer
 submit(struct stdio *s)
 {
-	struct send *send = s->send;
-	bool later;
+	struct smtp_answer a;
 
-	if (s->broken)
-		return (struct verdict){ .fail = FAIL_LOCAL };
-	send->status = 0;
-	send->message.eightbit = s->mail.eightbit || s->mail.utf8;
-	(void)send_submit(send);
-	if (send->taken > 0 && send->status != 0)
-		send_report_refused(send);
-	if (send->taken > 0)
-		return (struct verdict){ .fail = OK };
-	later = is_for_later(send);
-	return (struct verdict){ .fail = later ? FAIL_BUSY : FAIL_CONTENT,
-		.words = later ? SPAN("the submission server does not take it now") : SPAN("the submission server refuses it") };
+	if (s->lost) {
+		hang_up(s);
+		return (struct smtp_answer){ .verdict = { .fail = FAIL_LOCAL } };
+	}
+	if (s->want == SMTP_CLIENT_RCPT && !cannot_go(s))
+		go_on(s, smtp_client_rcpts_end(&s->session->client));
+	a = refusal(s);
+	if (s->heard.any && s->heard.class == SMTP_CLASS_DELIVERED)
+		a = (struct smtp_answer){ .verdict = { OK, span_of(s->heard.text) }, .code = 250, .enhanced = s->heard.enhanced };
+	hang_up(s);
+	return a;
 }
 
 /* ---- the engine ---- */
@@ -165,19 +264,28 @@ answer(struct stdio *s)
 	struct smtp_answer a = { .verdict = { .fail = OK }, .auth = SMTP_AUTH_DONE };
 
 	switch (s->server.ask.kind) {
-	case SMTP_ASK_SENDER: a.verdict.fail = begin_message(s); break;
-	case SMTP_ASK_RCPT: a.verdict.fail = add_rcpt(s); break;
+	case SMTP_ASK_SENDER: a = begin_message(s); break;
+	case SMTP_ASK_RCPT: a = add_rcpt(s); break;
 	case SMTP_ASK_DATA: a.queue_id = ++s->messages; break;
-	case SMTP_ASK_COMMIT: a.verdict = submit(s); break;
+	case SMTP_ASK_COMMIT: a = submit(s); break;
+	case SMTP_ASK_ABORT: hang_up(s); break;
 	default: break;
 	}
 	return smtp_server_answer(&s->server, &a);
 }
 
 static void
+give_up(struct stdio *s)
+{
+	s->broken = true;
+	s->error = errno;
+}
+
+static void
 flush(struct stdio *s)
 {
-	s->broken = s->broken || !file_write(STDOUT_FILENO, buf_span(&s->io.out));
+	if (!s->broken && !file_write(STDOUT_FILENO, buf_span(&s->io.out)))
+		give_up(s);
 	s->io.out.len = 0;
 }
 
@@ -190,6 +298,8 @@ more_input(struct stdio *s)
 	do
 		n = read(STDIN_FILENO, s->in.p + s->in.len, buf_room(&s->in));
 	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		give_up(s);
 	if (n > 0)
 		s->in.len += (size_t)n;
 	return n > 0;
@@ -266,7 +376,10 @@ send_stdio(struct send *send)
 			break;
 	}
 	flush(s);
-	send->status = s->broken ? EX_IOERR : 0;
+	hang_up(s);
+	send->status = 0;
+	if (s->broken)
+		(void)send_fail(send, EX_IOERR, "standard input or output: %s", strerror(s->error));
 	free(s);
 	return send->status == 0;
 }

@@ -86,6 +86,7 @@ struct conf_milter {
 	char place[108];                /* path of a socket, or an address without brackets; NUL-terminated */
 	uint16_t port;
 	uint32_t timeout;               /* seconds of silence; default 30 */
+	uint32_t connections;           /* to it at once; default 32 */
 	enum conf_milter_failure failure;
 };
 

@@ -5,6 +5,7 @@
 #include "conf/value.h"
 
 enum { PATH_MOST = 107 /* sun_path, without its NUL */, TIMEOUT_STANDARD = 30, TIMEOUT_MOST = 300 };
+enum { CONNECTIONS_STANDARD = 32 };
 
 static const char *const failures[] = {
 	[CONF_MILTER_TEMPFAIL] = "tempfail", [CONF_MILTER_ACCEPT] = "accept", [CONF_MILTER_REJECT] = "reject",
@@ -59,6 +60,17 @@ take_timeout(struct span value, struct conf_milter *out, struct buf *why)
 }
 
 static bool
+take_connections(struct span value, struct conf_milter *out, struct buf *why)
+{
+	uint64_t n;
+
+	if (!span_take_u64(&value, &n) || !span_done(value) || n < 1 || n > MILTER_CONNECTIONS_MOST)
+		return wrong(why, "has a number of connections that is not from 1 to 512");
+	out->connections = (uint32_t)n;
+	return true;
+}
+
+static bool
 take_failure(struct span value, struct conf_milter *out, struct buf *why)
 {
 	for (unsigned i = 0; i < sizeof failures / sizeof failures[0]; i++) {
@@ -77,7 +89,9 @@ take_option(struct span word, struct conf_milter *out, struct buf *why)
 		return take_timeout(word, out, why);
 	if (span_take(&word, SPAN("on-failure=")))
 		return take_failure(word, out, why);
-	return wrong(why, "has something behind it that is neither timeout=... nor on-failure=...");
+	if (span_take(&word, SPAN("connections=")))
+		return take_connections(word, out, why);
+	return wrong(why, "has something behind it that is none of timeout=..., on-failure=... and connections=...");
 }
 
 bool
@@ -88,6 +102,7 @@ conf_milter_parse(struct span text, struct conf_milter *out, struct buf *why)
 
 	memset(out, 0, sizeof *out);
 	out->timeout = TIMEOUT_STANDARD;
+	out->connections = CONNECTIONS_STANDARD;
 	out->local = span_take(&place, SPAN("unix:"));
 	if (out->local)
 		good = take_unix(place, out, why);
@@ -116,7 +131,8 @@ bool
 conf_milter_format(const struct conf_milter *m, struct buf *out)
 {
 	return conf_milter_name(m, out) && buf_put_text(out, " timeout=") && buf_put_u64(out, m->timeout) &&
-	    buf_put_text(out, "s on-failure=") && buf_put_text(out, failures[m->failure]);
+	    buf_put_text(out, "s on-failure=") && buf_put_text(out, failures[m->failure]) &&
+	    buf_put_text(out, " connections=") && buf_put_u64(out, m->connections);
 }
 
 bool
@@ -128,7 +144,7 @@ conf_milters_same(const struct conf_milter *a, uint32_t as, const struct conf_mi
 		const struct conf_milter *x = &a[i], *y = &b[i];
 
 		same = x->local == y->local && x->port == y->port && x->timeout == y->timeout && x->failure == y->failure &&
-		    span_eq(span_of(x->place), span_of(y->place));
+		    x->connections == y->connections && span_eq(span_of(x->place), span_of(y->place));
 	}
 	return same;
 }

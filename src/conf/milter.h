@@ -1,8 +1,8 @@
 /*
- * conf/milter.h - where a milter listens, how long it may be silent, and what its silence means. Pure.
+ * conf/milter.h - where a milter listens, how long it may be silent, what its silence means, and how much it is asked at once. Pure.
  *
- * "inet:127.0.0.1:8891", "inet:[::1]:8891", "unix:/run/opendkim/opendkim.sock", with "timeout=30s" and "on-failure=tempfail" behind
- * it when they are other than these.
+ * "inet:127.0.0.1:8891", "inet:[::1]:8891", "unix:/run/opendkim/opendkim.sock", with "timeout=30s", "on-failure=tempfail" and
+ * "connections=32" behind it when they are other than these.
  *
  * Owner     the caller, of everything.
  * Fails     false, with what is wrong in why: a clause that follows the quoted value.
@@ -13,7 +13,7 @@
 #include "conf/keys.h"
 
 /* Room for the text of one: a path or an address, and what stands behind it. */
-enum { MILTER_TEXT_ROOM = 192 };
+enum { MILTER_TEXT_ROOM = 192, MILTER_CONNECTIONS_MOST = 512 };
 
 bool conf_milter_parse(struct span text, struct conf_milter *out, struct buf *why);
 bool conf_milter_format(const struct conf_milter *, struct buf *out);

@@ -4,7 +4,7 @@
 
 #include "conf/value.h"
 
-static const char *const names[] = { "delivered", "deferred", "bounced", "held" };
+static const char *const names[] = { "delivered", "deferred", "bounced", "held", "dropped" };
 enum { NAMES = sizeof names / sizeof names[0] };
 
 static bool
@@ -84,7 +84,7 @@ webhook_events_parse(struct span text, uint32_t *events, struct buf *why)
 		while (i < NAMES && !span_same(word, span_of(names[i])))
 			i++;
 		if (i == NAMES)
-			return refuse(why, "is not made of delivered, deferred, bounced and held");
+			return refuse(why, "is not made of delivered, deferred, bounced, held and dropped");
 		*events |= 1u << i;
 	}
 	return *events != 0 || refuse(why, "names no event; right would be \"delivered bounced\"");

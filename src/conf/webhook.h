@@ -8,7 +8,8 @@
 
 #include "base/buf.h"
 
-enum webhook_event { WEBHOOK_DELIVERED = 1, WEBHOOK_DEFERRED = 2, WEBHOOK_BOUNCED = 4, WEBHOOK_HELD = 8 };
+enum webhook_event { WEBHOOK_DELIVERED = 1, WEBHOOK_DEFERRED = 2, WEBHOOK_BOUNCED = 4, WEBHOOK_HELD = 8, WEBHOOK_DROPPED = 16 };
+enum { WEBHOOK_EVENTS_ALL = 31 };
 
 struct webhook_url {
 	bool clear;             /* http:, to this machine only */
@@ -20,7 +21,7 @@ struct webhook_url {
 /* "https://hooks.example.org[:8443][/path]", or "http://127.0.0.1[:8080][/path]": localhost, 127.0.0.0/8 and [::1] may be without TLS. */
 bool webhook_url_parse(struct span text, struct webhook_url *, struct buf *why);
 
-/* "delivered deferred bounced held", some of them, in any order. */
+/* "delivered deferred bounced held dropped", some of them, in any order. */
 bool webhook_events_parse(struct span text, uint32_t *events, struct buf *why);
 bool webhook_events_format(uint32_t events, struct buf *out);
 /* One of them; NULL: it is none. */

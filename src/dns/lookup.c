@@ -311,6 +311,29 @@ mx_query_begin(struct mx_lookup *l, uint8_t type, uint8_t host)
 		say_later(q, "", ub_strerror(err));
 }
 
+/* Nearly all names: labels of letters, digits and single hyphens between them, which are what libidn2 makes of them after long thought. */
+static bool
+take_plain(struct span domain, char name[MX_NAME_MAX])
+{
+	size_t label = 0, i;
+	uint8_t before = '-';
+
+	for (i = 0; i < domain.len && i < 253; i++) {
+		uint8_t c = domain.p[i];
+		bool joint = c == '.' || c == '-';
+
+		if ((!joint && !ascii_is_alnum(c)) || (joint && (before == '-' || before == '.')))
+			return false;
+		label = c == '.' ? 0 : label + 1;
+		if (label > 63)
+			return false;
+		name[i] = (char)ascii_lower(c);
+		before = c;
+	}
+	name[i] = 0;
+	return i == domain.len && before != '-' && before != '.';
+}
+
 bool
 dns_ascii(struct span domain, char name[MX_NAME_MAX])
 {
@@ -322,6 +345,8 @@ dns_ascii(struct span domain, char name[MX_NAME_MAX])
 		len--;
 	if (len == 0 || len >= sizeof text || memchr(domain.p, 0, len) != NULL)
 		return false;
+	if (take_plain((struct span){ domain.p, len }, name))
+		return true;
 	memcpy(text, domain.p, len);
 	text[len] = 0;
 	if (idn2_to_ascii_8z(text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)

@@ -107,8 +107,8 @@ bool history_prune(struct history *, uint64_t now, enum history_fault *fault);
 /* ---- events that are to be posted; those that change something belong into a transaction ---- */
 struct history_hook {
 	uint64_t row;                   /* its name here, set by history_due() */
-	uint64_t id, sequence, when;    /* sequence: of the attempt; 0: the message is held */
-	uint32_t number;                /* of the recipient */
+	uint64_t id, sequence, when;    /* sequence: of the attempt; 0: it is about the whole message */
+	uint32_t number;                /* of the recipient; of the whole message: what befell it, enum history_event_kind */
 	uint32_t event;                 /* enum webhook_event */
 	uint32_t tries;
 };
@@ -121,7 +121,7 @@ void history_hook_later(struct history *, uint64_t row, uint64_t due);
 uint32_t history_trim_hooks(struct history *, uint64_t oldest, uint32_t most);
 /* The first that are due. */
 size_t history_due(struct history *, uint64_t now, struct history_hook *, size_t most);
-/* Calls tell() with what happened; the attempt is empty when the message is held, and words say why. False: it is known no more. */
+/* Calls tell() with what happened; the attempt is empty when it is about the whole message, and words say why. False: it is known no more. */
 bool history_hook_facts(struct history *, const struct history_hook *, void (*tell)(void *arg, const struct history_message *,
     struct span path, const struct history_attempt *, struct span words), void *arg);
 

@@ -48,6 +48,7 @@ history_hook_facts(struct history *h, const struct history_hook *k, void (*tell)
 	bind_number(s, 2, k->number);
 	bind_number(s, 3, k->sequence);
 	bind_number(s, 4, k->when);
+	bind_number(s, 5, k->sequence == 0 ? k->number : 0);
 	if (!row(h, s))
 		return false;
 	m = (struct history_message){ .id = k->id, .arrival = column_number(s, 0), .size = column_number(s, 1),

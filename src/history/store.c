@@ -76,7 +76,7 @@ static const char *const sql[ST_MAX] = {
 	[ST_HOOK_FACTS] = "SELECT m.arrival, m.size, m.rcpts, m.sender, m.login, m.message_id, r.path, a.attempt, a.code, a.took, a.status,"
 	    " a.host, a.tls, a.text, e.words, a.reply FROM message m LEFT JOIN recipient r ON r.id = m.id AND r.number = ?2"
 	    " LEFT JOIN attempt a ON a.id = m.id AND a.number = ?2 AND a.sequence = ?3"
-	    " LEFT JOIN event e ON e.id = m.id AND e.at = ?4 AND e.kind = 1 AND e.other = 0 WHERE m.id = ?1",
+	    " LEFT JOIN event e ON e.id = m.id AND e.at = ?4 AND e.kind = ?5 AND e.other = 0 WHERE m.id = ?1",
 	[ST_DROP_HOOK] = "DELETE FROM hook WHERE row = ?1",
 	[ST_DELAY_HOOK] = "UPDATE hook SET tries = tries + 1, due = ?2 WHERE row = ?1",
 	[ST_BOUND_HOOKS] = "UPDATE hook SET due = 0 WHERE due > ?1",

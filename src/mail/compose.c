@@ -1,29 +1,13 @@
-#include "mail/compose.h"
+#include "mail/compose_parts.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "base/base64.h"
-#include "base/fields.h"
-#include "base/queue_id.h"
 #include "mail/field.h"
 #include "mail/path.h"
-#include "mail/trace.h"
 #include "mail/utf8.h"
 
 /* ---- the fields that mean something here ---- */
-
-enum trait {
-	HAS_ADDRESSES = 1,
-	NAMES_RECIPIENTS = 2,
-	DROPPED = 4,
-	OF_BLOCK = 8,           /* Resent- */
-};
-
-enum known {
-	FROM, DATE, MESSAGE_ID, SENDER, REPLY_TO, TO, CC, BCC, RETURN_PATH, RESENT_FROM, RESENT_DATE, RESENT_MESSAGE_ID,
-	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, UNKNOWN
-};
 
 static const struct known_field {
 	struct span name;
@@ -45,10 +29,13 @@ static const struct known_field {
 	[RESENT_TO]         = { SPAN_INIT("resent-to"), HAS_ADDRESSES | NAMES_RECIPIENTS | OF_BLOCK },
 	[RESENT_CC]         = { SPAN_INIT("resent-cc"), HAS_ADDRESSES | NAMES_RECIPIENTS | OF_BLOCK },
 	[RESENT_BCC]        = { SPAN_INIT("resent-bcc"), NAMES_RECIPIENTS | DROPPED | OF_BLOCK },
+	[DKIM_SIGNATURE]    = { SPAN_INIT("dkim-signature"), 0 },
+	[SUBJECT]           = { SPAN_INIT("subject"), UNSTRUCTURED },
+	[COMMENTS]          = { SPAN_INIT("comments"), UNSTRUCTURED },
 };
 
-static enum known
-find_known(struct span name)
+enum known
+compose_known(struct span name)
 {
 	unsigned i = 0;
 
@@ -57,14 +44,14 @@ find_known(struct span name)
 	return (enum known)i;
 }
 
-static bool
-has(enum known which, enum trait trait)
+bool
+compose_has(enum known which, enum trait trait)
 {
 	return (known_fields[which].traits & (unsigned)trait) != 0;
 }
 
-static bool
-has_seen(const struct compose *c, enum known which)
+bool
+compose_has_seen(const struct compose *c, enum known which)
 {
 	return (c->seen >> which & 1) != 0;
 }
@@ -77,8 +64,8 @@ refuse(struct compose *c, const char *why)
 }
 
 /* What is left of the header section from offset on. */
-static struct span
-section_from(const struct compose *c, uint32_t offset)
+struct span
+compose_section_from(const struct compose *c, uint32_t offset)
 {
 	struct span s = buf_span(&c->header);
 
@@ -86,8 +73,8 @@ section_from(const struct compose *c, uint32_t offset)
 	return s;
 }
 
-static uint32_t
-offset_of(const struct compose *c, struct span rest)
+uint32_t
+compose_offset_of(const struct compose *c, struct span rest)
 {
 	return (uint32_t)(c->header.len - rest.len);
 }
@@ -109,7 +96,7 @@ survey_block(struct compose *c, enum known which, uint32_t begin, uint32_t end)
 {
 	bool is_open = c->resent && c->block_end == begin;
 
-	if (c->resent && (!is_open || has_seen(c, which)))
+	if (c->resent && (!is_open || compose_has_seen(c, which)))
 		return;
 	if (!c->resent)
 		c->block_start = begin;
@@ -127,13 +114,17 @@ header_complete(struct compose *c)
 	c->phase = COMPOSE_FIELDS;
 	c->column = 0;
 	while (!c->headless && field_next(&rest, &f)) {
-		enum known which = find_known(f.name);
-		uint32_t end = offset_of(c, rest);
+		enum known which = compose_known(f.name);
+		uint32_t end = compose_offset_of(c, rest);
 
-		if (has(which, OF_BLOCK))
+		if (compose_has(which, OF_BLOCK))
 			survey_block(c, which, end - (uint32_t)f.whole.len, end);
 		else if (which != UNKNOWN)
 			c->seen |= UINT32_C(1) << which;
+	}
+	if (c->folded > 0 && compose_has_seen(c, DKIM_SIGNATURE)) {
+		c->line = c->folded;
+		return refuse(c, "a line of more than 998 octets, and to fold it would break the DKIM-Signature (RFC 6376 5.3)");
 	}
 	return COMPOSE_DONE;
 }
@@ -145,11 +136,35 @@ is_mailbox_line(struct span line)
 	return line.len > 5 && memcmp(line.p, "From ", 5) == 0 && !span_same(span_head(line, 6), SPAN("From :"));
 }
 
+static void
+become_headless(struct compose *c)
+{
+	c->headless = true;
+	c->eightbit = c->utf8;
+	c->utf8 = false;
+}
+
+/* A byte order mark in front of a header (RFC 3629 6) says nothing there; it would make body of it, Bcc and all. */
+static struct span
+without_mark(struct compose *c, struct span line)
+{
+	struct span rest = line, name, value;
+
+	if (!span_take(&rest, SPAN("\xef\xbb\xbf")) || !(field_split(rest, &name, &value) || is_mailbox_line(rest)))
+		return line;
+	memmove(c->header.p, rest.p, rest.len);
+	c->header.len = rest.len;
+	line = buf_span(&c->header);
+	c->utf8 = !utf8_is_ascii(line);
+	return line;
+}
+
 static enum compose_step
 first_line(struct compose *c, struct span line)
 {
 	struct span name, value;
 
+	line = without_mark(c, line);
 	if (!c->mailbox_line && is_mailbox_line(line)) {
 		c->mailbox_line = true;
 		c->header.len = 0;
@@ -158,10 +173,58 @@ first_line(struct compose *c, struct span line)
 	if (field_split(line, &name, &value))
 		return COMPOSE_MORE;
 	/* Somebody typed a message without any header: his line is the beginning of the body. */
-	c->headless = true;
-	c->eightbit = c->utf8;
-	c->utf8 = false;
+	become_headless(c);
 	return COMPOSE_DONE;
+}
+
+static struct span
+section_until(const struct compose *c, uint32_t end)
+{
+	return span_head(buf_span(&c->header), end);
+}
+
+static bool
+is_of_mail(struct span name)
+{
+	static const struct span names[] = {
+		SPAN_INIT("received"), SPAN_INIT("mime-version"), SPAN_INIT("in-reply-to"), SPAN_INIT("references"),
+		SPAN_INIT("keywords"), SPAN_INIT("auto-submitted"), SPAN_INIT("precedence"), SPAN_INIT("importance"),
+		SPAN_INIT("user-agent"), SPAN_INIT("organization"), SPAN_INIT("errors-to"), SPAN_INIT("disposition-notification-to"),
+	}, beginnings[] = {
+		SPAN_INIT("x-"), SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),
+	};
+	bool is = compose_known(name) != UNKNOWN;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		is |= span_same(name, names[i]);
+	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+		is |= span_same(span_head(name, beginnings[i].len), beginnings[i]);
+	return is;
+}
+
+/*
+ * "Error: disk full" and no empty line behind it: somebody typed a message without any header. Fields that mail does not know are
+ * none when nothing says that they are.
+ */
+static bool
+is_only_text(const struct compose *c, struct span lines)
+{
+	struct header_field f;
+
+	if (c->mailbox_line || c->folded > 0 || span_done(lines))
+		return false;
+	while (field_next(&lines, &f))
+		if (is_of_mail(f.name))
+			return false;
+	return true;
+}
+
+static enum compose_step
+header_cut_off(struct compose *c)
+{
+	if (is_only_text(c, buf_span(&c->header)))
+		become_headless(c);
+	return header_complete(c);
 }
 
 static bool
@@ -176,7 +239,7 @@ is_good_line(struct span line)
 static enum compose_step
 header_line_ends(struct compose *c)
 {
-	struct span line = section_from(c, c->line_start);
+	struct span line = compose_section_from(c, c->line_start);
 	enum compose_step step = COMPOSE_MORE;
 
 	if (span_done(line)) {
@@ -186,19 +249,76 @@ header_line_ends(struct compose *c)
 	if (c->facts->dot_ends && span_eq(line, SPAN("."))) {
 		c->header.len = c->line_start;
 		c->ended = true;
-		return header_complete(c);
+		return header_cut_off(c);
 	}
-	if (c->line_start == 0)
+	if (c->line_start == 0) {
 		step = first_line(c, line);
-	else if (!is_good_line(line))
+	} else if (!is_good_line(line)) {
 		/* Taking it for the body would show a Bcc behind it to everybody. */
-		return refuse(c, "a header line that is no field; an empty line must end the header section");
+		if (!is_only_text(c, section_until(c, c->line_start)))
+			return refuse(c, "a header line that is no field; an empty line must end the header section");
+		become_headless(c);
+		step = COMPOSE_DONE;
+	}
 	if (c->header.len > 0 && !buf_put_text(&c->header, "\r\n"))
 		return refuse(c, "header section too long");
 	c->line_start = (uint32_t)c->header.len;
 	c->column = 0;
 	c->line++;
 	return step == COMPOSE_DONE ? header_complete(c) : step;
+}
+
+static bool
+is_blank(uint8_t octet)
+{
+	return octet == ' ' || octet == '\t';
+}
+
+/* The line so far, too long to go on, becomes two: RFC 5322 2.2.3. False: there is no space between two words of the value. */
+static bool
+fold(struct compose *c)
+{
+	struct span line = compose_section_from(c, c->line_start);
+	uint8_t *p = c->header.p + c->line_start;
+	size_t first = is_blank(p[0]) ? 0 : span_find(line, ':') + 1, at = line.len - 1;
+
+	while (first < line.len && is_blank(p[0]) && is_blank(p[first]))
+		first++;
+	while (at > first && (!is_blank(p[at - 1]) || is_blank(p[at])))
+		at--;
+	if (at <= first || !buf_put_text(&c->header, "\r\n"))
+		return false;
+	at--;
+	memmove(p + at + 2, p + at, line.len - at);
+	memcpy(p + at, "\r\n", 2);
+	c->line_start += (uint32_t)at + 2;
+	c->column = (uint32_t)(line.len - at);
+	if (c->folded == 0)
+		c->folded = c->line;
+	return true;
+}
+
+/* Nothing of a first line that is no field need be what a header section may have. */
+static bool
+is_no_header(const struct compose *c, uint8_t octet)
+{
+	bool odd = octet == 0 || (c->cr && octet != '\n') || (c->column == COMPOSE_LINE_MAX && octet != '\r' && octet != '\n');
+	struct span name, value;
+
+	return odd && c->line_start == 0 && !field_split(compose_section_from(c, 0), &name, &value);
+}
+
+/* Its octets so far are the beginning of the body's first line. */
+static enum compose_step
+leave_header(struct compose *c)
+{
+	uint32_t column = c->column;
+	enum compose_step step;
+
+	become_headless(c);
+	step = header_complete(c);
+	c->column = column;
+	return step;
 }
 
 static enum compose_step
@@ -216,8 +336,9 @@ header_octet(struct compose *c, uint8_t octet)
 	}
 	if (octet == 0)
 		return refuse(c, "a NUL octet in the header section");
-	if (++c->column > COMPOSE_LINE_MAX)
-		return refuse(c, "a line longer than 998 octets");
+	if (c->column == COMPOSE_LINE_MAX && !fold(c))
+		return refuse(c, "a header line of more than 998 octets without a space to fold it at");
+	c->column++;
 	c->utf8 |= octet > 127;
 	return buf_put_byte(&c->header, octet) ? COMPOSE_MORE : refuse(c, "header section too long");
 }
@@ -228,8 +349,11 @@ compose_header_feed(struct compose *c, struct span in, size_t *used)
 	enum compose_step step = COMPOSE_MORE;
 
 	assert(c->phase == COMPOSE_HEADER);
-	for (*used = 0; *used < in.len && step == COMPOSE_MORE; ++*used)
+	for (*used = 0; *used < in.len && step == COMPOSE_MORE; ++*used) {
+		if (is_no_header(c, in.p[*used]))
+			return leave_header(c);
 		step = header_octet(c, in.p[*used]);
+	}
 	return step;
 }
 
@@ -237,6 +361,8 @@ enum compose_step
 compose_header_end(struct compose *c)
 {
 	assert(c->phase == COMPOSE_HEADER);
+	if (c->cr && is_no_header(c, 0))
+		return leave_header(c);
 	if (c->cr)
 		return refuse(c, "a CR without LF in the header section");
 	if (c->column > 0) {
@@ -245,7 +371,7 @@ compose_header_end(struct compose *c)
 		if (step != COMPOSE_MORE)
 			return step;
 	}
-	return header_complete(c);
+	return header_cut_off(c);
 }
 
 /* ---- recipients ---- */
@@ -254,16 +380,16 @@ compose_header_end(struct compose *c)
 static bool
 enter_field(struct compose *c)
 {
-	struct span rest = section_from(c, c->at);
+	struct span rest = compose_section_from(c, c->at);
 	struct header_field f;
 
 	while (field_next(&rest, &f)) {
-		uint32_t begin = offset_of(c, rest) - (uint32_t)f.whole.len;
+		uint32_t begin = compose_offset_of(c, rest) - (uint32_t)f.whole.len;
 		bool in_block = c->resent && begin >= c->block_start && begin < c->block_end;
-		enum known which = find_known(f.name);
+		enum known which = compose_known(f.name);
 
-		if (has(which, NAMES_RECIPIENTS) && has(which, OF_BLOCK) == c->resent && in_block == c->resent) {
-			c->value_end = offset_of(c, rest);
+		if (compose_has(which, NAMES_RECIPIENTS) && compose_has(which, OF_BLOCK) == c->resent && in_block == c->resent) {
+			c->value_end = compose_offset_of(c, rest);
 			c->at = c->value_end - (uint32_t)f.value.len;
 			return true;
 		}
@@ -271,8 +397,8 @@ enter_field(struct compose *c)
 	return false;
 }
 
-static enum compose_step
-refuse_at(struct compose *c, uint32_t offset, const char *why)
+enum compose_step
+compose_refuse_at(struct compose *c, uint32_t offset, const char *why)
 {
 	c->line = c->mailbox_line ? 2 : 1;
 	for (uint32_t i = 0; i < offset; i++)
@@ -295,7 +421,7 @@ give_address(struct compose *c, const struct mailbox *m, struct buf *address)
 		if (e == PATH_OK || e == PATH_UNQUALIFIED)
 			return COMPOSE_MORE;
 	}
-	return refuse_at(c, (uint32_t)(m->local.p - c->header.p), "malformed recipient address");
+	return compose_refuse_at(c, (uint32_t)(m->local.p - c->header.p), "malformed recipient address");
 }
 
 enum compose_step
@@ -310,177 +436,10 @@ compose_recipient(struct compose *c, struct buf *address)
 		enum address_step step = address_next_bare(&rest, &m);
 
 		if (step == ADDRESS_BAD)
-			return refuse_at(c, c->at, "malformed address in a recipient field");
+			return compose_refuse_at(c, c->at, "malformed address in a recipient field");
 		c->at = c->value_end - (uint32_t)rest.len;
 		if (step == ADDRESS_ONE)
 			return give_address(c, &m, address);
 	}
-	return COMPOSE_DONE;
-}
-
-/* ---- writing the header section ---- */
-
-/* A person's name in front of an address: quoted, or an encoded-word (RFC 2047), or not at all when it fits neither. */
-static bool
-put_name(struct span name, struct buf *out)
-{
-	enum { ENCODED_WORD_OCTETS = 45 };      /* what 75 characters hold in base64 */
-	bool good = buf_put_byte(out, '"');
-
-	if (!utf8_is_ascii(name)) {
-		out->len--;
-		if (name.len > ENCODED_WORD_OCTETS || !utf8_valid(name))
-			return true;
-		return buf_put_text(out, "=?utf-8?B?") && base64_format(name, out) && buf_put_text(out, "?= ");
-	}
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.p[i] == '"' || name.p[i] == '\\')
-			good = good && buf_put_byte(out, '\\');
-		good = good && buf_put_byte(out, name.p[i] < 32 || name.p[i] == 127 ? '?' : name.p[i]);
-	}
-	return good && buf_put_text(out, "\" ");
-}
-
-static bool
-put_from(struct compose *c, const char *field, struct buf *out)
-{
-	const struct compose_facts *f = c->facts;
-
-	c->utf8 |= !utf8_is_ascii(f->from);
-	return buf_put_text(out, field) && (span_done(f->name) || put_name(f->name, out)) && buf_put_byte(out, '<') &&
-	    buf_put(out, f->from) && buf_put_text(out, ">\r\n");
-}
-
-static bool
-put_date(struct compose *c, const char *field, struct buf *out)
-{
-	return buf_put_text(out, field) && date_format(c->facts->env.now(c->facts->env.arg), out) && buf_put_text(out, "\r\n");
-}
-
-static bool
-put_message_id(struct compose *c, const char *field, struct buf *out)
-{
-	const struct env *env = &c->facts->env;
-	struct queue_id_maker maker = { 0, 0, 0 };
-	uint8_t octets[8], text[QUEUE_ID_LEN];
-	struct buf id = BUF_OVER(text);
-
-	c->utf8 |= !utf8_is_ascii(c->facts->domain);
-	env->random(env->arg, octets, sizeof octets);
-	(void)queue_id_format(queue_id_next(&maker, env->now(env->arg)), &id);
-	return buf_put_text(out, field) && message_id_format(buf_span(&id), u64_get(octets), c->facts->domain, out) &&
-	    buf_put_text(out, "\r\n");
-}
-
-/* What is missing: of the message, or of the Resent- block, in which case the message itself stays as it is. */
-static bool
-put_missing(struct compose *c, struct buf *out)
-{
-	if (c->resent)
-		return (has_seen(c, RESENT_FROM) || put_from(c, "Resent-From: ", out)) &&
-		    (has_seen(c, RESENT_DATE) || put_date(c, "Resent-Date: ", out)) &&
-		    (has_seen(c, RESENT_MESSAGE_ID) || put_message_id(c, "Resent-Message-ID: ", out));
-	return (has_seen(c, FROM) || put_from(c, "From: ", out)) && (has_seen(c, DATE) || put_date(c, "Date: ", out)) &&
-	    (has_seen(c, MESSAGE_ID) || put_message_id(c, "Message-ID: ", out));
-}
-
-/* A field whose addresses without a domain get ours. What is malformed is passed on: the server says it better. */
-static bool
-put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
-{
-	struct span rest = f->value, left = f->whole;
-	struct mailbox m;
-
-	while (address_next_bare(&rest, &m) == ADDRESS_ONE) {
-		size_t upto = (size_t)(m.local.p - left.p) + m.local.len;
-
-		if (!span_done(m.domain))
-			continue;
-		if (!buf_put(out, span_head(left, upto)) || !buf_put_byte(out, '@') || !buf_put(out, c->facts->domain))
-			return false;
-		c->utf8 |= !utf8_is_ascii(c->facts->domain);
-		span_skip(&left, upto);
-	}
-	return buf_put(out, left);
-}
-
-static bool
-put_field(struct compose *c, const struct header_field *f, uint32_t begin, struct buf *out)
-{
-	enum known which = find_known(f->name);
-
-	if (c->resent && begin == c->block_start && !put_missing(c, out))
-		return false;
-	if (has(which, DROPPED))
-		return true;
-	if (has(which, HAS_ADDRESSES) && !span_done(c->facts->domain))
-		return put_qualified(c, f, out);
-	return buf_put(out, f->whole);
-}
-
-static bool
-put_end(struct compose *c, struct buf *out)
-{
-	/* With a Resent- block, what it lacks has been written in front of it. */
-	return (c->resent || put_missing(c, out)) && buf_put_text(out, "\r\n") &&
-	    (!c->headless || buf_put(out, buf_span(&c->header)));
-}
-
-static enum compose_step
-out_is_full(struct compose *c, struct buf *out, size_t before)
-{
-	out->len = before;
-	return before == 0 ? refuse_at(c, c->at, "header field too long") : COMPOSE_MORE;
-}
-
-/* A domain of mailboxes: unlike a host's it may be international (RFC 6531 3.3). */
-static bool
-is_mail_domain(struct span domain)
-{
-	uint8_t text[DOMAIN_MAX + 2];
-	struct buf address = BUF_OVER(text);
-	struct mailbox m;
-	enum path_error e;
-
-	if (!buf_put_text(&address, "x@") || !buf_put(&address, domain))
-		return false;
-	e = mailbox_parse(buf_span(&address), &m);
-	return domain_valid(domain) || e == PATH_OK || (e == PATH_UNQUALIFIED && !span_done(m.domain));
-}
-
-/* What goes into a field of ours must not bring a field of its own. */
-static bool
-facts_in_order(const struct compose *c)
-{
-	bool needs_from = c->resent ? !has_seen(c, RESENT_FROM) : !has_seen(c, FROM);
-	struct mailbox m;
-	enum path_error e = mailbox_parse(c->facts->from, &m);
-
-	if (!is_mail_domain(c->facts->domain))
-		return false;
-	return !needs_from || e == PATH_OK || e == PATH_UNQUALIFIED;
-}
-
-enum compose_step
-compose_header_drain(struct compose *c, struct buf *out)
-{
-	size_t before = out->len;
-	struct header_field f;
-
-	if (c->phase == COMPOSE_FIELDS) {
-		if (!facts_in_order(c))
-			return refuse(c, "no well-formed sender address or domain to complete the message with");
-		c->phase = COMPOSE_WRITING;
-		c->at = 0;
-	}
-	assert(c->phase == COMPOSE_WRITING);
-	for (struct span rest = section_from(c, c->at); !c->headless && field_next(&rest, &f); before = out->len) {
-		if (!put_field(c, &f, c->at, out))
-			return out_is_full(c, out, before);
-		c->at = offset_of(c, rest);
-	}
-	if (!put_end(c, out))
-		return out_is_full(c, out, before);
-	c->phase = COMPOSE_BODY;
 	return COMPOSE_DONE;
 }

@@ -5,7 +5,8 @@
  * file is dropped. Without any header section one is made. From, Date and Message-ID are added when missing; Bcc, Resent-Bcc
  * and Return-Path are removed (5322-7, 5321-43); addresses without a domain get ours. With a Resent- block (RFC 5322 3.6.6)
  * the missing Resent-From, Resent-Date and Resent-Message-ID are added in front of it, and From, Date and Message-ID stay as
- * they are (5322-8).
+ * they are (5322-8). A Subject that is not ASCII is written in encoded-words (RFC 2047). A header line of more than 998 octets is folded at a space (RFC 5322 2.2.3). A body whose lines are too long, or
+ * that has NUL octets, passes as it is and sets `unfit`: mail/downgrade.h makes of it what may be sent.
  *
  * The steps, in this order:
  *
@@ -52,6 +53,7 @@ struct compose {
 	struct buf header;                      /* the header section as it came, with CRLF; when headless, the body's first line */
 	const char *why;                        /* static text */
 	uint32_t line;                          /* number of the line we are in, from 1 */
+	uint32_t unfit_line;
 	uint32_t column;                        /* octets of it so far */
 	uint32_t line_start;                    /* where in header it began */
 	uint32_t at;                            /* of the walk through header */
@@ -59,14 +61,16 @@ struct compose {
 	uint32_t seen;                          /* one bit for each known field; of Resent- fields those in the first block */
 	uint32_t block_start, block_end;        /* the first Resent- block */
 	enum compose_phase phase;
+	uint32_t folded;                        /* number of the first line that was folded; 0: none */
 	bool headless;                          /* the first line was no field */
 	bool mailbox_line;                      /* "From alice Sun Nov 22 ..." was dropped */
 	bool cr;                                /* a CR waits for what follows */
 	bool dot;                               /* the line so far is ".", which is held back */
 	bool ended;                             /* out: "." has been seen, no more input is wanted */
 	bool eightbit;                          /* out: the body so far has octets above 127 (8BITMIME) */
-	bool utf8;                              /* out: the header section has (SMTPUTF8) */
+	bool utf8;                              /* out: the header section that was written has (SMTPUTF8) */
 	bool resent;                            /* out: there is a Resent- block */
+	bool unfit;                             /* out: the body has to be encoded; why and unfit_line say for what */
 };
 
 void compose_init(struct compose *, const struct compose_facts *, struct buf header);

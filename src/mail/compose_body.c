@@ -4,11 +4,15 @@
 
 enum { OCTET_GROWS_TO = 4 };    /* a dot held back, CRLF for a CR that was alone, the octet */
 
-static enum compose_step
-refuse(struct compose *c, const char *why)
+/* The first thing that is; the rest is not looked for. */
+static void
+find_unfit(struct compose *c, const char *why)
 {
+	if (c->unfit)
+		return;
+	c->unfit = true;
 	c->why = why;
-	return COMPOSE_BAD;
+	c->unfit_line = c->line;
 }
 
 static void
@@ -28,25 +32,24 @@ release_dot(struct compose *c, struct buf *out)
 	c->dot = false;
 }
 
-static enum compose_step
+static void
 text_octet(struct compose *c, uint8_t octet, struct buf *out)
 {
 	if (octet == '\r') {
 		c->cr = true;
-		return COMPOSE_MORE;
+		return;
 	}
 	if (octet == 0)
-		return refuse(c, "a NUL octet in the body; encode it in base64");
+		find_unfit(c, "a NUL octet");
 	if (++c->column > COMPOSE_LINE_MAX)
-		return refuse(c, "a line longer than 998 octets; encode the body as quoted-printable or base64");
+		find_unfit(c, "a line of more than 998 octets");
 	c->eightbit |= octet > 127;
 	if (c->facts->dot_ends && octet == '.' && c->column == 1) {
 		c->dot = true;
-		return COMPOSE_MORE;
+		return;
 	}
 	release_dot(c, out);
 	(void)buf_put_byte(out, octet);
-	return COMPOSE_MORE;
 }
 
 static enum compose_step
@@ -63,7 +66,9 @@ body_octet(struct compose *c, uint8_t octet, struct buf *out)
 		release_dot(c, out);
 		end_line(c, out);
 	}
-	return is_newline ? COMPOSE_MORE : text_octet(c, octet, out);
+	if (!is_newline)
+		text_octet(c, octet, out);
+	return COMPOSE_MORE;
 }
 
 enum compose_step

@@ -37,7 +37,7 @@ way_of(const struct downgrade *d, uint32_t part)
 
 /* ---- header sections ---- */
 
-static const char *const encodings[] = {
+static const char *const encodings[DOWNGRADE_WAYS + 1] = {
 	[DOWNGRADE_SAY_7BIT] = "7bit", [DOWNGRADE_SAY_8BIT] = "8bit", [DOWNGRADE_QUOTED] = "quoted-printable",
 	[DOWNGRADE_BASE64] = "base64",
 };
@@ -47,7 +47,7 @@ on_field(void *arg, enum mime_field field, struct span line)
 {
 	struct downgrade *d = arg;
 
-	if (field == MIME_FIELD_ENCODING && (way_of(d, d->mime.entity.number) & DOWNGRADE_WAYS) != DOWNGRADE_KEEP)
+	if (field == MIME_FIELD_ENCODING && encodings[way_of(d, d->mime.entity.number) & DOWNGRADE_WAYS] != NULL)
 		return;
 	put(d, line);
 	put_text(d, "\r\n");
@@ -60,7 +60,7 @@ on_body(void *arg, const struct mime_entity *e, bool blank)
 	struct downgrade *d = arg;
 
 	d->way = way_of(d, e->number) & DOWNGRADE_WAYS;
-	d->column = d->group_len = d->blank = 0;
+	d->column = d->group_len = d->blank = d->escape_left = 0;
 	d->soft = false;
 	if (!blank)
 		return;
@@ -70,7 +70,7 @@ on_body(void *arg, const struct mime_entity *e, bool blank)
 		put_text(d, "Content-Type: text/plain; charset=utf-8\r\n");
 	if (way_of(d, e->number) & DOWNGRADE_UNKNOWN)
 		put_text(d, "Content-Type: text/plain; charset=unknown-8bit\r\n");
-	if (d->way != DOWNGRADE_KEEP) {
+	if (encodings[d->way] != NULL) {
 		put_text(d, "Content-Transfer-Encoding: ");
 		put_text(d, encodings[d->way]);
 		put_text(d, "\r\n");
@@ -81,16 +81,21 @@ on_body(void *arg, const struct mime_entity *e, bool blank)
 /* ---- quoted-printable (RFC 2045 6.7) ---- */
 
 static void
+soft_break(struct downgrade *d)
+{
+	put_text(d, "=\r\n");
+	d->column = 0;
+	d->soft = true;
+}
+
+static void
 quoted_octet(struct downgrade *d, uint8_t c, bool literal)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	uint8_t width = literal ? 1 : 3;
 
-	if (d->column + width > QUOTED_MAX) {
-		put_text(d, "=\r\n");
-		d->column = 0;
-		d->soft = true;
-	}
+	if (d->column + width > QUOTED_MAX)
+		soft_break(d);
 	/* A line that was none before could be somebody's delimiter. */
 	if (d->soft && d->column == 0 && c == '-') {
 		literal = false;
@@ -156,6 +161,42 @@ base64_text(struct downgrade *d, struct span text)
 	}
 }
 
+/* ---- what is encoded already, in lines that are too long ---- */
+
+static void
+quoted_again(struct downgrade *d, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.p[i];
+
+		if (d->escape_left > 0 || c == '=') {
+			d->escape_left = d->escape_left > 0 ? d->escape_left - 1 : 2;
+			if (d->escape_left == 2 && d->column + 3 > QUOTED_MAX)
+				soft_break(d);
+			put(d, (struct span){ &c, 1 });
+			d->column++;
+		} else {
+			quoted_octet(d, c, true);
+		}
+	}
+}
+
+static void
+base64_again(struct downgrade *d, struct span text)
+{
+	while (text.len > 0) {
+		struct span line = span_head(text, (size_t)(BASE64_MAX - d->column));
+
+		put(d, line);
+		d->column = (uint8_t)(d->column + line.len);
+		span_skip(&text, line.len);
+		if (text.len > 0) {
+			put_text(d, "\r\n");
+			d->column = 0;
+		}
+	}
+}
+
 /* ---- bodies ---- */
 
 static void
@@ -180,6 +221,10 @@ on_text(void *arg, struct span text)
 		quoted_text(d, text);
 	else if (d->way == DOWNGRADE_BASE64)
 		base64_text(d, text);
+	else if (d->way == DOWNGRADE_BROKEN_QUOTED)
+		quoted_again(d, text);
+	else if (d->way == DOWNGRADE_BROKEN_BASE64)
+		base64_again(d, text);
 	else
 		put(d, text);
 }
@@ -195,7 +240,7 @@ on_newline(void *arg)
 	}
 	quoted_blank(d, false);
 	put_text(d, "\r\n");
-	d->column = 0;
+	d->column = d->escape_left = 0;
 	d->soft = false;
 }
 

@@ -17,7 +17,8 @@
  * (MIME-Version, Content-Type); parts that are fit already; the order of everything. A preamble or epilogue, which nobody
  * reads (RFC 2046 5.1.1), has '?' for octets that cannot go.
  * What is never changed: anything inside multipart/signed (RFC 1847 2.1), a header with octets above 127, a part whose own words about
- * its encoding are false. Such a message is refused, in words.
+ * its encoding are false. Such a message is refused, in words. A part that is encoded as it says, but in lines that are too long, has its
+ * lines broken.
  *
  * Owner     the caller, of everything; the plan outlives both walks, and the octets must be the same in both.
  * Blocks    never. Costs some ns for each octet.
@@ -54,6 +55,8 @@ enum downgrade_way {
 	DOWNGRADE_SAY_8BIT,
 	DOWNGRADE_QUOTED,
 	DOWNGRADE_BASE64,
+	DOWNGRADE_BROKEN_QUOTED,        /* encoded already, but for line ends */
+	DOWNGRADE_BROKEN_BASE64,
 	DOWNGRADE_WAYS = 7,     /* mask */
 	DOWNGRADE_VERSION = 8,  /* add MIME-Version */
 	DOWNGRADE_UTF8 = 16,    /* add Content-Type: text/plain; charset=utf-8 */
@@ -75,7 +78,8 @@ struct downgrade_survey {
 	struct mime mime;
 	bool header_eightbit;
 	/* Of the part so far. */
-	bool eightbit, foul, not_utf8;
+	bool eightbit, foul, too_long, not_utf8;
+	bool not_base64;                /* an octet that is none of base64's */
 	uint8_t utf8_left;              /* octets missing of a character */
 	uint8_t utf8_least, utf8_most;  /* what its next one may be */
 	uint32_t column;
@@ -89,6 +93,7 @@ struct downgrade {
 	uint8_t way;                    /* of the part, with flags */
 	bool soft;                      /* the line of quoted-printable begins behind a soft break */
 	uint8_t column;
+	uint8_t escape_left;            /* octets of an escape that are to come; no line ends inside */
 	uint8_t group_len;              /* of base64 */
 	uint8_t group[3];
 	uint8_t blank;                  /* a space or tab that waits for what comes after it; 0: none */

@@ -8,7 +8,7 @@
 static void
 part_reset(struct downgrade_survey *s)
 {
-	s->eightbit = s->foul = s->not_utf8 = false;
+	s->eightbit = s->foul = s->too_long = s->not_utf8 = s->not_base64 = false;
 	s->utf8_left = 0;
 	s->column = 0;
 	s->octets = s->escapes = 0;
@@ -41,6 +41,7 @@ look_octet(struct downgrade_survey *s, uint8_t c)
 	s->eightbit |= c > 127;
 	/* The walk takes CRLF out: what is left of either is bare. */
 	s->foul |= c == 0 || c == '\r' || c == '\n';
+	s->not_base64 |= !ascii_is_alnum(c) && c != '+' && c != '/' && c != '=' && c != ' ' && c != '\t';
 	s->escapes += c > 126 || c == '=' || (c < ' ' && c != '\t');
 	if (s->utf8_left > 0 || c > 127)
 		look_utf8(s, c);
@@ -50,7 +51,7 @@ look_octet(struct downgrade_survey *s, uint8_t c)
 static bool
 unfit(const struct downgrade_survey *s)
 {
-	return s->foul || (s->eightbit && !s->plan->hop.eightbit);
+	return s->foul || s->too_long || (s->eightbit && !s->plan->hop.eightbit);
 }
 
 static void
@@ -60,16 +61,27 @@ refuse(struct downgrade_survey *s, const char *why)
 		s->plan->why = why;
 }
 
-static const char *
-why_not(const struct mime_entity *e)
+/* Is it well encoded but for the length of its lines? A line end more changes nothing there (RFC 2045 6.7 (5), 6.8). */
+static bool
+only_too_long(const struct downgrade_survey *s)
 {
+	enum mime_encoding encoding = s->mime.entity.encoding;
+
+	return !s->foul && !s->eightbit && (encoding == MIME_QUOTED || (encoding == MIME_BASE64 && !s->not_base64));
+}
+
+static const char *
+why_not(const struct downgrade_survey *s)
+{
+	const struct mime_entity *e = &s->mime.entity;
+
 	if (e->is_signed)
 		return "a part of it is signed (multipart/signed) and would be broken";
 	if (e->kind == MIME_SEALED)
 		return "a part of it is a message or multipart that may not be encoded (RFC 2045 6.4)";
 	if (e->odd)
 		return "the header of a part of it is malformed";
-	if (e->encoding == MIME_ENCODED)
+	if ((e->encoding == MIME_QUOTED || e->encoding == MIME_BASE64) && !only_too_long(s))
 		return "a part of it says that it is encoded, and is not";
 	if (e->encoding == MIME_UNKNOWN)
 		return "a part of it has an unknown Content-Transfer-Encoding";
@@ -89,6 +101,8 @@ way_of(const struct downgrade_survey *s)
 {
 	bool readable = s->mime.entity.kind == MIME_TEXT && s->escapes <= s->octets / 5;
 
+	if (s->mime.entity.encoding == MIME_QUOTED || s->mime.entity.encoding == MIME_BASE64)
+		return s->mime.entity.encoding == MIME_QUOTED ? DOWNGRADE_BROKEN_QUOTED : DOWNGRADE_BROKEN_BASE64;
 	return readable ? DOWNGRADE_QUOTED : DOWNGRADE_BASE64;
 }
 
@@ -96,7 +110,7 @@ static void
 encode(struct downgrade_survey *s)
 {
 	const struct mime_entity *e = &s->mime.entity;
-	const char *why = why_not(e);
+	const char *why = why_not(s);
 
 	if (why != NULL) {
 		refuse(s, why);
@@ -104,7 +118,8 @@ encode(struct downgrade_survey *s)
 	}
 	s->plan->changes = true;
 	note(s, e->number, way_of(s));
-	note(s, e->root, DOWNGRADE_VERSION);
+	if (e->encoding != MIME_QUOTED && e->encoding != MIME_BASE64)
+		note(s, e->root, DOWNGRADE_VERSION);
 	if (!e->typed && s->eightbit)
 		note(s, e->number, s->not_utf8 || s->utf8_left > 0 ? DOWNGRADE_UNKNOWN : DOWNGRADE_UTF8);
 }
@@ -151,17 +166,18 @@ on_body(void *arg, const struct mime_entity *e, bool blank)
 		rename_encoding(s);
 }
 
-/* Nobody reads it, so it need not be kept; but no octet of it may begin to mean something. */
+/* A line that nobody reads need not be kept; but no octet of it may begin to mean something. Looked at whole: what comes first in it
+ * must not depend on the split. */
 static void
 look_ignored(struct downgrade_survey *s)
 {
+	if (!s->mime.ignored)
+		return;
+	if (unfit(s) && (s->mime.entity.is_signed || s->mime.entity.odd))
+		refuse(s, why_not(s));
 	if (s->column > DOWNGRADE_LINE_MAX)
 		refuse(s, "a line of more than 998 octets stands between its parts");
-	if (!unfit(s))
-		return;
-	if (s->mime.entity.is_signed || s->mime.entity.odd)
-		refuse(s, why_not(&s->mime.entity));
-	s->plan->changes = true;
+	s->plan->changes |= unfit(s);
 }
 
 static void
@@ -174,10 +190,7 @@ on_text(void *arg, struct span text)
 	s->plan->eightbit |= s->eightbit;
 	s->octets += text.len;
 	s->column = s->column + text.len > DOWNGRADE_LINE_MAX ? DOWNGRADE_LINE_MAX + 1 : s->column + (uint32_t)text.len;
-	if (s->mime.ignored)
-		look_ignored(s);
-	else if (s->column > DOWNGRADE_LINE_MAX)
-		s->foul = true;
+	s->too_long |= s->column > DOWNGRADE_LINE_MAX && !s->mime.ignored;
 }
 
 static void
@@ -185,6 +198,7 @@ on_newline(void *arg)
 {
 	struct downgrade_survey *s = arg;
 
+	look_ignored(s);
 	s->column = 0;
 	s->octets += 2;
 	s->not_utf8 |= s->utf8_left > 0;
@@ -207,6 +221,7 @@ static void
 on_delimiter(void *arg, struct span line, bool newline, bool crlf)
 {
 	(void)line, (void)newline, (void)crlf;
+	look_ignored(arg);
 	part_reset(arg);
 }
 
@@ -235,6 +250,7 @@ downgrade_survey_end(struct downgrade_survey *s)
 	struct downgrade_plan *plan = s->plan;
 
 	mime_end(&s->mime);
+	look_ignored(s);
 	if (s->mime.odd != NULL)
 		refuse(s, s->mime.odd);
 	if (plan->changes && s->mime.entities > DOWNGRADE_PARTS_MAX)

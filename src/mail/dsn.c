@@ -153,7 +153,7 @@ dsn_tell(struct dsn *d, const struct dsn_recipient *r, struct buf *out)
 		tell_until(&pen, r->retry_until);
 	if (r->action == DSN_FAILED) {
 		pen_quoted(&pen, "        ");
-		pen_quoted(&pen, dsn_advice(r->status));
+		pen_quoted(&pen, dsn_advice(r->status, r->code));
 		pen_quoted(&pen, "\n");
 	}
 	return pen_end(&pen);

@@ -24,11 +24,16 @@ dsn_words(enum dsn_action action)
 	return &words[action];
 }
 
+#define NO_SECURED_WAY "You asked that it go no way without TLS (REQUIRETLS), and to that address there is no such way. " \
+	"If that is not so important, send it without REQUIRETLS."
+
 /* Subject and detail of RFC 3463; a detail of 'x' stands for all that have no row before it. */
-static const struct advice {
+struct advice {
 	struct span code;
 	const char *words;
-} advices[] = {
+};
+
+static const struct advice of_a_server[] = {
 	{ SPAN_INIT("1.1"), "There is no such mailbox. Check what stands before the @, then send it again." },
 	{ SPAN_INIT("1.2"), "That domain takes no mail. Check what stands after the @, then send it again." },
 	{ SPAN_INIT("1.3"), "That server does not understand the address. Check its spelling." },
@@ -48,6 +53,14 @@ static const struct advice {
 		"If they do not help, ask the postmaster of that domain in another way." },
 };
 
+/* What nobody but ourselves has said. */
+static const struct advice of_our_own[] = {
+	{ SPAN_INIT("4.7"), "It could not be handed on for too long. Send it again later, or ask the postmaster of that domain in "
+		"another way." },
+	{ SPAN_INIT("7.10"), NO_SECURED_WAY },
+	{ SPAN_INIT("7.30"), NO_SECURED_WAY },
+};
+
 static bool
 row_matches(struct span row, struct span code)
 {
@@ -58,13 +71,25 @@ row_matches(struct span row, struct span code)
 	return span_eq(row, code);
 }
 
-const char *
-dsn_advice(struct span status)
+static const char *
+find(const struct advice *row, size_t count, struct span code)
 {
+	for (size_t i = 0; i < count; i++)
+		if (row_matches(row[i].code, code))
+			return row[i].words;
+	return NULL;
+}
+
+const char *
+dsn_advice(struct span status, uint32_t code)
+{
+	const char *found = NULL;
+
 	(void)span_take_until(&status, '.');
 	span_skip(&status, 1);
-	for (size_t i = 0; i < sizeof advices / sizeof advices[0]; i++)
-		if (row_matches(advices[i].code, status))
-			return advices[i].words;
-	return "If those words do not help, ask the postmaster of that domain and quote them.";
+	if (code == 0)
+		found = find(of_our_own, sizeof of_our_own / sizeof of_our_own[0], status);
+	if (found == NULL)
+		found = find(of_a_server, sizeof of_a_server / sizeof of_a_server[0], status);
+	return found != NULL ? found : "If those words do not help, ask the postmaster of that domain and quote them.";
 }

@@ -15,7 +15,7 @@ struct dsn_words {
 
 const struct dsn_words *dsn_words(enum dsn_action);
 
-/* What the sender can do about a failure with this status ("5.1.1"); a sentence, never NULL. */
-const char *dsn_advice(struct span status);
+/* What the sender can do about a failure with this status ("5.1.1"), said by an SMTP reply or, code 0, by ourselves; a sentence, never NULL. */
+const char *dsn_advice(struct span status, uint32_t code);
 
 #endif

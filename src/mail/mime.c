@@ -63,7 +63,7 @@ encoding_of(const struct mime *m)
 {
 	static const struct { struct span name; enum mime_encoding encoding; } names[] = {
 		{ SPAN_INIT("7bit"), MIME_7BIT }, { SPAN_INIT("8bit"), MIME_8BIT }, { SPAN_INIT("binary"), MIME_BINARY },
-		{ SPAN_INIT("quoted-printable"), MIME_ENCODED }, { SPAN_INIT("base64"), MIME_ENCODED },
+		{ SPAN_INIT("quoted-printable"), MIME_QUOTED }, { SPAN_INIT("base64"), MIME_BASE64 },
 	};
 	struct span token = mime_token((struct span){ m->encoding, m->encoding_len });
 
@@ -78,7 +78,7 @@ encoding_of(const struct mime *m)
 static bool
 is_plainly(enum mime_encoding e)
 {
-	return e != MIME_ENCODED && e != MIME_UNKNOWN;
+	return e < MIME_QUOTED;
 }
 
 /* RFC 2046 5.2, RFC 6532 3.7: of the messages only the global ones may be encoded, and only these two are looked into. */

@@ -37,7 +37,7 @@ enum mime_kind {
 };
 
 /* Content-Transfer-Encoding (RFC 2045 6). */
-enum mime_encoding { MIME_UNSAID, MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_ENCODED, MIME_UNKNOWN };
+enum mime_encoding { MIME_UNSAID, MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_QUOTED, MIME_BASE64, MIME_UNKNOWN };
 
 struct mime_entity {
 	uint32_t number;        /* of its header section in the message, from 0 */

@@ -162,26 +162,30 @@ make_in_room(struct channel *c, size_t need)
 	return true;
 }
 
+/* There is one. */
 static int
 take_fd(struct channel *c)
 {
-	int fd;
+	int fd = c->arrived[0];
 
-	if (c->arriveds == 0)
-		return -1;
-	fd = c->arrived[0];
 	memmove(c->arrived, c->arrived + 1, --c->arriveds * sizeof c->arrived[0]);
 	return fd;
 }
 
 static void
-refuse_message(void *arg, struct channel *c, const struct frame *f)
+speak_nonsense(struct channel *c)
 {
-	(void)arg;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	c->nonsense = true;
 	doom(c);
+}
+
+/* Does what is said of a descriptor, and what came, go with the type? */
+static bool
+descriptor_fits(const struct channel *c, uint32_t type_flags)
+{
+	bool (*comes)(uint16_t) = c->handler->descriptor, said = (type_flags >> 16 & FLAG_FD) != 0;
+
+	return said == (comes != NULL && comes((uint16_t)type_flags)) && (!said || c->arriveds > 0);
 }
 
 /* Give one frame from the front of in to the handler; how many octets it took, 0 when there is no whole one. */
@@ -195,9 +199,8 @@ dispatch_one(struct channel *c, struct span in)
 		return 0;
 	length = u32_get(in.p);
 	type_flags = u32_get(in.p + 4);
-	if (length > CHANNEL_BODY_MAX) {
-		c->nonsense = true;
-		doom(c);
+	if (length > CHANNEL_BODY_MAX || !descriptor_fits(c, type_flags)) {
+		speak_nonsense(c);
 		return 0;
 	}
 	if (in.len - HEADER < length)
@@ -206,7 +209,7 @@ dispatch_one(struct channel *c, struct span in)
 	f.session = u32_get(in.p + 8);
 	f.body = (struct span){ in.p + HEADER, length };
 	f.fd = type_flags >> 16 & FLAG_FD ? take_fd(c) : -1;
-	(c->handler->message != NULL ? c->handler->message : refuse_message)(c->arg, c, &f);
+	c->handler->message(c->arg, c, &f);
 	/* The span is const because handlers may not write; the octets are ours. */
 	if (!c->closed && is_secret(c, f.type))
 		wipe(c->in + (f.body.p - c->in), length);
@@ -239,29 +242,25 @@ dispatch(struct channel *c)
 	c->dispatching = false;
 	if (done > 0 && !c->closed)
 		move_rest(c, done);
+	/* The frame that is still coming may have one. While nothing is handled there may be others behind it. */
+	if (!c->closed && !c->paused && c->arriveds > (c->in_len > 0 ? 1u : 0u))
+		speak_nonsense(c);
 }
 
+/* Those for which there was no room the kernel has closed. */
 static bool
 keep_arrived(struct channel *c, struct msghdr *m)
 {
-	bool fits = (m->msg_flags & MSG_CTRUNC) == 0;
+	struct cmsghdr *h = CMSG_FIRSTHDR(m);
+	int fd;
 
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
-		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-			if (c->arriveds < FDS_MAX)
-				c->arrived[c->arriveds++] = fd;
-			else
-				(void)close(fd), fits = false;
-		}
+	if (h != NULL && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof fd)) {
+		memcpy(&fd, CMSG_DATA(h), sizeof fd);
+		if (c->arriveds == FDS_MAX)
+			return (void)close(fd), false;
+		c->arrived[c->arriveds++] = fd;
 	}
-	return fits;
+	return (m->msg_flags & MSG_CTRUNC) == 0;
 }
 
 /* Read once. True when the buffer was filled, so that there may be more. */
@@ -270,13 +269,17 @@ receive(struct channel *c)
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int) * 8)];
+		char room[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec iov = { c->in + c->in_len, c->in_max - c->in_len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
-		.msg_controllen = sizeof control.room };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
+	/* Room for one and not for a second, which CMSG_SPACE() would leave. */
+	if (c->handler->descriptor != NULL) {
+		m.msg_control = control.room;
+		m.msg_controllen = CMSG_LEN(sizeof(int));
+	}
 	if (iov.iov_len == 0)
 		return false;
 	do

@@ -6,7 +6,7 @@
  * Owner     the channel owns its descriptor and its buffers; the handler is called from the loop's thread only.
  * Blocks    never. When the peer does not read, the send buffer grows up to CHANNEL_BACKLOG_MAX, beyond which the peer is
  *           taken for broken and the channel closes; look at channel_congested() long before.
- * Fails     a malformed frame, an unknown type or an oversized body closes the channel: only a broken peer sends that.
+ * Fails     a malformed frame, an unknown type, an oversized body or a descriptor too many closes the channel: only a broken peer sends that.
  */
 #ifndef POSTERN_OS_CHANNEL_H
 #define POSTERN_OS_CHANNEL_H
@@ -27,7 +27,7 @@ struct frame {
 	uint16_t type;
 	uint32_t session;
 	struct span body;       /* valid during the call */
-	int fd;                 /* -1, or the handler's to close */
+	int fd;                 /* of a type that comes with one: the handler's to close; else -1 */
 };
 
 struct channel;
@@ -41,6 +41,9 @@ struct channel_handler {
 	void (*drained)(void *arg, struct channel *);
 	/* Optional: frames of this type carry a secret. Their octets are wiped on this side as soon as they are sent or handled. */
 	bool (*secret)(uint16_t type);
+	/* Optional: each frame of this type comes with one descriptor, and others with none. Without it none does. Whoever does otherwise is
+	 * broken, and what he sent is closed before anybody sees it. */
+	bool (*descriptor)(uint16_t type);
 };
 
 /* Makes an end of a connected stream socket (AF_UNIX); fd becomes the channel's, nonblocking. NULL, and fd is closed, when memory

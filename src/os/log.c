@@ -217,11 +217,11 @@ write_held(void)
 }
 
 static void
-write_line(struct span line)
+write_line(struct span line, bool urgent)
 {
-	if (line.len > sizeof at.held - at.held_len)
+	if (urgent || line.len > sizeof at.held - at.held_len)
 		write_held();
-	if (!at.holding) {
+	if (urgent || !at.holding) {
 		write_out(line.p, line.len);
 		return;
 	}
@@ -255,7 +255,7 @@ log_end(struct log_line *l)
 		return;
 	}
 	(void)buf_put_byte(&l->out, '\n');
-	write_line(buf_span(&l->out));
+	write_line(buf_span(&l->out), l->level <= LOG_WARN);
 }
 
 bool

@@ -47,7 +47,8 @@ void log_id(struct log_line *, const char *key, uint64_t id);
 void log_errno(struct log_line *, int error);
 void log_end(struct log_line *);
 
-/* Between the two, lines may wait in memory: somebody who waits for an answer should not wait for the log as well. */
+/* Between the two, lines up to NOTE may wait in memory: somebody who waits for an answer should not wait for the log as well, and one call
+ * writes many. A warning takes what waits along at once, since the process may be about to end. */
 void log_hold(void);
 void log_release(void);
 

@@ -42,16 +42,17 @@ say(struct buf *missing, const char *words)
 	buf_put_text(missing, words);
 }
 
-/* While we still may: what a process that holds secrets has in memory is never written to swap. */
-static void
-raise_lock(const struct promise *p)
+bool
+promise_may_lock(const char **why)
 {
-	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 
-	if (p->calls & PROMISE_LOCK)
-		(void)setrlimit(RLIMIT_MEMLOCK, &all);
+	*why = "RLIMIT_MEMLOCK has an end, so keys and passwords may go to swap; give the service LimitMEMLOCK=infinity, or the machine no swap";
+	/* Also without root, where the hard limit has no end. */
+	return setrlimit(RLIMIT_MEMLOCK, &all) == 0;
 }
 
+/* What a process that holds secrets has in memory is never written to swap. */
 static void
 lock_memory(const struct promise *p)
 {
@@ -68,7 +69,6 @@ take_identity(const struct promise *p, struct buf *missing)
 {
 	if (geteuid() != 0)
 		return 0;
-	raise_lock(p);
 	if (p->identity.uid == 0 || identity_take(&p->identity))
 		return 0;
 	say(missing, "identity: cannot become ");

@@ -69,6 +69,10 @@ unsigned promise_take(const struct promise *, struct buf *missing);
 /* The same question without taking anything, for `postern check`: what this kernel cannot keep. have: in words what it can. */
 unsigned promise_ask(struct buf *missing, struct buf *have);
 
+/* May what holds secrets be locked in memory? RLIMIT_MEMLOCK has no end then, for this process and those that it starts; while we still may.
+ * False: it may go to swap. why: in words. */
+bool promise_may_lock(const char **why);
+
 /* 0_master, started as root: keep what binding, becoming, signalling and reading others' files take, and no more. */
 bool promise_keep_master(void);
 

@@ -226,6 +226,23 @@ mta_sts_policy_parse(struct span file, struct mta_sts_policy *policy, const char
 	return r.words == NULL;
 }
 
+void
+mta_sts_policy_format(const struct mta_sts_policy *p, char separator, struct buf *out)
+{
+	(void)buf_put_text(out, "version: STSv1");
+	(void)buf_put_byte(out, (uint8_t)separator);
+	(void)buf_put_text(out, "mode: ");
+	(void)buf_put_text(out, mta_sts_mode_name(p->mode));
+	for (uint32_t i = 0; i < p->mxs; i++) {
+		(void)buf_put_byte(out, (uint8_t)separator);
+		(void)buf_put_text(out, "mx: ");
+		(void)buf_put_text(out, p->text + p->mx[i]);
+	}
+	(void)buf_put_byte(out, (uint8_t)separator);
+	(void)buf_put_text(out, "max_age: ");
+	(void)buf_put_u64(out, p->max_age);
+}
+
 /* ---- using it ---- */
 
 static bool

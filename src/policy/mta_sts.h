@@ -7,13 +7,14 @@
 #ifndef POSTERN_POLICY_MTA_STS_H
 #define POSTERN_POLICY_MTA_STS_H
 
-#include "base/span.h"
+#include "base/buf.h"
 
 enum {
 	MTA_STS_ID_MAX = 32,            /* 3.1 */
 	MTA_STS_FILE_MAX = 64 * 1024,   /* octets of a policy file that are fetched (3.3 leaves the limit to us) */
 	MTA_STS_MX_MAX = 64,            /* patterns of one policy; more is an invalid one */
 	MTA_STS_TEXT_MAX = 4096,        /* octets of all its patterns, each with NUL */
+	MTA_STS_FORMAT_MAX = 5120,      /* of a whole policy as mta_sts_policy_format() says it */
 	MTA_STS_AGE_MAX = 31557600,     /* 3.2: about a year */
 };
 
@@ -34,6 +35,9 @@ bool mta_sts_record_parse(struct span txt, char id[MTA_STS_ID_MAX + 1]);
 
 /* The policy file; lines end in LF or CRLF, unknown keys and further ones of a kind are passed over (3.2). */
 bool mta_sts_policy_parse(struct span file, struct mta_sts_policy *, const char **words);
+
+/* Its fields as a policy file has them, with separator between them: "version: STSv1", "mode: enforce", "mx: ...", "max_age: ...". */
+void mta_sts_policy_format(const struct mta_sts_policy *, char separator, struct buf *out);
 
 /* Is host named by one of the patterns? "*." stands for exactly one label (4.1); letter case does not count. */
 bool mta_sts_matches(const struct mta_sts_policy *, struct span host);

@@ -64,7 +64,7 @@ const struct reply_row reply_rows[] = {
 	{ "", ".7.26", 0, REPLY_AUTHENTICATION, "RFC 7372 3.4: several checks failed; Gmail, DMARC" },
 	{ "", ".7.27", 0, REPLY_AUTHENTICATION, "RFC 7505 4.2: sender has null MX; Gmail: SPF" },
 	{ "", ".7.29", 0, REPLY_AUTHENTICATION, "RFC 8617 16.1: ARC; Gmail: TLS" },
-	{ "", ".7.30", 0, REPLY_AUTHENTICATION, "Gmail: DKIM did not pass; RFC 8689 has it from us only" },
+	{ "", ".7.30", 0, REPLY_AUTHENTICATION, "Gmail: DKIM did not pass" },
 	{ "dmarc", "", 0, REPLY_AUTHENTICATION, "RFC 7489 10.3; Gmail, Yahoo, Microsoft 5.7.509" },
 	{ "dkim", "", 0, REPLY_AUTHENTICATION, "RFC 7372" },
 	{ " spf ", "", 0, REPLY_AUTHENTICATION, "RFC 7208 8.4; RFC 7372" },
@@ -180,6 +180,9 @@ reply_class(const struct reply_facts *f)
 	/* Ours: about the way, mostly. */
 	if (f->code == 0 && (f->enhanced.len == 0 || status_fits(f->enhanced, SPAN(".4.")) || status_fits(f->enhanced, SPAN(".0."))))
 		return REPLY_UNREACHED;
+	/* 8689 4.2.1; a next hop's 5.7.30 is Gmail's word for DKIM. */
+	if (f->code == 0 && status_fits(f->enhanced, SPAN(".7.")))
+		return REPLY_POLICY;
 	if (f->code != 0 && f->code < 400)
 		return REPLY_DELIVERED;
 	for (size_t i = 0; i < reply_row_count; i++) {

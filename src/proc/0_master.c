@@ -333,7 +333,7 @@ prepare(struct master *m, struct buf *why)
 	    !cage_hand_over(&m->conf, why) || !listen_patiently(m, why) || !master_control_open(m, why, &m->status))
 		return false;
 	m->status = EXIT_OS;
-	if (RAND_bytes(m->ticket_keys, sizeof(m->ticket_keys)) == 1)
+	if (RAND_bytes(m->ticket_keys, sizeof(m->ticket_keys)) == 1 && RAND_bytes(m->warrant_key, sizeof(m->warrant_key)) == 1)
 		return true;
 	buf_put_text(why, "OpenSSL has no randomness");
 	buf_terminate(why);
@@ -360,11 +360,22 @@ allow_hup(void)
 }
 
 static void
+unlimit_memory(void)
+{
+	const char *why;
+
+	if (!promise_may_lock(&why))
+		log_say(LOG_WARN, "memory-unlocked", why);
+}
+
+static void
 run(struct master *m)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_NAME, "postern: master");
 	raise_descriptors();
+	if (m->conf.sandbox != CONF_SANDBOX_OFF)
+		unlimit_memory();
 	if (m->conf.sandbox != CONF_SANDBOX_OFF && !promise_keep_master())
 		log_say(LOG_WARN, "cage-open", "the master keeps capabilities that it does not need");
 	signal_begin(m, &m->hup, on_hup, SIGHUP);
@@ -414,6 +425,7 @@ master_run(const struct master_setup *setup)
 	certificates_free(&m.before);
 	dkim_store_free(&m.dkim);
 	wipe(m.ticket_keys, sizeof(m.ticket_keys));
+	wipe(m.warrant_key, sizeof(m.warrant_key));
 	(void)uv_loop_close(&m.loop);
 	return m.status;
 }

@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "base/siphash.h"
 #include "proc/master.h"
 #include "proc/peers.h"
 #include "tls/dkim_store.h"
@@ -129,6 +130,7 @@ struct master {
 	size_t warned_next;
 	struct alarms alarms;
 	uint8_t ticket_keys[TLS_TICKET_KEYS];
+	uint8_t warrant_key[SIPHASH_KEY];       /* by which 4_spool knows 3_auth's word: policy/warrant.h */
 	bool reload_wanted;             /* SIGHUP came while starting, or while something was being proved */
 	int64_t signer;                 /* pid of the 2_signer that has the keys of certificates and of before; 0: none */
 	bool untold;                    /* 2_signer takes what is new; then it is everybody else's turn */

@@ -194,6 +194,8 @@ brief(struct worker *w)
 	send_control(w);
 	if (w->role == ROLE_RELAY || w->role == ROLE_HOOK)
 		send_secret(w);
+	if (w->role == ROLE_AUTH || w->role == ROLE_SPOOL)
+		(void)channel_send_octets(w->channel, MASTER_SECRET, 0, (struct span){ w->master->warrant_key, SIPHASH_KEY });
 	introduce_to_all(w);
 	(void)channel_send_octets(w->channel, MASTER_GO, 0, (struct span){ NULL, 0 });
 }
@@ -340,8 +342,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	struct worker *w = arg;
 
 	(void)c;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	if (f->type == CHILD_READY && !w->ready) {
 		w->ready = w->was_ready = true;
 		master_on_ready(w->master, w);

@@ -111,7 +111,7 @@ on_sweep(uv_timer_t *timer)
 	for (size_t q = 0; q < QUEUE_MAX; q++)
 		while ((s = front.queue[q].oldest) != NULL && now - s->since >= allowed(s))
 			expire(s);
-	spool_sweep();
+	await_sweep();
 	words_count_unsaid();
 	away_sweep(now);
 	crowd_sweep(now);
@@ -205,6 +205,8 @@ replace_auth(int fd)
 	front.auth_epoch++;
 	front.whole = uv_now(&front.child.loop);        /* even one that dies at once shows that the master is at it */
 	front.auth = channel_open(&front.child.loop, fd, &front_auth_handler, NULL);
+	if (front.auth != NULL)
+		session_each(auth_ask_again);
 }
 
 static void
@@ -301,7 +303,7 @@ on_go(void *arg)
 	}
 	if (front.certificates == 0)
 		log_say(LOG_WARN, "no-certificate", "no TLS: nobody can authenticate, and implicit TLS connections are closed");
-	front.whole = front.store_gone = uv_now(&front.child.loop);
+	front.whole = front.auth_gone = front.spool_gone = uv_now(&front.child.loop);
 	(void)uv_timer_init(&front.child.loop, &front.sweep);
 	(void)uv_timer_start(&front.sweep, on_sweep, FRONT_SWEEP_MS, FRONT_SWEEP_MS);
 	(void)uv_timer_init(&front.child.loop, &front.deadline);

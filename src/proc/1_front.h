@@ -39,7 +39,7 @@ enum front_phase {
 
 /* What a session waits for; an answer to anything else is stale. */
 enum front_waiting {
-	WAIT_NOTHING, WAIT_PROOF, WAIT_STORE, WAIT_SENDER, WAIT_ADMITTED, WAIT_RCPT, WAIT_AUTHOR, WAIT_TURN, WAIT_SPENT, WAIT_COMMIT
+	WAIT_NOTHING, WAIT_AUTH, WAIT_PROOF, WAIT_STORE, WAIT_SENDER, WAIT_ADMITTED, WAIT_RCPT, WAIT_AUTHOR, WAIT_TURN, WAIT_SPENT, WAIT_COMMIT
 };
 
 /* Settings that sessions look at as long as they live; a reload makes a new one. */
@@ -61,6 +61,7 @@ struct front_draft {
 	uint64_t sent;          /* octets of content given to 4_spool */
 	enum smtp_ret ret;
 	enum fail spent;        /* what 3_auth said to so many recipients; held: keep it, do not deliver */
+	uint64_t warrant;       /* that came with it */
 	bool asked, decided, held;
 	uint16_t envid_len, auth_len;
 	uint8_t envid[FRONT_ENVID_MAX], auth[FRONT_MAIL_AUTH_MAX];
@@ -75,12 +76,14 @@ struct front_session {
 	struct front_draft *draft;              /* lent to the engine, or NULL */
 	struct front_session *older, *newer;    /* in the list of its queue; newer also chains free ones */
 	uint64_t since;                         /* uv_now() when it joined that list */
-	uint64_t brought;                       /* octets of content since then */
+	uint64_t brought;                       /* octets since then: of content, or behind our last reply */
 	struct crowd_member member;
 	struct front_held in, out;
+	struct front_held response;             /* of an AUTH that waits for a 3_auth; secret */
 	char *login;                            /* NUL-terminated; NULL before AUTH */
 	char *allowed;                          /* the reverse-path that 3_auth said yes to; NUL-terminated, or NULL */
 	uint64_t allowed_at;                    /* uv_now() of that */
+	uint64_t warrant, warrant_when;         /* that came with it */
 	uint32_t id;                            /* generation and slot */
 	uint32_t auth_epoch;                    /* of the 3_auth that knows us; 0: none does */
 	uint32_t draft_epoch;                   /* of the 4_spool that has our draft; 0: none has */
@@ -125,7 +128,7 @@ struct front {
 	struct channel *auth, *spool;
 	uint32_t auth_epoch, spool_epoch;       /* counts the processes we have talked to; never 0 */
 	uint64_t whole;                         /* uv_now() when all three were last there, or one came */
-	uint64_t store_gone;                    /* uv_now() when spool_fail became FAIL_BUSY */
+	uint64_t auth_gone, spool_gone;         /* uv_now() when auth became NULL, spool_fail FAIL_BUSY */
 	enum fail spool_fail;                   /* FAIL_BUSY: it is not there, or has not told its state yet */
 	uint64_t spool_room;
 	bool spool_compares;                    /* it wants to know what it has had already */

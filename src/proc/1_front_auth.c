@@ -40,33 +40,59 @@ send_start(struct front_session *s, struct span response)
 	(void)channel_send(front.auth, AUTH_START, s->id, auth_start_layout, &m);
 }
 
+/* The input is not kept while we wait for a 3_auth. False: out of memory. */
+static bool
+keep_response(struct front_session *s, struct span response)
+{
+	s->response.p = malloc(response.len + 1);
+	if (s->response.p == NULL)
+		return false;
+	if (response.len > 0)
+		memcpy(s->response.p, response.p, response.len);
+	s->response.len = response.len;
+	s->waiting = WAIT_AUTH;
+	return true;
+}
+
+static bool
+ask_proof(struct front_session *s, struct span response, struct smtp_answer *a)
+{
+	bool start = s->smtp.ask.kind == SMTP_ASK_AUTH_START;
+
+	a->auth = SMTP_AUTH_FAILED;
+	/* A 3_auth that ends is back in less than a second, mostly; but nobody else knows what an exchange has come to. */
+	if (start && auth_is_awaited() && keep_response(s, response))
+		return false;
+	/* What it does not read would grow with every login that nobody waits for. */
+	if (front.auth == NULL || (start ? channel_congested(front.auth) : !knows_us(s))) {
+		a->verdict = away(AWAY_PROOF);
+		return true;
+	}
+	if (start)
+		send_start(s, response);
+	else
+		(void)channel_send_octets(front.auth, AUTH_NEXT, s->id, response);
+	s->waiting = WAIT_PROOF;
+	return false;
+}
+
 bool
 auth_ask_proof(struct front_session *s, struct smtp_answer *a)
 {
 	static uint8_t octets[RESPONSE_MAX];
 	struct buf response = BUF_OVER(octets);
-	bool start = s->smtp.ask.kind == SMTP_ASK_AUTH_START;
+	bool now;
 
-	a->auth = SMTP_AUTH_FAILED;
-	a->verdict.fail = FAIL_AUTH_BACKEND;
-	/* What it does not read would grow with every login that nobody waits for. */
-	if (front.auth == NULL || (!start && !knows_us(s)) || (start && channel_congested(front.auth))) {
-		a->verdict = away(AWAY_PROOF);
-		return true;
-	}
 	if (!base64_parse(s->smtp.ask.octets, &response)) {
+		a->auth = SMTP_AUTH_FAILED;
 		a->verdict.fail = FAIL_BASE64;
-		if (!start)
+		if (s->smtp.ask.kind == SMTP_ASK_AUTH_NEXT)
 			auth_cancel(s);
 		return true;
 	}
-	if (start)
-		send_start(s, buf_span(&response));
-	else
-		(void)channel_send_octets(front.auth, AUTH_NEXT, s->id, buf_span(&response));
+	now = ask_proof(s, buf_span(&response), a);
 	wipe(octets, response.len);
-	s->waiting = WAIT_PROOF;
-	return false;
+	return now;
 }
 
 void
@@ -101,9 +127,12 @@ was_allowed(const struct front_session *s)
 }
 
 static void
-remember_allowed(struct front_session *s)
+remember_allowed(struct front_session *s, const struct auth_verdict *v)
 {
 	s->allowed_at = uv_now(&front.child.loop);
+	s->warrant = v->warrant;
+	s->warrant_when = v->when;
+	s->unwatched = v->unwatched != 0;
 	if (s->allowed != NULL && span_eq(span_of(s->allowed), reverse_path(s)))
 		return;
 	free(s->allowed);
@@ -139,10 +168,6 @@ ask_sender(struct front_session *s, struct smtp_answer *a)
 	a->verdict = spool_admits(s->draft->declared);
 	if (a->verdict.fail != OK)
 		return true;
-	if (front.auth == NULL) {
-		a->verdict = away(AWAY_PROOF);
-		return true;
-	}
 	if (!knows_us(s)) {
 		/* The 3_auth that saw the proof is gone. The client has to prove itself again, on a new connection. */
 		(void)smtp_server_end(&s->smtp, away(AWAY_FORGOTTEN).fail);
@@ -162,18 +187,40 @@ auth_ask_sender(struct front_session *s, struct smtp_answer *a)
 	return ask_sender(s, a);
 }
 
-void
-auth_ask_sender_again(struct front_session *s)
+static void
+ask_proof_again(struct front_session *s)
+{
+	struct front_held response = s->response;
+	struct smtp_answer a = { .verdict = { OK, { NULL, 0 } } };
+
+	if (auth_is_awaited())
+		return;                 /* it was for somebody else */
+	s->response = (struct front_held){ NULL, 0 };
+	s->waiting = WAIT_NOTHING;
+	if (ask_proof(s, (struct span){ response.p, response.len }, &a))
+		talk_answer(s, &a);
+	wire_forget(&response, true);
+}
+
+static void
+ask_sender_again(struct front_session *s)
 {
 	struct smtp_answer a = { .verdict = { OK, { NULL, 0 } } };
 
-	if (s->waiting != WAIT_STORE)
-		return;
 	s->waiting = WAIT_NOTHING;
 	if (!knows_us(s))
 		talk_end(s, away(AWAY_FORGOTTEN).fail);
 	else if (ask_sender(s, &a))
 		talk_answer(s, &a);
+}
+
+void
+auth_ask_again(struct front_session *s)
+{
+	if (s->waiting == WAIT_AUTH)
+		ask_proof_again(s);
+	else if (s->waiting == WAIT_STORE)
+		ask_sender_again(s);
 }
 
 /* One address after the other; the first no is the answer. */
@@ -259,7 +306,7 @@ on_verdict(struct front_session *s, struct span body)
 		return true;
 	a.verdict = (struct verdict){ (enum fail)v.fail, v.words };
 	if (a.verdict.fail == OK && s->waiting == WAIT_SENDER) {
-		remember_allowed(s);
+		remember_allowed(s, &v);
 		terms_learn(s, v.priority);
 		/* Not yet an answer: this is where it would be forgotten that we wait for somebody else now. */
 		s->waiting = WAIT_NOTHING;
@@ -276,21 +323,19 @@ static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	struct front_session *s = session_find(f->session);
-	bool good = f->fd == -1;
+	bool good = true;
 
 	(void)arg;
-	if (good && s == NULL)
+	if (s == NULL)
 		return;                 /* it ended while the answer was under way */
-	if (good && f->type == AUTH_CHALLENGE)
+	if (f->type == AUTH_CHALLENGE)
 		good = on_challenge(s, f->body);
-	else if (good && f->type == AUTH_RESULT)
+	else if (f->type == AUTH_RESULT)
 		good = on_result(s, f->body);
-	else if (good && f->type == AUTH_VERDICT)
+	else if (f->type == AUTH_VERDICT)
 		good = on_verdict(s, f->body);
-	else if (good && f->type == AUTH_SPENT)
+	else if (f->type == AUTH_SPENT)
 		good = spend_answered(s, f->body);
-	else if (good && f->type == AUTH_UNWATCHED)
-		s->unwatched = s->waiting == WAIT_PROOF;
 	else
 		good = false;
 	if (good)
@@ -309,10 +354,12 @@ without_auth(struct front_session *s)
 
 	switch (s->waiting) {
 	case WAIT_PROOF:
-	case WAIT_STORE:
-	case WAIT_SENDER:
 		a.verdict = away(AWAY_PROOF);
 		talk_answer(s, &a);
+		break;
+	case WAIT_STORE:
+	case WAIT_SENDER:
+		talk_end(s, away(AWAY_FORGOTTEN).fail);
 		break;
 	case WAIT_AUTHOR:
 		a.verdict = away(AWAY_AUTH);
@@ -326,6 +373,8 @@ without_auth(struct front_session *s)
 void
 auth_lost(void)
 {
+	if (front.auth != NULL)
+		front.auth_gone = uv_now(&front.child.loop);
 	front.auth = NULL;
 	session_each(without_auth);
 }

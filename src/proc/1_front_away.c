@@ -14,7 +14,7 @@ static const struct row {
 	[AWAY_AUTH] = { FAIL_BUSY, "put-off", "3_auth", "it ended while messages were coming; child-ended says why",
 	    "who may send cannot be asked just now, log in again and send it again" },
 	[AWAY_PROOF] = { FAIL_AUTH_BACKEND, "put-off", "3_auth", "it is not there", "logins cannot be checked just now, try again in a moment" },
-	[AWAY_FORGOTTEN] = { FAIL_FORGOTTEN, "put-off", "3_auth", "it has begun anew and knows no session from before; child-ended says why", "" },
+	[AWAY_FORGOTTEN] = { FAIL_FORGOTTEN, "put-off", "3_auth", "it has ended, and the next one knows no session from before; child-ended says why", "" },
 	[AWAY_MUTE_SPOOL] = { FAIL_SHUTDOWN, "no-answer", "4_spool", "it took too long; the session ends", "" },
 	[AWAY_MUTE_AUTH] = { FAIL_SHUTDOWN, "no-answer", "3_auth", "it took too long; the session ends", "" },
 };
@@ -41,6 +41,31 @@ away(enum away kind)
 	if (log_may(&said[kind], uv_now(&front.child.loop), AWAY_MS, &unsaid))
 		say(kind, unsaid + 1);
 	return (struct verdict){ rows[kind].fail, span_of(rows[kind].words) };
+}
+
+static bool
+is_awaited(bool there, uint64_t gone)
+{
+	return !there && uv_now(&front.child.loop) - gone < FRONT_AWAIT_MS;
+}
+
+bool
+spool_is_awaited(void)
+{
+	return is_awaited(front.spool_fail != FAIL_BUSY, front.spool_gone);
+}
+
+bool
+auth_is_awaited(void)
+{
+	return is_awaited(front.auth != NULL, front.auth_gone);
+}
+
+void
+await_sweep(void)
+{
+	if ((front.spool_fail == FAIL_BUSY && !spool_is_awaited()) || (front.auth == NULL && !auth_is_awaited()))
+		session_each(auth_ask_again);
 }
 
 void

@@ -11,13 +11,13 @@
 enum { AWAY_MS = 10 * 1000 };
 
 enum away {
-	AWAY_SPOOL,             /* nobody to take mail, for longer than FRONT_STORE_MS */
+	AWAY_SPOOL,             /* nobody to take mail, for longer than FRONT_AWAIT_MS */
 	AWAY_DRAFT,             /* 4_spool ended while the message came */
 	AWAY_COMMIT,            /* 4_spool ended while it stored the message */
 	AWAY_FORM,              /* a bug of ours: what 4_spool cannot be told */
 	AWAY_AUTH,              /* nobody to ask about a message that has begun */
-	AWAY_PROOF,             /* nobody to ask who it is, or who may send */
-	AWAY_FORGOTTEN,         /* there is another 3_auth now: the session ends */
+	AWAY_PROOF,             /* nobody to ask who it is */
+	AWAY_FORGOTTEN,         /* the 3_auth that knew who it is has ended: so does the session */
 	AWAY_MUTE_SPOOL,        /* no answer for FRONT_US_MS */
 	AWAY_MUTE_AUTH,
 	AWAY_KINDS
@@ -28,12 +28,13 @@ struct verdict away(enum away);
 /* Now and then: say what was counted. */
 void away_sweep(uint64_t now);
 
-/* ---- MAIL waits for a 4_spool that is being started again ---- */
-/* 1_front_spool.c: it is not there, but will soon be. */
+/* ---- MAIL waits for a 4_spool that is being started again, AUTH for a 3_auth ---- */
+/* It is not there, but will soon be. */
 bool spool_is_awaited(void);
+bool auth_is_awaited(void);
 /* Once a second or so: who has waited long enough hears of it. */
-void spool_sweep(void);
-/* 1_front_auth.c: it is there again, or has been waited for long enough. Does nothing to a session that does not wait for it. */
-void auth_ask_sender_again(struct front_session *);
+void await_sweep(void);
+/* 1_front_auth.c: who is awaited is there again, or has been waited for long enough. Does nothing to a session that waits for neither. */
+void auth_ask_again(struct front_session *);
 
 #endif

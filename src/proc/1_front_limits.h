@@ -26,9 +26,11 @@ enum {
 
 	FRONT_HANDSHAKE_MS = 30 * 1000, /* requirements F2 */
 	FRONT_US_MS = 110 * 1000,       /* 6409-12: an answer in less than two minutes */
-	FRONT_STORE_MS = 10 * 1000,     /* MAIL waits so long for a 4_spool that begins again; longer than the master's first back-offs */
+	FRONT_AWAIT_MS = 10 * 1000,     /* MAIL waits so long for a 4_spool, AUTH for a 3_auth that begins again; longer than the master's first
+	                                 * back-offs */
 	FRONT_FILTER_MS = 10 * 1000,    /* more than milter-deadline, when that is longer */
 	FRONT_GOODBYE_MS = 5 * 1000,
+	FRONT_LINGER_MAX = 16 * 1024 * 1024,    /* more than two kernels hold (tcp_rmem, tcp_wmem): the rest was sent when we had closed */
 	FRONT_DRAIN_MS = 15 * 1000,     /* less than the master waits for fronts, or nobody would hear our 421 */
 	FRONT_SWEEP_MS = 1000,          /* between two looks at who is late */
 	FRONT_ALONE_MS = 30 * 1000,     /* longer than the master's longest back-off */

@@ -29,8 +29,10 @@ static const struct limit coming[] = {
 	{ "turns of reading before others have theirs", NULL, FRONT_READS, LIMIT_COUNT, "session", "it goes on when they had it" },
 	{ "steps of handshakes before those who have shaken hands have their turn", NULL, FRONT_SHAKES, LIMIT_COUNT, "front", "the others wait for the next turn" },
 	{ "time for an answer of ours (RFC 6409 5.3: two minutes)", NULL, FRONT_US_MS, LIMIT_MS, "command", "421 4.3.2" },
-	{ "time for which MAIL waits for a 4_spool that is started again", NULL, FRONT_STORE_MS, LIMIT_MS, "command", "451 4.3.2" },
+	{ "time for which MAIL waits for a 4_spool, and AUTH for a 3_auth, that is started again", NULL, FRONT_AWAIT_MS, LIMIT_MS, "command",
+	    "451 4.3.2, 454 4.7.0" },
 	{ "time to take the last reply and hang up", NULL, FRONT_GOODBYE_MS, LIMIT_MS, "connection", "closed" },
+	{ "octets behind our last reply, which are thrown away", NULL, FRONT_LINGER_MAX, LIMIT_OCTETS, "connection", "closed" },
 };
 const struct limit_page front_limits = { "Coming, waiting, reading", coming, ROWS(coming) };
 
@@ -60,7 +62,8 @@ const struct limit_page talk_limits = { "Talking", talk, ROWS(talk) };
 
 /*
  * SHAKING: TLS has not come up yet. UNKNOWN: it has, or is not there; nobody has authenticated. KNOWN: somebody has.
- * A login and an address are what sasl and path allow; malloc(3) rounds up by less than 32 octets for each of four pieces.
+ * A login and an address are what sasl and path allow; malloc(3) rounds up by less than 32 octets for each of four pieces. A response that
+ * waits is shorter than its line, which was input.
  */
 struct session_memory
 front_session_memory(enum session_age age)

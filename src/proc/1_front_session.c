@@ -265,6 +265,7 @@ session_drop(struct front_session *s, const char *why)
 	s->tls = NULL;
 	wire_forget(&s->in, true);
 	wire_forget(&s->out, false);
+	wire_forget(&s->response, true);
 	free(s->proxy);
 	s->proxy = NULL;
 	free(s->login);

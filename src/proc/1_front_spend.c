@@ -13,7 +13,7 @@ can_ask(const struct front_session *s)
 static void
 send_spend(struct front_session *s)
 {
-	struct auth_spend m = { s->draft->mail.rcpts, s->draft->declared };
+	struct auth_spend m = { s->draft->mail.rcpts, s->draft->declared, s->draft->queue_id };
 
 	(void)channel_send(front.auth, AUTH_SPEND, s->id, auth_spend_layout, &m);
 	s->spending = s->draft->asked = true;
@@ -31,6 +31,7 @@ spend_ask(struct front_session *s, struct smtp_answer *a)
 	if (s->unwatched) {
 		s->draft->decided = true;
 		s->draft->spent = OK;
+		s->draft->warrant = 0;
 		return true;
 	}
 	if (!can_ask(s)) {
@@ -89,6 +90,7 @@ spend_answered(struct front_session *s, struct span body)
 		s->draft->decided = true;
 		s->draft->spent = (enum fail)m.fail;
 		s->draft->held = m.hold != 0;
+		s->draft->warrant = m.warrant;
 	}
 	if (s->waiting == WAIT_SPENT)
 		go_on(s, spend_join);

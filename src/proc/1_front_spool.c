@@ -21,19 +21,6 @@ spool_admits(uint64_t declared)
 	return v;
 }
 
-bool
-spool_is_awaited(void)
-{
-	return front.spool_fail == FAIL_BUSY && uv_now(&front.child.loop) - front.store_gone < FRONT_STORE_MS;
-}
-
-void
-spool_sweep(void)
-{
-	if (front.spool_fail == FAIL_BUSY && !spool_is_awaited())
-		session_each(auth_ask_sender_again);
-}
-
 /* Who waits for an answer does not wait for company. */
 static bool
 tell(const struct front_session *s, bool waits, uint16_t type, struct layout layout, const void *m)
@@ -86,6 +73,9 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 		.envid = { d->envid, d->envid_len },
 		.auth = { d->auth, d->auth_len },
 		.size = d->declared,
+		.warrant = s->warrant,
+		.when = s->warrant_when,
+		.unwatched = s->unwatched,
 	};
 
 	a->verdict = spool_admits(d->declared);
@@ -181,6 +171,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 		.rcpts = mail->rcpts,
 		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u) | (uint32_t)s->mechanism << MAIL_MECHANISM,
 		.message_id = header_message_id(&mail->header),
+		.warrant = s->draft->warrant,
 	};
 
 	if (!spool_has_draft(s)) {
@@ -287,7 +278,7 @@ on_state(struct span body)
 	front.spool_fail = (enum fail)st.fail;
 	front.spool_room = st.room;
 	if (was_away)
-		session_each(auth_ask_sender_again);
+		session_each(auth_ask_again);
 	return true;
 }
 
@@ -297,19 +288,19 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	bool good = false;
 
 	(void)arg;
-	if (f->fd == -1 && f->type == SPOOL_COMMITTED) {
+	if (f->type == SPOOL_COMMITTED) {
 		session_settle(f->session);
 		good = on_committed(session_find(f->session), f->body);
 	}
-	if (f->fd == -1 && f->type == SPOOL_REFUSED) {
+	if (f->type == SPOOL_REFUSED) {
 		session_settle(f->session);
 		good = on_refused(session_find(f->session), f->body);
 	}
-	if (f->fd == -1 && f->type == SPOOL_HEARD)
+	if (f->type == SPOOL_HEARD)
 		good = on_heard(session_find(f->session), f->body);
-	if (f->fd == -1 && f->type == SPOOL_STATE)
+	if (f->type == SPOOL_STATE)
 		good = on_state(f->body);
-	if (f->fd == -1 && f->type == SPOOL_ADMITTED)
+	if (f->type == SPOOL_ADMITTED)
 		good = terms_on_admitted(session_find(f->session), f->body);
 	if (good)
 		return;
@@ -334,7 +325,7 @@ spool_lost(void)
 {
 	front.spool = NULL;
 	if (front.spool_fail != FAIL_BUSY)
-		front.store_gone = uv_now(&front.child.loop);
+		front.spool_gone = uv_now(&front.child.loop);
 	front.spool_fail = FAIL_BUSY;
 	session_settle_all();
 	session_each(without_spool);

@@ -387,6 +387,7 @@ talk_end(struct front_session *s, enum fail why)
 	}
 	turn_begin(s, false);
 	spool_abort(s);
+	wire_forget(&s->response, true);
 	s->waiting = WAIT_NOTHING;
 	(void)smtp_server_end(&s->smtp, why);
 	turn_run(s);

@@ -231,9 +231,11 @@ linger(struct front_session *s)
 		if (n > 0) {
 			/* In clear it may be a password, said to a port that had asked for TLS. */
 			wipe(front.in.p, (size_t)n);
-			continue;
+			s->brought += (size_t)n;
+			if (s->brought <= FRONT_LINGER_MAX)
+				continue;
 		}
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 			session_drop(s, NULL);
 		return;
 	}

@@ -52,13 +52,37 @@ words_proved(const struct front_session *s)
 	log_end(&l);
 }
 
+/* Of strangers' doing: in a minute and in one front; how many more there were is said behind it. */
+static struct limit { uint64_t minute, lines, unsaid; } refusals;
+
+static uint64_t
+this_minute(void)
+{
+	return uv_now(&front.child.loop) / 60000;
+}
+
+static bool
+within_limit(struct limit *l, uint64_t most)
+{
+	if (l->minute != this_minute()) {
+		l->minute = this_minute();
+		l->lines = 0;
+	}
+	if (l->lines < most) {
+		l->lines++;
+		return true;
+	}
+	l->unsaid++;
+	return false;
+}
+
 void
 words_not_proved(const struct front_session *s, enum fail why, struct span login)
 {
 	struct log_line l;
 
 	/* Nothing was looked at, and it may be thousands a second: 3_auth says so, and how many they were. */
-	if (why == FAIL_GUESSING)
+	if (why == FAIL_GUESSING || !within_limit(&refusals, REFUSED_LINES))
 		return;
 	log_begin(&l, LOG_NOTE, "auth-refused");
 	if (login.len > 0)
@@ -132,28 +156,7 @@ static const struct misuse {
 };
 
 /* One kind must not hide another, so each has its own minute. */
-static struct limit { uint64_t minute, lines, unsaid; } limits[MISUSE_MAX];
-
-static uint64_t
-this_minute(void)
-{
-	return uv_now(&front.child.loop) / 60000;
-}
-
-static bool
-within_limit(struct limit *l)
-{
-	if (l->minute != this_minute()) {
-		l->minute = this_minute();
-		l->lines = 0;
-	}
-	if (l->lines < MISUSE_LINES) {
-		l->lines++;
-		return true;
-	}
-	l->unsaid++;
-	return false;
-}
+static struct limit limits[MISUSE_MAX];
 
 static const char *
 what_key(enum front_misuse misuse)
@@ -167,7 +170,7 @@ words_misused_because(const struct front_session *s, enum front_misuse misuse, c
 	const struct misuse *m = &misuses[misuse];
 	struct log_line l;
 
-	if (!within_limit(&limits[misuse]))
+	if (!within_limit(&limits[misuse], MISUSE_LINES))
 		return;
 	log_begin(&l, m->level, m->event);
 	put_session(&l, s);
@@ -193,9 +196,23 @@ words_handshake(const struct front_session *s)
 	words_misused_because(s, MISUSE_HANDSHAKE + tls_cure(s->tls), text);
 }
 
+static void
+count_refusals(void)
+{
+	struct log_line l;
+
+	if (refusals.unsaid == 0 || refusals.minute == this_minute())
+		return;
+	log_begin(&l, LOG_NOTE, "auth-refused");
+	log_u64(&l, "unsaid", refusals.unsaid);
+	log_end(&l);
+	refusals.unsaid = 0;
+}
+
 void
 words_count_unsaid(void)
 {
+	count_refusals();
 	for (enum front_misuse i = 0; i < MISUSE_MAX; i++) {
 		struct log_line l;
 

@@ -171,9 +171,7 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 	struct sign_answer answer;
 	struct sign_ask q;
 
-	if (frame->fd != -1)
-		(void)close(frame->fd);
-	if (frame->type != SIGN_ASK || frame->fd != -1 || frame->session != f->asked + 1) {
+	if (frame->type != SIGN_ASK || frame->session != f->asked + 1) {
 		accuse(f, "out of order");
 	} else if (!fields_parse(sign_ask_layout, frame->body, &q)) {
 		accuse(f, "malformed question");

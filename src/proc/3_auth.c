@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "os/country.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
@@ -84,6 +86,12 @@ front_of(struct auth *a, uint32_t slot)
 	return f;
 }
 
+struct warrant_front
+front_warranted(const struct front *f)
+{
+	return (struct warrant_front){ f->slot, f->life };
+}
+
 void
 auth_add_front(struct auth *a, uint32_t slot, int fd)
 {
@@ -93,6 +101,7 @@ auth_add_front(struct auth *a, uint32_t slot, int fd)
 
 	if (f != NULL) {
 		front_end(f);   /* the one before it is gone */
+		f->life = child_life(ROLE_FRONT, slot);
 		f->channel = channel_open(a->loop, fd, &handler, f);
 	} else {
 		(void)close(fd);
@@ -109,13 +118,11 @@ on_spool_message(void *arg, struct channel *c, const struct frame *frame)
 	struct auth *a = arg;
 	struct guard_outcome m;
 
-	if (frame->type == GUARD_OUTCOME && frame->fd == -1 && fields_parse(guard_outcome_layout, frame->body, &m)) {
+	if (frame->type == GUARD_OUTCOME && fields_parse(guard_outcome_layout, frame->body, &m)) {
 		habits_outcome(a, &m);
 		return;
 	}
 	log_say(LOG_FAULT, "spool-broken", "it sent what the order does not allow");
-	if (frame->fd != -1)
-		(void)close(frame->fd);
 	channel_close(c);
 	a->spool = NULL;
 }
@@ -219,7 +226,7 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 {
 	struct auth *a = calloc(1, sizeof *a);
 
-	if (a == NULL || !accounts_open(&a->accounts, conf)) {
+	if (a == NULL || getrandom(a->table_key, sizeof a->table_key, 0) != sizeof a->table_key || !accounts_open(&a->accounts, conf)) {
 		free(a);
 		return NULL;
 	}
@@ -264,6 +271,7 @@ auth_handle_closed(uv_handle_t *handle)
 	ledger_free(a);
 	habits_free(a);
 	country_close(a->country);
+	wipe(a->warrant_key, sizeof a->warrant_key);
 	free(a);
 }
 
@@ -302,6 +310,8 @@ static struct {
 	struct { enum role role; uint32_t slot; int fd; } pending[PENDING_MAX];
 	size_t pendings;
 	int ledger_fd;                  /* given before we could listen on it; -1: none */
+	uint8_t warrant_key[SIPHASH_KEY];
+	bool has_key;
 	bool draining;
 } me = { .ledger_fd = -1 };
 
@@ -341,6 +351,15 @@ on_listen(void *arg, const struct master_listen *m, int fd)
 		(void)close(fd);
 	else
 		me.ledger_fd = fd;
+}
+
+static void
+on_secret(void *arg, struct span octets)
+{
+	(void)arg;
+	me.has_key = octets.len == sizeof me.warrant_key;
+	if (me.has_key)
+		memcpy(me.warrant_key, octets.p, octets.len);
 }
 
 static void
@@ -401,12 +420,14 @@ static void
 on_go(void *arg)
 {
 	(void)arg;
-	me.auth = auth_open(&me.child.loop, &me.child.conf);
+	me.auth = me.has_key ? auth_open(&me.child.loop, &me.child.conf) : NULL;
 	if (me.auth == NULL) {
-		log_say(LOG_FAULT, "start", "out of memory or of randomness");
+		log_say(LOG_FAULT, "start", me.has_key ? "out of memory or of randomness" : "the master gave no key for warrants");
 		uv_stop(&me.child.loop);
 		return;
 	}
+	memcpy(me.auth->warrant_key, me.warrant_key, sizeof me.warrant_key);
+	wipe(me.warrant_key, sizeof me.warrant_key);
 	me.auth->idle = on_idle;
 	me.auth->broken = on_broken;
 	me.auth->alarm = on_alarm;
@@ -443,7 +464,7 @@ on_drain(void *arg)
 int
 auth_main(uint32_t slot)
 {
-	static const struct child_handler handler = { .listen = on_listen, .peer = on_peer, .go = on_go, .reload = on_reload, .drain = on_drain };
+	static const struct child_handler handler = { .listen = on_listen, .peer = on_peer, .secret = on_secret, .go = on_go, .reload = on_reload, .drain = on_drain };
 
 	return child_run(&me.child, ROLE_AUTH, slot, &handler, NULL);
 }

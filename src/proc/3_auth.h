@@ -14,6 +14,7 @@
 #include "proc/3_auth_habits.h"
 #include "proc/3_auth_hash.h"
 #include "proc/3_auth_ledger.h"
+#include "policy/warrant.h"
 #include "proc/peers.h"
 #include "sasl/server.h"
 #include "sasl/used.h"
@@ -55,6 +56,7 @@ struct front {
 	struct session **bucket;
 	size_t buckets, count;
 	uint32_t slot;
+	uint32_t life;                  /* of the front that has the channel */
 };
 
 /* ---- accounts: who there is (3_auth_accounts.c) ---- */
@@ -117,6 +119,8 @@ struct auth {
 	struct accounts accounts;
 	struct hasher hasher;
 	struct front *fronts;
+	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
+	uint8_t warrant_key[SIPHASH_KEY];       /* 4_spool has it too: policy/warrant.h */
 	struct channel *spool;          /* GUARD_* messages; NULL while there is no 4_spool */
 	uv_timer_t note;                /* until the last uses are written */
 	uv_work_t write;
@@ -136,6 +140,9 @@ struct auth {
 	void (*alarm)(void *arg, const struct child_alarm *);   /* the operator should know; may be NULL */
 	void *arg;
 };
+
+/* What warrants of this session's front are for. */
+struct warrant_front front_warranted(const struct front *);
 
 struct auth *auth_open(uv_loop_t *, const struct conf *);
 void auth_configure(struct auth *, const struct conf *);

@@ -80,11 +80,13 @@ static void
 say(const struct attempt *a, enum log_level level, struct span login, const char *result, const char *reason)
 {
 	const char *mechanism = smtp_mechanism_name(a->sasl.mechanism);
+	uint8_t octets[SASL_LOGIN_MAX + 1];
+	struct buf room = BUF_OVER(octets);
 	struct log_line l;
 
 	log_begin(&l, level, "auth");
 	log_text(&l, "result", result);
-	log_span(&l, "login", span_head(login, 128));
+	log_span(&l, "login", span_head(ledger_shown(a->auth, login, &room), 128));
 	log_text(&l, "mech", mechanism != NULL ? mechanism : "none");
 	log_text(&l, "peer", a->peer);
 	if (reason != NULL)
@@ -106,7 +108,7 @@ send_result(const struct attempt *a, enum fail fail, struct span login)
 static void
 turn_away(struct attempt *a)
 {
-	ledger_say(a->auth, LEDGER_REFUSED, &a->guesser, a->peer);
+	ledger_say(a->auth, LEDGER_REFUSED, &a->guesser, a->peer, NULL);
 	send_result(a, FAIL_GUESSING, (struct span){ NULL, 0 });
 	part(a, PHASE_FRESH);
 }
@@ -141,12 +143,26 @@ answer_later(struct attempt *a, enum fail fail)
 
 /* The peer's: one more failure of this session. */
 static void
-refuse(struct attempt *a, enum fail fail, const char *reason)
+count_failure(struct attempt *a, enum fail fail)
 {
-	say(a, LOG_NOTE, a->begun ? login_said(a) : (struct span){ NULL, 0 }, "fail", reason);
 	answer_later(a, fail);
 	if (a->session->failures < UINT8_MAX)
 		a->session->failures++;
+}
+
+static void
+refuse(struct attempt *a, enum fail fail, const char *reason)
+{
+	say(a, LOG_NOTE, login_said(a), "fail", reason);
+	count_failure(a, fail);
+}
+
+/* No secret was said: no budget bounds how often, so there is no line for each. */
+static void
+refuse_malformed(struct attempt *a, enum fail fail, const char *reason)
+{
+	ledger_say(a->auth, LEDGER_MALFORMED, &a->guesser, a->peer, reason);
+	count_failure(a, fail);
 }
 
 /* Ours: no failure is counted (4954-31), and it is not told apart from one by its time. */
@@ -160,7 +176,7 @@ cannot(struct attempt *a, const char *reason)
 static void
 crowded_out(struct attempt *a)
 {
-	ledger_say(a->auth, LEDGER_CROWDED, &a->guesser, a->peer);
+	ledger_say(a->auth, LEDGER_CROWDED, &a->guesser, a->peer, "too many logins wait for a worker: 454");
 	answer_later(a, FAIL_AUTH_BACKEND);
 }
 
@@ -190,8 +206,6 @@ matched(struct attempt *a)
 	ledger_passed(a->auth, &a->guesser);
 	auth_note_use(a->auth, login, span_of(a->peer));
 	say(a, LOG_NOTE, login, "ok", NULL);
-	if (habits_unwatched(a->auth, &a->session->origin))
-		(void)channel_send_octets(a->front->channel, AUTH_UNWATCHED, a->session->id, (struct span){ NULL, 0 });
 	send_result(a, OK, login);
 	part(a, PHASE_PROVED);
 }
@@ -288,7 +302,7 @@ refused(struct attempt *a)
 	if (a->sasl.has_verifier && strcmp(a->sasl.why, "GSASL_AUTHENTICATION_ERROR") == 0)
 		wrong(a, a->candidate.fake ? "no such login" : "wrong secret");
 	else
-		refuse(a, FAIL_CREDENTIALS, a->sasl.why);
+		refuse_malformed(a, FAIL_CREDENTIALS, a->sasl.why);
 }
 
 /* A name has been said that may not be tried from there now. Asked before the proof is looked at, and again when it comes. */
@@ -380,9 +394,9 @@ attempt_begin(struct front *f, struct session *s, const struct auth_start *start
 	}
 	a->sasl.mechanism = mechanism;
 	if (s->failures >= AUTH_FAILURES_MAX) {
-		refuse(a, FAIL_CREDENTIALS, "too many failures in this session");
+		refuse_malformed(a, FAIL_CREDENTIALS, "too many failures in this session");
 	} else if (mechanism == SMTP_AUTH_LOGIN && !f->auth->offer_login) {
-		refuse(a, FAIL_MECHANISM, "LOGIN is not offered");
+		refuse_malformed(a, FAIL_MECHANISM, "LOGIN is not offered");
 	} else {
 		a->begun = sasl_server_begin(&a->sasl, mechanism, (int)start->binding_type, start->binding, verifier_of, a);
 		if (a->begun)

@@ -70,16 +70,6 @@ by_account(const void *a, const void *b)
 	return x->account < y->account ? -1 : x->account > y->account;
 }
 
-static uint64_t
-account_of(const struct auth *a, struct span login)
-{
-	uint8_t name[SASL_LOGIN_MAX + 1];
-	struct buf form = BUF_OVER(name);
-
-	accounts_normal_form(&a->accounts, login, &form);
-	return guess_account(a->ledger.guess, buf_span(&form));
-}
-
 static bool
 learn_names(struct listing *l)
 {
@@ -90,12 +80,11 @@ learn_names(struct listing *l)
 	if (l->name == NULL)
 		return false;
 	for (size_t i = 0; i < l->names; i++)
-		l->name[i] = (struct name){ account_of(l->auth, users_at(users, i)->name), users_at(users, i)->name };
+		l->name[i] = (struct name){ ledger_account(l->auth, users_at(users, i)->name), users_at(users, i)->name };
 	qsort(l->name, l->names, sizeof *l->name, by_account);
 	return true;
 }
 
-/* "?3f2a9c01" stands for a login that nobody has: what strangers type there may be a password. */
 static struct span
 login_of(const struct listing *l, uint64_t account, struct buf *room)
 {
@@ -108,7 +97,7 @@ login_of(const struct listing *l, uint64_t account, struct buf *room)
 		return found->login;
 	if (account == l->asked)
 		return l->login;
-	(void)(buf_put_byte(room, '?') && buf_put_hex(room, account >> 32, 8));
+	ledger_put_unknown(account, room);
 	return buf_span(room);
 }
 
@@ -134,7 +123,7 @@ show(void *arg, const struct guess_entry *e)
 static bool
 take_filter(struct auth *a, struct channel *c, uint32_t session, const struct ledger_which *w, struct guess_filter *f)
 {
-	*f = (struct guess_filter){ w->login.len > 0 ? account_of(a, w->login) : 0, { 0, GUESS_NOWHERE } };
+	*f = (struct guess_filter){ w->login.len > 0 ? ledger_account(a, w->login) : 0, { 0, GUESS_NOWHERE } };
 	if (w->network.len == 0 || network_of(w->network, &f->network))
 		return true;
 	ledger_end(c, session, FAIL_ARGUMENT, 0, SPAN("not a network: an address, or one with /24 (IPv4) or /48 (IPv6) behind it"));

@@ -22,10 +22,10 @@ static struct session **
 place_of(const struct front *f, uint32_t id)
 {
 	struct session **at;
-	uint32_t h = (id ^ id >> 16) * UINT32_C(2654435761);
+	uint8_t octets[4];
 
-	/* Fronts put a slot into the low bits and a count into the high ones: both must reach the bucket's number. */
-	at = &f->bucket[(h ^ h >> 16) & (f->buckets - 1)];
+	u32_put(octets, id);
+	at = &f->bucket[siphash(f->auth->table_key, (struct span){ octets, sizeof octets }) & (f->buckets - 1)];
 	while (*at != NULL && (*at)->id != id)
 		at = &(*at)->next;
 	return at;
@@ -40,7 +40,7 @@ front_find(const struct front *f, uint32_t id)
 static bool
 more_buckets(struct front *f)
 {
-	struct front bigger = { .buckets = f->buckets == 0 ? 64 : f->buckets * 2 };
+	struct front bigger = { .auth = f->auth, .buckets = f->buckets == 0 ? 64 : f->buckets * 2 };
 	struct session *s, *next;
 
 	bigger.bucket = calloc(bigger.buckets, sizeof *bigger.bucket);
@@ -208,6 +208,17 @@ priority_of(struct front *f, const struct session *s)
 	return user != NULL && user->ranked ? (uint32_t)(int32_t)user->priority : AUTH_PRIORITY_UNSAID;
 }
 
+/* 4_spool takes nobody's mail without it. */
+static void
+give_warrant(const struct front *f, const struct session *s, struct span address, struct auth_verdict *v)
+{
+	struct warrant_sender w = { front_warranted(f), span_of(s->login), address, uv_now(f->auth->loop), habits_unwatched(f->auth, &s->origin) };
+
+	v->warrant = warrant_sender(f->auth->warrant_key, &w);
+	v->when = w.when;
+	v->unwatched = w.unwatched;
+}
+
 static void
 say_denied(const struct front *f, const struct session *s, struct span address, enum sender_use use)
 {
@@ -226,11 +237,13 @@ answer_address(struct front *f, struct session *s, struct span address, enum sen
 {
 	uint8_t room[SENDER_WORDS_MAX];
 	struct buf words = BUF_OVER(room);
-	struct auth_verdict v = { (uint32_t)check_address(f, s, address, use, &words), { NULL, 0 }, AUTH_PRIORITY_UNSAID };
+	struct auth_verdict v = { .fail = (uint32_t)check_address(f, s, address, use, &words), .priority = AUTH_PRIORITY_UNSAID };
 
 	v.words = buf_span(&words);
-	if (v.fail == OK && use == SENDER_REVERSE_PATH)
+	if (v.fail == OK && use == SENDER_REVERSE_PATH) {
 		v.priority = priority_of(f, s);
+		give_warrant(f, s, address, &v);
+	}
 	if (v.fail != OK)
 		say_denied(f, s, address, use);
 	return channel_send(f->channel, AUTH_VERDICT, s->id, auth_verdict_layout, &v);
@@ -266,7 +279,7 @@ static const struct call {
 	[AUTH_CANCEL - AUTH_START] = { BIT(PHASE_PROVING), 0, answer_cancel },
 	[AUTH_SENDER - AUTH_START] = { BIT(PHASE_PROVED), 320, answer_sender },
 	[AUTH_AUTHOR - AUTH_START] = { BIT(PHASE_PROVED), 320, answer_author },
-	[AUTH_SPEND - AUTH_START] = { BIT(PHASE_PROVED), 12, answer_spend },
+	[AUTH_SPEND - AUTH_START] = { BIT(PHASE_PROVED), 20, answer_spend },
 	[AUTH_END - AUTH_START] = { BIT(PHASE_FRESH) | BIT(PHASE_PROVING) | BIT(PHASE_WAITING) | BIT(PHASE_PROVED), 0, answer_end },
 };
 
@@ -295,12 +308,8 @@ serve(struct front *f, const struct frame *frame)
 void
 front_message(struct front *f, const struct frame *frame)
 {
-	if (frame->fd != -1) {
-		(void)close(frame->fd);
-		front_broken(f, frame->type, "a descriptor that nobody asked for");
-	} else if (frame->type < AUTH_START || frame->type > AUTH_SPEND) {
+	if (frame->type < AUTH_START || frame->type > AUTH_SPEND)
 		front_broken(f, frame->type, "unknown message");
-	} else {
+	else
 		serve(f, frame);
-	}
 }

@@ -39,13 +39,11 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	struct auth *a = arg;
 	bool good = false;
 
-	for (size_t i = 0; f->fd == -1 && i < sizeof calls / sizeof calls[0]; i++)
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == f->type)
 			good = calls[i].answer(a, c, f);
 	if (good)
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	channel_close(c);
 	forget(&a->control, c);
 }

@@ -19,14 +19,45 @@ ledger_place(const char *peer, bool proxy)
 	return guess_place((struct span){ NULL, 0 });
 }
 
-bool
-ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct span *secret)
+uint64_t
+ledger_account(const struct auth *a, struct span login)
 {
 	uint8_t name[SASL_LOGIN_MAX + 1];
 	struct buf form = BUF_OVER(name);
+	uint64_t account;
 
 	accounts_normal_form(&a->accounts, login, &form);
-	g->try.account = guess_account(a->ledger.guess, buf_span(&form));
+	account = guess_account(a->ledger.guess, buf_span(&form));
+	wipe(name, form.len);
+	return account;
+}
+
+void
+ledger_put_unknown(uint64_t account, struct buf *out)
+{
+	(void)(buf_put_byte(out, '?') && buf_put_hex(out, account >> 32, 8));
+}
+
+struct span
+ledger_shown(const struct auth *a, struct span login, struct buf *room)
+{
+	struct span device;
+	const struct user *user = login.len > 0 ? users_find(a->accounts.users, login, &device) : NULL;
+
+	if (user == NULL && login.len > 0)
+		ledger_put_unknown(ledger_account(a, login), room);
+	if (user == NULL)
+		return buf_span(room);
+	(void)buf_put(room, user->name);
+	if (device.len > 0 && users_key(a->accounts.users, user, device) != NULL)
+		(void)(buf_put_byte(room, '/') && buf_put(room, device));
+	return buf_span(room);
+}
+
+bool
+ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct span *secret)
+{
+	g->try.account = ledger_account(a, login);
 	g->try.unseen = secret == NULL;
 	g->try.secret = guess_secret(a->ledger.guess, secret != NULL ? *secret : SPAN(""));
 	return ledger_ask_again(a, g);
@@ -97,19 +128,22 @@ say_exhausted(const struct guesser *g, const char *peer)
 }
 
 void
-ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, const char *peer)
+ledger_say(struct auth *a, enum ledger_case which, const struct guesser *g, const char *peer, const char *reason)
 {
+	static const char *const events[LEDGER_CASES] = {
+		[LEDGER_REFUSED] = "auth-not-checked", [LEDGER_CROWDED] = "auth-crowded", [LEDGER_MALFORMED] = "auth-malformed",
+	};
 	struct log_line l;
 	uint64_t unsaid;
 
 	if (!log_may(&a->ledger.said[which], uv_now(a->loop), AUTH_SAY_MS, &unsaid))
 		return;
-	log_begin(&l, which == LEDGER_REFUSED ? LOG_NOTE : LOG_WARN, which == LEDGER_REFUSED ? "auth-not-checked" : "auth-crowded");
+	log_begin(&l, which == LEDGER_CROWDED ? LOG_WARN : LOG_NOTE, events[which]);
 	log_text(&l, "peer", peer);
 	if (which == LEDGER_REFUSED)
 		log_u64(&l, "until", g->word.until / 1000);
 	else
-		log_text(&l, "reason", "too many logins wait for a worker: 454");
+		log_text(&l, "reason", reason);
 	log_u64(&l, "count", unsaid + 1);
 	log_end(&l);
 }

@@ -18,7 +18,7 @@
 enum {
 	AUTH_CONTROLS = 8,              /* commands that ask at once */
 	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
-	AUTH_SAY_MS = 1000,             /* between two lines that say who was refused unseen */
+	AUTH_SAY_MS = 1000,             /* between two lines about cases that cost nobody a budget */
 	AUTH_SPRAY_MS = 600 * 1000,     /* between two alarms of sprays: 0_master runs so many an hour, and stolen logins need theirs */
 	LEDGER_PATH_MAX = 512,
 };
@@ -28,7 +28,7 @@ struct auth;
 /* ---- who guesses (3_auth_guess.c; policy/guess.h has the rules) ---- */
 
 /* What may happen 2,000 times a second, and is a line a second: refused for guessing; no place in the hashing line. */
-enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_CASES };
+enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_MALFORMED, LEDGER_CASES };
 
 /* The ledger of attempts lies in STATE/auth/attempts as it was at most AUTH_LEDGER_MS ago. */
 struct ledger {
@@ -54,6 +54,12 @@ struct guesser {
 
 /* Octets of an address; nowhere when the text is none, or the peer is a proxy that asks for others. */
 struct guess_place ledger_place(const char *peer, bool proxy);
+/* The account that a login is counted under. */
+uint64_t ledger_account(const struct auth *, struct span login);
+/* "?3f2a9c01" stands for a login that nobody has: what people type there may be a password. */
+void ledger_put_unknown(uint64_t account, struct buf *out);
+/* A login as the log may have it: the name of who has it, else that. room needs SASL_LOGIN_MAX. */
+struct span ledger_shown(const struct auth *, struct span login, struct buf *room);
 /* May this be looked at? secret NULL: SCRAM. */
 bool ledger_ask(struct auth *, struct guesser *, struct span login, const struct span *secret);
 /* Again, for one that has waited. */
@@ -64,7 +70,7 @@ void ledger_failed(struct auth *, struct guesser *, const char *peer);
 /* Who shares a part of a line: an account with itself where it is known, a neighbourhood elsewhere. */
 uint32_t ledger_share(const struct auth *, const struct guesser *);
 /* A line now and then. */
-void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const char *peer);
+void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const char *peer, const char *reason);
 
 /* ---- the ledger on disk (3_auth_ledger.c) ---- */
 

@@ -217,13 +217,17 @@ struct late {
 	uv_timer_t timer;
 	struct front *front;
 	struct session *session;        /* NULL: it is over */
+	struct auth_spend asked;
 };
 
 static void
-send_spent(struct front *f, uint32_t session, enum fail fail, bool hold)
+send_spent(struct front *f, uint32_t session, const struct auth_spend *asked, enum fail fail, bool hold)
 {
-	struct auth_spent m = { (uint32_t)fail, hold, 0, { NULL, 0 } };
+	struct warrant_spent w = { front_warranted(f), asked->queue_id, asked->rcpts, hold };
+	struct auth_spent m = { .fail = (uint32_t)fail, .hold = hold };
 
+	if (fail == OK)
+		m.warrant = warrant_spent(f->auth->warrant_key, &w);
 	(void)channel_send(f->channel, AUTH_SPENT, session, auth_spent_layout, &m);
 }
 
@@ -255,12 +259,12 @@ on_late(uv_timer_t *timer)
 {
 	struct late *l = timer->data;
 
-	send_spent(l->front, l->session->id, OK, false);
+	send_spent(l->front, l->session->id, &l->asked, OK, false);
 	spend_abandon(l->session);
 }
 
 static bool
-answer_late(struct front *f, struct session *s, uint32_t ms)
+answer_late(struct front *f, struct session *s, const struct auth_spend *asked, uint32_t ms)
 {
 	struct late *l = calloc(1, sizeof *l);
 
@@ -270,6 +274,7 @@ answer_late(struct front *f, struct session *s, uint32_t ms)
 	l->timer.data = l;
 	l->front = f;
 	l->session = s;
+	l->asked = *asked;
 	f->auth->attempts++;    /* auth_close() and auth_rest() wait for it */
 	s->spending = l;
 	(void)uv_timer_start(&l->timer, on_late, ms, 0);
@@ -286,9 +291,9 @@ answer_spend(struct front *f, struct session *s, struct span body)
 		return false;
 	accounts_refresh(&f->auth->accounts, uv_now(f->auth->loop));
 	v = judge(f->auth, s, m.rcpts);
-	if (v.answer == HABIT_SLOW && v.delay > 0 && answer_late(f, s, v.delay))
+	if (v.answer == HABIT_SLOW && v.delay > 0 && answer_late(f, s, &m, v.delay))
 		return true;
-	send_spent(f, s->id, v.answer == HABIT_LOCK ? FAIL_LOCKED : v.answer == HABIT_SLOW ? FAIL_SLOW_DOWN : OK, v.answer == HABIT_HOLD);
+	send_spent(f, s->id, &m, v.answer == HABIT_LOCK ? FAIL_LOCKED : v.answer == HABIT_SLOW ? FAIL_SLOW_DOWN : OK, v.answer == HABIT_HOLD);
 	return true;
 }
 

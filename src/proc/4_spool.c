@@ -6,6 +6,8 @@
  */
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,6 +133,8 @@ leave(struct keeper *k)
 	guard_close(k);
 	follower_close(k);
 	(void)uv_check_stop(&k->turn);
+	(void)uv_prepare_stop(&k->before);
+	log_release();
 	(void)uv_idle_stop(&k->walk_on);
 	(void)uv_timer_stop(&k->tick);
 	(void)uv_timer_stop(&k->lazy);
@@ -237,9 +241,17 @@ keeper_turn(struct keeper *k)
 }
 
 static void
+on_before(uv_prepare_t *before)
+{
+	(void)before;
+	log_hold();
+}
+
+static void
 on_turn(uv_check_t *turn)
 {
 	keeper_turn(turn->data);
+	log_release();
 }
 
 static void
@@ -335,17 +347,23 @@ on_go(void *arg)
 		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX,
 		.duplicate_window = c->duplicate_window * UINT64_C(1000), .history = c->history };
 
+	if (!k->has_warrant_key) {
+		log_say(LOG_FAULT, "start", "the master gave no key for warrants");
+		exit(70);
+	}
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, clock_wall()))
 		exit(74);
 	k->opened = true;
 	k->clock = clock_of_boot();
 	k->told = spool_state(&k->spool);
 	filter_configure(k);
+	(void)uv_prepare_init(&k->child.loop, &k->before);
 	(void)uv_check_init(&k->child.loop, &k->turn);
 	(void)uv_idle_init(&k->child.loop, &k->walk_on);
 	(void)uv_timer_init(&k->child.loop, &k->tick);
 	(void)uv_timer_init(&k->child.loop, &k->lazy);
 	(void)uv_timer_init(&k->child.loop, &k->due);
+	(void)uv_prepare_start(&k->before, on_before);
 	(void)uv_check_start(&k->turn, on_turn);
 	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
 	front_go_all(k);
@@ -381,6 +399,16 @@ on_drain(void *arg)
 }
 
 static void
+on_secret(void *arg, struct span octets)
+{
+	struct keeper *k = arg;
+
+	k->has_warrant_key = octets.len == sizeof k->warrant_key;
+	if (k->has_warrant_key)
+		memcpy(k->warrant_key, octets.p, octets.len);
+}
+
+static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
 	if (role == ROLE_FRONT)
@@ -409,6 +437,7 @@ on_listen(void *arg, const struct master_listen *m, int fd)
 static const struct child_handler child_handler = {
 	.listen = on_listen,
 	.peer = on_peer,
+	.secret = on_secret,
 	.go = on_go,
 	.reload = on_reload,
 	.drain = on_drain,
@@ -420,6 +449,8 @@ spool_main(uint32_t slot)
 	static struct keeper k;
 	int status;
 
+	if (getrandom(k.table_key, sizeof k.table_key, 0) != sizeof k.table_key)
+		return 71;
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;

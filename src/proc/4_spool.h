@@ -6,6 +6,7 @@
  *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them; _show.c: where content lies
  *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
+ *	4_spool_warrant.c   what a front says of principals, 3_auth must have said
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
  *	4_spool_control.c   `postern queue`; _history.c: 7_history follows the log
@@ -35,8 +36,7 @@ enum {
 	KEEPER_LIST_MOST = 500,         /* entries of one answer */
 	KEEPER_LOOK_NS = 10 * 1000 * 1000,      /* that one answer or one step of a walk may take: the disk may be slow */
 	KEEPER_LOOK = 16,               /* messages between two looks at the clock */
-	KEEPER_QUICK_NS = 1000000,      /* a disk that writes a batch in less is waited for in the loop */
-	KEEPER_QUICK_OCTETS = 512 * 1024,
+	KEEPER_QUICK_NS = 1000000, KEEPER_QUICK_OCTETS = 512 * 1024,    /* a disk that writes a batch in less is waited for in the loop */
 	KEEPER_BATCHES = 4,             /* of these in one turn of the loop */
 	KEEPER_LAZY_MS = 5,             /* a result is written within: what kills us then does not make us forget it */
 	KEEPER_LAZY_WRITES = 10,        /* and synced after so many times that: what kills the machine does */
@@ -54,12 +54,7 @@ enum {
 };
 
 struct keeper;
-struct front {
-	struct keeper *keeper;
-	struct channel *channel;
-	uint32_t slot;
-	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
-};
+struct front;
 
 struct front_session;
 /* A recipient of a running try. Offsets are into try.text; 0: none yet. */
@@ -132,6 +127,9 @@ struct keeper {
 	enum fail told;                 /* newest state that fronts were told */
 	struct front *front[KEEPER_FRONTS];
 	struct front_session *spare;
+	uint8_t warrant_key[SIPHASH_KEY];       /* 3_auth has it too: policy/warrant.h */
+	bool has_warrant_key;
+	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
 	uint32_t commits;               /* waiting for their answer */
 	struct front_session *waiting;  /* those of them that wait for another's */
 	uint64_t repeats;               /* submissions that had been taken already, since the start */
@@ -152,6 +150,7 @@ struct keeper {
 	uint64_t tries_octets;          /* of recipients and results that are under way */
 	struct control control[KEEPER_CONTROLS];
 	struct door door;               /* `postern queue` comes through it */
+	uv_prepare_t before;            /* a turn: its log lines are gathered */
 	uv_check_t turn;
 	uv_idle_t walk_on;              /* active while a walk has more to do */
 	uv_timer_t tick, lazy, due, drain_limit;

@@ -96,8 +96,9 @@ discard(struct keeper *k, struct front_session *s, const struct filter_result *r
 		return;
 	}
 	s->discarded = true;
+	/* By this time the history joins it to its MESSAGE. */
 	(void)spool_fact(&k->spool, &(struct fact_record){ .id = draft_envelope(s->draft)->id, .kind = FACT_DISCARDED,
-		.when = clock_wall(), .words = r->why });
+		.when = draft_envelope(s->draft)->arrival, .words = r->why });
 	session_commit(k, s, r->flags | MAIL_HOLD | MAIL_DISCARDED, r->message_id);
 }
 

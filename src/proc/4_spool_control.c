@@ -24,7 +24,7 @@ next_try(const struct spool *s, const struct entry *e)
 	return next == UINT64_MAX ? 0 : next;
 }
 
-/* The newest outcome of all recipients; text holds it. */
+/* The newest outcome of those who wait, or of all when nobody does; text holds it. */
 static void
 newest(struct spool *s, uint32_t slot, const struct message_record *m, uint8_t text[OUTCOME_TEXT], struct outcome *o)
 {
@@ -33,12 +33,16 @@ newest(struct spool *s, uint32_t slot, const struct message_record *m, uint8_t t
 	struct entry *e = &s->index.entry[slot];
 	uint64_t place = 0;
 	uint32_t number = 0;
+	bool any = false;
 
 	memset(&best, 0, sizeof best);
 	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
 		uint64_t last = *entry_last(e, i) & ~(uint64_t)LAST_FLAGS;
 
-		if (i == 0 || last > place || (last == 0 && place == 0 && r.last.when > best.last.when)) {
+		if (e->waiting > 0 && entry_final(e, i))
+			continue;
+		if (!any || last > place || (last == 0 && place == 0 && r.last.when > best.last.when)) {
+			any = true;
 			best = r;
 			place = last;
 			number = i;
@@ -332,13 +336,11 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 
 	if (k->opened)
 		keeper_look_at_clock(k);
-	for (size_t i = 0; k->opened && f->fd == -1 && i < sizeof calls / sizeof calls[0]; i++)
+	for (size_t i = 0; k->opened && i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == f->type)
 			good = calls[i].run(k, c, f);
 	if (good)
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	channel_close(c);
 	control_forget(k, c);
 }

@@ -356,8 +356,6 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 
 	if (k->opened && filter_heard(k, frame))
 		return;
-	if (frame->fd != -1)
-		(void)close(frame->fd);
 	filter_broken(k, c, "it sent what the order does not allow");
 }
 

@@ -200,6 +200,6 @@ filter_heard(struct keeper *k, const struct frame *frame)
 
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == frame->type)
-			return frame->fd == -1 && (f == NULL || ((!f->probe || frame->type == FILTER_VERDICT) && calls[i].run(k, f, frame->body)));
+			return f == NULL || ((!f->probe || frame->type == FILTER_VERDICT) && calls[i].run(k, f, frame->body));
 	return false;
 }

@@ -15,7 +15,10 @@
 static struct front_session **
 bucket_of(struct front *f, uint32_t number)
 {
-	return &f->bucket[number % KEEPER_SESSION_BUCKETS];
+	uint8_t octets[4];
+
+	u32_put(octets, number);
+	return &f->bucket[siphash(f->keeper->table_key, (struct span){ octets, sizeof octets }) % KEEPER_SESSION_BUCKETS];
 }
 
 static struct front_session *
@@ -89,6 +92,7 @@ session_detach(struct front_session *s)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
+	s->front->draftless -= s->draftless;
 	s->front = NULL;
 }
 
@@ -141,11 +145,20 @@ is_own(const struct front *f, uint64_t id)
 	return id != 0 && queue_id_slot(id) == f->slot;
 }
 
+/* Drafts have a ceiling. Of those that are refused one there are no more than clients to hear of it, or than there were before a reload. */
+static bool
+refuse_draft(struct keeper *k, struct front_session *s)
+{
+	s->draftless = true;
+	return s->front->draftless++ < 2 * k->child.conf.sessions_max;
+}
+
 static bool
 on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
 	struct spool_mail m;
 	struct message_record r;
+	enum fail late;
 	uint64_t now;
 
 	keeper_look_at_clock(k);
@@ -156,9 +169,10 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	r = (struct message_record){ .id = m.queue_id, .arrival = m.arrival < now ? m.arrival : now, .size = m.size, .flags = m.flags,
 		.ret = m.ret, .reverse_path = m.reverse_path, .login = m.login, .peer = m.peer, .helo = m.helo, .tls = m.tls,
 		.envid = m.envid, .auth = m.auth };
-	if (!terms_take(&m, &r) || (s = session_take(k, f, frame->session)) == NULL)
+	if (!terms_take(&m, &r) || !warrant_for_mail(k, f, &m, &late) || (s = session_take(k, f, frame->session)) == NULL)
 		return false;
-	s->fail = spool_state(&k->spool);
+	s->watched = m.unwatched == 0;
+	s->fail = late != OK ? late : spool_state(&k->spool);
 	if (s->fail == OK && m.size > k->spool.room)
 		s->fail = FAIL_DISK_FULL;
 	if (s->fail == OK)
@@ -168,7 +182,7 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	session_enter(s, SESSION_MAIL);
 	if (r.release > 0)
 		admit(s);
-	return true;
+	return s->fail == OK || refuse_draft(k, s);
 }
 
 static bool
@@ -269,13 +283,12 @@ on_commit(struct keeper *k, struct front *f, struct front_session *s, const stru
 	struct spool_commit m;
 	struct draft *d = s->draft;
 
-	(void)f;
 	keeper_look_at_clock(k);
 	if (!fields_parse(spool_commit_layout, frame->body, &m) || (m.flags & MAIL_FLAGS & ~(uint32_t)(MAIL_FROM_CLIENT | MAIL_HOLD)) != 0)
 		return false;
 	if (m.digest.len != 0 && m.digest.len != SIPHASH_WIDE)
 		return false;
-	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts))
+	if (d != NULL && (draft_size(d) != m.size || draft_rcpts(d) != m.rcpts || !warrant_for_commit(k, f, s, &m)))
 		return false;
 	if (session_joined(k, s, m.digest.len > 0 ? m.digest.p : NULL))
 		return true;
@@ -318,7 +331,7 @@ take_message(struct keeper *k, struct front *f, const struct frame *frame)
 
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 		if (calls[i].type == frame->type)
-			return frame->fd == -1 && (calls[i].legal & phase) && calls[i].run(k, f, s, frame);
+			return (calls[i].legal & phase) && calls[i].run(k, f, s, frame);
 	return false;
 }
 
@@ -359,8 +372,6 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 
 	if (take_message(f->keeper, f, frame))
 		return;
-	if (frame->fd != -1)
-		(void)close(frame->fd);
 	front_broken(f, c, frame);
 }
 
@@ -400,6 +411,7 @@ front_open(struct keeper *k, uint32_t slot, int fd)
 	}
 	f->keeper = k;
 	f->slot = slot;
+	f->life = child_life(ROLE_FRONT, slot);
 	f->channel = channel_open(&k->child.loop, fd, &handler, f);
 	if (f->channel == NULL) {
 		free(f);

@@ -136,7 +136,7 @@ on_hold(struct keeper *k, struct span body)
 static bool
 take_message(struct keeper *k, const struct frame *f)
 {
-	if (f->fd != -1 || f->session != 0)
+	if (f->session != 0)
 		return false;
 	switch (f->type) {
 	case GUARD_NOTICE:
@@ -156,8 +156,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	if (take_message(k, f))
 		return;
 	log_say(LOG_FAULT, "auth-broken", "it sent what the order does not allow");
-	if (f->fd != -1)
-		(void)close(f->fd);
 	channel_close(c);
 	k->guard = NULL;
 }

@@ -153,12 +153,10 @@ static void
 on_message(void *arg, struct channel *c, const struct frame *frame)
 {
 	struct keeper *k = arg;
-	bool good = frame->fd == -1 && ((frame->type == HISTORY_AT && on_at(k, frame)) || (frame->type == HISTORY_ASK && on_ask(k, frame)));
+	bool good = (frame->type == HISTORY_AT && on_at(k, frame)) || (frame->type == HISTORY_ASK && on_ask(k, frame));
 
 	if (good)
 		return;
-	if (frame->fd != -1)
-		(void)close(frame->fd);
 	broken(k, c, "it said what the order does not allow");
 }
 

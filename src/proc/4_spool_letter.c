@@ -152,7 +152,7 @@ log_letter(uint64_t number, const struct relay_letter *m, enum fail f)
 static bool
 letter_parse(const struct frame *f, struct relay_letter *m, struct mailbox *to)
 {
-	return f->fd == -1 && fields_parse(relay_letter_layout, f->body, m) && mailbox_parse(m->to, to) == PATH_OK && !to->utf8 &&
+	return fields_parse(relay_letter_layout, f->body, m) && mailbox_parse(m->to, to) == PATH_OK && !to->utf8 &&
 	    domain_valid(m->domain) && m->day <= DAY_MOST && m->report.len > 0;
 }
 

@@ -1,5 +1,6 @@
 /* What 4_spool has for those who may send, as rows of docs/limits.md and of `postern check --explain`. */
 #include "proc/4_spool_gather.h"
+#include "proc/4_spool_session.h"
 #include "proc/ceilings.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
@@ -11,6 +12,7 @@ enum {
 
 static const struct limit keeping[] = {
 	{ "drafts", NULL, SPOOL_DRAFTS_MAX, LIMIT_COUNT, "server", "451 4.3.2" },
+	{ "MAILs without one that have not heard of it yet, in sessions-max", NULL, 2, LIMIT_COUNT, "front", "the front is ended" },
 	{ "octets held for all drafts", NULL, SPOOL_DRAFTS_OCTETS, LIMIT_OCTETS, "server", "451 4.3.2" },
 	{ "the same, from which content goes to the log as it comes", NULL, SPOOL_DRAFTS_CONTENT, LIMIT_OCTETS, "server", "nothing is refused" },
 	{ "octets of recipients in drafts of one principal", NULL, SPOOL_DRAFTS_SHARE, LIMIT_OCTETS, "principal", "451 4.3.2" },
@@ -46,6 +48,7 @@ spool_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	*m = (struct memory){ .process = "4_spool", .processes = 1 };
 	memory_add(m, "the program and its libraries, as measured", SPOOL_PROGRAM, 1);
 	memory_add(m, "drafts", SPOOL_DRAFT_STRUCT, SPOOL_DRAFTS_MAX);
+	memory_add(m, "messages of which there is none", sizeof(struct front_session), (uint64_t)2 * c->sessions_max * fronts);
 	memory_add(m, "what is held for them", SPOOL_DRAFTS_OCTETS, SPOOL_OVERSHOOT);
 	memory_add(m, "and for the first recipients of each", SPOOL_DRAFT_PROMISED, SPOOL_DRAFTS_MAX);
 	memory_add(m, "submissions that are known", sizeof(struct once_entry) + sizeof(uint32_t), ONCE_MOST);

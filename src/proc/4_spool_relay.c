@@ -388,7 +388,7 @@ take_message(struct keeper *k, const struct frame *f)
 
 	if (f->type == RELAY_LETTER)
 		return letter_take(k, f);
-	if (t == NULL || f->fd != -1)
+	if (t == NULL)
 		return false;
 	switch (f->type) {
 	case RELAY_RESULT:
@@ -463,8 +463,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 
 	if (!k->opened || take_message(k, f))
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	relay_broken(k, c, "it sent what the order does not allow");
 }
 

@@ -22,6 +22,17 @@
  */
 enum session_phase { SESSION_FREE, SESSION_MAIL, SESSION_ASKING, SESSION_RCPT, SESSION_BODY, SESSION_FILTERING, SESSION_COMMITTING };
 
+/* One of those we talk to. */
+struct front {
+	struct keeper *keeper;
+	struct channel *channel;
+	uint32_t slot;
+	uint32_t life;
+	uint64_t newest;                /* queue id of a watched message: each is good once */
+	uint32_t draftless;             /* sessions whose draft could not be had, and that have not heard of it yet */
+	struct front_session *bucket[KEEPER_SESSION_BUCKETS];
+};
+
 struct front_session {
 	struct front *front;            /* NULL: nobody wants the answer any more */
 	struct front_session *next;     /* in the bucket, or spare */
@@ -36,6 +47,8 @@ struct front_session {
 	uint8_t spoiled;                /* a bit for each milter: it has heard of recipients that are none */
 	uint8_t state;                  /* enum session_phase */
 	bool aside;                     /* not malloc'ed */
+	bool draftless;                 /* counted in front.draftless */
+	bool watched;                   /* its COMMIT needs a warrant of 3_auth's */
 	bool held;                      /* 3_auth has had this principal's mail held since */
 	bool discarded;                 /* a milter has thrown the message away: for the history alone */
 };
@@ -53,6 +66,12 @@ bool session_joined(struct keeper *, struct front_session *, const uint8_t *dige
 void session_commit(struct keeper *, struct front_session *, uint32_t flags, struct span message_id);
 /* Answer one whose commit is over. first: 0, or what it repeats. */
 void front_settle(struct keeper *, struct front_session *, enum fail, uint64_t first);
+
+/* 4_spool_warrant.c */
+/* Has 3_auth said that this login may send so? False: it has not, and the front lies. fail: it has, but too long ago. */
+bool warrant_for_mail(struct keeper *, struct front *, const struct spool_mail *, enum fail *fail);
+/* And that this message may have so many recipients, held or not? */
+bool warrant_for_commit(const struct keeper *, const struct front *, const struct front_session *, const struct spool_commit *);
 
 /* 4_spool_asked.c */
 /* False: there is no memory for it. */

@@ -137,9 +137,9 @@ on_segment(struct relay *r, const struct frame *f)
 {
 	struct relay_segment m;
 
-	if (!fields_parse(relay_segment_layout, f->body, &m) || (f->type == RELAY_SEGMENT) != (f->fd != -1))
+	if (!fields_parse(relay_segment_layout, f->body, &m))
 		return false;
-	if (f->fd != -1)
+	if (f->type == RELAY_SEGMENT)
 		relay_file_add(r, m.number, f->fd);
 	else
 		relay_file_gone(r, m.number);
@@ -154,11 +154,11 @@ take_message(struct relay *r, const struct frame *f)
 	case RELAY_SEGMENT_GONE:
 		return on_segment(r, f);
 	case RELAY_TRY:
-		return f->fd == -1 && relay_attempt_begin(r, f->session, f->body);
+		return relay_attempt_begin(r, f->session, f->body);
 	case RELAY_RCPT:
-		return f->fd == -1 && relay_attempt_rcpt(r, f->session, f->body);
+		return relay_attempt_rcpt(r, f->session, f->body);
 	case RELAY_LETTER_TAKEN:
-		return f->fd == -1 && relay_report_taken(r, f->session, f->body);
+		return relay_report_taken(r, f->session, f->body);
 	default:
 		return false;
 	}
@@ -179,7 +179,7 @@ on_spool_message(void *arg, struct channel *c, const struct frame *f)
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
-	static const struct channel_handler spool = { .message = on_spool_message, .closed = on_spool_gone };
+	static const struct channel_handler spool = { .message = on_spool_message, .closed = on_spool_gone, .descriptor = message_has_descriptor };
 	struct relay *r = arg;
 
 	(void)slot;
@@ -261,8 +261,7 @@ configure(struct relay *r)
 	bool keep = r->resolver != NULL && r->child.conf.relay.kind != CONF_RELAY_MAILDIR && resolvers_replaced(&r->child.conf);
 
 	relay_reports_pause(r);
-	relay_sts_close(r->policies);
-	r->policies = NULL;
+	relay_sts_pause(r);
 	relay_trust_release(r->trust);
 	r->trust = NULL;
 	if (keep)
@@ -271,6 +270,7 @@ configure(struct relay *r)
 		resolver_close(r->resolver);
 	r->resolver = keep ? r->resolver : NULL;
 	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR) {
+		(void)relay_sts_configure(r);
 		relay_reports_close(r);
 		return;
 	}
@@ -279,7 +279,11 @@ configure(struct relay *r)
 	r->trust = trust_new(&r->child.conf);
 	if (!keep)
 		r->resolver = resolver_new(r);
-	r->policies = relay_sts_open(r);
+	if (!relay_sts_configure(r)) {
+		/* To send without them would be to send against them. */
+		child_give_up(&r->child, "out of memory");
+		return;
+	}
 	relay_reports_configure(r);
 }
 
@@ -343,6 +347,7 @@ on_drain(void *arg)
 	relay_destinations_forget(r);
 	relay_connections_leave(r);
 	relay_reports_close(r);
+	relay_sts_save(r);
 	relay_clock_start(r);
 	relay_work_over(r);
 }
@@ -359,7 +364,7 @@ relay_main(uint32_t slot)
 
 	relay.idle_last = &relay.idle;
 	relay.hungry_last = &relay.hungry;
-	/* What fails is said when somebody wants a policy: relay_sts_open() asks again. */
+	/* What fails is said when somebody wants a policy: relay_sts_configure() asks again. */
 	(void)fetch_library_load(&why);
 	status = child_run(&relay.child, ROLE_RELAY, slot, &handler, &relay);
 	secret_wipe(&relay.password);

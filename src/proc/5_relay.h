@@ -171,9 +171,11 @@ struct relay_policy relay_policy(const struct relay_destination *, const struct 
 struct tls_session *relay_policy_session(struct relay_connection *);
 /* May mail go through this session? What it is that cannot be had: blamed. */
 bool relay_policy_ready(struct relay_connection *);
-/* A session that ends without STARTTLS, or without EHLO, which offers it, where the receiver's policy demands TLS: its mail waits
- * whatever the reply's first digit (7672 2.2, 8461 5.1), since it was said in clear and by anybody. */
-bool relay_policy_waits(const struct relay_connection *, const struct smtp_outcome *);
+/* The receiver's policy demands TLS, and there is none yet: whatever this host says, it is said in clear and by anybody, so nothing of it is
+ * for good (7672 2.2, 8461 5). */
+bool relay_policy_unproved(const struct relay_connection *);
+/* STARTTLS was refused, or EHLO is not known where TLS must be, so that it cannot be offered (8460 4.3.1). */
+bool relay_policy_stripped(const struct relay_connection *, const struct smtp_outcome *);
 void relay_policy_failed(struct relay_connection *);    /* what the failed handshake is called (RFC 8460 4.3) */
 void relay_policy_say(struct relay_connection *);       /* "TLSv1.3 ... dane 3 1 1 verified" */
 

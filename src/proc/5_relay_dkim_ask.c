@@ -85,7 +85,7 @@ on_answer(const struct frame *f)
 	struct relay_dkim_question *q;
 	struct sign_answer a;
 
-	if (f->type != SIGN_DKIM_ANSWER || f->fd != -1 || me.count == 0 || f->session != (uint32_t)(me.session - me.count + 1) ||
+	if (f->type != SIGN_DKIM_ANSWER || me.count == 0 || f->session != (uint32_t)(me.session - me.count + 1) ||
 	    !fields_parse(sign_answer_layout, f->body, &a) || a.signature.len > DKIM_SIGNATURE_MAX ||
 	    (a.fail == OK) != (a.signature.len > 0))
 		return false;
@@ -106,8 +106,6 @@ static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	(void)arg;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	if (!on_answer(f)) {
 		log_say(LOG_FAULT, "signer-broken", "it sent what the order does not allow");
 		channel_close(c);

@@ -22,21 +22,20 @@ static bool
 write_fields(struct relay_signed *s)
 {
 	const struct relay_signed_work *w = s->work;
-	bool good = true;
+	uint8_t text[DKIM_ALGORITHMS * DKIM_FIELD_MAX];
+	struct buf out = BUF_OVER(text);
 
-	s->text = (struct buf){ malloc(DKIM_ALGORITHMS * DKIM_FIELD_MAX), 0, DKIM_ALGORITHMS * DKIM_FIELD_MAX };
-	for (size_t i = 0; good && i < w->keys; i++) {
+	for (size_t i = 0; i < w->keys; i++) {
 		struct dkim_signature field = field_of(w, i);
 
-		good = s->text.p != NULL && dkim_field_format(&field, &s->text);
+		if (!dkim_field_format(&field, &out))
+			return false;
 	}
-	if (good) {
-		uint8_t *shorter = realloc(s->text.p, s->text.len);
-
-		s->text.max = s->text.len;
-		s->text.p = shorter != NULL ? shorter : s->text.p;
-	}
-	return good;
+	s->text.p = malloc(out.len);
+	if (s->text.p == NULL)
+		return false;
+	s->text.max = out.len;
+	return buf_put(&s->text, buf_span(&out));
 }
 
 static void

@@ -184,12 +184,17 @@ test_policy(struct relay_connection *k)
 }
 
 bool
-relay_policy_waits(const struct relay_connection *k, const struct smtp_outcome *o)
+relay_policy_unproved(const struct relay_connection *k)
+{
+	return k->tls == NULL && k->policy.verdict.tls && k->policy.verdict.policy != TRANSPORT_REQUIRETLS;
+}
+
+bool
+relay_policy_stripped(const struct relay_connection *k, const struct smtp_outcome *o)
 {
 	bool unknown = o->stage == SMTP_STAGE_EHLO && (o->code == 500 || o->code == 502);
 
-	return k->tls == NULL && k->policy.verdict.tls && k->policy.verdict.policy != TRANSPORT_REQUIRETLS &&
-	    (unknown || o->stage == SMTP_STAGE_STARTTLS);
+	return o->stage == SMTP_STAGE_STARTTLS || (unknown && relay_policy_unproved(k));
 }
 
 bool

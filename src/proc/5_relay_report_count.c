@@ -39,19 +39,6 @@ put_tlsas(const struct relay_connection *k, struct buf *out)
 }
 
 static void
-put_sts(const struct mta_sts_policy *sts, struct buf *out)
-{
-	(void)buf_put_text(out, "version: STSv1\tmode: ");
-	(void)buf_put_text(out, mta_sts_mode_name(sts->mode));
-	for (uint32_t i = 0; i < sts->mxs; i++) {
-		(void)buf_put_text(out, "\tmx: ");
-		(void)buf_put_text(out, sts->text + sts->mx[i]);
-	}
-	(void)buf_put_text(out, "\tmax_age: ");
-	(void)buf_put_u64(out, sts->max_age);
-}
-
-static void
 remote_address(const struct relay_connection *k, char text[INET6_ADDRSTRLEN])
 {
 	const struct mx_address *a = &k->hosts->list.address[k->at];
@@ -106,7 +93,7 @@ put_policy(const struct relay_connection *k, const char *domain, struct tlsrpt_s
 
 		/* Domains that share hosts may have other words for the same verdict. */
 		if (k->hosts->sts != NULL)
-			put_sts(sts != NULL ? sts : k->hosts->sts, strings);
+			mta_sts_policy_format(sts != NULL ? sts : k->hosts->sts, '\t', strings);
 	}
 	s->strings = buf_span(strings);
 }

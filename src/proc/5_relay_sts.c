@@ -119,14 +119,26 @@ sts_find(struct relay_policies *p, const char *domain)
 	return s;
 }
 
+/* Whatever is asked for is not waited for. */
 static void
-sts_free(struct relay_sts *s)
+sts_stop(struct relay_sts *s)
 {
 	while (s->waiters != NULL)
 		relay_sts_forget(s->waiters);
 	txt_lookup_cancel(s->txt);
 	mx_lookup_cancel(s->hosts);
 	fetch_cancel(s->fetch);
+	s->txt = NULL;
+	s->hosts = NULL;
+	s->fetch = NULL;
+	sts_enter(s, STS_IDLE);
+	s->checked = 0;
+}
+
+static void
+sts_free(struct relay_sts *s)
+{
+	sts_stop(s);
 	free(s->kept);
 	s->policies->domains--;
 	free(s);
@@ -148,6 +160,14 @@ relay_sts_in_force(struct relay_policies *p, const char *domain)
 	const struct relay_sts *s = p != NULL ? sts_known(p, domain) : NULL;
 
 	return s != NULL && in_force(s) ? &s->kept->policy : NULL;
+}
+
+/* Nothing but this memory has it (8461 3.3), so each occasion to write it is taken. */
+static void
+save(struct relay_sts *s)
+{
+	if (in_force(s) && !s->filed)
+		s->filed = relay_sts_write(&s->policies->relay->child.conf, s->domain, s->kept);
 }
 
 static bool
@@ -240,7 +260,8 @@ take_policy(struct relay_sts *s, struct span text)
 	free(s->kept);
 	s->kept = kept;
 	s->failed = 0;
-	s->filed = relay_sts_write(&s->policies->relay->child.conf, s->domain, kept->id, kept->fetched, text);
+	s->filed = false;
+	save(s);
 	log_sts(s, LOG_NOTE, "sts-policy", TRANSPORT_OK, mta_sts_mode_name(kept->policy.mode));
 	settle(s);
 }
@@ -287,9 +308,10 @@ on_hosts(void *arg, const struct mx_list *list)
 			q.addresses++;
 	}
 	sts_enter(s, STS_FETCH);
-	s->fetch = fetch_begin(s->policies->fetcher, &q, on_fetched, s);
+	s->fetch = s->policies->fetcher != NULL ? fetch_begin(s->policies->fetcher, &q, on_fetched, s) : NULL;
 	if (s->fetch == NULL)
-		fetch_failed(s, TRANSPORT_STS_POLICY_FETCH_ERROR, "the policy host cannot be asked: no memory, or no host name");
+		fetch_failed(s, TRANSPORT_STS_POLICY_FETCH_ERROR, s->policies->fetcher != NULL ?
+		    "the policy host cannot be asked: no memory, or no host name" : "nothing can be fetched; see the log of the last start or reload");
 }
 
 static void
@@ -378,6 +400,7 @@ check(struct relay_sts *s)
 {
 	char name[MX_NAME_MAX + 16];
 
+	save(s);
 	(void)snprintf(name, sizeof name, "_mta-sts.%s", s->domain);
 	sts_enter(s, STS_TXT);
 	s->txt = txt_lookup_begin(s->policies->relay->resolver, name, on_txt, s);
@@ -490,39 +513,71 @@ relay_sts_sweep(struct relay *r)
 		bucket_sweep(&r->policies->bucket[i], now);
 }
 
-struct relay_policies *
-relay_sts_open(struct relay *r)
+/* ---- beginning and end ---- */
+
+/* Without one nothing new is learnt, and what is kept counts all the same. */
+static struct fetcher *
+fetcher_new(struct relay *r)
 {
-	struct relay_policies *p;
 	char text[200] = "";
 	struct buf why = BUF_OVER(text);
+	struct fetcher *fetcher = r->trust != NULL ? fetcher_open(&r->child.loop, r->trust->client, &why) : NULL;
 
-	if (!r->child.conf.mta_sts || r->resolver == NULL || r->trust == NULL)
-		return NULL;
-	p = calloc(1, sizeof *p);
-	if (p == NULL)
-		return NULL;
-	p->relay = r;
-	p->fetcher = fetcher_open(&r->child.loop, r->trust->client, &why);
-	if (p->fetcher != NULL)
-		return p;
-	log_say(LOG_FAULT, "mta-sts", text);
-	free(p);
-	return NULL;
+	if (fetcher == NULL && r->trust != NULL)
+		log_say(LOG_FAULT, "mta-sts", text);
+	return fetcher;
 }
 
 void
-relay_sts_close(struct relay_policies *p)
+relay_sts_save(struct relay *r)
 {
-	if (p == NULL)
-		return;
-	for (size_t i = 0; i < RELAY_STS_BUCKETS; i++)
-		while (p->bucket[i] != NULL) {
-			struct relay_sts *s = p->bucket[i];
+	for (size_t i = 0; r->policies != NULL && i < RELAY_STS_BUCKETS; i++)
+		for (struct relay_sts *s = r->policies->bucket[i]; s != NULL; s = s->bucket_next)
+			save(s);
+}
 
-			p->bucket[i] = s->bucket_next;
-			sts_free(s);
+/* All of it; but what is in force and has no file only when it must. */
+static void
+empty(struct relay_policies *p, bool wholly)
+{
+	for (size_t i = 0; i < RELAY_STS_BUCKETS; i++)
+		for (struct relay_sts **at = &p->bucket[i]; *at != NULL;) {
+			struct relay_sts *s = *at;
+
+			if (!wholly && in_force(s) && !s->filed) {
+				sts_stop(s);
+				at = &s->bucket_next;
+			} else {
+				*at = s->bucket_next;
+				sts_free(s);
+			}
 		}
-	fetcher_close(p->fetcher);
-	free(p);
+}
+
+void
+relay_sts_pause(struct relay *r)
+{
+	if (r->policies == NULL)
+		return;
+	relay_sts_save(r);
+	empty(r->policies, false);
+	fetcher_close(r->policies->fetcher);
+	r->policies->fetcher = NULL;
+}
+
+bool
+relay_sts_configure(struct relay *r)
+{
+	if (!r->child.conf.mta_sts || r->child.conf.relay.kind == CONF_RELAY_MAILDIR) {
+		if (r->policies != NULL)
+			empty(r->policies, true);
+		free(r->policies);
+		r->policies = NULL;
+		return true;
+	}
+	if (r->policies == NULL && (r->policies = calloc(1, sizeof *r->policies)) == NULL)
+		return false;
+	r->policies->relay = r;
+	r->policies->fetcher = fetcher_new(r);
+	return true;
 }

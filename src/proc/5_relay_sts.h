@@ -10,8 +10,12 @@
 #include "proc/5_relay.h"
 
 /* ---- 5_relay_sts.c: the MTA-STS policies of domains (RFC 8461) ---- */
-struct relay_policies *relay_sts_open(struct relay *);          /* NULL: the log says why; no policy is asked for then */
-void relay_sts_close(struct relay_policies *);
+/* Nothing is asked any more, neither by what r has now: resolver and trust may go. What is in force and has no file is kept. */
+void relay_sts_pause(struct relay *);
+/* Go on as the configuration in force says. False: out of memory. */
+bool relay_sts_configure(struct relay *);
+/* Write what has no file: this process may end. */
+void relay_sts_save(struct relay *);
 /* Fill d->hosts->sts with what is in force. False: not known yet, d is pumped when it is. */
 bool relay_sts_ask(struct relay_domain *d);
 /* What is in force for a domain (A-labels, lower case) as far as it is known just now; NULL: nothing. Good until the loop turns. */
@@ -28,7 +32,7 @@ struct relay_sts_kept {
 };
 /* False: there is none, or none that is still in force at now. */
 bool relay_sts_read(const struct conf *, const char *domain, uint64_t now, struct relay_sts_kept *);
-/* text: the policy file as it came. False: it could not be written, and the log says so. */
-bool relay_sts_write(const struct conf *, const char *domain, const char *id, uint64_t fetched, struct span text);
+/* False: it could not be written, and the log says so. */
+bool relay_sts_write(const struct conf *, const char *domain, const struct relay_sts_kept *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * A file is "postern-mta-sts 1 ID FETCHED", LF, and the policy as the domain serves it. It is made under another name first, so a
+ * A file is "postern-mta-sts 1 ID FETCHED", LF, and the policy as a policy file says it. It is made under another name first, so a
  * reader never sees half of one; what a crash spoils is fetched again.
  */
 #include <errno.h>
@@ -102,10 +102,10 @@ relay_sts_read(const struct conf *conf, const char *domain, uint64_t now, struct
 /* ---- writing ---- */
 
 static bool
-write_file(int directory, const char *domain, struct span head, struct span text)
+write_file(int directory, const char *domain, struct span text)
 {
 	int fd = openat(directory, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool good = fd != -1 && file_write(fd, head) && file_write(fd, text);
+	bool good = fd != -1 && file_write(fd, text);
 
 	if (fd != -1)
 		good = close(fd) == 0 && good;
@@ -113,19 +113,28 @@ write_file(int directory, const char *domain, struct span head, struct span text
 }
 
 bool
-relay_sts_write(const struct conf *conf, const char *domain, const char *id, uint64_t fetched, struct span text)
+relay_sts_write(const struct conf *conf, const char *domain, const struct relay_sts_kept *kept)
 {
 	int directory = names_file(domain) ? directory_open(conf, true) : -1;
-	char head[HEAD_ROOM];
-	int n = snprintf(head, sizeof head, MAGIC "%s %llu\n", id, (unsigned long long)fetched);
-	bool good = directory != -1 && write_file(directory, domain, (struct span){ (const uint8_t *)head, (size_t)n }, text);
+	uint8_t octets[HEAD_ROOM + MTA_STS_FORMAT_MAX];
+	struct buf text = BUF_OVER(octets);
 	struct log_line l;
+	bool good;
+
+	(void)buf_put_text(&text, MAGIC);
+	(void)buf_put_text(&text, kept->id);
+	(void)buf_put_byte(&text, ' ');
+	(void)buf_put_u64(&text, kept->fetched);
+	(void)buf_put_byte(&text, '\n');
+	mta_sts_policy_format(&kept->policy, '\n', &text);
+	(void)buf_put_byte(&text, '\n');
+	good = directory != -1 && write_file(directory, domain, buf_span(&text));
 
 	if (!good) {
 		log_begin(&l, LOG_WARN, "sts-not-kept");
 		log_text(&l, "domain", domain);
 		log_text(&l, "why", strerror(errno));
-		log_text(&l, "remedy", "the policy is in force until the relay ends; make STATE-DIR/relay writable for it");
+		log_text(&l, "remedy", "the policy is in force until the relay ends, and is written when it can be; make STATE-DIR/relay writable for it");
 		log_end(&l);
 	}
 	if (directory != -1)

@@ -309,8 +309,7 @@ outcome_of_session(struct relay_connection *k)
 	(void)buf_terminate(&b);
 	text[b.len] = 0;
 	k->reason.stage = o->stage;
-	/* Who does not know EHLO where TLS must be has no STARTTLS (8460 4.3.1). */
-	if (o->stage == SMTP_STAGE_STARTTLS || relay_policy_waits(k, o)) {
+	if (relay_policy_stripped(k, o)) {
 		k->reason.result = TRANSPORT_STARTTLS_NOT_SUPPORTED;
 		relay_connection_log(k, LOG_NOTE, "tls-failed", text);
 		relay_report_failure(k, text);
@@ -318,7 +317,7 @@ outcome_of_session(struct relay_connection *k)
 	if (o->stage == SMTP_STAGE_STARTTLS && o->code == 0 && k->policy.verdict.policy == TRANSPORT_REQUIRETLS)
 		relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.10", text);         /* 8689-3 */
 	else
-		relay_connection_blame(k, relay_policy_waits(k, o) ? SMTP_CLASS_LATER : o->class, o->code, o->enhanced, text);
+		relay_connection_blame(k, relay_policy_unproved(k) ? SMTP_CLASS_LATER : o->class, o->code, o->enhanced, text);
 	/* Another address of the same name would count the same wrong password. */
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }

@@ -80,9 +80,9 @@ on_segment(const struct frame *f)
 {
 	struct relay_segment m;
 
-	if (!fields_parse(relay_segment_layout, f->body, &m) || (f->type == FILTER_SEGMENT) != (f->fd != -1))
+	if (!fields_parse(relay_segment_layout, f->body, &m))
 		return false;
-	if (f->fd != -1)
+	if (f->type == FILTER_SEGMENT)
 		milter_file_add(m.number, f->fd);
 	else
 		milter_file_gone(m.number);
@@ -108,15 +108,15 @@ take_message(const struct frame *f)
 	case FILTER_SEGMENT_GONE:
 		return on_segment(f);
 	case FILTER_ASK:
-		return f->fd == -1 && milter_job_begin(f->session, f->body);
+		return milter_job_begin(f->session, f->body);
 	case FILTER_RCPT:
-		return f->fd == -1 && milter_job_rcpt(f->session, f->body);
+		return milter_job_rcpt(f->session, f->body);
 	case FILTER_ASK_RCPT:
-		return f->fd == -1 && milter_probe_begin(f->session, f->body);
+		return milter_probe_begin(f->session, f->body);
 	case FILTER_LEAVE:
-		return f->fd == -1 && on_leave(f->body);
+		return on_leave(f->body);
 	case FILTER_CANCEL:
-		return f->fd == -1 && span_done(f->body) && milter_job_cancel(f->session);
+		return span_done(f->body) && milter_job_cancel(f->session);
 	default:
 		return false;
 	}
@@ -154,7 +154,8 @@ on_drained(void *arg, struct channel *c)
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
-	static const struct channel_handler spool = { .message = on_message, .closed = on_gone, .drained = on_drained };
+	static const struct channel_handler spool = { .message = on_message, .closed = on_gone, .drained = on_drained,
+		.descriptor = message_has_descriptor };
 
 	(void)arg;
 	(void)slot;

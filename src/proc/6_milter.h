@@ -17,7 +17,6 @@
 #include "proc/child.h"
 
 enum {
-	MILTER_LINKS = 32,              /* connections to one milter */
 	MILTER_IDLE_MS = 60 * 1000,
 	MILTER_SWEEP_MS = 250,
 	MILTER_ALONE_MS = 5 * 1000,     /* without a channel to 4_spool */

@@ -48,7 +48,7 @@ make_place(struct milter_service *s)
 {
 	struct milter_link *l;
 
-	if (s->open < MILTER_LINKS)
+	if (s->open < s->conf.connections)
 		return true;
 	l = spare_link(s);
 	if (l == NULL)

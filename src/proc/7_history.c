@@ -269,7 +269,7 @@ on_segment(struct archive *a, const struct frame *f)
 	struct history_segment m;
 	bool foreign;
 
-	if (f->fd == -1 || !fields_parse(history_segment_layout, f->body, &m))
+	if (!fields_parse(history_segment_layout, f->body, &m))
 		return false;
 	foreign = m.number < a->tail.at.segment || (m.number == a->tail.at.segment && a->tail.at.salt != 0 && m.salt != a->tail.at.salt);
 	if (f->session == a->epoch && a->history != NULL && !foreign && tail_add(&a->tail, m.number, m.salt, f->fd))
@@ -299,7 +299,7 @@ on_durable(struct archive *a, const struct frame *f)
 {
 	struct history_durable m;
 
-	if (f->fd != -1 || !fields_parse(history_durable_layout, f->body, &m))
+	if (!fields_parse(history_durable_layout, f->body, &m))
 		return false;
 	if (f->session != a->epoch)
 		return true;
@@ -317,7 +317,7 @@ on_gone(struct archive *a, const struct frame *f)
 {
 	struct history_gone m;
 
-	if (f->fd != -1 || !fields_parse(history_gone_layout, f->body, &m))
+	if (!fields_parse(history_gone_layout, f->body, &m))
 		return false;
 	if (f->session == a->epoch)
 		tail_gone(&a->tail, m.number);
@@ -432,7 +432,7 @@ on_drain(void *arg)
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
-	static const struct channel_handler handler = { .message = on_message, .closed = on_closed };
+	static const struct channel_handler handler = { .message = on_message, .closed = on_closed, .descriptor = message_has_descriptor };
 	struct archive *a = arg;
 
 	(void)slot;

@@ -117,7 +117,7 @@ on_ask(struct archive *a, struct archive_asker *k, const struct frame *f)
 {
 	struct where_ask m;
 
-	if (f->type != WHERE_ASK || f->fd != -1 || !fields_parse(where_ask_layout, f->body, &m) || k->waiting || m.what.len == 0
+	if (f->type != WHERE_ASK || !fields_parse(where_ask_layout, f->body, &m) || k->waiting || m.what.len == 0
 	    || m.what.len > sizeof k->what || m.most == 0 || m.most > HISTORY_FIND_MOST)
 		return false;
 	k->session = f->session;
@@ -143,8 +143,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 
 	if (k != NULL && a->going && on_ask(a, k, f))
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	if (k != NULL)
 		k->channel = NULL;
 	channel_close(c);

@@ -51,8 +51,8 @@ event_id(const struct history_hook *k, char out[64])
 	char id[QUEUE_ID_LEN + 1];
 
 	id_text(k->id, id);
-	if (k->event == WEBHOOK_HELD)
-		(void)snprintf(out, 64, "%s.held.%llu", id, (unsigned long long)k->when);
+	if (k->sequence == 0)
+		(void)snprintf(out, 64, "%s.%s.%llu", id, webhook_event_name(k->event), (unsigned long long)k->when);
 	else
 		(void)snprintf(out, 64, "%s.%u.%llu", id, k->number, (unsigned long long)k->sequence);
 }
@@ -63,6 +63,13 @@ text_of(struct span s)
 	json_t *text = json_stringn(s.len > 0 ? (const char *)s.p : "", s.len);
 
 	return text != NULL ? text : json_string("(not UTF-8)");
+}
+
+/* What `postern queue where` calls it, too. */
+static const char *
+how(uint32_t kind)
+{
+	return kind == HISTORY_DISCARDED ? "discarded" : kind == HISTORY_PURGED ? "purged" : kind == HISTORY_LOST ? "lost" : "dropped";
 }
 
 struct telling { const struct history_hook *hook; json_t *body; };
@@ -82,8 +89,10 @@ tell(void *arg, const struct history_message *m, struct span path, const struct 
 	    "size", (json_int_t)m->size, "recipients", (json_int_t)m->rcpts, "from", text_of(m->sender), "login", text_of(m->login));
 	if (t->body == NULL)
 		return;
-	if (t->hook->event == WEBHOOK_HELD) {
+	if (t->hook->sequence == 0) {
 		(void)json_object_set_new(t->body, "why", text_of(words));
+		if (t->hook->event == WEBHOOK_DROPPED)
+			(void)json_object_set_new(t->body, "how", json_string(how(t->hook->number)));
 		return;
 	}
 	(void)json_object_update_new(t->body, json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "to", text_of(path),
@@ -246,7 +255,7 @@ on_sent(struct archive *a, const struct frame *f)
 {
 	struct hook_sent m;
 
-	if (f->fd != -1 || f->type != HOOK_SENT || !fields_parse(hook_sent_layout, f->body, &m) || m.row == 0)
+	if (f->type != HOOK_SENT || !fields_parse(hook_sent_layout, f->body, &m) || m.row == 0)
 		return false;
 	for (size_t i = 0; i < HOOK_IN_FLIGHT; i++) {
 		struct history_hook k = a->flight[i];
@@ -281,8 +290,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 
 	if (on_sent(a, f))
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	log_say(LOG_FAULT, "hook-broken", "it sent what the order does not allow");
 	channel_close(c);
 	child_accuse(&a->child, ROLE_HOOK, 0);

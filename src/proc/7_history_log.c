@@ -52,6 +52,13 @@ add_hook(struct archive *a, struct history_hook k)
 		history_add_hook(a->history, &k);
 }
 
+/* The same of what befell the whole message. */
+static void
+add_event_hook(struct archive *a, const struct history_event *e, enum webhook_event event)
+{
+	add_hook(a, (struct history_hook){ .id = e->id, .when = e->when, .number = e->kind, .event = event });
+}
+
 /* Its recipients; what the record says of them is newer than what was read when it is read for the first time. How many have no end. */
 static uint32_t
 add_recipients(struct archive *a, const struct message_record *m, uint64_t sequence)
@@ -89,6 +96,7 @@ on_message_record(struct archive *a, uint64_t sequence, struct span payload)
 	*recent_of(a, m.id) = (struct archive_recent){ m.id, add_recipients(a, &m, sequence) };
 	if (m.flags & MAIL_DISCARDED) {
 		recent_of(a, m.id)->open = 0;
+		add_event_hook(a, &(struct history_event){ .id = m.id, .when = m.arrival, .kind = HISTORY_DISCARDED }, WEBHOOK_DROPPED);
 		return;
 	}
 	held.id = m.id;
@@ -96,7 +104,7 @@ on_message_record(struct archive *a, uint64_t sequence, struct span payload)
 	if ((m.flags & MAIL_HOLD) == 0)
 		return;
 	(void)history_add_event(a->history, &held);
-	add_hook(a, (struct history_hook){ .id = m.id, .when = m.arrival, .event = WEBHOOK_HELD });
+	add_event_hook(a, &held, WEBHOOK_HELD);
 }
 
 static void
@@ -146,7 +154,7 @@ on_held(struct archive *a, struct span payload)
 	if (!history_add_event(a->history, &e))
 		history_word_event(a->history, &e);
 	else if (r.held)
-		add_hook(a, (struct history_hook){ .id = r.id, .when = r.when, .event = WEBHOOK_HELD });
+		add_event_hook(a, &e, WEBHOOK_HELD);
 }
 
 static void
@@ -156,6 +164,7 @@ on_fact(struct archive *a, struct span payload)
 		[FACT_PURGED] = HISTORY_PURGED, [FACT_LOST] = HISTORY_LOST,
 		[FACT_DISCARDED] = HISTORY_DISCARDED };
 	struct fact_record r;
+	struct history_event e;
 	struct archive_recent *recent;
 
 	if (!fields_parse(fact_record_layout, payload, &r))
@@ -168,8 +177,10 @@ on_fact(struct archive *a, struct span payload)
 	}
 	if (r.kind < FACT_NOTICE || r.kind > FACT_DISCARDED)
 		return;
-	(void)history_add_event(a->history, &(struct history_event){ .id = r.id, .when = r.when, .other = r.other, .kind = kinds[r.kind],
-		.words = r.words });
+	e = (struct history_event){ .id = r.id, .when = r.when, .other = r.other, .kind = kinds[r.kind], .words = r.words };
+	/* Of what is discarded the MESSAGE behind it tells. */
+	if (history_add_event(a->history, &e) && r.kind != FACT_NOTICE && r.kind != FACT_DISCARDED)
+		add_event_hook(a, &e, WEBHOOK_DROPPED);
 	/* The DONE behind it has nothing to add. */
 	recent = recent_of(a, r.id);
 	if (r.kind != FACT_NOTICE)

@@ -231,7 +231,7 @@ on_send(struct poster *o, const struct frame *f)
 	struct post *p = post_take(o);
 	struct hook_send m;
 
-	if (f->fd != -1 || f->type != HOOK_SEND || !fields_parse(hook_send_layout, f->body, &m) || p == NULL || m.event_id.len > ID_MAX
+	if (f->type != HOOK_SEND || !fields_parse(hook_send_layout, f->body, &m) || p == NULL || m.event_id.len > ID_MAX
 	    || m.event_id.len == 0 || m.body.len == 0)
 		return false;
 	p->used = true;
@@ -260,8 +260,6 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	if (on_send(arg, f))
 		return;
-	if (f->fd != -1)
-		(void)close(f->fd);
 	log_say(LOG_FAULT, "peer-broken", "history said what it may not say");
 	channel_close(c);
 	history_lost(arg);

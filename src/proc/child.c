@@ -97,7 +97,7 @@ on_listen(const struct frame *f)
 {
 	struct master_listen m;
 
-	if (f->fd == -1 || !fields_parse(master_listen_layout, f->body, &m))
+	if (!fields_parse(master_listen_layout, f->body, &m))
 		refuse("listen malformed");
 	else if (me.handler->listen != NULL)
 		me.handler->listen(me.arg, &m, f->fd);
@@ -110,7 +110,7 @@ on_peer(const struct frame *f)
 {
 	struct master_peer m;
 
-	if (f->fd == -1 || !fields_parse(master_peer_layout, f->body, &m) || m.role >= ROLE_MAX) {
+	if (!fields_parse(master_peer_layout, f->body, &m) || m.role >= ROLE_MAX) {
 		refuse("peer malformed");
 	} else if (me.handler->peer != NULL && m.slot < PEERS_SLOTS_MAX) {
 		/* From here on the one before it is no longer heard. */
@@ -226,7 +226,7 @@ int
 child_run(struct child *child, enum role role, uint32_t slot, const struct child_handler *handler, void *arg)
 {
 	static const struct channel_handler master = { .message = on_message, .closed = on_master_gone,
-		.secret = message_is_secret };
+		.secret = message_is_secret, .descriptor = message_has_descriptor };
 	int error;
 
 	/* Workers may still use it when we exit. */
@@ -263,10 +263,16 @@ child_ready(struct child *child)
 		(void)channel_send_octets(child->master, CHILD_READY, 0, (struct span){ NULL, 0 });
 }
 
+uint32_t
+child_life(enum role role, uint32_t slot)
+{
+	return slot < PEERS_SLOTS_MAX ? me.life[role][slot] : 0;
+}
+
 void
 child_accuse(struct child *child, enum role role, uint32_t slot)
 {
-	struct master_peer peer = { role, slot, slot < PEERS_SLOTS_MAX ? me.life[role][slot] : 0 };
+	struct master_peer peer = { role, slot, child_life(role, slot) };
 
 	if (child->master != NULL)
 		(void)channel_send(child->master, CHILD_PEER_BROKEN, 0, master_peer_layout, &peer);

@@ -47,6 +47,9 @@ void child_drained(struct child *);
 /* This peer of ours has said what no sane one says: the master ends it and starts another. */
 void child_accuse(struct child *, enum role, uint32_t slot);
 
+/* Which life of this peer we were given a channel to last. */
+uint32_t child_life(enum role role, uint32_t slot);
+
 /* This process can be of no use any more: leave the loop with status 70, so that the master starts another. */
 void child_give_up(struct child *, const char *why);
 

@@ -35,6 +35,21 @@ message_is_secret(uint16_t type)
 	}
 }
 
+bool
+message_has_descriptor(uint16_t type)
+{
+	switch (type) {
+	case MASTER_LISTEN:
+	case MASTER_PEER:
+	case RELAY_SEGMENT:
+	case FILTER_SEGMENT:
+	case HISTORY_SEGMENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static const struct field master_certificate_fields[] = {
 	FIELD_OF_U32(struct master_certificate, index),
 	FIELD_OF_SPAN(struct master_certificate, chain, 256 * 1024),
@@ -110,6 +125,9 @@ static const struct field auth_verdict_fields[] = {
 	FIELD_OF_U32(struct auth_verdict, fail),
 	FIELD_OF_SPAN(struct auth_verdict, words, 400),
 	FIELD_OF_U32(struct auth_verdict, priority),
+	FIELD_OF_U64(struct auth_verdict, warrant),
+	FIELD_OF_U64(struct auth_verdict, when),
+	FIELD_OF_U32(struct auth_verdict, unwatched),
 };
 const struct layout auth_verdict_layout = LAYOUT(auth_verdict_fields);
 
@@ -131,6 +149,9 @@ static const struct field spool_mail_fields[] = {
 	FIELD_OF_U64(struct spool_mail, deadline),
 	FIELD_OF_U32(struct spool_mail, by),
 	FIELD_OF_U32(struct spool_mail, priority),
+	FIELD_OF_U64(struct spool_mail, warrant),
+	FIELD_OF_U64(struct spool_mail, when),
+	FIELD_OF_U32(struct spool_mail, unwatched),
 };
 const struct layout spool_mail_layout = LAYOUT(spool_mail_fields);
 
@@ -148,6 +169,7 @@ static const struct field spool_commit_fields[] = {
 	FIELD_OF_U32(struct spool_commit, flags),
 	FIELD_OF_SPAN(struct spool_commit, digest, 16),
 	FIELD_OF_SPAN(struct spool_commit, message_id, 255),
+	FIELD_OF_U64(struct spool_commit, warrant),
 };
 const struct layout spool_commit_layout = LAYOUT(spool_commit_fields);
 
@@ -297,6 +319,7 @@ const struct layout child_alarm_layout = LAYOUT(child_alarm_fields);
 static const struct field auth_spend_fields[] = {
 	FIELD_OF_U32(struct auth_spend, rcpts),
 	FIELD_OF_U64(struct auth_spend, size),
+	FIELD_OF_U64(struct auth_spend, queue_id),
 };
 const struct layout auth_spend_layout = LAYOUT(auth_spend_fields);
 
@@ -305,6 +328,7 @@ static const struct field auth_spent_fields[] = {
 	FIELD_OF_U32(struct auth_spent, hold),
 	FIELD_OF_U32(struct auth_spent, delay),
 	FIELD_OF_SPAN(struct auth_spent, words, 400),
+	FIELD_OF_U64(struct auth_spent, warrant),
 };
 const struct layout auth_spent_layout = LAYOUT(auth_spent_fields);
 

@@ -34,7 +34,8 @@ enum message {
 	MASTER_TICKET_KEYS,     /* raw octets: TLS_TICKET_KEYS, to fronts; at once */
 	MASTER_LISTEN,          /* struct master_listen with a listening socket, to fronts; control sockets to 4_spool, 3_auth, 7_history */
 	MASTER_PEER,            /* struct master_peer with a channel's end; replaces the one of that role and slot; at once */
-	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay; what signs webhooks, to 8_hook */
+	MASTER_SECRET,          /* raw octets: smart host's password, to 5_relay; what signs webhooks, to 8_hook; the key of warrants, before
+	                         * GO, to 3_auth and 4_spool */
 	MASTER_GO,              /* empty: all is given, take the promise and work */
 	MASTER_RELOAD,          /* empty: take what is staged, drop no session */
 	MASTER_DRAIN,           /* empty: accept nothing new, finish what runs, then say CHILD_DRAINED and exit 0 */
@@ -72,7 +73,6 @@ enum message {
 	AUTH_RESULT,            /* struct auth_result, to START and NEXT */
 	AUTH_VERDICT,           /* struct auth_verdict, to SENDER and AUTHOR */
 	AUTH_SPENT,             /* struct auth_spent, to SPEND */
-	AUTH_UNWATCHED,         /* empty, in front of the RESULT that is OK: there is no need to ask SPEND in this session */
 	/* 1_front to 4_spool; session is the SMTP session: one draft at a time. */
 	SPOOL_MAIL = 60,        /* struct spool_mail: opens the draft */
 	SPOOL_RCPT,             /* struct spool_rcpt */
@@ -169,5 +169,7 @@ enum message {
 
 /* Do frames of this type carry a password, a key or a SASL response? For channel_handler.secret. */
 bool message_is_secret(uint16_t type);
+/* Do they come with a descriptor? For channel_handler.descriptor of who is given some: children by the master, who reads mail by 4_spool. */
+bool message_has_descriptor(uint16_t type);
 
 #endif

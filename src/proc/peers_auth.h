@@ -28,14 +28,17 @@ struct auth_verdict {
 	uint32_t fail;
 	struct span words;
 	uint32_t priority;              /* the highest MT-PRIORITY of this login, an int32_t; AUTH_PRIORITY_UNSAID: as configured for all */
+	uint64_t warrant, when;         /* to SENDER when it is OK: policy/warrant.h */
+	uint32_t unwatched;             /* 1: there is no need to ask SPEND about messages with this one */
 };
 enum { AUTH_PRIORITY_UNSAID = 100 };
-struct auth_spend { uint32_t rcpts; uint64_t size; };   /* size: declared, 0 when nobody said */
+struct auth_spend { uint32_t rcpts; uint64_t size, queue_id; };        /* size: declared, 0 when nobody said */
 struct auth_spent {
 	uint32_t fail;                  /* OK, FAIL_SLOW_DOWN, FAIL_LOCKED */
 	uint32_t hold;                  /* 1: accept it, with MAIL_HOLD */
 	uint32_t delay;                 /* ms to wait before going on; 0: none */
 	struct span words;
+	uint64_t warrant;               /* when it is OK: policy/warrant.h */
 };
 
 struct guard_outcome { struct span login; uint32_t delivered, bounced; };

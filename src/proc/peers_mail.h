@@ -26,6 +26,8 @@ struct spool_mail {
 	uint64_t deadline;              /* ms since 1970 (RFC 2852); 0: none */
 	uint32_t by;                    /* enum record_by */
 	uint32_t priority;              /* an int32_t, -9 to 9 (RFC 6710) */
+	uint64_t warrant, when;         /* of auth_verdict, for this login and reverse-path */
+	uint32_t unwatched;             /* of the same */
 };
 enum mail_flag {
 	MAIL_8BIT = 1, MAIL_UTF8 = 2,
@@ -47,6 +49,7 @@ struct spool_commit {
 	uint32_t flags;                 /* enum mail_flag, MAIL_HOLD among them; MAIL_MECHANISM */
 	struct span digest;             /* smtp_server_digest(), or empty: not to be compared with others */
 	struct span message_id;         /* without its angle brackets, or empty: for the history */
+	uint64_t warrant;               /* of auth_spent; nothing when the MAIL was unwatched */
 };
 struct spool_committed {
 	uint32_t fail;

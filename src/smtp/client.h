@@ -14,6 +14,7 @@
  *	case SMTP_CLIENT_AUTH_NEXT:   c->challenge (decoded);       want = smtp_client_auth_next(c, response) or _auth_cancel(c)
  *	case SMTP_CLIENT_READY:       authenticated if asked: want = smtp_client_mail(c, mail), or want = smtp_client_quit(c)
  *	case SMTP_CLIENT_RCPT:        give recipient number c->rcpt_wanted: want = smtp_client_rcpt(c, rcpt)
+ *	                              with mail.one_by_one, or there are no more: want = smtp_client_rcpts_end(c)
  *	case SMTP_CLIENT_CONTENT:     give message octets:          want = smtp_client_content(c, octets, last, &used)
  *	case SMTP_CLIENT_OUTCOME:     c->outcome says what happened to one recipient or to the whole session;
  *	                                                            want = smtp_client_go_on(c)
@@ -91,6 +92,8 @@ struct smtp_client_mail {
 	struct span reverse_path;       /* without brackets, empty for <> */
 	uint64_t size;                  /* octets, for SIZE=; with binary exactly */
 	uint32_t rcpts;                 /* how many there are to pull */
+	bool one_by_one;                /* nobody knows how many: each is asked for when the one before is answered. rcpts counts the
+	                                   one that is asked for: he gets an outcome too when it ends there */
 	bool eightbit;                  /* content has octets above 127 */
 	bool binary;                    /* it need not be lines: BODY=BINARYMIME, in one BDAT (RFC 3030) */
 	bool utf8;                      /* addresses or header need SMTPUTF8 */
@@ -209,6 +212,8 @@ enum smtp_client_want smtp_client_auth_cancel(struct smtp_client *, struct span 
 /* The spans of a mail live until RCPT or OUTCOME is wanted, those of a recipient during the call. */
 enum smtp_client_want smtp_client_mail(struct smtp_client *, const struct smtp_client_mail *);
 enum smtp_client_want smtp_client_rcpt(struct smtp_client *, const struct smtp_client_rcpt *);
+/* One by one, instead of a recipient: those were all. */
+enum smtp_client_want smtp_client_rcpts_end(struct smtp_client *);
 /* Octets of the message with CRLF line ends; the engine doubles leading dots and adds the final dot when last. Binary ones go as
  * they are, and must be as many as mail.size says. What was not used is given again. A bare CR or LF would be a bug of the driver's: smtp/server lets none in, they are not looked for again. */
 enum smtp_client_want smtp_client_content(struct smtp_client *, struct span octets, bool last, size_t *used);

@@ -150,8 +150,9 @@ smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail)
 {
 	const struct client_verdict *why;
 
-	assert(c->want == SMTP_CLIENT_READY && mail->rcpts > 0 && mail->rcpts <= SMTP_CLIENT_RCPTS_MAX);
+	assert(c->want == SMTP_CLIENT_READY && (mail->one_by_one ? mail->rcpts == 0 : mail->rcpts > 0) && mail->rcpts <= SMTP_CLIENT_RCPTS_MAX);
 	c->mail = *mail;
+	c->mail.rcpts += mail->one_by_one;
 	c->rcpts_sent = c->rcpts_answered = c->rcpts_accepted = c->rcpts_reported = c->swept = 0;
 	memset(c->accepted, 0, sizeof c->accepted);
 	memset(c->skipped, 0, sizeof c->skipped);
@@ -228,10 +229,21 @@ smtp_client_rcpt(struct smtp_client *c, const struct smtp_client_rcpt *rcpt)
 	assert(c->want == SMTP_CLIENT_RCPT);
 	if (rcpt->path.len == 0 || !sayable(rcpt->path, PATH_MAX_OCTETS, ' ') || !sayable(rcpt->orcpt, ORCPT_MAX, '!'))
 		return skip(c, &bad_rcpt);
+	if (c->caps.rcpt_max > 0 && c->rcpts_sent >= c->caps.rcpt_max)
+		return skip(c, &rcpts_spent);
 	if (!domain_fits(c, rcpt->path))
 		return leave_to_another(c);
 	put_rcpt(c, rcpt);
 	c->rcpts_sent++;
+	return client_envelope_step(c);
+}
+
+enum smtp_client_want
+smtp_client_rcpts_end(struct smtp_client *c)
+{
+	assert(c->want == SMTP_CLIENT_RCPT && c->mail.one_by_one && c->rcpts_sent > 0);
+	c->mail.one_by_one = false;
+	c->mail.rcpts = c->rcpts_sent;
 	return client_envelope_step(c);
 }
 
@@ -248,7 +260,7 @@ may_speak(struct smtp_client *c)
 {
 	uint32_t n = unanswered(c);
 
-	if (!c->caps.pipelining)
+	if (!c->caps.pipelining || c->mail.one_by_one)
 		return n == 0;
 	c->window_full = n >= (c->window_full ? SMTP_CLIENT_WINDOW / 2 : SMTP_CLIENT_WINDOW);
 	return !c->window_full;
@@ -272,8 +284,8 @@ put_next_opening(struct smtp_client *c)
 static enum smtp_client_want
 next_recipient(struct smtp_client *c)
 {
-	if (c->caps.rcpt_max > 0 && c->rcpts_sent >= c->caps.rcpt_max)
-		return skip(c, &rcpts_spent);
+	if (c->mail.one_by_one)
+		c->mail.rcpts = c->rcpts_sent + 1;
 	c->rcpt_wanted = c->rcpts_sent;
 	return client_want(c, SMTP_CLIENT_RCPT);
 }
@@ -312,7 +324,7 @@ begin_chunk(struct smtp_client *c)
 enum smtp_client_want
 client_envelope_step(struct smtp_client *c)
 {
-	bool rcpts_left = c->rcpts_sent < c->mail.rcpts && !c->mail_failed;
+	bool rcpts_left = (c->rcpts_sent < c->mail.rcpts || c->mail.one_by_one) && !c->mail_failed;
 
 	while (may_speak(c) && (c->mail_due || rcpts_left || data_due(c))) {
 		if (buf_room(&c->io->out) < SMTP_CLIENT_OUT_ROOM)

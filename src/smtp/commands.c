@@ -153,11 +153,23 @@ mail_begin(struct smtp_server *s)
 	server_ask(s, SMTP_ASK_SENDER);
 }
 
+/* In our words, or in those of somebody else. */
+static void
+refuse_answered(struct smtp_server *s, const struct smtp_answer *a)
+{
+	if (a->code == 0) {
+		server_refuse(s, a->verdict);
+		return;
+	}
+	reply_say(s, a->code, a->enhanced, a->verdict.words);
+	server_count(s, a->verdict.fail);
+}
+
 void
 sender_answered(struct smtp_server *s, const struct smtp_answer *a)
 {
 	if (a->verdict.fail != OK) {
-		server_refuse(s, a->verdict);
+		refuse_answered(s, a);
 		return;
 	}
 	s->drafting = true;
@@ -199,18 +211,6 @@ cmd_rcpt(struct smtp_server *s, struct span args)
 	}
 	server_ask(s, SMTP_ASK_RCPT);
 	return v;
-}
-
-/* In our words, or in those of somebody else. */
-static void
-refuse_answered(struct smtp_server *s, const struct smtp_answer *a)
-{
-	if (a->code == 0) {
-		server_refuse(s, a->verdict);
-		return;
-	}
-	reply_say(s, a->code, a->enhanced, a->verdict.words);
-	server_count(s, a->verdict.fail);
 }
 
 void
@@ -270,7 +270,7 @@ author_answered(struct smtp_server *s, const struct smtp_answer *a)
 	server_refuse(s, a->verdict);
 }
 
-/* The one place where the message becomes ours (5321-47). */
+/* The one place where the message becomes ours (5321-47), or is somebody else's, who has said so. */
 void
 commit_answered(struct smtp_server *s, const struct smtp_answer *a)
 {
@@ -285,7 +285,10 @@ commit_answered(struct smtp_server *s, const struct smtp_answer *a)
 	/* It is queued already: what the client would have heard the first time. */
 	if (a->queue_id != 0)
 		s->mail->queue_id = a->queue_id;
-	reply_queued(s);
+	if (a->code != 0)
+		reply_say(s, a->code, a->enhanced, a->verdict.words);
+	else
+		reply_queued(s);
 }
 
 /* ---- the rest ---- */

@@ -143,7 +143,7 @@ struct smtp_answer {
 	uint64_t queue_id;              /* DATA; COMMIT: of the message that this one repeats, 0: it is no such */
 	const uint8_t *digest_key;      /* DATA: of SIPHASH_KEY octets, when the driver wants smtp_server_digest(); else NULL */
 	bool lowered; int8_t priority;  /* SENDER: it gets this priority, and not what it asked for (RFC 6710 4.1) */
-	uint16_t code; const char *enhanced;    /* RCPT, COMMIT refused in somebody else's words: their code, and one of its class; 0: not */
+	uint16_t code; const char *enhanced;    /* SENDER, RCPT, COMMIT refused, COMMIT taken in somebody else's words: their code, and one of its class; 0: not */
 };
 
 /* Lent for one transaction, given back when smtp_server_reclaim() says so. */

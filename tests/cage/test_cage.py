@@ -344,3 +344,23 @@ def test_another_users_file_waits_for_the_next_start(make_server, tmp_path):
     assert kept["key"] == "users-file"
     submit(one)
     assert one.stop() == 0
+
+
+def small_lock():
+    """No more than 64 KiB may be locked, and nobody here can change that."""
+    ctypes.CDLL(None).prctl(24, 24, 0, 0, 0)        # PR_CAPBSET_DROP, CAP_SYS_RESOURCE
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+
+
+def test_memory_that_cannot_be_locked_is_said(make_server, tmp_path):
+    """What holds secrets may go to swap then: by check, and at the start. tests/regress/0384"""
+    done = postern("check", "--state", tmp_path / "state", preexec_fn=small_lock)
+    assert done.returncode == 0
+    assert re.search(r"^ +memory is not locked: .*LimitMEMLOCK=infinity", done.stdout, re.M), done.stdout
+    one = make_server(sets=["sandbox=best"])
+    with one.log.open("a") as log, one.out.open("w") as out:
+        one.process = subprocess.Popen([POSTERN, "serve", *one.options, *one.arguments()], stdout=out, stderr=log, preexec_fn=small_lock)
+    one.await_event("ready")
+    (said,) = one.events("memory-unlocked")
+    assert said["level"] == "warn" and "swap" in said["why"]
+    assert one.stop() == 0

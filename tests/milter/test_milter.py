@@ -576,11 +576,12 @@ def test_check_names_what_is_wrong(tmp_path):
     for text, words in (("inet:localhost:1", "a name will not do"), ("inet:127.0.0.1", "inet:ADDRESS:PORT"), ("/run/x", "begins neither"),
                         ("unix:run/x", "does not begin with /"), ("inet:127.0.0.1:1 timeout=0s", "1s to 300s"),
                         ("inet:127.0.0.1:1 timeout=9", "no unit"), ("inet:127.0.0.1:1 on-failure=maybe", "neither tempfail"),
-                        ("inet:127.0.0.1:1 fast", "neither timeout"), ("unix:/" + "x" * 120, "107")):
+                        ("inet:127.0.0.1:1 fast", "none of timeout"),
+                        ("inet:127.0.0.1:1 connections=0", "1 to 512"), ("inet:127.0.0.1:1 connections=513", "1 to 512"), ("unix:/" + "x" * 120, "107")):
         done = postern("check", "--state", tmp_path / "state", "--set", f"milter={text}")
         assert done.returncode == 78 and words in done.stderr, (text, done.stderr)
     done = postern("check", "--state", tmp_path / "state", "--set", "milter=inet:[::1]:8891 timeout=5s on-failure=reject", "--explain")
-    assert done.returncode == 0 and 'inet:[::1]:8891 timeout=5s on-failure=reject' in done.stdout
+    assert done.returncode == 0 and 'inet:[::1]:8891 timeout=5s on-failure=reject connections=32' in done.stdout
 
 
 # ---- on the disk ----

@@ -71,14 +71,34 @@ def test_every_record_of_the_log_is_understood(make_server):
     milter.close()
 
 
-def test_quarantine_is_one_hold(make_server, tmp_path):
-    """regress 0304: one event, with the milter's reason, and one post to the webhook."""
-    milter, posts = Milter(end=packet(b"q", b"looks like a bill\0")), Posts()
+def posting(tmp_path, posts, events):
     secret = tmp_path / "webhook-secret"
     secret.write_bytes(b"not a good secret, but ours")
     secret.chmod(0o600)
-    one = make_server(config=f'milter = "{milter.place}"\nwebhook = "http://127.0.0.1:{posts.server_address[1]}/"\n'
-                             f'webhook-secret = "{secret}"\nwebhook-events = "held"\n').start()
+    return (f'webhook = "http://127.0.0.1:{posts.server_address[1]}/"\nwebhook-secret = "{secret}"\n'
+            f'webhook-events = "{events}"\n')
+
+
+def test_thrown_away_is_posted(make_server, tmp_path):
+    """What was acknowledged and goes nowhere: discarded by a milter, cancelled before its release."""
+    milter, posts = Milter(end=lambda seen: packet(b"d") if any(c == b"R" and b"<away@" in d for c, d in seen) else b""), Posts()
+    one = make_server(config=f'milter = "{milter.place}"\n' + posting(tmp_path, posts, "delivered dropped")).start()
+    one.add_key()
+    away = submit(one, "away@example.net", "away@example.org")
+    later = submit(one, "b@example.net", "later@example.org", "HOLDFOR=3600")
+    assert postern("queue", "cancel", later, *one.options).returncode == 0
+    eventually(lambda: len(posts.taken) == 2, "two posts")
+    assert sorted((p["type"], p["id"], p["message_id"], p["how"], p["why"]) for p in posts.taken) == sorted([
+        ("dropped", away, "away@example.org", "discarded", milter.place), ("dropped", later, "later@example.org", "dropped", "before its release")])
+    assert one.stop() == 0
+    milter.close()
+    posts.shutdown()
+
+
+def test_quarantine_is_one_hold(make_server, tmp_path):
+    """regress 0304: one event, with the milter's reason, and one post to the webhook."""
+    milter, posts = Milter(end=packet(b"q", b"looks like a bill\0")), Posts()
+    one = make_server(config=f'milter = "{milter.place}"\n' + posting(tmp_path, posts, "held")).start()
     one.add_key()
     held = submit(one, "b@example.net", "held@example.org")
     event, = known(one, held)["events"]

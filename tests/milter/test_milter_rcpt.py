@@ -212,19 +212,25 @@ def test_our_process_dies_between_recipients(served):
 
 
 def test_more_clients_think_than_there_are_connections(served):
-    """Each holds one while it decides whom else to name; who is slow loses his, and his message is told from the beginning."""
-    milter = refusing(b"nobody", end=add(b"X-Seen", b"1"))
-    one = served(milter)
+    """Each holds one while it decides whom else to name; who is slow loses his, and his message is told from the beginning: to each milter,
+    with all its recipients, and no verdict is lost."""
+    first, second = refusing(b"nobody", end=add(b"X-First", b"1")), refusing(b"nowhere", end=add(b"X-Second", b"1"))
+    one = served(first, second, behind=" connections=2")
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(session(one)) for _ in range(36)]
+        clients = [stack.enter_context(session(one)) for _ in range(5)]
         for smtp in clients:
             smtp.mail(FROM)
-            assert rcpt(smtp, "b@example.net").startswith("250")
-        for smtp in clients:
-            assert rcpt(smtp, "nobody@example.net") == "550 5.1.1 unknown"
-            assert smtp.data(TEXT)[0] == 250
-    mails = one.await_mails(36)
-    assert all("X-Seen" in fields(m)[0] for m in mails) and not one.events("milter-failed")
+        for to, said in (("b", "250"), ("nobody", "550 5.1.1 unknown"), ("c", "250"), ("nowhere", "550 5.1.1 unknown")):
+            assert all(rcpt(smtp, f"{to}@example.net").startswith(said) for smtp in clients)
+            eventually(lambda: max(first.talking, second.talking) == 2, "two connections to each")
+        assert all(smtp.data(TEXT)[0] == 250 for smtp in clients)
+    for mail in one.await_mails(5):
+        assert {"X-First", "X-Second"} <= set(fields(mail)[0]) and delivered_to(mail) == [b"b@example.net", b"c@example.net"]
+    for milter in (first, second):
+        whole = [part.partition("E")[0] for talk in talks(milter) for part in talk.split("M") if "E" in part]
+        # Where the connection was kept, he who was refused is in it, too.
+        assert len(whole) == 5 and set(whole) <= {"RRTNB", "RRRTNB"}, whole
+    assert not one.events("milter-failed")
 
 
 def test_a_transaction_that_is_given_up_keeps_no_connection(served):

@@ -1,6 +1,7 @@
 """OpenDKIM from Debian signs what Postern's users send, and an independent verifier agrees; so does a milter over libmilter."""
 import re
 import shutil
+import smtplib
 import subprocess
 
 import pytest
@@ -121,6 +122,80 @@ def test_a_milter_over_libmilter(served, tmp_path):
             assert names.index("X-First") < names.index("Received") and mail.endswith(b"\n\nnew body\n")
             assert b"Delivered-To: added@example.net\n" in mail
         assert not [e for e in one.events("milter-failed") if "connect" not in e["why"]]
+    finally:
+        process.kill()
+        process.wait()
+
+
+# What the one above leaves out: it does not hear HELO nor answer connections and fields, wants to know only one macro at MAIL and the
+# space behind the colon, has seen enough of a long body soon, changes the sender, takes recipients away, and holds.
+LIBMILTER_MORE = '''
+import sys
+import Milter
+
+@Milter.header_leading_space
+class Two(Milter.Base):
+    def negotiate(self, options):
+        # What Base.setsymlist() makes of it the library's binding does not take.
+        self._ctx.setsymlist(Milter.M_ENVFROM, "{auth_type}")
+        return Milter.Base.negotiate(self, options)
+    @Milter.noreply
+    def connect(self, name, family, address):
+        self.pieces, self.fields = 0, []
+        return Milter.CONTINUE
+    @Milter.nocallback
+    def hello(self, name):
+        return Milter.CONTINUE
+    def envfrom(self, sender, *words):
+        self.login = self.getsymval("{auth_authen}")
+        self.kind = self.getsymval("{auth_type}")
+        self.held, self.pieces, self.fields = sender.startswith("<held@"), 0, []
+        return Milter.CONTINUE
+    def envrcpt(self, to, *words):
+        return Milter.DISCARD if to == "<discarded@example.net>" else Milter.CONTINUE
+    @Milter.noreply
+    def header(self, name, value):
+        self.fields.append(name + ":" + value)
+        return Milter.CONTINUE
+    def body(self, chunk):
+        self.pieces += 1
+        return Milter.SKIP
+    def eom(self):
+        self.addheader("X-Facts", " ".join([str(self.pieces), str(self.login), str(self.kind)]))
+        self.addheader("X-Subject", " ".join(repr(f) for f in self.fields if f.startswith("Subject")))
+        self.chgfrom("<other@mail.example.org>")
+        self.delrcpt("<gone@example.net>")
+        if self.held:
+            self.quarantine("looks odd")
+        return Milter.CONTINUE
+
+Milter.factory = Two
+Milter.set_flags(Milter.ADDHDRS | Milter.CHGFROM | Milter.DELRCPT | Milter.QUARANTINE)
+Milter.runmilter("two", sys.argv[1], 60)
+'''
+
+
+def test_more_of_libmilter(served, tmp_path):
+    pytest.importorskip("Milter", reason="needs python3-milter")
+    (tmp_path / "two.py").write_text(LIBMILTER_MORE)
+    process = subprocess.Popen(["/usr/bin/python3", str(tmp_path / "two.py"), f"unix:{tmp_path}/sock"])
+    try:
+        eventually((tmp_path / "sock").exists, "the milter")
+        one = served(f"unix:{tmp_path}/sock")
+        long = "0123456789abcde\r\n" * 20000
+        eventually(lambda: submit(one, long, to=["b@example.net", "gone@example.net"]).startswith("250"), "libmilter")
+        assert submit(one, "x", to=["discarded@example.net"]).startswith("250")
+        [mail] = one.await_mails(1)
+        names, values = fields(mail)
+        assert values["X-Facts"] == "1 None PLAIN"
+        assert values["X-Subject"] == "'Subject: s'" and values["Return-Path"] == "<other@mail.example.org>"
+        assert b"Delivered-To: b@example.net\n" in mail and b"gone@" not in mail and mail.count(b"0123456789abcde") == 20000
+        with smtplib.SMTP_SSL(one.host, one.submissions, timeout=60, context=one.context()) as smtp:
+            smtp.login(one.login, one.key)
+            assert smtp.sendmail("held@mail.example.org", ["b@example.net"], "From: held@mail.example.org\r\n\r\nx\r\n") == {}
+        assert "looks odd" in one.await_event("milter-quarantined")["why"]
+        assert not [e for e in one.events("milter-failed") if "connect" not in e["why"]]
+        assert len(one.mails()) == 1
     finally:
         process.kill()
         process.wait()

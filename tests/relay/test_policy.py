@@ -116,12 +116,30 @@ def test_starttls_refused_for_good_waits(world, context, fits):         # 0289: 
     untouched(hop)
 
 
-@pytest.mark.parametrize("said, cls", [("502 5.5.1 what?", LATER), ("550 5.7.1 not you", NEVER)])
-def test_ehlo_refused_for_good(world, context, fits, said, cls):        # 0289: without EHLO there is no STARTTLS; with other words it is about us
-    hop = world.hop({"EHLO": said}, starttls=context)
+@pytest.mark.parametrize("verb, said", [("GREETING", "554 5.7.1 not you"), ("GREETING", "521 5.3.2 no mail here"),
+                                        ("EHLO", "502 5.5.1 what?"), ("EHLO", "550 5.7.1 not you")])
+def test_refused_before_tls_waits(world, context, fits, verb, said):    # 0289, 0360: nobody has proved anything yet
+    hop = world.hop({verb: said}, starttls=context)
     relay, r = deliver(world, hop, world.dns(hop.port, [fits]))
-    assert (r.cls, r.code) == (cls, int(said[:3])), r
+    assert (r.cls, r.code, r.enhanced) == (LATER, int(said[:3]), "4" + said[5:9]), r
     untouched(hop)
+    assert ("result=starttls-not-supported" in relay.said()) == said.startswith("502")
+
+
+def test_refused_before_tls_goes_to_the_next_host(world, context, fits):        # 0360
+    first = world.hop({"GREETING": "554 5.7.1 not you"}, starttls=context, address="127.0.0.2")
+    second = world.hop(starttls=context, address="127.0.0.3", port=first.port)
+    dns = world.dns(first.port, [fits], more={
+        ("signed.example", MX): [(10, "mx.signed.example"), (20, "second.signed.example")], ("mx.signed.example", A): ["127.0.0.2"],
+        ("second.signed.example", A): ["127.0.0.3"], ("_%d._tcp.second.signed.example" % first.port, TLSA): [fits]})
+    _, r = deliver(world, second, dns)
+    assert r.cls == DELIVERED and len(second.mails) == 1, r
+
+
+def test_refused_without_a_policy_is_for_good(world, context):          # 0360: nobody asked for more than this word
+    hop = world.hop({"GREETING": "554 5.7.1 not you"}, starttls=context)
+    _, r = deliver(world, hop, world.dns(hop.port))
+    assert (r.cls, r.code) == (NEVER, 554), r
 
 
 def test_dane_with_broken_tls_waits(world, fits):

@@ -269,7 +269,7 @@ def test_kept_file_is_whole_and_private(world, good):
     send(relay)
     path = os.path.join(relay.conf["state-dir"], "relay", "mta-sts", DOMAIN)
     head, _, text = open(path, newline="").read().partition("\n")
-    assert head.startswith("postern-mta-sts 1 1 ") and text == policy() and os.stat(path).st_mode & 0o777 == 0o600
+    assert head.startswith("postern-mta-sts 1 1 ") and text == policy(end="\n") and os.stat(path).st_mode & 0o777 == 0o600
     assert os.listdir(os.path.dirname(path)) == [DOMAIN]
 
 

@@ -7,12 +7,13 @@ import signal
 import smtplib
 import socket
 import struct
+import time
 
 import pytest
 from postern_server import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may take another process's descriptors")
-SIGN_ASK, AUTH_SENDER, SPOOL_COMMIT, RELAY_RESULT = 30, 43, 63, 90
+SIGN_ASK, AUTH_SENDER, SPOOL_MAIL, SPOOL_COMMIT, RELAY_RESULT = 30, 43, 60, 63, 90
 MASTER_FD = 3
 
 
@@ -75,10 +76,23 @@ def sessions_on_both_fronts(one):
     return found
 
 
+def mail_of(login):
+    """A MAIL as a front would say it, of somebody who has not logged in: 3_auth has given no warrant for it. regress/0382"""
+    now = int(time.time() * 1000)
+
+    def text(s=b""):
+        return struct.pack("<I", len(s)) + s
+
+    return (struct.pack("<QQ", now << 18, now) + text(login + b"@mail.example.org") + text(login) + text(b"192.0.2.1") + text(b"laptop") +
+            text(b"TLSv1.3") + struct.pack("<II", 0, 0) + text() + text() + struct.pack("<QQ", 0, 0) + text() +
+            struct.pack("<QIIQQI", 0, 0, 0, 0x1234567812345678, time.monotonic_ns() // 1000000, 1))
+
+
 WRONG = {
     "garbage": b"\xff" * 64,
     "sign-for-another-protocol": frame(SIGN_ASK, 1, b"no question of ours"),
     "sender-before-login": frame(AUTH_SENDER, 77, b"boss@mail.example.org"),
+    "mail-of-who-has-not-logged-in": frame(SPOOL_MAIL, 77, mail_of(b"boss")),
     "commit-without-mail": frame(SPOOL_COMMIT, 77, bytes(16)),
     "answer-of-the-relay": frame(RELAY_RESULT, 77),
 }

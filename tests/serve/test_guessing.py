@@ -118,6 +118,37 @@ def test_an_unknown_login_looks_like_a_known_one(guarded):
     assert "nobody" not in shown and "no such login" in shown and "alice at 127.0.0.2: 3 failed, 3 different secrets" in shown
 
 
+def test_nonsense_instead_of_a_guess_is_no_flood_of_lines(make_server):
+    """It costs no budget, so nothing but the log's own limit stops it. tests/regress/0385"""
+    one = make_server(config="fronts = 1\n").start()
+
+    def nonsense(n):
+        talk = Talk(one, f"127.0.0.{2 + n % 10}")
+        try:
+            return talk.say("AUTH PLAIN " + base64.b64encode(b"no NUL in it").decode())
+        finally:
+            talk.close()
+
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        assert {r[:9] for r in pool.map(nonsense, range(160))} == {"535 5.7.8"}
+    eventually(lambda: sum(int(e["count"]) for e in one.events("auth-malformed")) >= 100, "the sum of them")
+    assert len(one.events("auth-malformed")) < 20 and not one.events("auth", result="fail")
+    # Two minutes may have part in it.
+    assert len(one.events("auth-refused")) <= 60
+    assert one.stop() == 0
+
+
+def test_what_is_typed_for_a_login_may_be_a_password(guarded):
+    """People type it into the wrong field. tests/regress/0383"""
+    for said in ("Secret-Word-77", "alice/Secret-Word-77", "Secret-Word-77@example.org"):
+        assert attempt(guarded, "127.0.0.2", said, "alice").startswith("535")
+    assert attempt(guarded, "127.0.0.2", "ALICE@example.org", "wrong").startswith("535")
+    failed = guarded.await_event("auth", 4, result="fail") and guarded.events("auth", result="fail")
+    assert "secret-word" not in guarded.log.read_text().lower()
+    (unknown,) = {e["login"] for e in entries(guarded) if e["login"] and e["login"].startswith("?")}
+    assert [e["login"] for e in failed] == [unknown, "alice", unknown, "alice"]
+
+
 def test_the_same_wrong_secret_counts_once(guarded):
     assert guess(guarded, "127.0.0.2", "alice", ["last year's"] * 40) == 40
     assert attempt(guarded, "127.0.0.2", "alice", "the right one").startswith("235")

@@ -145,7 +145,7 @@ def test_an_untrusted_server_gets_nothing(make_server, tmp_path):
     ('webhook = "https://hooks.example.org/a b"', "octets in its path"),
     ('webhook = "https://hooks.example.org/"', "webhook-secret names no file"),
     ('webhook = "https://hooks.example.org/"\nwebhook-secret = "/nowhere"\nhistory = no', "needs history"),
-    ('webhook-events = "delivered opened"', "delivered, deferred, bounced and held"),
+    ('webhook-events = "delivered opened"', "delivered, deferred, bounced, held and dropped"),
 ])
 def test_wrong_settings_are_named(make_server, line, words):
     one = make_server(config=line + "\n")

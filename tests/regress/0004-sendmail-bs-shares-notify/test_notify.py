@@ -1,14 +1,12 @@
 """sendmail -bs hands on what each recipient was named with. 3461-1 3461-4 3461-5."""
-from contextlib import closing
 
-from peers import Hop
-from sendmail_bs import converse
+import scripted_server
 
 
 def submit(tmp_path, conversation):
-    with closing(Hop(offers=["DSN", "PIPELINING"])) as hop:
-        said = converse(tmp_path, f"smtp://127.0.0.1:{hop.port}", conversation)
-        return said, [line for session in hop.sessions for line in session.lines]
+    with scripted_server.ScriptedServer(offers=["DSN", "PIPELINING"]) as server:
+        done = scripted_server.submit(tmp_path, server, "-bs", input="\r\n".join(conversation).encode() + b"\r\n")
+    return done.stdout.decode(), server.sessions[-1]
 
 
 def test_each_recipient_keeps_his_own(tmp_path):

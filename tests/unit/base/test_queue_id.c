@@ -62,6 +62,7 @@ what_is_no_id_is_refused(void **state)
 {
 	static const char *const bad[] = {
 		"", "0", "0123456789a", "0123456789abc", "0123456789aB", "0123456789ae", "0123456789ao", "0123456789a ", "0123456789a-",
+		"000000000000",         /* regress 0363 */
 	};
 	uint64_t id;
 

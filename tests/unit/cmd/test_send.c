@@ -112,7 +112,7 @@ test_sendmail_options(void **state)
 {
 	(void)state;
 	assert_true(parse(sendmail_options_parse,
-	    "sendmail -Am -B8BITMIME -h 5 -L tag -m -n -o7 -o8 -oem -odi -om -U -X log -fa@b.org -FAlice -Nnever -Rfull -Vid -t x@y.org -z"));
+	    "sendmail -Am -B8BITMIME -h 5 -L tag -m -n -o7 -o8 -oem -odi -om -U -X log -fa@b.org -FAlice -Nnever -Rfull -Vid -t x@y.org -z@y.org"));
 	assert_int_equal(s.options.mode, SEND_DELIVER);
 	assert_true(s.options.read_recipients && s.options.dot_ends && s.options.quiet);
 	assert_string_equal(s.options.from, "a@b.org");
@@ -122,7 +122,9 @@ test_sendmail_options(void **state)
 	assert_int_equal(s.options.ret, SMTP_RET_FULL);
 	/* behind the first recipient nothing is an option any more */
 	assert_int_equal(s.rcpt_count, 2);
-	assert_string_equal(s.rcpts[1].address, "-z");
+	assert_string_equal(s.rcpts[1].address, "-z@y.org");
+	send_forget_rcpts(&s);
+	assert_false(parse(sendmail_options_parse, "sendmail x@y.org -t"));
 }
 
 static void

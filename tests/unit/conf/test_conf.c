@@ -152,7 +152,7 @@ static const struct {
 	{ "webhook", "https://", NULL },
 	{ "webhook", "", NULL },
 	{ "webhook-events", "held delivered", "delivered held" },
-	{ "webhook-events", "delivered deferred bounced held", "delivered deferred bounced held" },
+	{ "webhook-events", "delivered deferred bounced held dropped", "delivered deferred bounced held dropped" },
 	{ "webhook-events", "", NULL },
 	{ "webhook-events", "opened", NULL },
 	{ "webhook-most", "0", NULL },
@@ -246,7 +246,7 @@ defaults_are_as_documented(void **state)
 		{ "sessions-per-address", "100" }, { "unauthenticated-max", "0" }, { "unauthenticated-per-address", "50" },
 		{ "auth-deadline", "5 min" }, { "command-timeout", "5 min" }, { "content-rate-min", "16 KiB" },
 		{ "history", "yes" }, { "history-age", "30 d" }, { "history-size", "1 GiB" }, { "history-backlog", "256 MiB" },
-		{ "webhook", "" }, { "webhook-events", "delivered deferred bounced held" }, { "webhook-age", "1 d" }, { "webhook-most", "100000" },
+		{ "webhook", "" }, { "webhook-events", "delivered deferred bounced held dropped" }, { "webhook-age", "1 d" }, { "webhook-most", "100000" },
 		{ "log-format", "logfmt" }, { "log-target", "stderr" }, { "hostname", "" }, { "passwd-file", "" },
 	};
 	struct conf conf;

@@ -160,12 +160,36 @@ test_server_malformed(void **state)
 	assert_true(strlen(why) > 0);
 }
 
+/* The short way for plain names and libidn2 say the same; NULL: refused. */
+static void
+test_ascii_names(void **state)
+{
+	static const char long_label[] = "0123456789012345678901234567890123456789012345678901234567890123.example";
+	static const struct { const char *name, *ascii; } row[] = {
+		{ "mx1.Example.NET", "mx1.example.net" }, { "example.net.", "example.net" }, { "a-b.c", "a-b.c" }, { "1.2.example", "1.2.example" },
+		{ "b\xc3\xbc" "cher.example", "xn--bcher-kva.example" }, { "B\xc3\x9c" "CHER.example", "xn--bcher-kva.example" },
+		{ "xn--bcher-kva.example", "xn--bcher-kva.example" }, { "_dmarc.example", "_dmarc.example" }, { "", NULL },
+		{ long_label + 1, long_label + 1 }, { long_label, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		char name[MX_NAME_MAX] = "";
+
+		print_message("name %zu: %s\n", i, row[i].name);
+		assert_int_equal(dns_ascii(span_of(row[i].name), name), row[i].ascii != NULL);
+		if (row[i].ascii != NULL)
+			assert_string_equal(name, row[i].ascii);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled_from_inside, setup, teardown),
+		cmocka_unit_test(test_ascii_names),
 		cmocka_unit_test_setup_teardown(test_no_domain_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_domain_name_at_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_closed_while_asking, setup, teardown),

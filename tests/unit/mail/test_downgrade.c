@@ -182,6 +182,41 @@ long_lines_are_broken(void **state)
 	}
 }
 
+/* 0340, RFC 2045 6.7 (5), 6.8: a line end more changes nothing in what is encoded already. */
+static void
+lines_of_what_is_encoded_are_broken(void **state)
+{
+	static char in[3000], out[3000];
+	char *i = in, *o = out;
+
+	(void)state;
+	i += strlen(strcpy(i, "Content-Transfer-Encoding: Base64\r\nMIME-Version: 1.0\r\n\r\nAAAA\r\n"));
+	o += strlen(strcpy(o, "Content-Transfer-Encoding: Base64\r\nMIME-Version: 1.0\r\n\r\nAAAA\r\n"));
+	for (unsigned n = 0; n < 20; n++) {
+		i += sprintf(i, "%076u", n);
+		o += sprintf(o, "%076u\r\n", n);
+	}
+	(void)strcpy(i, "AA==\r\nBBBB\r\n");
+	(void)strcpy(o, "AA==\r\nBBBB\r\n");
+	becomes(&eight, span_of(in), span_of(out));
+
+	i = in, o = out;
+	i += strlen(strcpy(i, "Content-Transfer-Encoding: quoted-printable\r\n\r\nx=\r\n"));
+	o += strlen(strcpy(o, "Content-Transfer-Encoding: quoted-printable\r\n\r\nx=\r\n"));
+	for (unsigned n = 0; n < 400; n++) {
+		i += strlen(strcpy(i, "=E4"));
+		o += strlen(strcpy(o, n > 0 && n % 25 == 0 ? "=\r\n=E4" : "=E4"));
+	}
+	i += strlen(strcpy(i, "\r\n"));
+	o += strlen(strcpy(o, "\r\n"));
+	for (unsigned n = 0; n < 1000; n++) {
+		*i++ = '-';
+		o += strlen(strcpy(o, n >= 75 && (n - 75) % 73 == 0 ? "=\r\n=2D" : "-"));
+	}
+	*i = *o = '\0';
+	becomes(&eight, span_of(in), span_of(out));
+}
+
 /* ---- what is refused, and what needs nothing ---- */
 
 #define SIGNED "Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n"
@@ -203,6 +238,7 @@ static const struct {
 		DOWNGRADE_CANNOT, "multipart/signed" },
 	{ &seven, SPAN_INIT(SIGNED "Content-Transfer-Encoding: 8bit\r\n\r\nseven\r\n--s--\r\n"), DOWNGRADE_AS_IT_IS, NULL },
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: base64\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "encoded" },
+	{ &seven, SPAN_INIT("Content-Transfer-Encoding: quoted-printable\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "encoded" },
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: x-rot13\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "unknown" },
 	{ &seven, SPAN_INIT("Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\xff\r\n"), DOWNGRADE_CANNOT, "malformed" },
 	/* 0293: where two readers would not agree on what the parts are none of them is touched. */
@@ -383,6 +419,7 @@ main(void)
 		cmocka_unit_test(soft_breaks_make_no_delimiters), cmocka_unit_test(parts_are_looked_into),
 		cmocka_unit_test(padded_delimiters),
 		cmocka_unit_test(binary_becomes_lines), cmocka_unit_test(long_lines_are_broken), cmocka_unit_test(verdicts),
+		cmocka_unit_test(lines_of_what_is_encoded_are_broken),
 		cmocka_unit_test(a_signature_is_noticed), cmocka_unit_test(deep_ones_are_not_looked_into),
 		cmocka_unit_test(more_parts_than_the_plan_has_are_refused), cmocka_unit_test(tiny_parts_grow_most),
 		cmocka_unit_test(content_types),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "mail/dsn.h"
+#include "mail/dsn_words.h"
 
 enum { NOW_S = 1795341600 };
 
@@ -245,6 +246,24 @@ without_a_reply_nobody_is_quoted(void **state)
 }
 
 /* A stranger's reply must not bring fields, parts or octets of its own. */
+/* regress 0365: what the sender can do depends on who has spoken. */
+static void
+the_advice_is_about_who_spoke(void **state)
+{
+	static const struct { uint32_t code; const char *status, *words; } row[] = {
+		{ 0, "5.7.30", "without REQUIRETLS" }, { 0, "5.7.10", "without REQUIRETLS" }, { 550, "5.7.30", "as a matter of its rules" },
+		{ 550, "5.7.1", "as a matter of its rules" }, { 0, "5.4.7", "handed on for too long" }, { 0, "5.4.4", "No server could be found" },
+		{ 0, "5.1.2", "takes no mail" },
+	};
+	char all[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		(void)snprintf(all, sizeof all, "%s", dsn_advice(span_of(row[i].status), row[i].code));
+		assert_non_null(strstr(all, row[i].words));
+	}
+}
+
 static void
 replies_are_made_safe(void **state)
 {
@@ -471,7 +490,7 @@ main(void)
 		cmocka_unit_test(releases_and_deadlines_are_named), cmocka_unit_test(only_a_delay_promises_more),
 		cmocka_unit_test(actions_and_statuses_fit),
 		cmocka_unit_test(without_a_reply_nobody_is_quoted),
-		cmocka_unit_test(replies_are_made_safe),
+		cmocka_unit_test(replies_are_made_safe), cmocka_unit_test(the_advice_is_about_who_spoke),
 		cmocka_unit_test(no_line_is_too_long), cmocka_unit_test(no_line_is_blank),
 		cmocka_unit_test(international_addresses_are_spelled_out),
 		cmocka_unit_test(global_reports_have_characters),

@@ -48,7 +48,7 @@ on_message(void *arg, struct channel *c, const struct frame *f)
 	(void)arg;
 	(void)c;
 	at.octets += f->body.len;
-	if (f->type == 1 && at.messages < 16) {
+	if ((f->type == 1 || f->type == 3) && at.messages < 16) {
 		assert_true(fields_parse(note_layout, f->body, &n));
 		at.numbers[at.messages] = n.number;
 		at.letters[at.messages] = read_letter(f->fd);
@@ -75,7 +75,14 @@ on_drained(void *arg, struct channel *c)
 	at.drained++;
 }
 
-static const struct channel_handler handler = { on_message, on_closed, on_drained, NULL };
+/* With each of type 3 comes one. */
+static bool
+type_3_has_one(uint16_t type)
+{
+	return type == 3;
+}
+
+static const struct channel_handler handler = { .message = on_message, .closed = on_closed, .drained = on_drained, .descriptor = type_3_has_one };
 
 static void
 turn(unsigned times)
@@ -135,7 +142,7 @@ descriptors_come_with_their_frames(void **state)
 			assert_true(channel_send(at.a, 1, 7, note_layout, &n));
 			continue;
 		}
-		assert_true(channel_send_fd(at.a, 1, 7, note_layout, &n, fd));
+		assert_true(channel_send_fd(at.a, 3, 7, note_layout, &n, fd));
 		(void)close(fd);
 	}
 	turn(8);
@@ -196,6 +203,106 @@ a_frame_over_the_ceiling_ends_the_peer(void **state)
 	(void)close(fd[1]);
 }
 
+/* ---- descriptors that nobody asked for ---- */
+
+/* The end of a peer that is not ours: whatever its other end sends, at.a gets. */
+static int
+foreign_peer(const struct channel_handler *h)
+{
+	int fd[2];
+
+	channel_close(at.a);
+	turn(2);                /* at.b hears of it, and goes too */
+	assert_true(channel_pair(fd));
+	at.a = channel_open(&at.loop, fd[0], h, NULL);
+	return fd[1];
+}
+
+/* So many octets of a frame without a body, with so many descriptors. */
+static void
+send_raw(int to, uint32_t type_flags, size_t octets, size_t descriptors)
+{
+	union { struct cmsghdr align; char room[CMSG_SPACE(sizeof(int) * 8)]; } control;
+	uint8_t frame[12] = { 0 };
+	struct iovec iov = { frame, octets };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fd[8] = { to, to, to, to, to, to, to, to };
+
+	assert_true(descriptors <= 8);
+	u32_put(frame + 4, type_flags);
+	memset(&control, 0, sizeof control);
+	if (descriptors > 0) {
+		m.msg_control = control.room;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors);
+		control.align = (struct cmsghdr){ CMSG_LEN(sizeof(int) * descriptors), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.align), fd, sizeof(int) * descriptors);
+	}
+	assert_int_equal(sendmsg(to, &m, MSG_NOSIGNAL), octets);
+}
+
+/* The lowest number that is free: it does not rise when none is kept. */
+static int
+next_descriptor(void)
+{
+	int fd = dup(0);
+
+	assert_true(fd != -1);
+	(void)close(fd);
+	return fd;
+}
+
+enum { WITH = 1u << 16 };
+
+static void
+descriptors_that_nothing_carries_end_the_peer(void **state)
+{
+	static const struct channel_handler none = { .message = on_message, .closed = on_closed };
+	static const struct { const struct channel_handler *to; uint32_t type_flags; size_t octets, descriptors; } cases[] = {
+		{ &none, 2, 12, 1 },                    /* beside a frame that says nothing of it */
+		{ &none, 2, 12, 8 },
+		{ &none, 2, 3, 1 },                     /* before it can be known what frame it is */
+		{ &none, 2 | WITH, 12, 1 },
+		{ &none, 3 | WITH, 12, 0 },             /* said to come, but does not */
+		{ &handler, 2, 12, 1 },
+		{ &handler, 2 | WITH, 12, 1 },          /* with one that carries none */
+		{ &handler, 3, 12, 0 },                 /* without the one that it carries */
+		{ &handler, 3 | WITH, 12, 0 },
+		{ &handler, 3 | WITH, 12, 2 },
+		{ &handler, 3 | WITH, 12, 8 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int to = foreign_peer(cases[i].to), before = next_descriptor();
+
+		send_raw(to, cases[i].type_flags, cases[i].octets, cases[i].descriptors);
+		turn(4);
+		if (at.a != NULL)
+			fail_msg("case %zu passes", i);
+		(void)close(to);
+		/* Its own end, which is closed, and nothing that came. */
+		assert_true(next_descriptor() < before);
+	}
+}
+
+/* One with each octet of a frame that never ends: what fills the table is refused at the second. */
+static void
+descriptors_do_not_gather(void **state)
+{
+	int to = foreign_peer(&handler), before = next_descriptor();
+
+	(void)state;
+	send_raw(to, 3 | WITH, 1, 1);
+	turn(4);
+	assert_non_null(at.a);
+	assert_true(next_descriptor() > before);
+	send_raw(to, 3 | WITH, 1, 1);
+	turn(4);
+	assert_null(at.a);
+	(void)close(to);
+	assert_true(next_descriptor() < before);
+}
+
 static void
 the_peers_end_is_told_once_and_sending_on_is_harmless(void **state)
 {
@@ -248,7 +355,7 @@ type_9_is_secret(uint16_t type)
 static void
 a_secret_is_wiped_on_both_sides(void **state)
 {
-	static const struct channel_handler hushed = { on_message, on_closed, NULL, type_9_is_secret };
+	static const struct channel_handler hushed = { .message = on_message, .closed = on_closed, .secret = type_9_is_secret };
 	char secret[16];
 	int fd[2];
 
@@ -294,6 +401,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_largest_frame_passes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_paused_reader_makes_congestion_that_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_frame_over_the_ceiling_ends_the_peer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(descriptors_that_nothing_carries_end_the_peer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(descriptors_do_not_gather, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_peers_end_is_told_once_and_sending_on_is_harmless, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_secret_is_wiped_on_both_sides, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_message_over_its_own_ceiling_is_not_sent, set_up, tear_down),

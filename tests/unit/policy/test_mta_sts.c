@@ -117,6 +117,39 @@ test_policies(void **state)
 	}
 }
 
+static void
+test_format(void **state)
+{
+	uint8_t octets[MTA_STS_FORMAT_MAX];
+	struct buf out = BUF_OVER(octets);
+	struct mta_sts_policy p;
+	const char *words;
+
+	(void)state;
+	assert_true(mta_sts_policy_parse(SPAN("max_age: 60\r\nmx: *.Two.example\r\nversion: STSv1\r\nx: y\r\nmx:a.example\r\nmode: testing"), &p, &words));
+	mta_sts_policy_format(&p, '|', &out);
+	assert_true(span_eq(buf_span(&out), SPAN("version: STSv1|mode: testing|mx: *.two.example|mx: a.example|max_age: 60")));
+}
+
+/* The longest policy there is has room when it is said. */
+static void
+test_longest_format(void **state)
+{
+	static char file[MTA_STS_FILE_MAX];
+	uint8_t octets[MTA_STS_FORMAT_MAX];
+	struct buf out = BUF_OVER(octets);
+	struct mta_sts_policy p;
+	const char *words;
+	int at = snprintf(file, sizeof file, HEAD);
+
+	(void)state;
+	for (unsigned i = 0; i < MTA_STS_MX_MAX; i++)
+		at += snprintf(file + at, sizeof file - (size_t)at, "mx: %055u.example\n", i);
+	assert_true(mta_sts_policy_parse((struct span){ (uint8_t *)file, (size_t)at }, &p, &words));
+	mta_sts_policy_format(&p, '\n', &out);
+	assert_true(mta_sts_policy_parse(buf_span(&out), &p, &words) && p.mxs == MTA_STS_MX_MAX);
+}
+
 /* Many patterns, and long ones: neither goes over its ceiling. */
 static void
 test_ceilings(void **state)
@@ -182,6 +215,8 @@ main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_longest_format),
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_matches),
 	};

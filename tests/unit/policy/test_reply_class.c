@@ -18,7 +18,9 @@ static const struct {
 	{ 0, "5.4.7", "given up after many tries; the last one: Greylisted", REPLY_EXPIRED },
 	{ 554, "5.4.7", "5.4.7 message expired here", REPLY_ROUTING },
 	{ 0, "5.6.3", "the message has 8-bit content and the next hop does not take it", REPLY_CONTENT },
-	{ 0, "5.7.30", "the message requires TLS on its whole way", REPLY_AUTHENTICATION },
+	{ 0, "5.7.30", "the message requires TLS on its whole way", REPLY_POLICY },     /* regress 0365 */
+	{ 0, "5.7.10", "TLS is required here and the peer does not offer STARTTLS", REPLY_POLICY },
+	{ 550, "5.7.30", "5.7.30 the DKIM signature did not pass", REPLY_AUTHENTICATION },
 	/* postgrey, rspamd, spamd, a site of its own */
 	{ 450, "4.2.0", "4.2.0 <b@example.net>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help", REPLY_GREYLISTED },
 	{ 451, "4.7.1", "4.7.1 Greylisting in action, please come back later", REPLY_GREYLISTED },

@@ -94,7 +94,8 @@ auth_verdict(struct channel *c, const struct frame *f)
 	if (span_eq(local, SPAN("nobody-answers")))
 		return;
 	if (f->type == AUTH_SENDER && span_eq(local, SPAN("denied")))
-		v = (struct auth_verdict){ FAIL_SENDER_DENIED, SPAN("you may send as user@example.org only"), AUTH_PRIORITY_UNSAID };
+		v = (struct auth_verdict){ .fail = FAIL_SENDER_DENIED, .words = SPAN("you may send as user@example.org only"),
+			.priority = AUTH_PRIORITY_UNSAID };
 	if (f->type == AUTH_AUTHOR && span_eq(local, SPAN("evil")))
 		v.fail = FAIL_AUTHOR_DENIED;
 	channel_send(c, AUTH_VERDICT, f->session, auth_verdict_layout, &v);

@@ -1,7 +1,9 @@
 /*
  * 3_auth by itself, the whole process, with a clock that goes SPEED times as fast: who has lost its 4_spool for good begins anew.
- * tests/regress/0273.
+ * tests/regress/0273. And a front that has been taken over cannot fill its table of descriptors.
  */
+#include <dirent.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -32,14 +34,14 @@ uv_now(const uv_loop_t *loop)
 static char directory[] = "/tmp/postern-alone-XXXXXX";
 static int master = -1;
 
-/* Our end of its channel to 4_spool. */
+/* Our end of its channel to one in this role. */
 static int
-introduce(uint32_t life)
+introduce(enum role role, uint32_t life)
 {
 	int fd[2];
 
 	assert_true(channel_pair(fd));
-	hand_introduce(master, ROLE_SPOOL, 0, life, fd[0]);
+	hand_introduce(master, role, 0, life, fd[0]);
 	return fd[1];
 }
 
@@ -61,6 +63,7 @@ begin(void)
 	(void)snprintf(conf.users_file.p, sizeof conf.users_file.p, "%s/users", directory);
 	(void)snprintf(conf.hostname.p, sizeof conf.hostname.p, "mail.example.org");
 	hand_configure(master, &conf);
+	assert_true(hand_send(master, MASTER_SECRET, 0, SPAN("0123456789abcdef"), -1));
 	return pid;
 }
 
@@ -82,7 +85,7 @@ static void
 without_its_spool_it_begins_anew(void **state)
 {
 	pid_t pid = begin();
-	int spool = introduce(1);
+	int spool = introduce(ROLE_SPOOL, 1);
 
 	(void)state;
 	tell(MASTER_GO);
@@ -90,7 +93,7 @@ without_its_spool_it_begins_anew(void **state)
 	/* One that dies is followed by another one. */
 	(void)close(spool);
 	(void)usleep(200 * 1000);
-	spool = introduce(2);
+	spool = introduce(ROLE_SPOOL, 2);
 	assert_int_equal(ends(pid, 1500), -1);
 	/* Half a minute is half a second here, and it looks once a second. */
 	assert_int_equal(send(spool, "nonsense, and much of it", 24, MSG_NOSIGNAL), 24);
@@ -104,13 +107,53 @@ static void
 at_the_end_nobody_gives_up(void **state)
 {
 	pid_t pid = begin();
-	int spool = introduce(1);
+	int spool = introduce(ROLE_SPOOL, 1);
 
 	(void)state;
 	tell(MASTER_GO);
 	assert_true(hand_hear(master, CHILD_READY, NULL, 5000));
 	tell(MASTER_DRAIN);
 	(void)close(spool);
+	assert_int_equal(ends(pid, 5000), 0);
+	(void)close(master);
+}
+
+static unsigned
+descriptors_of(pid_t pid)
+{
+	char path[64];
+	unsigned n = 0;
+	DIR *d;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	(void)closedir(d);
+	return n;
+}
+
+/* A front that puts a descriptor beside each message would fill its table. */
+static void
+a_front_that_sends_descriptors_is_ended(void **state)
+{
+	pid_t pid = begin();
+	int spool = introduce(ROLE_SPOOL, 1), front = introduce(ROLE_FRONT, 1);
+	unsigned before;
+
+	(void)state;
+	tell(MASTER_GO);
+	assert_true(hand_hear(master, CHILD_READY, NULL, 5000));
+	before = descriptors_of(pid);
+	assert_true(hand_send(front, AUTH_END, 0, SPAN(""), front));
+	assert_true(hand_hear(master, CHILD_PEER_BROKEN, NULL, 5000));
+	assert_int_equal(poll(&(struct pollfd){ .fd = front, .events = POLLIN }, 1, 5000), 1);
+	assert_int_equal(recv(front, &(char){ 0 }, 1, 0), 0);
+	assert_int_equal(descriptors_of(pid), before - 1);      /* its end of that channel */
+	tell(MASTER_DRAIN);
+	(void)close(spool);
+	(void)close(front);
 	assert_int_equal(ends(pid, 5000), 0);
 	(void)close(master);
 }
@@ -135,6 +178,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_its_spool_it_begins_anew),
 		cmocka_unit_test(at_the_end_nobody_gives_up),
+		cmocka_unit_test(a_front_that_sends_descriptors_is_ended),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -51,17 +51,11 @@ result(struct fixture *x)
 	return r;
 }
 
-static unsigned unwatched;       /* how often it has said so */
-
 static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	struct fixture *x = arg;
 
-	if (f->type == AUTH_UNWATCHED) {
-		unwatched++;
-		return;
-	}
 	(void)c;
 	x->seen.frames++;
 	x->seen.type = f->type;
@@ -624,6 +618,52 @@ more_sessions_than_allowed(void **state)
 	proves(x, 4, "alice", x->key, "alice/laptop");
 }
 
+enum { TOGETHER = 3000, DEPTH_MOST = 32 };
+
+/* As place_of() once was: whoever knows it puts every session into one bucket. */
+static bool
+falls_together(uint32_t id)
+{
+	uint32_t h = (id ^ id >> 16) * UINT32_C(2654435761);
+
+	return ((h ^ h >> 16) & 0x1fff) == 7;
+}
+
+static size_t
+longest_bucket(const struct front *f)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < f->buckets; i++) {
+		size_t n = 0;
+
+		for (const struct session *s = f->bucket[i]; s != NULL; s = s->next)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+/* tests/regress/0381: a front that was taken over numbers its sessions so that each is looked for among all. */
+static void
+numbers_that_fall_together(void **state)
+{
+	struct fixture *x = *state;
+	unsigned sent = 0;
+
+	for (uint32_t id = 1; sent < TOGETHER; id++) {
+		if (!falls_together(id))
+			continue;
+		start(x, id, SMTP_AUTH_LOGIN, false, SPAN(""));
+		if (++sent % 100 == 0)
+			spin(x, 4);
+	}
+	while (x->seen.frames < TOGETHER && !x->seen.closed)
+		(void)wait_frame(x);
+	assert_int_equal(x->auth->fronts->count, TOGETHER);
+	assert_in_range(longest_bucket(x->auth->fronts), 1, DEPTH_MOST);
+}
+
 static void
 cancel_and_end(void **state)
 {
@@ -779,7 +819,7 @@ spend(struct fixture *x, uint32_t session, uint32_t rcpts)
 {
 	struct auth_spent m;
 
-	assert_true(channel_send(x->front, AUTH_SPEND, session, auth_spend_layout, &(struct auth_spend){ rcpts, 0 }));
+	assert_true(channel_send(x->front, AUTH_SPEND, session, auth_spend_layout, &(struct auth_spend){ rcpts, 0, 0 }));
 	(void)wait_frame(x);
 	assert_int_equal(x->seen.type, AUTH_SPENT);
 	assert_true(fields_parse(auth_spent_layout, (struct span){ x->seen.body, x->seen.len }, &m));
@@ -1008,22 +1048,47 @@ nobody_is_watched_at_home(void **state)
 	uint8_t said[200];
 	struct buf b = BUF_OVER(said);
 
-	unwatched = 0;
 	watch(x);
-	assert_int_equal(unwatched, 0);
+	assert_int_equal(ask(x, 1, AUTH_SENDER, "alice@example.org").unwatched, 0);
 	assert_true(buf_put(&b, SPAN("\0alice/laptop\0")) && buf_put_text(&b, x->key));
 	here.initial = buf_span(&b);
 	assert_true(channel_send(x->front, AUTH_START, 2, auth_start_layout, &here));
 	(void)wait_frame(x);
 	assert_int_equal(result(x).fail, OK);
-	assert_int_equal(unwatched, 1);
+	assert_int_equal(ask(x, 2, AUTH_SENDER, "alice@example.org").unwatched, 1);
+}
+
+/* What 4_spool believes: this login, this path, this front, now; so many recipients of this message. */
+static void
+what_is_allowed_is_warranted(void **state)
+{
+	struct fixture *x = *state;
+	struct warrant_sender w = { { 0, 0 }, SPAN_INIT("alice/laptop"), SPAN_INIT("alice@example.org"), 0, false };
+	struct warrant_spent allowed = { { 0, 0 }, 77, 3, false };
+	struct auth_spend m = { 3, 0, 77 };
+	struct auth_verdict v;
+	struct auth_spent s;
+
+	memcpy(x->auth->warrant_key, "not all zero it is", SIPHASH_KEY);
+	watch(x);
+	v = ask(x, 1, AUTH_SENDER, "alice@example.org");
+	w.when = v.when;
+	assert_int_equal(v.fail, OK);
+	assert_true(v.warrant == warrant_sender(x->auth->warrant_key, &w));
+	assert_true(v.when <= uv_now(&x->loop) && uv_now(&x->loop) - v.when < 10000);
+	v = ask(x, 1, AUTH_SENDER, "bob@example.org");
+	assert_true(v.fail != OK && v.warrant == 0);
+	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
+	(void)wait_frame(x);
+	assert_true(fields_parse(auth_spent_layout, (struct span){ x->seen.body, x->seen.len }, &s));
+	assert_true(s.fail == OK && s.warrant == warrant_spent(x->auth->warrant_key, &allowed));
 }
 
 static void
 spending_has_its_order(void **state)
 {
 	struct fixture *x = *state;
-	struct auth_spend m = { 1, 0 };
+	struct auth_spend m = { 1, 0, 0 };
 
 	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
 	(void)wait_frame(x);
@@ -1058,7 +1123,7 @@ static void
 a_late_answer_does_not_hold_up_the_end(void **state)
 {
 	struct fixture *x = *state;
-	struct auth_spend m = { 5, 0 };
+	struct auth_spend m = { 5, 0, 0 };
 	uint64_t start = ms();
 
 	watch(x);
@@ -1090,7 +1155,7 @@ static void
 a_delayed_answer_does_not_keep_it_from_ending(void **state)
 {
 	struct fixture *x = *state;
-	struct auth_spend m = { 5, 0 };
+	struct auth_spend m = { 5, 0, 0 };
 	uint64_t start;
 
 	watch(x);
@@ -1140,13 +1205,13 @@ main(void)
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
 		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
-		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end),
+		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end), TEST(numbers_that_fall_together),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_long_name_is_cut_between_letters), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
 		TEST(habits_outlive_a_restart),
 		TEST(a_hold_that_was_not_told_outlives_a_restart),
 		TEST(as_many_habits_as_there_may_be_outlive_a_restart),
-		TEST(nobody_is_watched_at_home), TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
+		TEST(nobody_is_watched_at_home), TEST(what_is_allowed_is_warranted), TEST(spending_has_its_order), TEST(a_delayed_answer_does_not_keep_it_from_ending),
 		TEST(a_late_answer_does_not_hold_up_the_end),
 		TEST(a_broken_front_is_no_reason_to_stay),
 		cmocka_unit_test(an_idle_session_is_small),

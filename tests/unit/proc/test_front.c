@@ -1,4 +1,5 @@
 /* 1_front by itself: the real process between clients of ours and a master, a 3_auth and a 4_spool of ours. */
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,7 +22,10 @@
 #include "proc/1_front.h"
 #include "proc/peers.h"
 
-enum { CROWD = 120 };
+enum {
+	CROWD = 120,
+	FLOOD = 64 * 1024 * 1024,       /* more than FRONT_LINGER_MAX and what two kernels hold */
+};
 
 static struct front_bed bed;
 
@@ -531,7 +535,7 @@ a_spool_that_dies_is_451_and_the_session_goes_on(void **state)
 
 /* Nobody waits for a 4_spool whose 3_auth is gone as well. */
 static void
-without_either_it_is_454(void **state)
+without_either_it_is_421(void **state)
 {
 	struct client c;
 
@@ -543,7 +547,7 @@ without_either_it_is_454(void **state)
 	assert_int_equal(client_reply(&c, 300), -1);
 	assert_int_equal(kill(bed.auth, SIGKILL), 0);
 	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
-	assert_int_equal(client_reply(&c, 5000), 454);
+	assert_int_equal(client_reply(&c, 5000), 421);
 	assert_true(front_bed_logged(&bed, "event=put-off process=3_auth"));
 	front_bed_auth(&bed);
 	front_bed_spool(&bed);
@@ -603,7 +607,8 @@ a_spool_that_does_not_read_stops_everybody(void **state)
 	assert_said('e');
 }
 
-/* 4954-16: 454; who has proved something to a dead 3_auth proves it again on a new connection */
+/* 4954-16: 454 to the login that it had; one that comes later waits for the next 3_auth; who has proved something to a dead one proves it
+ * again on a new connection */
 static void
 an_auth_that_dies_is_454_and_the_session_goes_on(void **state)
 {
@@ -615,16 +620,44 @@ an_auth_that_dies_is_454_and_the_session_goes_on(void **state)
 	client_greet(&c, &bed);
 	assert_int_equal(client_say(&c, "AUTH PLAIN AGdvbmUAc2VjcmV0"), 454);
 	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
-	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 454);
-	assert_int_equal(client_say(&d, "MAIL FROM:<user@example.org>"), 454);
-	front_bed_auth(&bed);
-	assert_int_equal(client_say(&c, "NOOP"), 250);
-	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 235);
+	client_send(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0\r\n");
+	/* tests/regress/0351: no other answer will ever come. */
 	assert_int_equal(client_say(&d, "MAIL FROM:<user@example.org>"), 421);
+	assert_says(d.text, "421 4.3.2 logins were forgotten here, connect and log in again");
 	assert_int_equal(client_reply(&d, 5000), 0);
+	assert_int_equal(client_reply(&c, 100), -1);
+	front_bed_auth(&bed);
+	assert_int_equal(client_reply(&c, 5000), 235);
 	client_close(&d);
 	quit(&c);
 	assert_said('e');
+}
+
+/* tests/regress/0350: octets behind the 421 are thrown away so that it arrives, but not as many as a client likes. */
+static void
+talking_on_after_421_has_an_end(void **state)
+{
+	static uint8_t block[256 * 1024];
+	struct client c;
+	uint64_t octets = 0;
+	int code = 0, n = 0;
+
+	(void)state;
+	client_open(&c, bed.port_clear);
+	assert_int_equal(client_reply(&c, 5000), 220);
+	while (code != 421 && n++ < 100)
+		code = client_say(&c, "NONSENSE");
+	assert_int_equal(code, 421);
+	memset(block, 'x', sizeof block);
+	for (struct pollfd p = { c.fd, POLLOUT, 0 }; octets < FLOOD && poll(&p, 1, 2000) == 1 && (p.revents & (POLLERR | POLLHUP)) == 0;) {
+		ssize_t k = send(c.fd, block, sizeof block, MSG_NOSIGNAL);
+
+		if (k == -1 && errno != EAGAIN)
+			break;
+		octets += k > 0 ? (uint64_t)k : 0;
+	}
+	assert_true(octets < FLOOD);
+	client_close(&c);
 }
 
 /* 2920, 3030: everything in one go; all replies in order */
@@ -737,8 +770,8 @@ a_silent_peer_holds_up_nobody_else(void **state)
 	assert_said('e');
 	assert_int_equal(kill(bed.auth, SIGKILL), 0);
 	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
-	assert_int_equal(client_reply(&c, 5000), 454);
-	assert_int_equal(client_reply(&c, 5000), 250);
+	assert_int_equal(client_reply(&c, 5000), 421);
+	assert_int_equal(client_reply(&c, 5000), 0);
 	client_close(&c);
 	front_bed_auth(&bed);
 }
@@ -1028,9 +1061,10 @@ main(void)
 		cmocka_unit_test(a_sender_or_author_that_is_not_theirs_is_refused),
 		cmocka_unit_test(a_full_disk_is_told),
 		cmocka_unit_test(a_spool_that_dies_is_451_and_the_session_goes_on),
-		cmocka_unit_test(without_either_it_is_454),
+		cmocka_unit_test(without_either_it_is_421),
 		cmocka_unit_test(a_spool_that_does_not_read_stops_everybody),
 		cmocka_unit_test(an_auth_that_dies_is_454_and_the_session_goes_on),
+		cmocka_unit_test(talking_on_after_421_has_an_end),
 		cmocka_unit_test(pipelining_and_chunks_pass),
 		cmocka_unit_test(a_big_message_arrives_octet_for_octet),
 		cmocka_unit_test(who_does_not_read_loses_nothing),

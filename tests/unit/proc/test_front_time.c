@@ -409,6 +409,43 @@ a_spool_that_does_not_come_back(void **state)
 	client_close(&c);
 }
 
+/* AUTH waits for a 3_auth that begins anew, as MAIL does for a 4_spool; without a response too. What waited is not what is asked next. */
+static void
+an_auth_that_does_not_come_back(void **state)
+{
+	struct client c, d;
+	uint64_t start;
+
+	(void)state;
+	for (struct client *each = &c; each != NULL; each = each == &c ? &d : NULL) {
+		client_open(each, bed.port_implicit);
+		client_shake(each, &bed, "mail.example.org");
+		assert_int_equal(client_reply(each, 5000), 220);
+		assert_int_equal(client_say(each, "EHLO laptop.example.org"), 250);
+	}
+	assert_int_equal(kill(bed.auth, SIGKILL), 0);
+	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
+	start = uv_now(NULL);
+	client_send(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0\r\nNOOP\r\n");
+	client_send(&d, "AUTH LOGIN\r\n");
+	assert_int_equal(client_reply(&c, 5000), 454);
+	assert_about(10, start);
+	assert_non_null(strstr(c.text, "454 4.7.0 logins cannot be checked just now"));
+	assert_int_equal(client_reply(&d, 5000), 454);
+	assert_int_equal(client_reply(&c, 5000), 250);
+	/* From then on it is said at once. */
+	start = uv_now(NULL);
+	assert_int_equal(client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0"), 454);
+	assert_true(passed(start) < SLOW);
+	front_bed_auth(&bed);
+	assert_int_equal(client_say(&d, "AUTH LOGIN"), 334);
+	assert_int_equal(client_say(&d, "*"), 501);
+	for (int i = 0; i < 100 && client_say(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0") != 235; i++)
+		nap(20);
+	client_close(&c);
+	client_close(&d);
+}
+
 /* A session that gave up waiting has ended, but the answer to its commit may still come. */
 static void
 an_owed_answer_keeps_its_place(void **state)
@@ -521,7 +558,8 @@ main(void)
 	};
 	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed),
 		cmocka_unit_test_setup_teardown(a_front_that_has_lost_its_signer_is_ended, setup, forget_bed) };
-	const struct CMUnitTest slow[] = { cmocka_unit_test_setup_teardown(a_spool_that_does_not_come_back, setup_slow, teardown) };
+	const struct CMUnitTest slow[] = { cmocka_unit_test_setup_teardown(a_spool_that_does_not_come_back, setup_slow, teardown),
+		cmocka_unit_test_setup_teardown(an_auth_that_does_not_come_back, setup_slow, teardown) };
 	int failed = cmocka_run_group_tests(tests, setup, teardown);
 
 	failed += cmocka_run_group_tests(last, NULL, NULL);

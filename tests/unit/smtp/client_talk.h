@@ -19,6 +19,7 @@ struct client_talk_mail {
 	struct smtp_client_mail mail;
 	const char *const *rcpts;       /* NULL: r0@example.org and so on */
 	struct smtp_client_rcpt rcpt;   /* what else is said of each */
+	uint32_t by_one;                /* with mail.one_by_one: how many there are */
 	struct span content;
 	bool give_up;                   /* half way through the content */
 };
@@ -29,6 +30,7 @@ struct client_talk {
 	struct smtp_io io;
 	const struct client_talk_mail *mails;
 	size_t mail_count, mail_at, content_at;
+	size_t given;                   /* recipients, one by one */
 	struct span initial;
 	size_t piece;                   /* octets of content given at once; 0: all */
 	uint64_t waited;                /* sum of the patience at each read */
@@ -89,6 +91,9 @@ talk_rcpt(struct client_talk *t)
 	struct smtp_client_rcpt rcpt = m->rcpt;
 	char address[64];
 
+	if (t->c.mail.one_by_one && t->c.rcpt_wanted == m->by_one)
+		return smtp_client_rcpts_end(&t->c);
+	t->given += t->c.mail.one_by_one;
 	(void)snprintf(address, sizeof address, "r%u@example.org", t->c.rcpt_wanted);
 	rcpt.path = span_of(m->rcpts == NULL ? address : m->rcpts[t->c.rcpt_wanted]);
 	return smtp_client_rcpt(&t->c, &rcpt);

@@ -536,6 +536,32 @@ test_limits(void **state)
 	assert_int_equal(talk.c.caps.mail_max, 0);
 }
 
+/* 0341: MAIL, and each recipient, is answered before the next one is asked for. Who was asked for when it ended has an outcome too. */
+static void
+test_one_by_one(void **state)
+{
+	static const struct client_talk_mail mails[2] = {
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .one_by_one = true }, .by_one = 3, .content = SPAN_INIT("x\r\n") },
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .rcpts = 1 }, .content = SPAN_INIT("x\r\n") },
+	};
+
+	(void)state;
+	quiet(&talk, mails, 2);
+	expect(HELLO "250-mx\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n450 4.2.1 busy\r\n250 ok\r\n354 go\r\n250 yes\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nRCPT TO:<r1@example.org>\r\nRCPT TO:<r2@example.org>\r\nDATA\r\nx\r\n.\r\n"
+	    "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
+	    "1 RCPT LATER 450 4.2.1 4.2.1 busy\n0 CONTENT DELIVERED 250 2.0.0 yes\n2 CONTENT DELIVERED 250 2.0.0 yes\n"
+	    "0 CONTENT DELIVERED 250 2.0.0 yes\n");
+	quiet(&talk, mails, 1);
+	expect(HELLO "250-mx\r\n250 LIMITS RCPTMAX=1\r\n250 ok\r\n550 5.1.1 no\r\n250 ok\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nQUIT\r\n",
+	    "0 RCPT NEVER 550 5.1.1 5.1.1 no\n1 RCPT LATER 0 4.5.3 the peer takes no further recipient in one message\n"
+	    "2 RCPT LATER 0 4.5.3 the peer takes no further recipient in one message\n");
+	expect(HELLO "250 mx\r\n550 5.7.1 not you\r\n" BYE, SAID_EHLO "MAIL FROM:<a@b>\r\nQUIT\r\n", "0 MAIL NEVER 550 5.7.1 5.7.1 not you\n");
+	expect(HELLO "250 mx\r\n250 ok\r\n250 ok\r\n421 4.3.2 bye\r\n", SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nRCPT TO:<r1@example.org>\r\n",
+	    "0 RCPT LATER 421 4.3.2 4.3.2 bye\n1 RCPT LATER 421 4.3.2 4.3.2 bye\n");
+}
+
 /* 0315, RFC 9422 4.3: of a session, whatever the case; the same domain again is none more. */
 static void
 test_limit_of_domains(void **state)
@@ -742,7 +768,7 @@ main(void)
 		cmocka_unit_test(test_refused_session), cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
 		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls), cmocka_unit_test(test_binary), cmocka_unit_test(test_chunk_of_another_length), cmocka_unit_test(test_terms), cmocka_unit_test(test_hello_again),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_one_by_one),
 		cmocka_unit_test(test_limit_of_domains),
 		cmocka_unit_test(test_stuffing), cmocka_unit_test(test_stuffing_big), cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_auth_parameter), cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),

@@ -185,10 +185,196 @@ served_without_a_notice(void **state)
 	close_bed(&b);
 }
 
+/* tests/regress/0380: what cannot be had is told of at COMMIT, to so many as a front may have clients. */
+static void
+more_drafts_than_a_front_has_clients(void **state)
+{
+	struct spool_mail m = mail(300, "a@example.org");
+	struct bed_frame f;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.sessions_max = 100;
+	bed_start(&b);
+	m.size = UINT64_MAX / 4;
+	/* As many as a reload may leave it with are no fault of its own. */
+	for (uint32_t n = 1; n <= 200; n++)
+		bed_send(&b.front, SPOOL_MAIL, n, spool_mail_layout, &m);
+	say_rcpt(&b, 200, "x@example.net", 0);
+	bed_send(&b.front, SPOOL_COMMIT, 200, spool_commit_layout, &(struct spool_commit){ .rcpts = 1 });
+	assert_int_equal(answer(&b, 200), FAIL_DISK_FULL);
+	bed_send(&b.front, SPOOL_MAIL, 200, spool_mail_layout, &m);
+	say_message(&b, 201, 400, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 201), OK);
+	bed_send(&b.front, SPOOL_MAIL, 202, spool_mail_layout, &m);
+	bed_want(&b.master, CHILD_PEER_BROKEN, &f);
+	bed_new_front(&b);
+	say_message(&b, 1, 500, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
+/* ---- warrants: tests/regress/0382 ---- */
+
+/* Nothing but what 3_auth has said for this very front makes it a MAIL. */
+static void
+logins_that_3_auth_knows_nothing_of(void **state)
+{
+	struct spool_mail good = mail(100, "a@example.org"), lies[5];
+	struct bed b;
+	size_t i = 0;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	say_message(&b, 1, 100, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 1), OK);
+	good.unwatched = 1;
+	bed_warrant(&good);
+	for (i = 0; i < sizeof lies / sizeof lies[0]; i++)
+		lies[i] = good;
+	lies[0].login = SPAN("bob");
+	lies[1].reverse_path = SPAN("bob@example.org");
+	lies[2].when += 1;
+	lies[3].warrant ^= 1;
+	lies[4].unwatched = 0;
+	while (i-- > 0)
+		ends_the_front(&b, &lies[i], 0);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
+/* It may have been on its way for that long: no fault of the front, but it asks again. */
+static void
+an_old_warrant(void **state)
+{
+	struct spool_mail m = mail(300, "a@example.org");
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	m.unwatched = 1;
+	bed_warrant(&m);
+	if (m.when <= WARRANT_MS + 1000) {      /* the machine has just begun */
+		bed_kill(&b);
+		bed_fini(&b);
+		skip();
+	}
+	m.when -= WARRANT_MS + 1000;
+	bed_warrant(&m);
+	bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+	say_rcpt(&b, 1, "x@example.net", 0);
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &(struct spool_commit){ .rcpts = 1 });
+	assert_int_equal(answer(&b, 1), FAIL_BEHIND);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
+static void
+submit_watched(struct bed *b, uint64_t id, uint32_t flags, uint64_t warrant)
+{
+	struct spool_mail m = mail(id, "a@example.org");
+
+	bed_warrant(&m);
+	bed_send(&b->front, SPOOL_MAIL, 9, spool_mail_layout, &m);
+	say_rcpt(b, 9, "x@example.net", 0);
+	say_rcpt(b, 9, "y@example.net", 0);
+	bed_send(&b->front, SPOOL_COMMIT, 9, spool_commit_layout, &(struct spool_commit){ .rcpts = 2, .flags = flags, .warrant = warrant });
+}
+
+static void
+is_ended(struct bed *b)
+{
+	struct bed_frame f;
+
+	bed_want(&b->master, CHILD_PEER_BROKEN, &f);
+	bed_new_front(b);
+}
+
+/* A front that was taken over does not send past the guard. */
+static void
+recipients_that_3_auth_has_not_allowed(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	submit_watched(&b, 100, 0, bed_warrant_spent(100, 2, false));
+	assert_int_equal(answer(&b, 9), OK);
+	submit_watched(&b, 101, MAIL_HOLD, bed_warrant_spent(101, 2, true));
+	assert_int_equal(answer(&b, 9), OK);
+	submit_watched(&b, 102, 0, 0);
+	is_ended(&b);
+	submit_watched(&b, 103, 0, bed_warrant_spent(103, 1, false));
+	is_ended(&b);
+	submit_watched(&b, 104, 0, bed_warrant_spent(103, 2, false));
+	is_ended(&b);
+	/* What is to be held is held. */
+	submit_watched(&b, 105, 0, bed_warrant_spent(105, 2, true));
+	is_ended(&b);
+	/* Once. */
+	submit_watched(&b, 106, 0, bed_warrant_spent(106, 2, false));
+	assert_int_equal(answer(&b, 9), OK);
+	submit_watched(&b, 106, 0, bed_warrant_spent(106, 2, false));
+	is_ended(&b);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
+enum { MANY = 10000, LOOKS = 100000 };
+
+/* How long it takes to look for sessions that are not there, beside MANY that are; ms. Their numbers are so far apart. */
+static uint64_t
+looking(struct bed *b, uint32_t apart)
+{
+	struct spool_mail m = mail(300, "a@example.org");
+	uint64_t begun;
+
+	bed_new_front(b);
+	for (uint32_t n = 1; n <= MANY; n++)
+		bed_send(&b->front, SPOOL_MAIL, n * apart, spool_mail_layout, &m);
+	say_message(b, 1, 500 + apart, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(b, 1), OK);
+	begun = now_ms();
+	for (uint32_t n = 1; n <= LOOKS; n++)
+		bed_send_octets(&b->front, SPOOL_ABORT, (MANY + n) * apart, SPAN(""));
+	say_message(b, 1, 501 + apart, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(b, 1), OK);
+	return now_ms() - begun;
+}
+
+/* tests/regress/0381: who chooses the numbers of his sessions must not choose where they are looked for. */
+static void
+numbers_that_fall_together(void **state)
+{
+	uint64_t beside, upon;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.sessions_max = MANY;
+	bed_start(&b);
+	beside = looking(&b, 3);
+	upon = looking(&b, 4096);
+	if (upon > 5 * beside + 200)
+		fail_msg("%u looks take %u ms, and %u ms when the numbers are chosen for it", (unsigned)LOOKS, (unsigned)beside, (unsigned)upon);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(more_drafts_than_a_front_has_clients),
+		cmocka_unit_test(numbers_that_fall_together),
+		cmocka_unit_test(logins_that_3_auth_knows_nothing_of),
+		cmocka_unit_test(an_old_warrant),
+		cmocka_unit_test(recipients_that_3_auth_has_not_allowed),
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones),

@@ -1,0 +1,37 @@
+/*
+ * mail/compose_parts.h - what the files of mail/compose say to each other; nobody else includes it.
+ *
+ *	compose.c         the fields, taking the header section, recipients
+ *	compose_write.c   the repaired header section
+ *	compose_body.c    the body
+ */
+#ifndef POSTERN_MAIL_COMPOSE_PARTS_H
+#define POSTERN_MAIL_COMPOSE_PARTS_H
+
+#include "mail/compose.h"
+
+enum trait {
+	HAS_ADDRESSES = 1,
+	NAMES_RECIPIENTS = 2,
+	DROPPED = 4,
+	OF_BLOCK = 8,           /* Resent- */
+	UNSTRUCTURED = 16,
+};
+
+enum known {
+	FROM, DATE, MESSAGE_ID, SENDER, REPLY_TO, TO, CC, BCC, RETURN_PATH, RESENT_FROM, RESENT_DATE, RESENT_MESSAGE_ID,
+	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, DKIM_SIGNATURE, SUBJECT, COMMENTS,
+	UNKNOWN
+};
+
+enum known compose_known(struct span name);
+bool compose_has(enum known, enum trait);
+/* In the header section; of Resent- fields in the first block. */
+bool compose_has_seen(const struct compose *, enum known);
+/* What is left of the header section from an offset on, and how far in it what is left begins. */
+struct span compose_section_from(const struct compose *, uint32_t offset);
+uint32_t compose_offset_of(const struct compose *, struct span rest);
+/* COMPOSE_BAD, about the line that an offset is in. */
+enum compose_step compose_refuse_at(struct compose *, uint32_t offset, const char *why);
+
+#endif

@@ -1,0 +1,192 @@
+/* The repaired header section: what is missing is added, what must not go on is left out. */
+#include "mail/compose_parts.h"
+
+#include <assert.h>
+
+#include "base/base64.h"
+#include "base/fields.h"
+#include "base/queue_id.h"
+#include "mail/encoded_word.h"
+#include "mail/field.h"
+#include "mail/path.h"
+#include "mail/trace.h"
+#include "mail/utf8.h"
+
+/* A person's name in front of an address: quoted, or an encoded-word (RFC 2047), or not at all when it fits neither. */
+static bool
+put_name(struct span name, struct buf *out)
+{
+	enum { ENCODED_WORD_OCTETS = 45 };      /* what 75 characters hold in base64 */
+	bool good = buf_put_byte(out, '"');
+
+	if (!utf8_is_ascii(name)) {
+		out->len--;
+		if (name.len > ENCODED_WORD_OCTETS || !utf8_valid(name))
+			return true;
+		return buf_put_text(out, "=?utf-8?B?") && base64_format(name, out) && buf_put_text(out, "?= ");
+	}
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.p[i] == '"' || name.p[i] == '\\')
+			good = good && buf_put_byte(out, '\\');
+		good = good && buf_put_byte(out, name.p[i] < 32 || name.p[i] == 127 ? '?' : name.p[i]);
+	}
+	return good && buf_put_text(out, "\" ");
+}
+
+static bool
+put_from(struct compose *c, const char *field, struct buf *out)
+{
+	const struct compose_facts *f = c->facts;
+
+	c->utf8 |= !utf8_is_ascii(f->from);
+	return buf_put_text(out, field) && (span_done(f->name) || put_name(f->name, out)) && buf_put_byte(out, '<') &&
+	    buf_put(out, f->from) && buf_put_text(out, ">\r\n");
+}
+
+static bool
+put_date(struct compose *c, const char *field, struct buf *out)
+{
+	return buf_put_text(out, field) && date_format(c->facts->env.now(c->facts->env.arg), out) && buf_put_text(out, "\r\n");
+}
+
+static bool
+put_message_id(struct compose *c, const char *field, struct buf *out)
+{
+	const struct env *env = &c->facts->env;
+	struct queue_id_maker maker = { 0, 0, 0 };
+	uint8_t octets[8], text[QUEUE_ID_LEN];
+	struct buf id = BUF_OVER(text);
+
+	c->utf8 |= !utf8_is_ascii(c->facts->domain);
+	env->random(env->arg, octets, sizeof octets);
+	(void)queue_id_format(queue_id_next(&maker, env->now(env->arg)), &id);
+	return buf_put_text(out, field) && message_id_format(buf_span(&id), u64_get(octets), c->facts->domain, out) &&
+	    buf_put_text(out, "\r\n");
+}
+
+/* What is missing: of the message, or of the Resent- block, in which case the message itself stays as it is. */
+static bool
+put_missing(struct compose *c, struct buf *out)
+{
+	if (c->resent)
+		return (compose_has_seen(c, RESENT_FROM) || put_from(c, "Resent-From: ", out)) &&
+		    (compose_has_seen(c, RESENT_DATE) || put_date(c, "Resent-Date: ", out)) &&
+		    (compose_has_seen(c, RESENT_MESSAGE_ID) || put_message_id(c, "Resent-Message-ID: ", out));
+	return (compose_has_seen(c, FROM) || put_from(c, "From: ", out)) && (compose_has_seen(c, DATE) || put_date(c, "Date: ", out)) &&
+	    (compose_has_seen(c, MESSAGE_ID) || put_message_id(c, "Message-ID: ", out));
+}
+
+/* A field whose addresses without a domain get ours. What is malformed is passed on: the server says it better. */
+static bool
+put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
+{
+	struct span rest = f->value, left = f->whole;
+	struct mailbox m;
+
+	while (address_next_bare(&rest, &m) == ADDRESS_ONE) {
+		size_t upto = (size_t)(m.local.p - left.p) + m.local.len;
+
+		if (!span_done(m.domain))
+			continue;
+		if (!buf_put(out, span_head(left, upto)) || !buf_put_byte(out, '@') || !buf_put(out, c->facts->domain))
+			return false;
+		c->utf8 |= !utf8_is_ascii(c->facts->domain);
+		span_skip(&left, upto);
+	}
+	return buf_put(out, left);
+}
+
+/* With its name and ": " or what stands for it. */
+static bool
+put_encoded(const struct header_field *f, struct buf *out)
+{
+	return buf_put(out, span_head(f->whole, f->whole.len - f->value.len)) && encoded_text_put(f->value, out);
+}
+
+static bool
+put_field(struct compose *c, const struct header_field *f, uint32_t begin, struct buf *out)
+{
+	enum known which = compose_known(f->name);
+
+	if (c->resent && begin == c->block_start && !put_missing(c, out))
+		return false;
+	if (compose_has(which, DROPPED))
+		return true;
+	/* RFC 6376 5.3: what is signed stays as it is, and needs SMTPUTF8 then. */
+	if (compose_has(which, UNSTRUCTURED) && !utf8_is_ascii(f->value) && !compose_has_seen(c, DKIM_SIGNATURE))
+		return put_encoded(f, out);
+	c->utf8 |= !utf8_is_ascii(f->whole);
+	if (compose_has(which, HAS_ADDRESSES) && !span_done(c->facts->domain))
+		return put_qualified(c, f, out);
+	return buf_put(out, f->whole);
+}
+
+static bool
+put_end(struct compose *c, struct buf *out)
+{
+	/* With a Resent- block, what it lacks has been written in front of it. */
+	return (c->resent || put_missing(c, out)) && buf_put_text(out, "\r\n") &&
+	    (!c->headless || buf_put(out, buf_span(&c->header)));
+}
+
+static enum compose_step
+out_is_full(struct compose *c, struct buf *out, size_t before)
+{
+	out->len = before;
+	return before == 0 ? compose_refuse_at(c, c->at, "header field too long") : COMPOSE_MORE;
+}
+
+/* A domain of mailboxes: unlike a host's it may be international (RFC 6531 3.3). */
+static bool
+is_mail_domain(struct span domain)
+{
+	uint8_t text[DOMAIN_MAX + 2];
+	struct buf address = BUF_OVER(text);
+	struct mailbox m;
+	enum path_error e;
+
+	if (!buf_put_text(&address, "x@") || !buf_put(&address, domain))
+		return false;
+	e = mailbox_parse(buf_span(&address), &m);
+	return domain_valid(domain) || e == PATH_OK || (e == PATH_UNQUALIFIED && !span_done(m.domain));
+}
+
+/* What goes into a field of ours must not bring a field of its own. */
+static bool
+facts_in_order(const struct compose *c)
+{
+	bool needs_from = c->resent ? !compose_has_seen(c, RESENT_FROM) : !compose_has_seen(c, FROM);
+	struct mailbox m;
+	enum path_error e = mailbox_parse(c->facts->from, &m);
+
+	if (!is_mail_domain(c->facts->domain))
+		return false;
+	return !needs_from || e == PATH_OK || e == PATH_UNQUALIFIED;
+}
+
+enum compose_step
+compose_header_drain(struct compose *c, struct buf *out)
+{
+	size_t before = out->len;
+	struct header_field f;
+
+	if (c->phase == COMPOSE_FIELDS) {
+		if (!facts_in_order(c)) {
+			c->why = "no well-formed sender address or domain to complete the message with";
+			return COMPOSE_BAD;
+		}
+		c->phase = COMPOSE_WRITING;
+		c->at = 0;
+		c->utf8 = false;
+	}
+	assert(c->phase == COMPOSE_WRITING);
+	for (struct span rest = compose_section_from(c, c->at); !c->headless && field_next(&rest, &f); before = out->len) {
+		if (!put_field(c, &f, c->at, out))
+			return out_is_full(c, out, before);
+		c->at = compose_offset_of(c, rest);
+	}
+	if (!put_end(c, out))
+		return out_is_full(c, out, before);
+	c->phase = COMPOSE_BODY;
+	return COMPOSE_DONE;
+}

@@ -1,0 +1,43 @@
+"""Subjects of programs that do not know RFC 2047. 6531-6; RFC 2047 2, 5, 6.2."""
+
+import email
+import email.policy
+
+import pytest
+
+from scripted_server import ScriptedServer, submit
+
+
+def sent(tmp_path, message, offers=()):
+    with ScriptedServer(offers=list(offers)) as server:
+        done = submit(tmp_path, server, "-i", "b@example.net", input=message)
+    return done, server.messages
+
+
+@pytest.mark.parametrize("subject", ["Grüße", "one two Grüße three", "Ü", "für Ölße " * 30, "x" * 90 + " ü", "日本語の件名" * 20, "a ü b ü c", "ü  ü", "ü\n und\n\tö x"])
+def test_it_arrives_at_a_plain_server(tmp_path, subject):
+    done, messages = sent(tmp_path, f"Subject: {subject}\nX-Y: z\n\nbody\n".encode())
+    assert (done.returncode, done.stderr) == (0, b"")
+    head = messages[0]["content"].split(b"\r\n\r\n")[0]
+    assert head.isascii() and "SMTPUTF8" not in messages[0]["mail"]
+    assert all(len(line) <= 76 for line in head.split(b"\r\n") if b"=?" in line)
+    message = email.message_from_bytes(messages[0]["content"], policy=email.policy.SMTP)
+    assert message["Subject"] == subject.replace("\n", "").rstrip() and message["X-Y"] == "z"
+
+
+def test_what_is_not_utf8_is_called_so(tmp_path):
+    done, messages = sent(tmp_path, "Subject: Grüße\n\nbody\n".encode("latin-1"))
+    assert done.returncode == 0 and b"Subject: =?unknown-8bit?B?R3L832U=?=\r\n" in messages[0]["content"]
+
+
+def test_what_is_signed_stays(tmp_path):
+    signed = "DKIM-Signature: v=1\nSubject: Grüße\n\nbody\n".encode()
+    done, messages = sent(tmp_path, signed)
+    assert done.returncode == 65 and not messages
+    done, messages = sent(tmp_path, signed, ["8BITMIME", "SMTPUTF8"])
+    assert done.returncode == 0 and "SMTPUTF8" in messages[0]["mail"] and "Subject: Grüße\r\n".encode() in messages[0]["content"]
+
+
+def test_ascii_is_left_alone(tmp_path):
+    _, messages = sent(tmp_path, b"Subject: =?utf-8?Q?=C3=BC?=  x\nComments:y\n\nbody\n")
+    assert b"Subject: =?utf-8?Q?=C3=BC?=  x\r\nComments:y\r\n" in messages[0]["content"]
