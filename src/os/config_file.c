@@ -244,14 +244,6 @@ options_init(cfg_opt_t *options, cfg_opt_t *certificate)
 	options[n] = end;
 }
 
-static void
-finish_words(struct buf *why)
-{
-	if (why->len == why->max && why->len > 0)
-		why->len--;
-	buf_terminate(why);
-}
-
 static bool
 read_stream(FILE *f, cfg_opt_t *options)
 {
@@ -293,7 +285,7 @@ config_file_read(const char *path, struct conf *conf, struct config_origins *ori
 		ok = false;
 	}
 	config_text_free(&text);
-	finish_words(why);
+	buf_end_words(why);
 	return ok;
 }
 
@@ -320,11 +312,11 @@ config_option_set(const char *option, struct conf *conf, struct config_origins *
 	item = conf_key(key)->repeatable ? conf_count(conf, key) : 0;
 	if (!conf_set(conf, key, value, &wrong)) {
 		buf_put_text(why, (const char *)words);
-		finish_words(why);
+		buf_end_words(why);
 		return false;
 	}
 	why->len = 0;
-	finish_words(why);
+	buf_end_words(why);
 	remember(origins, key, item, "--set", 0);
 	return true;
 }

@@ -22,15 +22,6 @@ struct country {
 	struct stat file;               /* as it was when it was opened */
 };
 
-static bool
-say(struct buf *why, const char *words)
-{
-	why->len = 0;
-	(void)buf_put_text(why, words);
-	buf_terminate(why);
-	return false;
-}
-
 /* ---- what an entry says ---- */
 
 static bool
@@ -63,14 +54,14 @@ has_countries(const MMDB_s *map, struct buf *why)
 
 		if (MMDB_read_node(map, i, &n) != MMDB_SUCCESS || n.left_record_type == MMDB_RECORD_TYPE_INVALID
 		    || n.right_record_type == MMDB_RECORD_TYPE_INVALID)
-			return say(why, "is damaged: its search tree leads out of the file");
+			return buf_refuse(why, "is damaged: its search tree leads out of the file", NULL);
 		looked += (n.left_record_type == MMDB_RECORD_TYPE_DATA) + (n.right_record_type == MMDB_RECORD_TYPE_DATA);
 		if (n.left_record_type == MMDB_RECORD_TYPE_DATA && code_of(n.left_record_entry) != 0)
 			return true;
 		if (n.right_record_type == MMDB_RECORD_TYPE_DATA && code_of(n.right_record_entry) != 0)
 			return true;
 	}
-	return say(why, "has no country.iso_code in it; a database of countries is needed");
+	return buf_refuse(why, "has no country.iso_code in it; a database of countries is needed", NULL);
 }
 
 /* ---- the file ---- */
@@ -105,7 +96,7 @@ copy_file(int from, const struct country *c, const char *copy, struct buf *why)
 	to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	copied = to != -1 && copy_octets(from, to, (uint64_t)c->file.st_size);
 	if (!copied) {
-		(void)say(why, "cannot be copied to ");
+		(void)buf_refuse(why, "cannot be copied to ", NULL);
 		(void)(buf_put_text(why, copy) && buf_put_text(why, ": ") && buf_put_text(why, strerror(errno)));
 		buf_terminate(why);
 	}
@@ -118,12 +109,12 @@ static bool
 is_possible(int fd, struct country *c, struct buf *why)
 {
 	if (fd == -1 || fstat(fd, &c->file) != 0)
-		return say(why, strerror(errno));
+		return buf_refuse(why, strerror(errno), NULL);
 	if (!S_ISREG(c->file.st_mode))
-		return say(why, "is no plain file");
+		return buf_refuse(why, "is no plain file", NULL);
 	if (c->file.st_size == 0)
-		return say(why, "is empty");
-	return c->file.st_size <= COUNTRY_FILE_MAX || say(why, "is bigger than 256 MiB");
+		return buf_refuse(why, "is empty", NULL);
+	return c->file.st_size <= COUNTRY_FILE_MAX || buf_refuse(why, "is bigger than 256 MiB", NULL);
 }
 
 static bool
@@ -134,8 +125,8 @@ map_it(struct country *c, const char *path, struct buf *why)
 	if (error == MMDB_SUCCESS)
 		return true;
 	if (error == MMDB_IO_ERROR || error == MMDB_FILE_OPEN_ERROR)
-		return say(why, strerror(errno));
-	return say(why, "is damaged, or no database in MaxMind's format");
+		return buf_refuse(why, strerror(errno), NULL);
+	return buf_refuse(why, "is damaged, or no database in MaxMind's format", NULL);
 }
 
 struct country *
@@ -143,7 +134,7 @@ country_open(const char *path, const char *copy, struct buf *why)
 {
 	struct country *c = calloc(1, sizeof(*c));
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool mapped = c == NULL ? say(why, strerror(ENOMEM))
+	bool mapped = c == NULL ? buf_refuse(why, strerror(ENOMEM), NULL)
 	            : is_possible(fd, c, why) && (copy == NULL || copy_file(fd, c, copy, why))
 	                  && map_it(c, copy == NULL ? path : copy, why);
 

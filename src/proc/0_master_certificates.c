@@ -21,9 +21,7 @@ refuse(struct buf *why, const char *what, const char *file, const char *words)
 	buf_put_text(why, file);
 	buf_put_text(why, ": ");
 	buf_put_text(why, words);
-	if (why->len == why->max && why->len > 0)
-		why->len--;
-	buf_terminate(why);
+	buf_end_words(why);
 	return false;
 }
 

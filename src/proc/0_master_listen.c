@@ -18,17 +18,6 @@
 
 enum { BACKLOG = 1024, EXIT_OS = 71, EXIT_CONFIG = 78, EXIT_TEMPORARY = 75, LOCK_TRIES = 200, LOCK_PAUSE_MS = 50 };
 
-static bool
-refuse(struct buf *why, const char *words)
-{
-	why->len = 0;
-	buf_put_text(why, words);
-	if (why->len == why->max && why->len > 0)
-		why->len--;
-	buf_terminate(why);
-	return false;
-}
-
 /* What the operator should do about it. */
 static const char *
 remedy(int error)
@@ -54,7 +43,7 @@ refuse_bind(struct buf *why, const char *address, uint16_t port, int error, int 
 	*status = error == EACCES || error == EADDRNOTAVAIL ? EXIT_CONFIG : EXIT_OS;
 	(void)snprintf(words, sizeof(words), "cannot listen on address %s, port %u: %s%s", address, port, strerror(error),
 	    remedy(error));
-	return refuse(why, words);
+	return buf_refuse(why, words, NULL);
 }
 
 /* A client that has vanished without a word is given up after five minutes, as long as the protocol lets one be silent
@@ -208,7 +197,7 @@ refuse_control(struct buf *why, const char *key, const char *path, const char *r
 	char words[CONF_TEXT_MAX + 200];
 
 	(void)snprintf(words, sizeof(words), "%s %s: %s", key, path, reason);
-	return refuse(why, words);
+	return buf_refuse(why, words, NULL);
 }
 
 static bool
@@ -289,7 +278,7 @@ master_lock(struct master *m, struct buf *why, int *status)
 	if (m->lock_fd == -1) {
 		*status = EXIT_CONFIG;
 		(void)snprintf(words, sizeof(words), "state-dir %s: %s", m->conf.state_dir.p, strerror(errno));
-		return refuse(why, words);
+		return buf_refuse(why, words, NULL);
 	}
 	if (take_lock(m->lock_fd, holder)) {
 		write_pid(m->lock_fd);
@@ -297,7 +286,7 @@ master_lock(struct master *m, struct buf *why, int *status)
 	}
 	*status = EXIT_TEMPORARY;
 	(void)snprintf(words, sizeof(words), "another server (process %s) already works in %s", holder, m->conf.state_dir.p);
-	return refuse(why, words);
+	return buf_refuse(why, words, NULL);
 }
 
 void

@@ -83,14 +83,6 @@ find(const struct key_list *l, const struct question *q)
 	return NULL;
 }
 
-static void
-text_set(char *to, size_t room, struct span s)
-{
-	memset(to, 0, room);
-	if (s.len > 0)
-		memcpy(to, s.p, s.len < room ? s.len : room - 1);
-}
-
 static bool
 room_for_one(struct key_list *l)
 {
@@ -133,8 +125,8 @@ signer_dkim_key(const struct master_dkim *m)
 	}
 	if (m->count == 0)
 		return;
-	text_set(k.domain, sizeof k.domain, m->domain);
-	text_set(k.selector, sizeof k.selector, m->selector);
+	span_text(m->domain, k.domain, sizeof k.domain);
+	span_text(m->selector, k.selector, sizeof k.selector);
 	if (me.now.count > 0 && order(&me.now.one[me.now.count - 1], k.domain, k.selector) >= 0)
 		refuse(m, "out of order");
 	else if (!room_for_one(&me.now) || (k.key = dkim_key_new(m->key, k.algorithm, &why)) == NULL)
@@ -231,8 +223,8 @@ keep(uint32_t session, struct span body)
 		return false;
 	q->session = session;
 	q->algorithm = (enum dkim_algorithm)ask.algorithm;
-	text_set(q->domain, sizeof q->domain, ask.domain);
-	text_set(q->selector, sizeof q->selector, ask.selector);
+	span_text(ask.domain, q->domain, sizeof q->domain);
+	span_text(ask.selector, q->selector, sizeof q->selector);
 	memcpy(q->digest, ask.digest.p, DKIM_DIGEST);
 	me.count++;
 	return true;

@@ -15,15 +15,6 @@
 
 /* ---- the files ---- */
 
-static void
-put_text(char *out, size_t room, struct span text)
-{
-	struct buf b = { (uint8_t *)out, 0, room - 1 };
-
-	(void)buf_put(&b, span_head(text, room - 1));
-	out[b.len] = 0;
-}
-
 static struct file_identity
 identify(const char *path)
 {
@@ -165,9 +156,9 @@ open_fake_key(struct accounts *a, const char *state_dir)
 static void
 take_settings(struct accounts *a, const struct conf *conf)
 {
-	put_text(a->users_file, sizeof a->users_file, span_of(conf->users_file.p));
-	put_text(a->passwd_file, sizeof a->passwd_file, span_of(conf->passwd_file.p));
-	put_text(a->hostname, sizeof a->hostname, span_of(conf->hostname.p));
+	span_text(span_of(conf->users_file.p), a->users_file, sizeof a->users_file);
+	span_text(span_of(conf->passwd_file.p), a->passwd_file, sizeof a->passwd_file);
+	span_text(span_of(conf->hostname.p), a->hostname, sizeof a->hostname);
 	(void)snprintf(a->used_file, sizeof a->used_file, "%s/auth/last-used", conf->state_dir.p);
 }
 
@@ -243,7 +234,7 @@ use_password(struct candidate *c, const struct user *user)
 {
 	c->check = user->crypt.len > 0 ? CHECK_CRYPT : CHECK_PASSWORD;
 	c->verifier = user->verifier;
-	put_text(c->crypt, sizeof c->crypt, user->crypt);
+	span_text(user->crypt, c->crypt, sizeof c->crypt);
 	put_login(c, user->name, (struct span){ NULL, 0 });
 }
 

@@ -118,24 +118,13 @@ relay_attempt_orcpt(const struct relay_attempt *a, uint32_t place)
 	return (struct span){ a->texts.p + a->rcpt[place].orcpt_at, a->rcpt[place].orcpt_len };
 }
 
-static void
-text_set(char *to, size_t room, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len >= room)
-		len = room - 1;
-	memcpy(to, text, len);
-	to[len] = 0;
-}
-
 void
 relay_reason_set(struct relay_reason *r, enum smtp_class class, uint16_t code, const char *enhanced, const char *text)
 {
 	r->class = class;
 	r->code = code;
-	text_set(r->enhanced, sizeof r->enhanced, enhanced);
-	text_set(r->text, sizeof r->text, text);
+	span_text(span_of(enhanced), r->enhanced, sizeof r->enhanced);
+	span_text(span_of(text), r->text, sizeof r->text);
 }
 
 void

@@ -22,14 +22,6 @@ static struct {
 
 /* ---- the list ---- */
 
-static void
-text_set(char *to, size_t room, struct span s)
-{
-	memset(to, 0, room);
-	if (s.len > 0)
-		memcpy(to, s.p, s.len < room ? s.len : room - 1);
-}
-
 static bool
 stage_begin(uint32_t count)
 {
@@ -58,8 +50,8 @@ relay_dkim_keys_stage(const struct master_dkim *m)
 		return false;
 	k = &me.staged.key[me.staged.count++];
 	k->algorithm = (enum dkim_algorithm)m->algorithm;
-	text_set(k->domain, sizeof k->domain, m->domain);
-	text_set(k->selector, sizeof k->selector, m->selector);
+	span_text(m->domain, k->domain, sizeof k->domain);
+	span_text(m->selector, k->selector, sizeof k->selector);
 	return m->index == 0 || strcmp(k[-1].domain, k->domain) <= 0;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "os/replace.h"
 #include "proc/5_relay_report.h"
 
 enum { PATH_ROOM = CONF_TEXT_MAX + 64 };
@@ -51,37 +52,6 @@ report_file_names(const char *state_dir, uint32_t day, char *path, char *fresh, 
 
 /* ---- reading ---- */
 
-static bool
-read_all(int fd, struct buf *text)
-{
-	struct stat st;
-	ssize_t n = 1;
-
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size > RELAY_REPORT_FILE_MAX)
-		return false;
-	*text = (struct buf){ malloc((size_t)st.st_size + 1), 0, (size_t)st.st_size };
-	while (text->p != NULL && buf_room(text) > 0 && n != 0) {
-		n = read(fd, text->p + text->len, buf_room(text));
-		if (n > 0)
-			text->len += (size_t)n;
-		if (n == -1 && errno != EINTR)
-			return false;
-	}
-	return text->p != NULL;
-}
-
-/* False with errno: it is not there, or cannot be read. */
-static bool
-file_read(const char *path, struct buf *text)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	bool good = fd != -1 && read_all(fd, text);
-
-	if (fd != -1)
-		(void)close(fd);
-	return good;
-}
-
 static void
 drop_damaged(const char *path)
 {
@@ -105,16 +75,19 @@ report_file_there(const char *state_dir, uint32_t day)
 bool
 report_file_read(const char *state_dir, struct tlsrpt *t)
 {
-	struct buf text = { NULL, 0, 0 };
-	char path[PATH_ROOM];
+	char path[PATH_ROOM], *text;
+	size_t len;
 	bool good;
 
-	if (!path_of(state_dir, t->day, "", path, sizeof path) || (!file_read(path, &text) && errno == ENOENT))
+	if (!path_of(state_dir, t->day, "", path, sizeof path))
 		return false;
-	good = text.p != NULL && tlsrpt_parse(t, buf_span(&text));
+	text = file_read(path, RELAY_REPORT_FILE_MAX, &len);
+	if (text == NULL && errno == ENOENT)
+		return false;
+	good = text != NULL && tlsrpt_parse(t, (struct span){ (const uint8_t *)text, len });
 	if (!good)
 		drop_damaged(path);
-	free(text.p);
+	free(text);
 	return good;
 }
 
@@ -143,15 +116,15 @@ take_line(struct report_day *d, struct span line)
 void
 report_settled_read(const char *state_dir, struct report_day *d)
 {
-	struct buf text = { NULL, 0, 0 };
-	char path[PATH_ROOM];
+	char path[PATH_ROOM], *text = NULL;
 	struct span rest;
+	size_t len = 0;
 
-	if (!path_of(state_dir, d->table->day, ".settled", path, sizeof path) || !file_read(path, &text)) {
-		free(text.p);
+	if (path_of(state_dir, d->table->day, ".settled", path, sizeof path))
+		text = file_read(path, RELAY_REPORT_FILE_MAX, &len);
+	if (text == NULL)
 		return;
-	}
-	rest = buf_span(&text);
+	rest = (struct span){ (const uint8_t *)text, len };
 	while (!span_done(rest)) {
 		struct span line = span_take_until(&rest, '\n');
 
@@ -159,7 +132,7 @@ report_settled_read(const char *state_dir, struct report_day *d)
 		if (span_take_byte(&rest, '\n'))
 			take_line(d, line);
 	}
-	free(text.p);
+	free(text);
 }
 
 /* The state as it is now. A write that fails costs at most a second report with the same id. */

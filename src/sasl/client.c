@@ -26,19 +26,6 @@ is_scram(enum smtp_mechanism m)
 	return m == SMTP_AUTH_SCRAM_SHA_256 || m == SMTP_AUTH_SCRAM_SHA_256_PLUS;
 }
 
-/* The words replace what is there, and always end in NUL. */
-static bool
-say(struct buf *why, const char *words, const char *detail)
-{
-	why->len = 0;
-	if (!buf_put_text(why, words) || (detail != NULL && (!buf_put_text(why, ": ") || !buf_put_text(why, detail)))
-	    || !buf_terminate(why)) {
-		why->len = why->max > 0 ? why->max - 1 : 0;
-		(void)buf_terminate(why);
-	}
-	return false;
-}
-
 /* Our order, never the server's (4422-3): first what proves the server to us and hides the password. */
 static bool
 choose(const struct sasl_client_facts *f, enum smtp_mechanism *chosen)
@@ -85,14 +72,14 @@ gsasl_first(struct sasl_client *c, struct span user, struct span password, struc
 	if (context == NULL || gsasl_client_start(context, smtp_mechanism_name(c->mechanism), &c->session) != GSASL_OK
 	    || gsasl_property_set_raw(c->session, GSASL_AUTHID, (const char *)user.p, user.len) != GSASL_OK
 	    || gsasl_property_set_raw(c->session, GSASL_PASSWORD, (const char *)password.p, password.len) != GSASL_OK)
-		return say(why, "GNU SASL cannot begin", smtp_mechanism_name(c->mechanism));
+		return buf_refuse(why, "GNU SASL cannot begin", smtp_mechanism_name(c->mechanism));
 	if (c->mechanism == SMTP_AUTH_LOGIN)
 		return true;
 	rc = gsasl_step(c->session, NULL, 0, &output, &len);
 	c->finished = rc == GSASL_OK;
 	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
-		return say(why, "cannot begin the authentication", gsasl_strerror(rc));
-	return take_output(output, len, initial) || say(why, "login name and password are too long", NULL);
+		return buf_refuse(why, "cannot begin the authentication", gsasl_strerror(rc));
+	return take_output(output, len, initial) || buf_refuse(why, "login name and password are too long", NULL);
 }
 
 /* A client that could bind says so also without -PLUS, so that a server that offered it notices (scram-9). */
@@ -114,9 +101,9 @@ scram_first(struct sasl_client *c, const struct sasl_client_facts *f, struct spa
 	struct buf b = BUF_OVER(nonce);
 
 	if (!scram_nonce(&b))
-		return say(why, "no randomness for a nonce", NULL);
+		return buf_refuse(why, "no randomness for a nonce", NULL);
 	return scram_client_first(&c->scram, flag_of(c, f->binding_type), f->binding, user, password, buf_span(&b), initial)
-	    || say(why, c->scram.why, NULL);
+	    || buf_refuse(why, c->scram.why, NULL);
 }
 
 /* SASLprep of what the server will compare (4616-3, 4954-16). */
@@ -129,14 +116,14 @@ begin(struct sasl_client *c, const struct sasl_client_facts *f, struct buf *init
 	bool done = false;
 
 	if (!sasl_prepare(PREPARE_QUERY, f->user, &user) || !sasl_prepare(PREPARE_QUERY, f->password, &password)) {
-		(void)say(why, "login name or password is empty, too long, or has characters that SASLprep forbids", NULL);
+		(void)buf_refuse(why, "login name or password is empty, too long, or has characters that SASLprep forbids", NULL);
 	} else {
 		u = (struct span){ user.p, user.len };
 		p = (struct span){ password.p, password.len };
 		done = is_scram(c->mechanism) ? scram_first(c, f, u, p, initial, why) : gsasl_first(c, u, p, initial, why);
 	}
 	if (done && !secret_set(&c->initial, (struct span){ initial->p + before, initial->len - before }))
-		done = say(why, "login name and password are too long", NULL);
+		done = buf_refuse(why, "login name and password are too long", NULL);
 	secret_wipe(&user);
 	secret_wipe(&password);
 	return done;
@@ -150,13 +137,13 @@ sasl_client_begin(const struct sasl_client_facts *f, enum smtp_mechanism *chosen
 
 	*has_initial = false;
 	if (!choose(f, chosen)) {
-		(void)say(why, f->tls ? "the server offers no authentication mechanism that we know"
+		(void)buf_refuse(why, f->tls ? "the server offers no authentication mechanism that we know"
 		    : "the server offers no authentication mechanism that is safe without TLS", NULL);
 		return NULL;
 	}
 	c = calloc(1, sizeof *c);
 	if (c == NULL) {
-		(void)say(why, "out of memory", NULL);
+		(void)buf_refuse(why, "out of memory", NULL);
 		return NULL;
 	}
 	c->mechanism = *chosen;
@@ -175,18 +162,18 @@ gsasl_next(struct sasl_client *c, struct span challenge, struct buf *response, s
 	int rc = gsasl_step(c->session, (const char *)challenge.p, challenge.len, &output, &len);
 
 	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
-		return say(why, "the server's challenge is malformed", gsasl_strerror(rc));
+		return buf_refuse(why, "the server's challenge is malformed", gsasl_strerror(rc));
 	c->finished = rc == GSASL_OK;
-	return take_output(output, len, response) || say(why, "the response is too long", NULL);
+	return take_output(output, len, response) || buf_refuse(why, "the response is too long", NULL);
 }
 
 static bool
 scram_next(struct sasl_client *c, struct span challenge, struct buf *response, struct buf *why)
 {
 	if (c->steps == 0)
-		return scram_client_final(&c->scram, challenge, response) || say(why, c->scram.why, NULL);
+		return scram_client_final(&c->scram, challenge, response) || buf_refuse(why, c->scram.why, NULL);
 	c->finished = scram_client_verify(&c->scram, challenge);
-	return c->finished || say(why, c->scram.why, NULL);
+	return c->finished || buf_refuse(why, c->scram.why, NULL);
 }
 
 bool
@@ -195,7 +182,7 @@ sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *respo
 	bool done;
 
 	if (c->failed)
-		return say(why, "the authentication has failed already", NULL);
+		return buf_refuse(why, "the authentication has failed already", NULL);
 	/* The initial response was not sent, because the line would have been too long (4954-10): send it now. */
 	if (challenge.len == 0 && c->steps == 0 && c->initial.len > 0 && !c->resent) {
 		c->resent = true;
@@ -205,7 +192,7 @@ sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *respo
 		challenge = SPAN("");
 	/* PLAIN has nothing left to say; SCRAM has said all and heard all. */
 	if (c->finished)
-		done = say(why, "the server asks for more than the mechanism has", NULL);
+		done = buf_refuse(why, "the server asks for more than the mechanism has", NULL);
 	else
 		done = is_scram(c->mechanism) ? scram_next(c, challenge, response, why) : gsasl_next(c, challenge, response, why);
 	c->steps++;

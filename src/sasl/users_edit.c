@@ -90,7 +90,7 @@ finish(struct users_file *f, const struct users_line *line, struct buf *why)
 {
 	if (put_instead(f, line))
 		return users_file_commit(f, why);
-	users_say(why, "the line would be longer than 4096 octets: grant a whole domain instead", NULL);
+	(void)buf_refuse(why, "the line would be longer than 4096 octets: grant a whole domain instead", NULL);
 	users_file_abort(f);
 	return false;
 }
@@ -99,9 +99,8 @@ finish(struct users_file *f, const struct users_line *line, struct buf *why)
 static bool
 refuse(struct users_file *f, struct buf *why, const char *words, const char *detail)
 {
-	users_say(why, words, detail);
 	users_file_abort(f);
-	return false;
+	return buf_refuse(why, words, detail);
 }
 
 static bool
@@ -109,8 +108,7 @@ name_ok(const char *name, struct buf *why)
 {
 	if (users_name_valid(span_of(name)))
 		return true;
-	users_say(why, "a name has letters, digits, . _ - + @ only, at most 190 octets; not", name);
-	return false;
+	return buf_refuse(why, "a name has letters, digits, . _ - + @ only, at most 190 octets; not", name);
 }
 
 static bool
@@ -118,12 +116,10 @@ put_addresses(struct buf *list, const char *const *address, size_t addresses, st
 {
 	for (size_t i = 0; i < addresses; i++) {
 		if (!users_grant_valid(span_of(address[i]))) {
-			users_say(why, "not an address (alice@example.org) or a domain (@example.org)", address[i]);
-			return false;
+			return buf_refuse(why, "not an address (alice@example.org) or a domain (@example.org)", address[i]);
 		}
 		if ((list->len > 0 && !buf_put_byte(list, ',')) || !buf_put_text(list, address[i]) || list->len > USERS_GRANTS_MAX) {
-			users_say(why, "too many addresses: grant a whole domain instead", NULL);
-			return false;
+			return buf_refuse(why, "too many addresses: grant a whole domain instead", NULL);
 		}
 	}
 	return true;
@@ -140,8 +136,7 @@ users_add_principal(const char *file, const char *name, const char *const *addre
 	if (!name_ok(name, why) || !put_addresses(&b, address, addresses, why))
 		return false;
 	if (addresses == 0) {
-		users_say(why, "a principal needs an address that it may send from: --address", NULL);
-		return false;
+		return buf_refuse(why, "a principal needs an address that it may send from: --address", NULL);
 	}
 	line.grants = buf_span(&b);
 	if (!users_file_begin(&f, file, why))
@@ -192,11 +187,11 @@ take_password(struct span password, struct secret *prepared, struct buf *why)
 	bool done = false;
 
 	if (password.len > 255)
-		users_say(why, "a password has at most 255 octets (RFC 4616 2)", NULL);
+		(void)buf_refuse(why, "a password has at most 255 octets (RFC 4616 2)", NULL);
 	else if (!sasl_prepare(PREPARE_STORED, password, prepared))
-		users_say(why, "the password is empty or has characters that SASLprep forbids", NULL);
+		(void)buf_refuse(why, "the password is empty or has characters that SASLprep forbids", NULL);
 	else if (sender_key_parse((struct span){ prepared->p, prepared->len }, key))
-		users_say(why, "this has the form of a sender key; choose another password", NULL);
+		(void)buf_refuse(why, "this has the form of a sender key; choose another password", NULL);
 	else
 		done = true;
 	wipe(key, sizeof key);
@@ -221,7 +216,7 @@ make_password(struct span password, struct verifier *v, struct buf *why)
 	bool done = valid && verifier_make(v, (struct span){ prepared.p, prepared.len }, VERIFIER_PASSWORD_ITERATIONS);
 
 	if (valid && !done)
-		users_say(why, "no randomness for a salt", NULL);
+		(void)buf_refuse(why, "no randomness for a salt", NULL);
 	secret_wipe(&prepared);
 	return done;
 }
@@ -258,8 +253,7 @@ from_ok(struct span grants, const struct users_key_options *o, struct buf *why)
 			    || (mailbox_parse(span_of(o->from[i]), &box) == PATH_OK && sender_granted(one, &box));
 		}
 		if (!found) {
-			users_say(why, "the principal itself may not send from", o->from[i]);
-			return false;
+			return buf_refuse(why, "the principal itself may not send from", o->from[i]);
 		}
 	}
 	return true;
@@ -338,8 +332,7 @@ users_add_key(const char *file, const char *name, const char *device, const stru
 
 	key[0] = 0;
 	if (!users_device_valid(line.device)) {
-		users_say(why, "a device has letters, digits, . _ - + @ only, at most 64 octets; not", device);
-		return false;
+		return buf_refuse(why, "a device has letters, digits, . _ - + @ only, at most 64 octets; not", device);
 	}
 	if (!put_addresses(&b, o->from, o->froms, why))
 		return false;

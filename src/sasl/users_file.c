@@ -18,17 +18,6 @@ enum { LOCK_TRIES = 100, LOCK_PAUSE_MS = 100, FILE_PATH_MAX = 4096 };
 static const char head[] =
     "# Postern users. Written by `postern user`; edit by hand only while nothing else does.\n";
 
-void
-users_say(struct buf *why, const char *words, const char *detail)
-{
-	why->len = 0;
-	if (!buf_put_text(why, words) || (detail != NULL && (!buf_put_text(why, ": ") || !buf_put_text(why, detail)))
-	    || !buf_terminate(why)) {
-		why->len = why->max > 0 ? why->max - 1 : 0;
-		(void)buf_terminate(why);
-	}
-}
-
 static void
 say_errno(struct buf *why, const char *what, const char *path)
 {
@@ -36,7 +25,7 @@ say_errno(struct buf *why, const char *what, const char *path)
 	int error = errno;
 
 	(void)snprintf(words, sizeof words, "cannot %s %.200s", what, path);
-	users_say(why, words, strerror(error));
+	(void)buf_refuse(why, words, strerror(error));
 }
 
 static bool
@@ -95,7 +84,7 @@ lock(struct users_file *f, struct buf *why)
 	char path[FILE_PATH_MAX], dir[FILE_PATH_MAX];
 
 	if (!beside(f->path, ".lock", path) || !directory_of(f->path, dir)) {
-		users_say(why, "path too long", NULL);
+		(void)buf_refuse(why, "path too long", NULL);
 		return false;
 	}
 	/* The first `postern user` may come before the first `postern serve`; one level, never a whole path that was mistyped. */
@@ -228,7 +217,7 @@ users_file_commit(struct users_file *f, struct buf *why)
 	bool done = false;
 
 	if (f->memory_short || f->made.len > USERS_FILE_MAX)
-		users_say(why, "the users file would become too large", NULL);
+		(void)buf_refuse(why, "the users file would become too large", NULL);
 	else if (!replace(f))
 		say_errno(why, "write", f->path);
 	else

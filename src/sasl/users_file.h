@@ -29,7 +29,4 @@ void users_file_put(struct users_file *, struct span);
 bool users_file_commit(struct users_file *, struct buf *why);
 void users_file_abort(struct users_file *);
 
-/* "words: detail", NUL-terminated and cut to fit, in place of what why held. */
-void users_say(struct buf *why, const char *words, const char *detail);
-
 #endif

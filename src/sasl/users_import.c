@@ -95,7 +95,7 @@ users_import(const char *file, struct users_import *i, struct buf *why)
 
 	i->taken = i->known = i->skipped = 0;
 	if (entries == NULL || known == NULL) {
-		users_say(why, "cannot read the passwd-file", i->passwd_file);
+		(void)buf_refuse(why, "cannot read the passwd-file", i->passwd_file);
 	} else if (users_file_begin(&f, file, why)) {
 		take_all(&f, i, known, (struct span){ (const uint8_t *)entries, len });
 		done = users_file_commit(&f, why);

@@ -47,9 +47,7 @@ refuse(struct buf *why, const char *directory, const char *file, const char *wor
 	}
 	buf_put_text(why, ": ");
 	buf_put_text(why, words);
-	if (why->len == why->max && why->len > 0)
-		why->len--;
-	buf_terminate(why);
+	buf_end_words(why);
 	return false;
 }
 

@@ -14,15 +14,6 @@
 
 enum { PATIENCE = 3 /* seconds */, REPLIES_MAX = 8192 };
 
-static bool
-refuse(struct buf *why, const char *words)
-{
-	why->len = 0;
-	buf_put_text(why, words);
-	buf_terminate(why);
-	return false;
-}
-
 static int
 connect_to(const struct tls_served_question *q)
 {
@@ -119,14 +110,14 @@ tls_served(const struct tls_served_question *q, struct buf *why)
 	bool ok;
 
 	if (fd == -1)
-		return refuse(why, strerror(errno));
+		return buf_refuse(why, strerror(errno), NULL);
 	ok = !q->starttls || start_tls(fd);
 	if (!ok)
-		refuse(why, "the listener does not offer STARTTLS");
+		buf_refuse(why, "the listener does not offer STARTTLS", NULL);
 	else if (!shake_hands(fd, q, found))
-		ok = refuse(why, "the handshake fails");
+		ok = buf_refuse(why, "the handshake fails", NULL);
 	else if (memcmp(found, q->expected, sizeof(found)) != 0)
-		ok = refuse(why, "another certificate is served");
+		ok = buf_refuse(why, "another certificate is served", NULL);
 	(void)close(fd);
 	return ok;
 }

@@ -781,14 +781,14 @@ static unsigned
 answered(struct client *crowd, unsigned count)
 {
 	struct pollfd p[CROWD];
+	unsigned in = 0;
 
 	for (unsigned i = 0; i < count; i++)
 		p[i] = (struct pollfd){ crowd[i].fd, POLLIN, 0 };
 	assert_true(poll(p, count, 0) >= 0);
-	count = 0;
-	for (unsigned i = 0; i < CROWD; i++)
-		count += (p[i].revents & POLLIN) != 0;
-	return count;
+	for (unsigned i = 0; i < count; i++)
+		in += (p[i].revents & POLLIN) != 0;
+	return in;
 }
 
 /* Everything that is there when the front wakes up: CROWD hellos, and a command behind them from somebody who is in. */
