@@ -50,6 +50,8 @@ void bed_kill(struct bed *);
 /* DRAIN and wait; the exit status. */
 int bed_drain(struct bed *);
 void bed_fini(struct bed *);
+/* Drained, with status 0, and all of it gone. */
+void bed_close(struct bed *);
 
 void bed_send(struct bed_end *, uint16_t type, uint32_t session, struct layout, const void *message);
 void bed_send_octets(struct bed_end *, uint16_t type, uint32_t session, struct span);
