@@ -45,7 +45,7 @@ def segments(one):
     return {p.name for p in (one.state / "spool").glob("*.log")}
 
 
-LATER, NEVER = "451 4.7.1 greylisted", "550 5.1.1 nobody here"
+LATER, NEVER = "451 4.2.0 the mailbox is busy", "550 5.1.1 nobody here"
 
 
 def plain_hop(**replies):
