@@ -299,7 +299,7 @@ class Talk:
         if said == "STALL":
             time.sleep(60)
             raise EOFError
-        self.s.sendall(said.encode() + b"\r\n")
+        self.s.sendall(said.encode(errors="surrogateescape") + b"\r\n")
         if said.startswith("421"):
             raise EOFError
         return said

@@ -6,12 +6,12 @@ import re
 import shutil
 import signal
 import smtplib
-import socketserver
 import sqlite3
 import threading
 import time
 
-from postern_server import eventually, free_port, postern
+from peers import Hop
+from postern_server import eventually, postern
 
 
 def submit(one, to, subject="s", message_id=None, sender=None):
@@ -45,56 +45,19 @@ def segments(one):
     return {p.name for p in (one.state / "spool").glob("*.log")}
 
 
-class Hop(socketserver.ThreadingTCPServer):
-    """A next hop in clear that answers each recipient as it is told: {"b@example.net": [451, 250]}, else 250."""
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self):
-        self.replies, self.seen, self.lock = {}, [], threading.Lock()
-        super().__init__(("127.0.0.1", free_port()), HopTalk)
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+LATER, NEVER = "451 4.2.0 the mailbox is busy", "550 5.1.1 nobody here"
 
 
-class HopTalk(socketserver.StreamRequestHandler):
-    def say(self, text):
-        self.wfile.write(text.encode() + b"\r\n")
-
-    def reply(self, rcpt):
-        with self.server.lock:
-            left = self.server.replies.get(rcpt, [250])
-            return left.pop(0) if len(left) > 1 else left[0]
-
-    def handle(self):
-        self.say("220 hop.example.net ESMTP")
-        while line := self.rfile.readline().decode(errors="replace").strip():
-            verb = line.split(":")[0].split(" ")[0].upper()
-            if verb == "EHLO":
-                self.say("250-hop.example.net\r\n250-PIPELINING\r\n250 8BITMIME")
-            elif verb == "RCPT":
-                rcpt = re.search(r"<(.*?)>", line).group(1)
-                code = self.reply(rcpt)
-                self.say({250: "250 2.1.5 fine", 451: "451 4.7.1 greylisted", 550: "550 5.1.1 nobody here"}[code])
-            elif verb == "DATA":
-                self.say("354 go on")
-                body = b""
-                while (octets := self.rfile.readline()) not in (b".\r\n", b""):
-                    body += octets
-                with self.server.lock:
-                    self.server.seen.append(body)
-                self.say("250 2.0.0 taken")
-            elif verb == "QUIT":
-                self.say("221 bye")
-                return
-            else:
-                self.say("250 2.0.0 ok")
+def plain_hop(**replies):
+    """A next hop in clear that has these replies to recipients of such local parts: later=[LATER, LATER]; else it takes them."""
+    return Hop({f"RCPT TO:<{name}@": said for name, said in replies.items()}, offers=["PIPELINING", "8BITMIME"])
 
 
-def with_hop(make_server, more=""):
-    hop = Hop()
-    one = make_server(config=f'relay = "smtp://127.0.0.1:{hop.server_address[1]}"\nretry-first = "1 s"\n' + more)
+def with_hop(make_server, more="", **replies):
+    one = make_server(config=f'relay = "smtp://127.0.0.1:{plain_hop(**replies).port}"\nretry-first = "1 s"\n' + more)
     one.start()
     one.add_key()
-    return one, hop
+    return one
 
 
 def test_one_message_from_all_sides(server):
@@ -119,8 +82,7 @@ def test_message_id_of_ours(server):
 
 
 def test_each_attempt(make_server):
-    one, hop = with_hop(make_server)
-    hop.replies = {"later@example.net": [451, 451, 250], "never@example.net": [550]}
+    one = with_hop(make_server, later=[LATER, LATER], never=NEVER)
     ident = submit(one, ["later@example.net", "never@example.net", "now@example.net"])
     eventually(lambda: {t["to"]: t["state"] for t in only(one, ident)["to"]} == {
         "later@example.net": "delivered", "never@example.net": "bounced", "now@example.net": "delivered"}, "all ends", 20)
@@ -143,8 +105,7 @@ def test_each_attempt(make_server):
 
 
 def test_waiting_held_dropped(make_server):
-    one, hop = with_hop(make_server)
-    hop.replies = {"x@example.net": [451]}
+    one = with_hop(make_server, x=LATER)
     ident = submit(one, "x@example.net")
     eventually(lambda: only(one, ident)["to"][0]["state"] == "deferred" and only(one, ident)["to"][0]["next_try"], "a next try", 10)
     assert postern("queue", "hold", ident, *one.options).returncode == 0
@@ -259,15 +220,14 @@ def test_a_spool_put_back_from_a_copy(make_server, tmp_path):
 
 def test_history_begins_with_what_the_log_has(make_server):
     """Switched on later: what still waits is known, and how what is done has ended is not made up."""
-    hop = Hop()
-    hop.replies = {"waits@example.net": [451]}
-    one = make_server(config=f'relay = "smtp://127.0.0.1:{hop.server_address[1]}"\nhistory = no\n').start()
+    hop = plain_hop(waits=LATER)
+    one = make_server(config=f'relay = "smtp://127.0.0.1:{hop.port}"\nhistory = no\n').start()
     one.add_key()
     waits, done = submit(one, "waits@example.net"), submit(one, "done@example.net")
     one.await_event("deferred")
     one.await_event("delivered")
     assert one.stop() == 0
-    one.write_config(f'relay = "smtp://127.0.0.1:{hop.server_address[1]}"\n')
+    one.write_config(f'relay = "smtp://127.0.0.1:{hop.port}"\n')
     one.start()
     eventually(lambda: where(one, waits), "the log to be read")
     assert only(one, waits)["to"][0]["state"] == "deferred" and only(one, waits)["to"][0]["attempts"][0]["code"] == 451

@@ -1,28 +1,9 @@
 """What a next hop says is shown to operators: it must not drive their terminals, by no octet. regress 0281"""
-import socketserver
-import threading
-
-from postern_server import eventually, free_port, postern
-from test_history import HopTalk, submit, where
+from postern_server import eventually, postern
+from test_history import plain_hop, submit, where
 
 # CSI as UTF-8 and as one octet, escape, delete, and a word that is fine.
-EVIL = b"451 4.7.1 gr\xc3\xbcn \xc2\x9b31mred \x9b2J \x1b]0;x\x07 \x7f\r\n"
-
-
-class Hop(socketserver.ThreadingTCPServer):
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", free_port()), EvilTalk)
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-
-class EvilTalk(HopTalk):
-    def reply(self, rcpt):
-        return 451
-
-    def say(self, text):
-        self.wfile.write(EVIL if text.startswith("451") else text.encode() + b"\r\n")
+EVIL = b"451 4.7.1 gr\xc3\xbcn \xc2\x9b31mred \x9b2J \x1b]0;x\x07 \x7f"
 
 
 def harmless(octets):
@@ -33,8 +14,8 @@ def harmless(octets):
 
 
 def test_no_octet_drives_a_terminal(make_server):
-    hop = Hop()
-    one = make_server(config=f'relay = "smtp://127.0.0.1:{hop.server_address[1]}"\n').start()
+    hop = plain_hop(b=EVIL.decode(errors="surrogateescape"))
+    one = make_server(config=f'relay = "smtp://127.0.0.1:{hop.port}"\n').start()
     one.add_key()
     ident = submit(one, "b@example.net")
     eventually(lambda: where(one, ident)["messages"][0]["to"][0]["attempts"], "an attempt")

@@ -147,7 +147,7 @@ def test_a_stranger_learns_nothing(make_server):
     }
     replies, times = {}, {name: [] for name in cases}
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        for _ in range(2):
+        for _ in range(3):      # one late answer of a busy machine is not the middle one
             for name, (reply, took) in zip(cases, pool.map(lambda case: refusal(one, *case), cases.values())):
                 replies[name] = reply
                 times[name].append(took)

@@ -14,7 +14,7 @@ import time
 import pytest
 from postern_server import eventually, make_certificate, postern
 
-from test_history import submit, with_hop
+from test_history import LATER, NEVER, submit, with_hop
 
 
 class Receiver(http.server.ThreadingHTTPServer):
@@ -75,8 +75,7 @@ def check_signature(headers, body, secret=SECRET):
 
 def test_each_event(make_server, tmp_path):
     receiver = Receiver()
-    one, hop = with_hop(make_server, settings(tmp_path, receiver))
-    hop.replies = {"later@example.net": [451, 250], "never@example.net": [550]}
+    one = with_hop(make_server, settings(tmp_path, receiver), later=[LATER], never=NEVER, x=LATER)
     ident = submit(one, ["later@example.net", "never@example.net"], message_id="m1@example.org")
     # The notice to the sender is a message, too.
     eventually(lambda: sorted(receiver.types()) == ["bounced", "deferred", "delivered", "delivered"], "four events", 20)
@@ -88,7 +87,6 @@ def test_each_event(make_server, tmp_path):
     assert bounced["reply_class"] == "mailbox" and all(e["reply_class"] for e in events if e["type"] == "deferred")
     assert not any("reply_class" in e for e in events if e["type"] == "delivered")
     assert len({e["event_id"] for e in events}) == 4
-    hop.replies = {"x@example.net": [451]}
     held = submit(one, "x@example.net")
     assert postern("queue", "hold", held, *one.options).returncode == 0
     eventually(lambda: "held" in receiver.types(), "a held event", 10)
@@ -99,7 +97,7 @@ def test_each_event(make_server, tmp_path):
 def test_tried_again_through_restarts(make_server, tmp_path):
     receiver = Receiver()
     receiver.refuse = 1000
-    one, _ = with_hop(make_server, settings(tmp_path, receiver, 'webhook-events = "delivered"\n'))
+    one = with_hop(make_server, settings(tmp_path, receiver, 'webhook-events = "delivered"\n'))
     idents = {submit(one, "b@example.net") for _ in range(5)}
     eventually(lambda: len(receiver.refused) >= 5, "refused posts", 10)
     one.await_event("webhook-failed")

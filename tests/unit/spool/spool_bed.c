@@ -313,3 +313,10 @@ bed_fini(struct bed *b)
 	bed_end_close(&b->history);
 	(void)scratch_remove(b->directory);
 }
+
+void
+bed_close(struct bed *b)
+{
+	assert_int_equal(bed_drain(b), 0);
+	bed_fini(b);
+}

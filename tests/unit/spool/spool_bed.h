@@ -51,6 +51,8 @@ void bed_kill(struct bed *);
 /* DRAIN and wait; the exit status. */
 int bed_drain(struct bed *);
 void bed_fini(struct bed *);
+/* Drained, with status 0, and all of it gone. */
+void bed_close(struct bed *);
 
 /* What 3_auth would give: for this login and reverse-path, watched or not, now or when->when; and for a message of so many recipients. */
 void bed_warrant(struct spool_mail *);

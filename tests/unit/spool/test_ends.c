@@ -72,13 +72,6 @@ open_bed(struct bed *b)
 	bed_start(b);
 }
 
-static void
-close_bed(struct bed *b)
-{
-	assert_int_equal(bed_drain(b), 0);
-	bed_fini(b);
-}
-
 static int
 open_log(const struct bed *b)
 {
@@ -122,7 +115,7 @@ refused_here_served_there(void **state)
 	assert_int_equal(bed_drain(&b), 0);
 	bed_start(&b);
 	nothing_comes(&b, 200);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* Who was served, and of whom 5_relay has said so, is not served again when it dies before the others have an end. */
@@ -151,7 +144,7 @@ reported_before_the_relay_died(void **state)
 	want_try(&b, &n);
 	assert_string_equal(n.from, "");
 	finish(&b, &n, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* ---- the clock ---- */
@@ -336,7 +329,7 @@ damaged_may_come_again(void **state)
 	want_try(&b, &t);
 	assert_int_equal(t.id, 101);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* The octets that make its MESSAGE, overwritten where they lie. */
@@ -391,7 +384,7 @@ unreadable_is_set_aside(void **state)
 	assert_int_equal(t.id, 101);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	bed_end_close(&c);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* The offset behind the first RESULT. */
@@ -441,7 +434,7 @@ refused_before_the_power_went(void **state)
 	want_try(&b, &t);
 	assert_int_equal(t.id, 101);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* Taken back before its release, so that it can be sent otherwise or once more: it is not taken for what was taken back. */
@@ -465,7 +458,7 @@ cancelled_may_come_again(void **state)
 	bed_start(&b);
 	assert_int_equal(submit(&b, 102, 1, 5, now_ms() + 3600000), 0);
 	assert_int_equal(submit(&b, 103, 1, 5, now_ms() + 3600000), 102);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* Who hears that it is dropped may switch the machine off: it is not sent after all. */
@@ -491,7 +484,7 @@ dropped_stays_dropped(void **state)
 	bed_end_close(&c);
 	bed_start(&b);
 	nothing_comes(&b, 200);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* What waits for the clock runs beside the rest. */

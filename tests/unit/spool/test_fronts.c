@@ -52,13 +52,6 @@ open_bed(struct bed *b, struct try_seen *t, const char *to, uint32_t notify)
 	want_try(b, t);
 }
 
-static void
-close_bed(struct bed *b)
-{
-	assert_int_equal(bed_drain(b), 0);
-	bed_fini(b);
-}
-
 /* tests/regress/0267: 452 for the message; the front and its sessions go on. */
 static void
 no_memory_is_no_fault_of_the_front(void **state)
@@ -89,7 +82,7 @@ no_memory_is_no_fault_of_the_front(void **state)
 	assert_int_equal(answer(&b, 50), OK);
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* What the front has said ends it, and only it: the next one is served. */
@@ -129,7 +122,7 @@ flags_that_no_client_has_asked_for(void **state)
 	ends_the_front(&b, &(struct spool_mail){ .queue_id = 200, .login = SPAN_INIT("alice") }, 1u << 23);
 	ends_the_front(&b, &(struct spool_mail){ .queue_id = 200, .login = SPAN_INIT("alice") }, MAIL_DSN);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* tests/regress/0269: who takes other fronts' names, or ours, has their next message refused. */
@@ -150,7 +143,7 @@ names_that_are_another_ones(void **state)
 		ends_the_front(&b, &m, 0);
 	}
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* tests/regress/0301: there is no memory for the notice; who was served is not served again. */
@@ -182,7 +175,7 @@ served_without_a_notice(void **state)
 	assert_string_equal(t.from, "");
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	bed_send_octets(&b.front, SPOOL_ABORT, 2, SPAN(""));
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* tests/regress/0380: what cannot be had is told of at COMMIT, to so many as a front may have clients. */

@@ -37,8 +37,7 @@ in_and_out(void **state)
 	assert_int_equal(bed_drain(&b), 0);
 	bed_start(&b);
 	nothing_comes(&b, 300);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 /* 5321-50, 5321-55, 3461-7, 3461-11: one notice for both, from nobody, and only those whom NOTIFY allows. */
@@ -83,8 +82,7 @@ permanent_failure(void **state)
 	finish(&b, &t, SMTP_CLASS_NEVER, 550);
 	finish(&b, &n, SMTP_CLASS_NEVER, 550);
 	nothing_comes(&b, 300);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 /* 3461-6: NOTIFY=SUCCESS to a next hop without DSN: "relayed". */
@@ -106,8 +104,7 @@ relayed_notice(void **state)
 	text[read_content(&n, text, sizeof text - 1)] = '\0';
 	assert_non_null(strstr(text, "Action: relayed"));
 	finish(&b, &n, SMTP_CLASS_DELIVERED, 250);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 /* A recipient that must wait is tried again alone; its expiry gives 5.4.7. */
@@ -144,8 +141,7 @@ later_and_expiry(void **state)
 	assert_non_null(strstr(text, "5.4.7"));
 	assert_non_null(strstr(text, "so it is"));
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 /* tests/regress/0081: what claims to come from next year ends as soon as what came now. */
@@ -292,8 +288,7 @@ killed_after_the_answer(void **state)
 		seen[t.id - 500] = true;
 		finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	}
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 /* The master hears who it was: it ends the process, which would else live on without us. */
@@ -364,8 +359,7 @@ broken_fronts(void **state)
 		say_message(&b, 9, 500 + i, "a@example.org", "x@example.net", 0);
 		assert_int_equal(answer(&b, 9), OK);
 	}
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 static void
@@ -398,8 +392,7 @@ broken_relays(void **state)
 	}
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 /* The front says ABORT, or dies, at every phase; ids twice; sessions again. */
@@ -472,8 +465,7 @@ big_message(void **state)
 	}
 	assert_int_equal(total, c.size);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	assert_int_equal(bed_drain(&b), 0);
-	bed_fini(&b);
+	bed_close(&b);
 }
 
 /* `postern queue`: list by address, show, retry, drop; what runs while it is dropped ends without a word. */

@@ -50,13 +50,6 @@ open_bed(struct bed *b, uint32_t window)
 	bed_start(b);
 }
 
-static void
-close_bed(struct bed *b)
-{
-	assert_int_equal(bed_drain(b), 0);
-	bed_fini(b);
-}
-
 /* Both COMMITs wait in the socket: the second comes while the first is not durable, and hears of it when it is. */
 static void
 while_the_first_is_written(void **state)
@@ -84,7 +77,7 @@ while_the_first_is_written(void **state)
 	/* Delivered and done with, it is known all the same. */
 	say(&b, 4, 103, digests[1], 5);
 	assert_int_equal(first_of(&b, 4), 100);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* Who gave up before the answer does not keep the others from it, and takes nothing with him. */
@@ -107,7 +100,7 @@ who_waits_may_leave(void **state)
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	nothing_comes(&b, 200);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* A draft that was given up leaves nothing behind: the next one is the first. */
@@ -129,7 +122,7 @@ after_an_abort(void **state)
 	want_try(&b, &t);
 	assert_int_equal(t.id, 101);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* The sender was told that it failed: when he sends it again he means it. After a restart too. */
@@ -164,7 +157,7 @@ what_failed_may_come_again(void **state)
 	assert_int_equal(first_of(&b, 1), 0);
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* The same of a message that waited for an interval (RFC 4865) before it failed. */
@@ -194,7 +187,7 @@ what_failed_after_its_release(void **state)
 		finish(&b, &t, SMTP_CLASS_NEVER, 550);
 		nothing_comes(&b, 200);
 	}
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* One recipient has it, one never will: the same envelope again would be a second copy for the one. After a kill between them too. */
@@ -231,7 +224,7 @@ what_reached_somebody(void **state)
 			nothing_comes(&b, 200);
 		}
 	}
-	close_bed(&b);
+	bed_close(&b);
 }
 
 static unsigned
@@ -282,7 +275,7 @@ longer_than_its_segment(void **state)
 		bed_kill(&b);
 		bed_start(&b);
 	}
-	close_bed(&b);
+	bed_close(&b);
 }
 
 /* What is older than the window is new; nothing of it keeps a segment. Without a window nothing is compared. */
@@ -310,7 +303,7 @@ after_the_window(void **state)
 	assert_int_equal(first_of(&b, 1), 0);
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
-	close_bed(&b);
+	bed_close(&b);
 }
 
 int
