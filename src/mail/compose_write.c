@@ -112,8 +112,7 @@ put_field(struct compose *c, const struct header_field *f, uint32_t begin, struc
 		return false;
 	if (compose_has(which, DROPPED))
 		return true;
-	/* RFC 6376 5.3: what is signed stays as it is, and needs SMTPUTF8 then. */
-	if (!utf8_is_ascii(f->value) && !compose_has_seen(c, DKIM_SIGNATURE)) {
+	if (c->encodes && !utf8_is_ascii(f->value)) {
 		if (compose_has(which, UNSTRUCTURED))
 			return put_encoded(f, out);
 		if (compose_has(which, HAS_ADDRESSES))
@@ -131,6 +130,35 @@ put_end(struct compose *c, struct buf *out)
 	/* With a Resent- block, what it lacks has been written in front of it. */
 	return (c->resent || put_missing(c, out)) && buf_put_text(out, "\r\n") &&
 	    (!c->headless || buf_put(out, buf_span(&c->header)));
+}
+
+static bool
+has_foreign_address(struct span value)
+{
+	struct mailbox m;
+
+	while (address_next_bare(&value, &m) == ADDRESS_ONE)
+		if (!utf8_is_ascii(m.local) || !utf8_is_ascii(m.domain))
+			return true;
+	return false;
+}
+
+/* Is there anything that needs SMTPUTF8 but what encoded-words are for? What is signed stays as it is too (RFC 6376 5.3). */
+static bool
+needs_utf8_anyhow(const struct compose *c)
+{
+	struct span rest = buf_span(&c->header);
+	struct header_field f;
+
+	while (!c->headless && field_next(&rest, &f)) {
+		enum known which = compose_known(f.name);
+
+		if (utf8_is_ascii(f.value) || compose_has(which, DROPPED) || compose_has(which, UNSTRUCTURED))
+			continue;
+		if (!compose_has(which, HAS_ADDRESSES) || has_foreign_address(f.value))
+			return true;
+	}
+	return compose_has_seen(c, DKIM_SIGNATURE);
 }
 
 static enum compose_step
@@ -181,6 +209,7 @@ compose_header_drain(struct compose *c, struct buf *out)
 		}
 		c->phase = COMPOSE_WRITING;
 		c->at = 0;
+		c->encodes = c->utf8 && !needs_utf8_anyhow(c);
 		c->utf8 = false;
 	}
 	assert(c->phase == COMPOSE_WRITING);

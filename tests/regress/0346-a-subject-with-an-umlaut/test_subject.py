@@ -69,3 +69,9 @@ def test_what_only_smtputf8_can_carry(tmp_path, value):
     done, messages = sent(tmp_path, f"To: {value}\n\nbody\n".encode(), ["8BITMIME", "SMTPUTF8"])
     assert done.returncode == 0 and "SMTPUTF8" in messages[0]["mail"]
     assert value[-13:].encode() in messages[0]["content"] or b"(J\xc3\xbcrgen)" in messages[0]["content"]
+
+
+def test_what_needs_smtputf8_anyhow_stays(tmp_path):
+    text = "To: Бобер <бобер@example.net>\nSubject: привет\n\nbody\n".encode()
+    done, messages = sent(tmp_path, text, ["8BITMIME", "SMTPUTF8"])
+    assert done.returncode == 0 and text.split(b"\n")[0] in messages[0]["content"] and "Subject: привет".encode() in messages[0]["content"]

@@ -154,6 +154,13 @@ static const struct { const char *text, *content, *recipients; } rows[] = {
 	{ "Resent-From: a@x.example\nResent-To: new@x.example\nResent-From: o@x.example\nResent-To: old@x.example\n\n",
 	  "Resent-" MADE_DATE "Resent-" MADE_ID "Resent-From: a@x.example\r\nResent-To: new@x.example\r\n"
 	  "Resent-From: o@x.example\r\nResent-To: old@x.example\r\n\r\n", "new@x.example " },
+	/* 0346, RFC 2047: encoded, but for what is signed; what is around it stays */
+	{ "Subject: re gr\xc3\xbc\xc3\x9f" "e x\n\n", "Subject: re\r\n =?utf-8?B?Z3LDvMOfZQ==?=\r\n x\r\n" MADE "\r\n", "" },
+	{ "Comments:\xff\n\n", "Comments: =?unknown-8bit?B?/w==?=\r\n" MADE "\r\n", "" },
+	{ "DKIM-Signature: v\nSubject: \xc3\xbc\n\n", "DKIM-Signature: v\r\nSubject: \xc3\xbc\r\n" MADE "\r\n", "" },
+	{ "To: \"J\\\xc3\xbc\" <root>, root,(x)b@x.example,\xc3\xbc (c) <c@x.example>\n\n",
+	  "To: =?utf-8?B?SsO8?=\r\n <root@example.org>, root@example.org,(x)b@x.example,\xc3\xbc (c) <c@x.example>\r\n" MADE "\r\n",
+	  "root@example.org root@example.org b@x.example c@x.example " },
 	/* not ours to judge: the server will say it */
 	{ "From: two words\n\n", "From: two words\r\n" MADE_DATE MADE_ID "\r\n", "" },
 };
