@@ -370,6 +370,7 @@ on_drain(void *arg)
 	/* From here on the last one to leave ends the process. */
 	front.draining = true;
 	session_each(drain_one);
+	await_sweep();                  /* nobody begins anew now */
 }
 
 int

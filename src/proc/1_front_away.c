@@ -46,7 +46,7 @@ away(enum away kind)
 static bool
 is_awaited(bool there, uint64_t gone)
 {
-	return !there && uv_now(&front.child.loop) - gone < FRONT_AWAIT_MS;
+	return !there && !front.draining && uv_now(&front.child.loop) - gone < FRONT_AWAIT_MS;
 }
 
 bool

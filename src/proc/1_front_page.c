@@ -50,7 +50,7 @@ static const struct limit talk[] = {
 	{ "commands out of order in a row, beyond the errors: as many as recipients", "rcpt-max", 0, LIMIT_COUNT, "session", "421 4.7.0" },
 	{ "content", "size-max", 0, LIMIT_OCTETS, "message", "552 5.3.4 at its end" },
 	{ "content that is read to its end, in messages of the biggest size", NULL, SMTP_CONTENT_TIMES, LIMIT_COUNT, "message", "421 4.7.0" },
-	{ "octets of refused BDATs, in messages of the biggest size, since the last accepted message", NULL, SMTP_SWALLOW_TIMES, LIMIT_COUNT,
+	{ "octets of refused BDATs and of lines that are too long, in messages of the biggest size, since the last accepted message", NULL, SMTP_SWALLOW_TIMES, LIMIT_COUNT,
 	    "session", "421 4.7.0" },
 	{ "a header line, with CRLF (RFC 5322 2.1.1)", NULL, SMTP_TEXT_LINE_MAX, LIMIT_OCTETS, "message", "554 5.6.0" },
 	{ "the header section", NULL, HEADER_OCTETS_MAX, LIMIT_OCTETS, "message", "554 5.6.0" },

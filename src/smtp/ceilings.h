@@ -27,7 +27,7 @@ enum {
 	SMTP_TRIES_MAX = 200,           /* MAIL and DATA since the last accepted message: a hundred refused ones in a row */
 	SMTP_OVERSHOOT_MAX = 10000,     /* RCPT beyond rcpt_max in one transaction: a long list, pipelined, gets its 452s (9422-2) */
 	SMTP_CONTENT_TIMES = 2,         /* times size_max: content that is read to its end, only to say 552; with stuffed dots */
-	SMTP_SWALLOW_TIMES = 4,         /* times size_max: octets of refused chunks since the last accepted message (3030-2) */
+	SMTP_SWALLOW_TIMES = 4,         /* times size_max: octets of refused chunks and endless lines since the last accepted message (3030-2) */
 };
 
 #endif

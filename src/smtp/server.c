@@ -252,25 +252,37 @@ allowance(const struct smtp_server *s)
 
 	if (!s->authenticated)
 		left = SMTP_HEARD_MAX - s->heard;
+	else if (s->swallowing)
+		left = server_times_size(s, SMTP_SWALLOW_TIMES) - s->discarded;
 	else if (s->state == SMTP_BODY)
 		left = server_times_size(s, SMTP_CONTENT_TIMES) - s->mail->taken;
 	return left < SIZE_MAX ? (size_t)left : SIZE_MAX;
+}
+
+static const char *
+too_much(const struct smtp_server *s)
+{
+	if (!s->authenticated)
+		return "too much without authentication, closing";
+	return s->swallowing ? "too much that is refused, closing" : "far more than the biggest message, closing";
 }
 
 static size_t
 step_within(struct smtp_server *s, struct span in)
 {
 	struct smtp_mail *body = s->state == SMTP_BODY ? s->mail : NULL;
-	bool stranger = !s->authenticated;
+	bool stranger = !s->authenticated, swallowing = s->swallowing;
 	size_t left = allowance(s), n = 0;
 	struct span view = span_head(in, left);
 
 	if (left > 0)
 		n = step(s, view);
 	if (n == 0 && view.len == left && s->want == SMTP_WANT_INPUT)
-		server_give_up(s, body != NULL ? "far more than the biggest message, closing" : "too much without authentication, closing");
+		server_give_up(s, too_much(s));
 	if (stranger)
 		s->heard += (uint32_t)n;
+	else if (swallowing)
+		s->discarded += n;
 	if (body != NULL)
 		body->taken += n;
 	return n;

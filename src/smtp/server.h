@@ -202,7 +202,7 @@ struct smtp_server {
 	enum smtp_want want;
 	uint64_t discard;               /* octets of a refused BDAT still to swallow */
 	uint64_t chunk;                 /* octets of the BDAT in progress */
-	uint64_t discarded;             /* octets of refused BDATs since the last accepted message */
+	uint64_t discarded;             /* octets of refused BDATs, and of lines that are too long, since the last accepted message */
 	uint32_t heard;                 /* octets before AUTH */
 	uint16_t errors, auth_failures, nothings, tries;
 	uint32_t strays;                /* RCPT, DATA and BDAT that came to nothing since MAIL */

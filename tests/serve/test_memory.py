@@ -3,6 +3,7 @@ import base64
 import os
 import pathlib
 import re
+import signal
 import smtplib
 import socket
 import time
@@ -136,4 +137,25 @@ def test_no_password_stays_of_who_talks_on(make_server):
             client.sendall(b"AUTH PLAIN " + plain(PASSWORD).encode() + b"\r\n")
             time.sleep(0.3)
             assert not finds(front, pieces(PASSWORD))
+    assert one.stop() == 0
+
+
+def test_no_password_stays_of_who_waited(make_server):
+    """A login that came while 3_auth was away is kept for the next one, and nowhere after that; of who did not wait for it neither."""
+    one = make_server(config="fronts = 1\n").start()
+    waits, leaves = Raw(one), Raw(one)
+    os.kill(one.process.pid, signal.SIGSTOP)
+    os.kill(one.children()["auth:0"], signal.SIGKILL)
+    for raw in (waits, leaves):
+        raw.tls.sendall(b"AUTH PLAIN " + plain(PASSWORD).encode() + b"\r\n")
+    time.sleep(0.3)
+    assert finds(one.children()["front:0"], pieces(PASSWORD))
+    leaves.tcp.close()
+    leaves.tls.close()
+    os.kill(one.process.pid, signal.SIGCONT)
+    assert waits.reply().startswith("535 5.7.8")
+    time.sleep(0.3)
+    for name in ("front:0", "auth:0"):
+        assert not finds(one.children()[name], pieces(PASSWORD)), name
+    waits.tls.close()
     assert one.stop() == 0

@@ -446,6 +446,37 @@ an_auth_that_does_not_come_back(void **state)
 	client_close(&d);
 }
 
+/* tests/regress/0352: at the end nobody begins anew, so nobody is waited for. */
+static void
+whoever_finishes_awaits_nobody(void **state)
+{
+	struct client c, d;
+	uint64_t start;
+
+	(void)state;
+	client_login(&d, &bed, "user");
+	client_open(&c, bed.port_implicit);
+	client_shake(&c, &bed, "mail.example.org");
+	assert_int_equal(client_reply(&c, 5000), 220);
+	assert_int_equal(client_say(&c, "EHLO laptop.example.org"), 250);
+	assert_int_equal(kill(bed.spool, SIGKILL), 0);
+	assert_int_equal(waitpid(bed.spool, NULL, 0), bed.spool);
+	client_send(&d, "MAIL FROM:<user@example.org>\r\n");
+	assert_int_equal(client_reply(&d, 100), -1);
+	assert_int_equal(kill(bed.auth, SIGKILL), 0);
+	assert_int_equal(waitpid(bed.auth, NULL, 0), bed.auth);
+	assert_int_equal(client_reply(&d, 5000), 421);
+	start = uv_now(NULL);
+	client_send(&c, "AUTH PLAIN AHVzZXIAc2VjcmV0\r\n");
+	assert_int_equal(client_reply(&c, 100), -1);
+	front_bed_tell(&bed, MASTER_DRAIN, SPAN(""), -1);
+	assert_int_equal(client_reply(&c, 5000), 454);
+	assert_int_equal(client_reply(&c, 5000), 421);
+	assert_true(passed(start) < SLOW);
+	client_close(&c);
+	client_close(&d);
+}
+
 /* A session that gave up waiting has ended, but the answer to its commit may still come. */
 static void
 an_owed_answer_keeps_its_place(void **state)
@@ -559,7 +590,8 @@ main(void)
 	const struct CMUnitTest last[] = { cmocka_unit_test_setup_teardown(a_front_that_has_lost_a_peer_is_ended, setup, forget_bed),
 		cmocka_unit_test_setup_teardown(a_front_that_has_lost_its_signer_is_ended, setup, forget_bed) };
 	const struct CMUnitTest slow[] = { cmocka_unit_test_setup_teardown(a_spool_that_does_not_come_back, setup_slow, teardown),
-		cmocka_unit_test_setup_teardown(an_auth_that_does_not_come_back, setup_slow, teardown) };
+		cmocka_unit_test_setup_teardown(an_auth_that_does_not_come_back, setup_slow, teardown),
+		cmocka_unit_test_setup_teardown(whoever_finishes_awaits_nobody, setup_slow, teardown) };
 	int failed = cmocka_run_group_tests(tests, setup, teardown);
 
 	failed += cmocka_run_group_tests(last, NULL, NULL);
