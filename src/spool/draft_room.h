@@ -34,6 +34,8 @@ struct draft {
 
 /* Make room in one of the draft's buffers while all drafts have less than `all`; counts what they take in their sum. */
 bool draft_grow(struct spool *, struct buf *, size_t n, size_t most, uint64_t all);
+/* May its content have so many octets? Else it has failed. */
+bool draft_fits(const struct spool *, struct draft *, uint64_t size);
 /* Why a chunk could not be written. */
 enum fail draft_refusal(const struct spool *);
 
