@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/secret.h"
+
 static bool
 write_all(int fd, struct span text)
 {
@@ -64,6 +66,7 @@ read_open(int fd, uint64_t most, size_t *len)
 	*len = (size_t)st.st_size;
 	text = malloc(*len + 1);
 	if (text != NULL && !read_all(fd, text, *len)) {
+		wipe(text, *len);       /* it may be a key */
 		free(text);
 		return NULL;
 	}
