@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/secret.h"
+
 bool
 file_write(int fd, struct span octets)
 {
@@ -67,6 +69,7 @@ read_open(int fd, uint64_t most, size_t *len)
 	*len = (size_t)st.st_size;
 	text = malloc(*len + 1);
 	if (text != NULL && !read_all(fd, text, *len)) {
+		wipe(text, *len);       /* it may be a key */
 		free(text);
 		return NULL;
 	}

@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "os/address.h"
 #include "os/log.h"
+#include "os/replace.h"
 #include "proc/0_master.h"
 #include "tls/inspect.h"
 
@@ -42,28 +43,14 @@ file_look(const char *path, struct file_mark *mark)
 static bool
 read_file(const char *path, size_t max, struct span *out)
 {
-	FILE *f = fopen(path, "re");
-	uint8_t *text = f == NULL ? NULL : malloc(max + 1);
-	size_t len = 0;
-	int error = errno;
+	out->p = (const uint8_t *)file_read(path, max, &out->len);
+	return out->p != NULL;
+}
 
-	if (text != NULL) {
-		/* It may be a key: no copy in a buffer that nobody wipes. */
-		(void)setvbuf(f, NULL, _IONBF, 0);
-		len = fread(text, 1, max + 1, f);
-		error = ferror(f) ? errno : len > max ? EFBIG : 0;
-	}
-	if (f != NULL)
-		(void)fclose(f);
-	if (text != NULL && error != 0)
-		wipe(text, len);
-	if (text == NULL || error != 0) {
-		free(text);
-		errno = error;
-		return false;
-	}
-	*out = (struct span){ text, len };
-	return true;
+static const char *
+why_not_read(void)
+{
+	return errno == EINVAL ? "it is no plain file" : strerror(errno);
 }
 
 static void
@@ -117,9 +104,9 @@ certificate_read(struct certificate *c, struct tls_server *scratch, struct buf *
 	char both[2 * CONF_TEXT_MAX + 16];
 
 	if (!read_file(c->files.chain.p, CHAIN_MAX, &c->chain))
-		return refuse(why, "chain", c->files.chain.p, strerror(errno));
+		return refuse(why, "chain", c->files.chain.p, why_not_read());
 	if (!read_file(c->files.key.p, KEY_MAX, &c->key))
-		return refuse(why, "key", c->files.key.p, strerror(errno));
+		return refuse(why, "key", c->files.key.p, why_not_read());
 	if (!tls_certificate_read(c->chain, &c->facts, &wrong))
 		return refuse(why, "chain", c->files.chain.p, (const char *)words);
 	wrong.len = 0;

@@ -13,8 +13,8 @@
 #include "proc/1_front.h"
 #include "smtp/first_octets.h"
 
-/* Lines in the log that strangers can cause, at most MISUSE_LINES of a kind in a minute and in one front; REFUSED_LINES about AUTH, which 3_auth tells
- * of too. */
+/* Lines in the log that strangers can cause, at most MISUSE_LINES of a kind in a minute and in one front; REFUSED_LINES
+ * about AUTH, which 3_auth tells of too. */
 enum { MISUSE_LINES = 5, REFUSED_LINES = 30 };
 enum front_misuse {
 	MISUSE_SMTP, MISUSE_SILENT, MISUSE_HTTP, MISUSE_HTTP_IN_TLS, MISUSE_HTTP_IN_CLEAR, MISUSE_URD, MISUSE_SSL2, MISUSE_OTHER,

@@ -32,6 +32,9 @@ struct signed_for {
 	uint32_t asked;                 /* number of the last question */
 	uint64_t allowance;             /* thousandths of a signature */
 	uint64_t counted;               /* uv_now() of that */
+	uint64_t turn;                  /* of the loop, when it last asked */
+	unsigned asked_now;             /* in that turn */
+	bool resting;                   /* it is not read before the next */
 };
 
 struct keys {
@@ -44,6 +47,10 @@ static struct {
 	struct signed_for front[SIGNER_FRONTS_MAX];
 	struct keys now, before;
 	uv_timer_t forget;              /* of the keys before */
+	uv_prepare_t count;             /* of the loop's turns */
+	uv_idle_t wake;                 /* active while somebody rests */
+	uint64_t turn;
+	bool counting;
 	bool draining;
 } me;
 
@@ -162,6 +169,44 @@ sign(struct signed_for *f, const struct sign_ask *q, struct buf *signature)
 	return key != NULL && tls_key_sign(key, q->scheme, q->to_be_signed, signature) ? OK : FAIL_LOCAL;
 }
 
+/* ---- turns ---- */
+
+static void
+on_count(uv_prepare_t *count)
+{
+	(void)count;
+	me.turn++;
+}
+
+static void
+on_wake(uv_idle_t *wake)
+{
+	(void)uv_idle_stop(wake);
+	for (size_t i = 0; i < SIGNER_FRONTS_MAX; i++) {
+		struct signed_for *f = &me.front[i];
+
+		if (f->channel != NULL && f->resting)
+			channel_pause(f->channel, false);
+		f->resting = false;
+	}
+}
+
+/* Whoever asks without waiting for the answer waits for himself: the others stand still until theirs is there. */
+static void
+take_turn(struct signed_for *f)
+{
+	if (f->turn != me.turn)
+		f->asked_now = 0;
+	f->turn = me.turn;
+	if (++f->asked_now < SIGNER_A_TURN)
+		return;
+	f->resting = true;
+	channel_pause(f->channel, true);
+	(void)uv_idle_start(&me.wake, on_wake);
+}
+
+/* ---- what fronts say ---- */
+
 static void
 on_message(void *arg, struct channel *c, const struct frame *frame)
 {
@@ -183,6 +228,7 @@ on_message(void *arg, struct channel *c, const struct frame *frame)
 		answer.signature = buf_span(&signature);
 		(void)channel_send(c, SIGN_ANSWER, frame->session, sign_answer_layout, &answer);
 		channel_flush(c);       /* somebody stands still until it comes */
+		take_turn(f);
 	}
 }
 
@@ -237,6 +283,18 @@ place_of(uint32_t slot)
 	return free_place;
 }
 
+/* Fronts may ask before GO. */
+static void
+count_turns(void)
+{
+	if (me.counting)
+		return;
+	me.counting = true;
+	(void)uv_prepare_init(&me.child.loop, &me.count);
+	(void)uv_prepare_start(&me.count, on_count);
+	(void)uv_idle_init(&me.child.loop, &me.wake);
+}
+
 static void
 on_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
@@ -253,6 +311,7 @@ on_peer(void *arg, enum role role, uint32_t slot, int fd)
 		(void)close(fd);
 		return;
 	}
+	count_turns();
 	channel_close(f->channel);
 	*f = (struct signed_for){ .slot = slot, .allowance = (uint64_t)SIGNER_BURST * WHOLE, .counted = uv_now(&me.child.loop) };
 	f->channel = channel_open(&me.child.loop, fd, &handler, f);

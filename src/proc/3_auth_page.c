@@ -17,6 +17,7 @@ enum {
 
 static const struct limit signing[] = {
 	{ "signatures of one front in a second", NULL, SIGNER_PER_SECOND, LIMIT_COUNT, "front", "the handshake fails" },
+	{ "signatures of one front before the others have theirs", NULL, SIGNER_A_TURN, LIMIT_COUNT, "front", "it waits for its turn" },
 	{ "signatures of one front at once, after a rest", NULL, SIGNER_BURST, LIMIT_COUNT, "front", "the handshake fails" },
 	{ "signatures of mail in a second", NULL, SIGNER_DKIM_PER_SECOND, LIMIT_COUNT, "server", "mail waits" },
 	{ "questions of 5_relay that wait", NULL, SIGN_DKIM_WINDOW, LIMIT_COUNT, "server", "5_relay is ended" },

@@ -338,6 +338,13 @@ schedule_of(const struct conf *c)
 	return s;
 }
 
+/* Our own fields, a longer header, what milters may make of a body. */
+static uint64_t
+content_most(const struct conf *c)
+{
+	return c->size_max + KEEPER_CONTENT_MORE;
+}
+
 static void
 on_go(void *arg)
 {
@@ -345,7 +352,7 @@ on_go(void *arg)
 	const struct conf *c = &k->child.conf;
 	struct spool_conf sc = { .directory = c->spool_dir.p, .disk = &disk_linux, .segment_size = c->segment_size,
 		.free_min = c->spool_free_min, .schedule = schedule_of(c), .single = c->relay.kind != CONF_RELAY_MX,
-		.duplicate_window = c->duplicate_window * UINT64_C(1000), .history = c->history };
+		.duplicate_window = c->duplicate_window * UINT64_C(1000), .history = c->history, .content_max = content_most(c) };
 
 	if (!k->has_warrant_key) {
 		log_say(LOG_FAULT, "start", "the master gave no key for warrants");
@@ -381,6 +388,7 @@ on_reload(void *arg)
 
 	/* Directory, segment size and the kind of relay stay as they were until the next start. */
 	k->spool.conf.free_min = k->child.conf.spool_free_min;
+	k->spool.conf.content_max = content_most(&k->child.conf);
 	spool_configure(&k->spool, &s, k->child.conf.duplicate_window * UINT64_C(1000));
 	filter_configure(k);
 	front_tell_anew(k);

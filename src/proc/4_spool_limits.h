@@ -12,6 +12,7 @@ enum {
 	KEEPER_AHEAD = 8,               /* segments that 7_history has and has not read yet */
 	KEEPER_SET_ASIDE = 256,         /* sessions of fronts that can begin when malloc() has nothing left */
 	KEEPER_REFUSED_MS = 10 * 1000,  /* between two log lines about refused messages, of each reason */
+	KEEPER_CONTENT_MORE = 2 * 1024 * 1024,  /* octets of a message beyond size-max */
 	KEEPER_RESULT_MOST = 1100,      /* octets of one recipient's result, counted ahead */
 };
 

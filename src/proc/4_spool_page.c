@@ -17,6 +17,7 @@ static const struct limit keeping[] = {
 	{ "the same, from which content goes to the log as it comes", NULL, SPOOL_DRAFTS_CONTENT, LIMIT_OCTETS, "server", "nothing is refused" },
 	{ "octets of recipients in drafts of one principal", NULL, SPOOL_DRAFTS_SHARE, LIMIT_OCTETS, "principal", "451 4.3.2" },
 	{ "octets of recipients for which there is room in any case", NULL, SPOOL_DRAFT_PROMISED, LIMIT_OCTETS, "draft", "the lines before" },
+	{ "content beyond size-max, should 1_front or 6_milter not keep to it", NULL, KEEPER_CONTENT_MORE, LIMIT_OCTETS, "message", "552 5.3.4" },
 	{ "octets held of one draft's content", NULL, SPOOL_INLINE_MAX, LIMIT_OCTETS, "draft", "the log has the rest" },
 	{ "recipients of one draft", NULL, SPOOL_DRAFT_RCPTS_MAX, LIMIT_OCTETS, "draft", "552 5.3.4" },
 	{ "octets that wait to be written, from which fronts are held back", NULL, JOURNAL_CROWDED, LIMIT_OCTETS, "server",

@@ -258,6 +258,15 @@ spill(struct spool *s, struct draft *d, struct span more)
 	d->content.len = 0;
 }
 
+/* Those who bring it keep to size-max; so do we, should they not. */
+bool
+draft_fits(const struct spool *s, struct draft *d, uint64_t size)
+{
+	if (d->fail == OK && !d->kept && s->conf.content_max > 0 && size > s->conf.content_max)
+		d->fail = FAIL_TOO_BIG;
+	return d->fail == OK;
+}
+
 void
 draft_body(struct spool *s, struct draft *d, struct span octets)
 {
@@ -266,7 +275,7 @@ draft_body(struct spool *s, struct draft *d, struct span octets)
 	uint64_t all = d->kept ? UINT64_MAX : SPOOL_DRAFTS_CONTENT;
 
 	d->size += octets.len;
-	if (d->fail != OK)
+	if (!draft_fits(s, d, d->size))
 		return;
 	if (d->content.len + octets.len <= limit && draft_grow(s, &d->content, octets.len, limit, all))
 		(void)buf_put(&d->content, octets);

@@ -46,6 +46,8 @@ draft_fresh(struct spool *s, struct draft *d, struct span octets)
 		return;
 	}
 	d->fresh->size += octets.len;
+	if (!draft_fits(s, d, d->fresh->size))
+		return;
 	if (d->fresh->text.len + octets.len <= SPOOL_INLINE_MAX && draft_grow(s, &d->fresh->text, octets.len, SPOOL_INLINE_MAX, SPOOL_DRAFTS_CONTENT)) {
 		(void)buf_put(&d->fresh->text, octets);
 		return;

@@ -38,5 +38,7 @@ void draft_texts(struct draft *, struct span *text[DRAFT_TEXTS]);
 bool draft_grow(struct spool *, struct buf *, size_t n, size_t most, uint64_t all);
 /* One chunk of both, its extent onto out; nothing when there are no octets, or the draft has failed. */
 void draft_chunk(struct spool *, struct draft *, struct buf *out, struct span first, struct span second);
+/* May its content have so many octets? Else it has failed. */
+bool draft_fits(const struct spool *, struct draft *, uint64_t size);
 
 #endif

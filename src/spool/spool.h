@@ -45,6 +45,7 @@ struct spool_conf {
 	const char *directory;
 	const struct disk *disk;
 	uint64_t segment_size, free_min;
+	uint64_t content_max;                   /* octets of one message, whatever is said; 0: no such ceiling */
 	struct schedule_conf schedule;
 	bool single;                            /* one next hop for everything: smart host, Maildir */
 	uint32_t slot;                          /* of our queue ids, for DSNs */

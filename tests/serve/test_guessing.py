@@ -130,8 +130,8 @@ def test_nonsense_instead_of_a_guess_is_no_flood_of_lines(make_server):
             talk.close()
 
     with concurrent.futures.ThreadPoolExecutor(40) as pool:
-        assert {r[:9] for r in pool.map(nonsense, range(160))} == {"535 5.7.8"}
-    eventually(lambda: sum(int(e["count"]) for e in one.events("auth-malformed")) >= 100, "the sum of them")
+        assert {r[:9] for r in pool.map(nonsense, range(80))} == {"535 5.7.8"}
+    eventually(lambda: sum(int(e["count"]) for e in one.events("auth-malformed")) >= 30, "the sum of them")
     assert len(one.events("auth-malformed")) < 20 and not one.events("auth", result="fail")
     # Two minutes may have part in it.
     assert len(one.events("auth-refused")) <= 60
@@ -140,13 +140,13 @@ def test_nonsense_instead_of_a_guess_is_no_flood_of_lines(make_server):
 
 def test_what_is_typed_for_a_login_may_be_a_password(guarded):
     """People type it into the wrong field. tests/regress/0383"""
-    for said in ("Secret-Word-77", "alice/Secret-Word-77", "Secret-Word-77@example.org"):
-        assert attempt(guarded, "127.0.0.2", said, "alice").startswith("535")
-    assert attempt(guarded, "127.0.0.2", "ALICE@example.org", "wrong").startswith("535")
+    logins = ("Secret-Word-77", "alice/Secret-Word-77", "Secret-Word-77@example.org", "ALICE@example.org")
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        assert all(r.startswith("535") for r in pool.map(lambda login: attempt(guarded, "127.0.0.2", login, "wrong"), logins))
     failed = guarded.await_event("auth", 4, result="fail") and guarded.events("auth", result="fail")
     assert "secret-word" not in guarded.log.read_text().lower()
     (unknown,) = {e["login"] for e in entries(guarded) if e["login"] and e["login"].startswith("?")}
-    assert [e["login"] for e in failed] == [unknown, "alice", unknown, "alice"]
+    assert sorted(e["login"] for e in failed) == [unknown, unknown, "alice", "alice"]
 
 
 def test_the_same_wrong_secret_counts_once(guarded):

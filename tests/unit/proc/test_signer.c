@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -218,6 +219,70 @@ another_order_ends_the_front(void **state)
 	}
 }
 
+enum { AT_ONCE = 1000, OTHERS_WAIT_MS = 500 };
+
+static uint64_t
+ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* So many good questions in one go, as no honest front asks. */
+static void
+ask_at_once(int fd, struct span key)
+{
+	static uint8_t room[AT_ONCE * 256];
+	struct sign_ask q = { SCHEME_RSA_PSS_SHA256, key, good_octets() };
+	struct buf b = BUF_OVER(room);
+
+	for (uint32_t i = 1; i <= AT_ONCE; i++) {
+		uint8_t *head = b.p + b.len;
+		struct buf body = { head + 12, 0, 244 };
+
+		assert_true(fields_format(sign_ask_layout, &q, &body));
+		u32_put(head, (uint32_t)body.len);
+		u32_put(head + 4, SIGN_ASK);
+		u32_put(head + 8, i);
+		b.len += 12 + body.len;
+	}
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	for (size_t sent = 0; sent < b.len;) {
+		ssize_t n = send(fd, room + sent, b.len - sent, MSG_NOSIGNAL);
+
+		assert_true(n > 0);
+		sent += (size_t)n;
+	}
+}
+
+/* tests/regress/0386: the others' handshakes do not stand behind a thousand signatures for one that was taken over. */
+static void
+who_asks_at_once_waits_for_himself(void **state)
+{
+	struct identity slow = identity_make("mail", "DNS:mail.example.org", 3072, NULL, -1, 10);
+	uint8_t slow_name[TLS_FINGERPRINT];
+	struct ask greedy = front(1), honest = front(2);
+	struct sign_answer answer = { .fail = FAIL_BUSY };
+	uint64_t begun, took;
+
+	(void)state;
+	assert_true(tls_fingerprint(span_of(slow.chain_pem), slow_name));
+	signer_bed_key(&bed, &slow);
+	ask_at_once(greedy.fd, (struct span){ slow_name, sizeof slow_name });
+	begun = ms();
+	assert_true(ask_for(&honest, (struct span){ slow_name, sizeof slow_name }, SCHEME_RSA_PSS_SHA256, good_octets(), &answer));
+	took = ms() - begun;
+	assert_int_equal(answer.fail, OK);
+	if (took > OTHERS_WAIT_MS)
+		fail_msg("another front waited %u ms for its signature", (unsigned)took);
+	ask_close(&greedy);
+	ask_close(&honest);
+	signer_bed_key(&bed, &id);
+	identity_free(&slow);
+}
+
 static void
 too_many_are_answered_with_busy(void **state)
 {
@@ -326,6 +391,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handshakes_are_signed),
+		cmocka_unit_test(who_asks_at_once_waits_for_himself),
 		cmocka_unit_test(an_unknown_key_is_answered),
 		cmocka_unit_test(other_forms_end_the_front),
 		cmocka_unit_test(another_order_ends_the_front),

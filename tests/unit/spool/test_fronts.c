@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -318,6 +319,32 @@ recipients_that_3_auth_has_not_allowed(void **state)
 	bed_fini(&b);
 }
 
+/* tests/regress/0387: size-max is not the front's word alone. */
+static void
+content_beyond_what_a_message_may_have(void **state)
+{
+	static uint8_t piece[256 * 1024];
+	struct spool_mail m = mail(100, "a@example.org");
+	struct spool_commit c = { .rcpts = 1 };
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	b.conf.size_max = 64 * 1024;
+	bed_start(&b);
+	memset(piece, 'x', sizeof piece);
+	bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+	say_rcpt(&b, 1, "x@example.net", 0);
+	for (unsigned i = 0; i < 16; i++, c.size += sizeof piece)
+		bed_send_octets(&b.front, SPOOL_BODY, 1, (struct span){ piece, sizeof piece });
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+	assert_int_equal(answer(&b, 1), FAIL_TOO_BIG);
+	say_message(&b, 2, 200, "a@example.org", "x@example.net", 0);
+	assert_int_equal(answer(&b, 2), OK);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 enum { MANY = 10000, LOOKS = 100000 };
 
 /* How long it takes to look for sessions that are not there, beside MANY that are; ms. Their numbers are so far apart. */
@@ -365,6 +392,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(more_drafts_than_a_front_has_clients),
 		cmocka_unit_test(numbers_that_fall_together),
+		cmocka_unit_test(content_beyond_what_a_message_may_have),
 		cmocka_unit_test(logins_that_3_auth_knows_nothing_of),
 		cmocka_unit_test(an_old_warrant),
 		cmocka_unit_test(recipients_that_3_auth_has_not_allowed),
