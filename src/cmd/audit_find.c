@@ -290,7 +290,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
 	if (n == 0)
-		put_unknown(out, host, "it has no address");
+		put_unknown(out, host, d->away ? "the resolver did not answer" : "it has no address");
 	return n;
 }
 
