@@ -82,15 +82,6 @@ audit_place_of(const char *host, uint16_t port, enum audit_service service, bool
 	return p;
 }
 
-/* Whoever says that the domain's own hosts are elsewhere has no certificate for their names (RFC 6186 4). */
-static bool
-is_own(const char *domain, const char *host)
-{
-	struct span name = span_of(host), end = span_of(domain);
-
-	return span_same(name, end) || (name.len > end.len && span_ends(name, end) && name.p[name.len - end.len - 1] == '.');
-}
-
 static struct audit_place *
 find_place(struct audit_places *p, const struct audit_place *place)
 {
@@ -118,12 +109,12 @@ audit_place_add(struct audit_places *p, const struct audit_place *place, const c
 	}
 }
 
-/* What a record names. */
+/* What a record names. Whoever says that the domain's own hosts are elsewhere has no certificate for their names (RFC 6186 4). */
 static void
 add_named(struct audit_places *p, const char *domain, const struct dns_answer *a, const char *host, uint16_t port, enum audit_service service,
     const char *by, struct buf *out)
 {
-	struct audit_place place = audit_place_of(host, port, service, a->secure || is_own(domain, host));
+	struct audit_place place = audit_place_of(host, port, service, a->secure || span_is_within(span_of(host), span_of(domain)));
 
 	audit_place_add(p, &place, by, out);
 }
