@@ -3,12 +3,10 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import POSTERN  # noqa: E402
+from postern_server import POSTERN
 
 NOBODY = 65534
 
