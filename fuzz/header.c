@@ -86,7 +86,7 @@ compose_whole_header(struct composed *m, struct span *in, size_t split)
 		size_t used;
 
 		m->step = compose_header_feed(&m->c, span_head(*in, split), &used);
-		insist(used > 0);
+		insist(used > 0 || m->step == COMPOSE_DONE);
 		span_skip(in, used);
 	}
 	if (m->step == COMPOSE_MORE)
@@ -140,6 +140,18 @@ compose_all(struct composed *m, const struct compose_facts *facts, struct span i
 	insist(m->step != COMPOSE_MORE);
 }
 
+/* 5322-1: a body that may be sent, unless it is called unfit. */
+static void
+check_body(struct span body)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < body.len; i++) {
+		column = body.p[i] == '\n' ? 0 : column + (body.p[i] != '\r');
+		insist(body.p[i] != 0 && column <= COMPOSE_LINE_MAX);
+	}
+}
+
 /* 5321-2: nothing but CRLF ends a line, and nothing that is dropped is left. */
 static void
 check_composed(const struct composed *m)
@@ -150,7 +162,7 @@ check_composed(const struct composed *m)
 
 	header_init(&h, true);
 	for (size_t i = 0; i < out.len; i++) {
-		insist(out.p[i] != 0);
+		insist(out.p[i] != 0 || m->c.unfit);
 		insist((out.p[i] == '\r') == (i + 1 < out.len && out.p[i + 1] == '\n'));
 	}
 	while (keep && !h.ended) {
@@ -161,6 +173,8 @@ check_composed(const struct composed *m)
 		keep = header_line(&h, line);
 	}
 	insist(keep);
+	if (!m->c.unfit)
+		check_body(out);
 	insist(m->c.resent || (!header_lacks_date(&h) && !header_lacks_message_id(&h)));
 }
 
@@ -175,7 +189,8 @@ try_compose(struct span in, bool dot_ends)
 	compose_all(&whole, &facts, in, in.len + 1);
 	compose_all(&octets, &facts, in, 1);
 	insist(whole.step == octets.step && whole.c.line == octets.c.line);
-	insist((whole.step == COMPOSE_BAD) == (whole.c.why != NULL));
+	insist((whole.step == COMPOSE_BAD || whole.c.unfit) == (whole.c.why != NULL));
+	insist(whole.c.unfit == octets.c.unfit && whole.c.unfit_line == octets.c.unfit_line);
 	insist(span_eq(buf_span(&whole.recipients), buf_span(&octets.recipients)));
 	if (whole.step == COMPOSE_BAD)
 		return;

@@ -3,6 +3,7 @@
  *
  *	compose.c         the fields, taking the header section, recipients
  *	compose_write.c   the repaired header section
+ *	compose_names.c   fields of addresses with names that are not ASCII
  *	compose_body.c    the body
  */
 #ifndef POSTERN_MAIL_COMPOSE_PARTS_H
@@ -24,6 +25,8 @@ enum known {
 	UNKNOWN
 };
 
+struct header_field;
+
 enum known compose_known(struct span name);
 bool compose_has(enum known, enum trait);
 /* In the header section; of Resent- fields in the first block. */
@@ -33,5 +36,8 @@ struct span compose_section_from(const struct compose *, uint32_t offset);
 uint32_t compose_offset_of(const struct compose *, struct span rest);
 /* COMPOSE_BAD, about the line that an offset is in. */
 enum compose_step compose_refuse_at(struct compose *, uint32_t offset, const char *why);
+
+/* compose_names.c: such a field, its names in encoded-words, its addresses completed. False: out is full. */
+bool compose_names_put(struct compose *, const struct header_field *, struct buf *out);
 
 #endif

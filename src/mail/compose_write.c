@@ -113,8 +113,12 @@ put_field(struct compose *c, const struct header_field *f, uint32_t begin, struc
 	if (compose_has(which, DROPPED))
 		return true;
 	/* RFC 6376 5.3: what is signed stays as it is, and needs SMTPUTF8 then. */
-	if (compose_has(which, UNSTRUCTURED) && !utf8_is_ascii(f->value) && !compose_has_seen(c, DKIM_SIGNATURE))
-		return put_encoded(f, out);
+	if (!utf8_is_ascii(f->value) && !compose_has_seen(c, DKIM_SIGNATURE)) {
+		if (compose_has(which, UNSTRUCTURED))
+			return put_encoded(f, out);
+		if (compose_has(which, HAS_ADDRESSES))
+			return compose_names_put(c, f, out);
+	}
 	c->utf8 |= !utf8_is_ascii(f->whole);
 	if (compose_has(which, HAS_ADDRESSES) && !span_done(c->facts->domain))
 		return put_qualified(c, f, out);

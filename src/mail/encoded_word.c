@@ -54,8 +54,8 @@ take_octets(struct span *rest, size_t max, struct buf *octets)
 	}
 }
 
-static bool
-put_words(struct span text, struct buf *out)
+bool
+encoded_words_put(struct span text, struct buf *out)
 {
 	bool known = utf8_valid(text), good = true;
 	uint8_t octets[OCTETS_MAX];
@@ -78,7 +78,7 @@ encoded_text_put(struct span value, struct buf *out)
 
 	span_skip(&after, begin + foreign.len);
 	/* Each on lines of its own, so that those of the words are no longer than they may be. */
-	if (!buf_put(out, before) || !buf_put_text(out, span_done(before) ? " " : "\r\n ") || !put_words(foreign, out))
+	if (!buf_put(out, before) || !buf_put_text(out, span_done(before) ? " " : "\r\n ") || !encoded_words_put(foreign, out))
 		return false;
 	if (span_done(trimmed(after)))
 		return buf_put_text(out, "\r\n");

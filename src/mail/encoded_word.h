@@ -1,5 +1,5 @@
 /*
- * mail/encoded_word.h - text that is not ASCII in an unstructured field, as encoded-words (RFC 2047 2, 4.1, 5 (1)).
+ * mail/encoded_word.h - text that is not ASCII, as encoded-words (RFC 2047 2, 4.1, 5).
  *
  * Blocks    never.
  */
@@ -13,5 +13,8 @@
  * ASCII to the last one it is encoded, the rest stays as it is. What is no UTF-8 is called unknown-8bit (RFC 1428 3). False: out is full.
  */
 bool encoded_text_put(struct span value, struct buf *out);
+
+/* All of text, in as many encoded-words as it takes, each but the first on a line of its own. */
+bool encoded_words_put(struct span text, struct buf *out);
 
 #endif

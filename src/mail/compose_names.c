@@ -1,0 +1,140 @@
+/* Jürgen Groß <root>: the name as encoded-words (RFC 2047 5 (3)), the address completed, everything else as it is. */
+#include "mail/compose_parts.h"
+
+#include "mail/encoded_word.h"
+#include "mail/field.h"
+#include "mail/path.h"
+#include "mail/utf8.h"
+
+enum { NAME_MAX_OCTETS = 500, SHORT_NAME = 10 };        /* of a person; of a field whose line has room for an encoded-word */
+
+struct names {
+	struct compose *c;
+	struct span value;
+	struct span addresses;          /* what is left of them */
+	const uint8_t *bare;            /* where the next one without a domain ends; NULL: there is none */
+	size_t start;                   /* of what has not been written */
+	bool comment;                   /* it has one */
+	struct buf *out;
+};
+
+static void
+find_bare(struct names *n)
+{
+	struct mailbox m;
+
+	n->bare = NULL;
+	while (n->bare == NULL && address_next_bare(&n->addresses, &m) == ADDRESS_ONE)
+		if (span_done(m.domain))
+			n->bare = m.local.p + m.local.len;
+}
+
+static struct span
+piece(const struct names *n, size_t end)
+{
+	return (struct span){ n->value.p + n->start, end - n->start };
+}
+
+/* Up to end, as it is but for domains. */
+static bool
+put_raw(struct names *n, size_t end)
+{
+	struct span text = piece(n, end), domain = n->c->facts->domain;
+
+	n->start = end;
+	n->comment = false;
+	n->c->utf8 |= !utf8_is_ascii(text);
+	while (n->bare != NULL && n->bare > text.p && n->bare <= text.p + text.len) {
+		struct span head = span_head(text, (size_t)(n->bare - text.p));
+
+		if (!buf_put(n->out, head) || !buf_put_byte(n->out, '@') || !buf_put(n->out, domain))
+			return false;
+		n->c->utf8 |= !utf8_is_ascii(domain);
+		span_skip(&text, head.len);
+		find_bare(n);
+	}
+	return buf_put(n->out, text);
+}
+
+/* The octets that are meant. False: too many. */
+static bool
+unquote(struct span phrase, struct buf *name)
+{
+	bool quoted = false, fits = true;
+
+	for (size_t i = 0; i < phrase.len && fits; i++) {
+		uint8_t c = phrase.p[i];
+
+		if (c == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (c == '\\' && quoted && i + 1 < phrase.len)
+			c = phrase.p[++i];
+		if (c == '\r' || c == '\n' || (name->len == 0 && (c == ' ' || c == '\t')))
+			continue;
+		fits = buf_put_byte(name, c);
+	}
+	while (name->len > 0 && (name->p[name->len - 1] == ' ' || name->p[name->len - 1] == '\t'))
+		name->len--;
+	return fits;
+}
+
+/* A phrase ends at end, with '<' or the ':' of a group. */
+static bool
+put_phrase(struct names *n, size_t end, bool folds)
+{
+	struct span phrase = piece(n, end);
+	uint8_t octets[NAME_MAX_OCTETS];
+	struct buf name = BUF_OVER(octets);
+	bool holds_bare = n->bare != NULL && n->bare <= phrase.p + phrase.len;
+
+	if (utf8_is_ascii(phrase) || n->comment || holds_bare || !unquote(phrase, &name))
+		return put_raw(n, end);
+	folds = folds || n->start > 0;
+	n->start = end;
+	return buf_put_text(n->out, folds ? "\r\n " : " ") && encoded_words_put(buf_span(&name), n->out)
+	    && (n->value.p[end] == ':' || buf_put_text(n->out, "\r\n "));
+}
+
+/* The end of what begins at `at` with '"' or '('. */
+static size_t
+skip_to_end(struct span value, size_t at)
+{
+	uint8_t open = value.p[at], close = open == '(' ? ')' : open == '<' ? '>' : '"';
+	unsigned depth = 1;
+
+	for (at++; at < value.len && depth > 0; at++) {
+		uint8_t c = value.p[at];
+
+		if (c == '\\' && open != '<')
+			at++;
+		else if (c == close)
+			depth--;
+		else if (c == '(' && open == '(')
+			depth++;
+	}
+	return at < value.len ? at : value.len;
+}
+
+bool
+compose_names_put(struct compose *c, const struct header_field *f, struct buf *out)
+{
+	struct names n = { .c = c, .value = f->value, .addresses = f->value, .out = out };
+	bool good = buf_put(out, span_head(f->whole, f->whole.len - f->value.len)), folds = f->name.len > SHORT_NAME;
+	size_t at = 0;
+
+	find_bare(&n);
+	while (at < n.value.len && good) {
+		uint8_t octet = n.value.p[at];
+		size_t end = octet == '"' || octet == '(' || octet == '<' ? skip_to_end(n.value, at) : at + 1;
+
+		if (octet == '<' || octet == ':')
+			good = put_phrase(&n, at, folds) && put_raw(&n, end);
+		else if (octet == ',' || octet == ';')
+			good = put_raw(&n, end);
+		n.comment |= octet == '(';
+		at = end;
+	}
+	return good && put_raw(&n, n.value.len);
+}
