@@ -9,6 +9,7 @@ enum {
 	EXTENSION_VERSIONS = 43, EXTENSION_KEY_SHARE = 51, EXTENSION_RENEGOTIATION = 0xff01,
 	GROUP_X25519 = 29, GROUP_P256 = 23, GROUP_P384 = 24, GROUP_P521 = 25,
 	SCSV_RENEGOTIATION = 0x00ff, SCSV_FALLBACK = 0x5600,
+	ALERT_WARNING = 1, ALERT_UNRECOGNIZED_NAME = 112,
 	SENTINEL = 8,                   /* octets at the end of a server's random */
 };
 
@@ -191,6 +192,18 @@ take_server_hello(struct span in, struct hello_reply *r)
 	return take_extensions(in, r) ? HELLO_SERVER : HELLO_OTHER;
 }
 
+/* The server does not know the name, and goes on all the same (RFC 6066 3). */
+static bool
+take_warning(struct span *in, size_t len)
+{
+	struct span body = *in;
+
+	if (len != 2 || !span_take_byte(&body, ALERT_WARNING) || !span_take_byte(&body, ALERT_UNRECOGNIZED_NAME))
+		return false;
+	*in = body;
+	return true;
+}
+
 /* The payload of the handshake records in front, joined; false when they are followed by what is no record of TLS. */
 static bool
 join(struct span in, struct buf *out, bool *alert, struct span *body)
@@ -208,6 +221,8 @@ join(struct span in, struct buf *out, bool *alert, struct span *body)
 			return true;
 		if (len == 0 || len > RECORD_MAX)
 			return false;
+		if (type == RECORD_ALERT && out->len == 0 && take_warning(&in, len))
+			continue;
 		if (type == RECORD_ALERT) {
 			*alert = out->len == 0 && take_octets(&in, len, body);
 			return true;

@@ -139,13 +139,6 @@ srv_equal(const struct section *s, struct buf *e)
 	return both(s, &implicit, &negotiated) && negotiated.priority == implicit.priority && quote_priorities(&implicit, &negotiated, e);
 }
 
-static bool
-is_within(struct span host, struct span domain)
-{
-	return span_same(host, domain) || (host.len > domain.len + 1 && host.p[host.len - domain.len - 1] == '.'
-	    && span_same((struct span){ host.p + host.len - domain.len, domain.len }, domain));
-}
-
 bool
 srv_elsewhere(const struct section *s, struct buf *e)
 {
@@ -153,7 +146,7 @@ srv_elsewhere(const struct section *s, struct buf *e)
 	struct srv_said r;
 
 	while (section_find(s, "domain", &domain) && srv_take(&lines, &r))
-		if (r.leads && !r.secure && !is_within(r.host, domain))
+		if (r.leads && !r.secure && !span_is_within(r.host, domain))
 			return buf_put_text(e, "srv: ") && buf_put(e, span_head(r.value, buf_room(e)));
 	return false;
 }

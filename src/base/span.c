@@ -51,6 +51,13 @@ span_ends(struct span s, struct span tail)
 }
 
 bool
+span_is_within(struct span name, struct span domain)
+{
+	return span_same(name, domain)
+	    || (name.len > domain.len + 1 && span_ends(name, domain) && name.p[name.len - domain.len - 1] == '.');
+}
+
+bool
 span_take(struct span *s, struct span literal)
 {
 	if (!span_same(span_head(*s, literal.len), literal))

@@ -46,6 +46,9 @@ bool span_same(struct span a, struct span b);
 /* True when s ends in tail, ignoring the case of ASCII letters. */
 bool span_ends(struct span s, struct span tail);
 
+/* Is name this domain, or a name below it? Ignores the case of ASCII letters. */
+bool span_is_within(struct span name, struct span domain);
+
 /* Take literal off the front ignoring ASCII case, or leave s as it was and say false. */
 bool span_take(struct span *s, struct span literal);
 

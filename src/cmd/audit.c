@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "cmd/audit_find.h"
 #include "cmd/audit_pace.h"
 #include "cmd/audit_slow.h"
 #include "cmd/commands.h"
@@ -114,6 +115,7 @@ probe_place(const struct audit *a, struct audit_dns *dns, const struct audit_pla
 		e->host = place->host;
 		e->port = place->port;
 		e->service = place->service;
+		e->vouched = place->vouched;
 		memcpy(e->address, address[i], sizeof e->address);
 		audit_probe(e);
 		if (a->slow != 0)
@@ -140,11 +142,8 @@ static void
 usual_places(const struct audit_host *h, struct audit_places *p)
 {
 	p->count = h->port != 0 ? 1 : USUAL;
-	for (size_t i = 0; i < p->count; i++) {
-		p->place[i] = (struct audit_place){ .port = h->port != 0 ? h->port : usual[i].port,
-			.service = h->port != 0 ? h->service : usual[i].service };
-		memcpy(p->place[i].host, h->name, sizeof h->name);
-	}
+	for (size_t i = 0; i < p->count; i++)
+		p->place[i] = audit_place_of(h->name, h->port != 0 ? h->port : usual[i].port, h->port != 0 ? h->service : usual[i].service, true);
 }
 
 static void

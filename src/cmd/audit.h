@@ -66,6 +66,7 @@ struct endpoint {
 	struct tls_examiner *examiner;
 	struct audit_dns *dns;          /* NULL: nothing is asked */
 	const struct audit_login *login;        /* NULL: none */
+	bool vouched;                   /* credentials may go there: see audit_place */
 	bool active;                    /* messages are begun, and broken off */
 	bool greeted, secured;          /* it said 220 in clear; TLS came about */
 	struct buf *out;                /* the transcript */
@@ -109,6 +110,7 @@ struct audit_place {
 	char host[256];
 	uint16_t port;
 	enum audit_service service;
+	bool vouched;                   /* not made up by who forges DNS answers: it was named to us, is the domain's own, or it was signed */
 };
 
 struct audit_places {

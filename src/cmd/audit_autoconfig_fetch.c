@@ -62,12 +62,14 @@ static void
 take_server(struct file *f, const struct autoconfig_server *s)
 {
 	enum audit_service service = s->socket == AUTOCONFIG_SSL ? AUDIT_SUBMISSIONS : AUDIT_SUBMISSION;
+	/* The file came over HTTPS, from a server with the domain's certificate. */
+	struct audit_place place = audit_place_of(s->host, s->port, service, true);
 	char text[TRANSCRIPT_VALUE_MAX];
 
 	(void)snprintf(text, sizeof text, "%s %u %s %s %s", s->host, s->port, autoconfig_socket_name(s->socket),
 	    s->authentication[0] != '\0' ? s->authentication : "-", f->by);
 	(void)transcript_put_text(f->search->out, "autoconfig-server", text);
-	audit_place_add(f->search->places, s->host, s->port, service, f->by, f->search->out);
+	audit_place_add(f->search->places, &place, f->by, f->search->out);
 }
 
 static bool

@@ -73,37 +73,55 @@ audit_dns_away(const struct audit_dns *d)
 }
 
 /* ---- places ---- */
-static bool
-is_known(const struct audit_places *p, const char *host, uint16_t port)
+struct audit_place
+audit_place_of(const char *host, uint16_t port, enum audit_service service, bool vouched)
+{
+	struct audit_place p = { .port = port, .service = service, .vouched = vouched };
+
+	span_text(span_of(host), p.host, sizeof p.host);
+	return p;
+}
+
+static struct audit_place *
+find_place(struct audit_places *p, const struct audit_place *place)
 {
 	for (size_t i = 0; i < p->count; i++)
-		if (p->place[i].port == port && span_same(span_of(p->place[i].host), span_of(host)))
-			return true;
-	return false;
+		if (p->place[i].port == place->port && span_same(span_of(p->place[i].host), span_of(place->host)))
+			return &p->place[i];
+	return NULL;
 }
 
 void
-audit_place_add(struct audit_places *p, const char *host, uint16_t port, enum audit_service service, const char *by, struct buf *out)
+audit_place_add(struct audit_places *p, const struct audit_place *place, const char *by, struct buf *out)
 {
+	struct audit_place *known = find_place(p, place);
 	char text[400];
 
-	(void)snprintf(text, sizeof text, "%s %u %s %s", host, port, audit_service_name(service), by);
+	(void)snprintf(text, sizeof text, "%s %u %s %s", place->host, place->port, audit_service_name(place->service), by);
 	(void)transcript_put_text(out, "found", text);
-	if (is_known(p, host, port))
-		return;
-	if (p->count == AUDIT_PLACES_MAX) {
-		(void)snprintf(text, sizeof text, "%s port %u: a domain has more than %u places", host, port, (unsigned)AUDIT_PLACES_MAX);
+	if (known != NULL) {
+		known->vouched |= place->vouched;
+	} else if (p->count == AUDIT_PLACES_MAX) {
+		(void)snprintf(text, sizeof text, "%s port %u: a domain has more than %u places", place->host, place->port, (unsigned)AUDIT_PLACES_MAX);
 		(void)transcript_put_text(out, "unexamined", text);
-		return;
+	} else {
+		p->place[p->count++] = *place;
 	}
-	p->place[p->count] = (struct audit_place){ .port = port, .service = service };
-	(void)snprintf(p->place[p->count].host, sizeof p->place[0].host, "%s", host);
-	p->count++;
+}
+
+/* What a record names. Whoever says that the domain's own hosts are elsewhere has no certificate for their names (RFC 6186 4). */
+static void
+add_named(struct audit_places *p, const char *domain, const struct dns_answer *a, const char *host, uint16_t port, enum audit_service service,
+    const char *by, struct buf *out)
+{
+	struct audit_place place = audit_place_of(host, port, service, a->secure || span_is_within(span_of(host), span_of(domain)));
+
+	audit_place_add(p, &place, by, out);
 }
 
 /* ---- SRV ---- */
 static void
-put_srv(struct buf *out, const struct dns_answer *a, enum audit_service service, struct audit_places *p)
+put_srv(struct buf *out, const struct dns_answer *a, const char *domain, enum audit_service service, struct audit_places *p)
 {
 	struct srv_record r;
 	char text[400];
@@ -115,7 +133,7 @@ put_srv(struct buf *out, const struct dns_answer *a, enum audit_service service,
 		    r.target[0] != '\0' ? r.target : ".", signed_word(a));
 		(void)transcript_put_text(out, "srv", text);
 		if (r.target[0] != '\0' && r.port != 0)
-			audit_place_add(p, r.target, r.port, service, "srv", out);
+			add_named(p, domain, a, r.target, r.port, service, "srv", out);
 	}
 }
 
@@ -128,7 +146,7 @@ find_srv(struct audit_dns *d, const char *domain, enum audit_service service, st
 	(void)snprintf(name, sizeof name, "_%s._tcp.%s", audit_service_name(service), domain);
 	if (!ask(d, out, name, DNS_SRV, &a))
 		return;
-	put_srv(out, &a, service, p);
+	put_srv(out, &a, domain, service, p);
 	if (a.verdict == DNS_DATA)
 		return;
 	(void)snprintf(text, sizeof text, "%s none", audit_service_name(service));
@@ -158,10 +176,10 @@ find_mx(struct audit_dns *d, const char *domain, bool guess, struct audit_places
 	if (best.name[0] == '\0')
 		return;
 	if (guess) {
-		audit_place_add(p, best.name, 465, AUDIT_SUBMISSIONS, "mx", out);
-		audit_place_add(p, best.name, 587, AUDIT_SUBMISSION, "mx", out);
+		add_named(p, domain, &a, best.name, 465, AUDIT_SUBMISSIONS, "mx", out);
+		add_named(p, domain, &a, best.name, 587, AUDIT_SUBMISSION, "mx", out);
 	}
-	audit_place_add(p, best.name, 25, AUDIT_SMTP, "mx", out);
+	add_named(p, domain, &a, best.name, 25, AUDIT_SMTP, "mx", out);
 }
 
 /* ---- TXT ---- */
@@ -263,7 +281,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
 	if (n == 0)
-		put_unknown(out, host, "it has no address");
+		put_unknown(out, host, d->away ? "the resolver did not answer" : "it has no address");
 	return n;
 }
 

@@ -11,7 +11,8 @@
 #include "cmd/audit.h"
 
 /* One more place to look at, unless it is known or there are AUDIT_PLACES_MAX; by: who says so, for the transcript. */
-void audit_place_add(struct audit_places *, const char *host, uint16_t port, enum audit_service, const char *by, struct buf *out);
+void audit_place_add(struct audit_places *, const struct audit_place *, const char *by, struct buf *out);
+struct audit_place audit_place_of(const char *host, uint16_t port, enum audit_service, bool vouched);
 /* Has the resolver not answered? Then that a name has no address says nothing. */
 bool audit_dns_away(const struct audit_dns *);
 /* Fetches and reads the domain's autoconfig files (domain: A-labels). */

@@ -37,7 +37,7 @@ audit_slow_add(struct audit_slow *s, const struct endpoint *e)
 
 	if (s->places == AUDIT_SLOW_PLACES)
 		return false;
-	*p = (struct audit_slow_place){ .host = e->host, .port = e->port, .service = e->service };
+	*p = (struct audit_slow_place){ .host = e->host, .port = e->port, .service = e->service, .vouched = e->vouched };
 	memcpy(p->address, e->address, sizeof p->address);
 	s->places++;
 	return true;
@@ -92,6 +92,7 @@ sit_everywhere(struct audit_slow *s, struct endpoint *e)
 		e->host = p->host;
 		e->port = p->port;
 		e->service = p->service;
+		e->vouched = p->vouched;
 		memcpy(e->address, p->address, sizeof e->address);
 		audit_pace_endpoint(e);
 		for (unsigned way = 0; way < AUDIT_SLOW_WAYS; way++)

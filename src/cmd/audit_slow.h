@@ -24,6 +24,7 @@ struct audit_slow_place {
 	char address[64];
 	uint16_t port;
 	enum audit_service service;
+	bool vouched;
 };
 
 struct audit_slow_seat {

@@ -89,7 +89,7 @@ preferred(uint32_t offered)
 	return offered & SMTP_AUTH_PLAIN ? SMTP_AUTH_PLAIN : offered;
 }
 
-/* To a server whose certificate verifies for the name that was asked for, and to no other. */
+/* To a server whose certificate verifies for its name, when that name is the one that was meant, and to no other. */
 static enum smtp_probe_want
 prove(struct endpoint *e, const struct link *l, struct login *login)
 {
@@ -102,6 +102,8 @@ prove(struct endpoint *e, const struct link *l, struct login *login)
 
 	if (!tls_examined_trusted(l->tls))
 		return smtp_probe_decline(&e->probe, SPAN("the certificate does not verify for this name"));
+	if (!e->vouched)
+		return smtp_probe_decline(&e->probe, SPAN("the DNS names this host without DNSSEC, and it is outside the domain; name the host itself to log in there"));
 	sasl_client_end(login->sasl);
 	login->initial.len = 0;
 	login->sasl = sasl_client_begin(&facts, &chosen, &login->initial, &has_initial, &why);

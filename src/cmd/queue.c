@@ -349,8 +349,10 @@ converse(struct query *q)
 
 	if (fd == -1)
 		return unavailable(path);
-	if (uv_loop_init(&q->loop) != 0 || (q->channel = channel_open(&q->loop, fd, &handler, q)) == NULL)
+	if (uv_loop_init(&q->loop) != 0 || (q->channel = channel_open(&q->loop, fd, &handler, q)) == NULL) {
+		(void)fputs("postern queue: out of memory, or of descriptors\n", stderr);
 		return EXIT_OS;
+	}
 	if (ask(q))
 		status = report(q);
 	else {

@@ -29,7 +29,8 @@ control_connect(const char *path)
 void
 control_why(const char *path, struct buf *why)
 {
-	const char *words = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" : strerror(errno);
+	const char *words = errno == ENOENT || errno == ECONNREFUSED ? "the server is not running" :
+	    errno == EACCES ? "this user may not ask the server: root and the user it runs as may ask it" : strerror(errno);
 
 	(void)(buf_put_text(why, words) && buf_put_text(why, " (no answer at ") && buf_put_text(why, path) && buf_put_text(why, ")"));
 	(void)buf_terminate(why);

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from peers import A, AAAA, MX
-from postern_server import postern
+from postern_server import free_port, postern
 from schemas import validate
 from signed import TLSA, TXT, SignedDns, Zone
 from zoo import Animal, Habits
@@ -125,3 +125,9 @@ def test_a_name_without_an_address(animal, world):
 def test_what_is_no_domain(target, words):
     done = postern("audit", target)
     assert done.returncode == 64 and words in done.stderr
+
+
+def test_a_resolver_that_does_not_answer():
+    """That nobody answers says nothing about the host."""
+    done = postern("audit", "--timeout", "1", "--resolver", f"127.0.0.1@{free_port()}", HOST)
+    assert done.returncode == 2 and f"{HOST}: the resolver did not answer" in done.stdout, done.stdout

@@ -1,11 +1,7 @@
 """A mistake in the arguments of `postern audit` is told at once, in one line that names it, before anybody is connected to."""
-import pathlib
-import sys
-
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import free_port, postern  # noqa: E402
+from postern_server import free_port, postern
 
 NOBODY = f"127.0.0.1:{free_port()}/smtp"
 

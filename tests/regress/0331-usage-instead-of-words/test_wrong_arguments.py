@@ -1,11 +1,7 @@
 """Whoever calls a command wrongly is told which word is wrong, and with what exit status the man page says."""
-import pathlib
-import sys
-
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -1,11 +1,7 @@
 """What is wrong with the text of a configuration is told with its line, and with what would be right."""
-import pathlib
-import sys
-
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 
 @pytest.mark.parametrize("text, line, words", [

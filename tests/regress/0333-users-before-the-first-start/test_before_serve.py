@@ -1,9 +1,5 @@
 """Accounts may be made before the server was ever started, in a home that is new."""
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from postern_server import postern  # noqa: E402
+from postern_server import postern
 
 
 def test_a_new_home(tmp_path):

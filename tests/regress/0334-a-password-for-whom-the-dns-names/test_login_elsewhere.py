@@ -1,20 +1,10 @@
 """With a login, a domain's password goes only to who the domain itself names for it."""
-import pathlib
-import sys
-
 import pytest
 
-tests = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(tests / "audit"), str(tests), str(tests / "relay")]
-from test_domain import A, DOMAIN, HOST, MX, SRV, World, found, port_of, srv  # noqa: E402
-from zoo import Animal, Habits, Papers  # noqa: E402
+from test_domain import A, DOMAIN, HOST, MX, SRV, World, found, port_of, srv
+from zoo import Animal, Habits
 
 ELSEWHERE = "mail.hoster.example"
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    return Papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.mark.parametrize("host, signed, goes", [(ELSEWHERE, False, False), (ELSEWHERE, True, True), (HOST, False, True)])

@@ -148,6 +148,12 @@ openssl_understands(void **state)
 	assert_int_equal(r.version, HELLO_TLS12);
 	assert_string_equal(hello_suite_name(r.suite), "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
 	assert_true(r.extended_master_secret && r.secure_renegotiation && !r.compressed);
+	/* RFC 6066 3: behind a warning that the name is not known. */
+	memmove(octets + 7, octets, n);
+	memcpy(octets, "\x15\x03\x03\0\2\1\x70", 7);
+	n += 7;
+	assert_int_equal(hello_parse((struct span){ octets, n }, &r), HELLO_SERVER);
+	assert_int_equal(r.version, HELLO_TLS12);
 	/* Any beginning of it asks for more, none says something else. */
 	for (size_t cut = 0; cut < n; cut++) {
 		enum hello_step step = hello_parse((struct span){ octets, cut }, &r);
@@ -171,6 +177,10 @@ other_answers(void **state)
 		{ SPAN_INIT("\x16\x03\x03\0\4\2\1\0\0"), HELLO_OTHER },         /* one of 64 KiB */
 		{ SPAN_INIT("\x15\x03\x03\0\2\2\x28"), HELLO_ALERT },
 		{ SPAN_INIT("\x15\x03\x03\0\2\2"), HELLO_MORE },
+		{ SPAN_INIT("\x15\x03\x03\0\2\1\x70"), HELLO_MORE },         /* a warning that it does not know the name, and it goes on */
+		{ SPAN_INIT("\x15\x03\x03\0\2\1\x70\x15\x03\x03\0\2\2\x28"), HELLO_ALERT },
+		{ SPAN_INIT("\x15\x03\x03\0\2\2\x70"), HELLO_ALERT },        /* or not */
+		{ SPAN_INIT("\x15\x03\x03\0\2\1\0"), HELLO_ALERT },          /* close_notify */
 	};
 	struct hello_reply r;
 

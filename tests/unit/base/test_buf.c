@@ -78,11 +78,32 @@ dropping_moves_the_rest_down(void **state)
 	assert_true(buf_put_text(&b, "12345678"));
 }
 
+/* Words for people are cut where the room ends, and always end in NUL. */
+static void
+refusals_are_cut(void **state)
+{
+	char room[8] = "xxxxxxx";
+	struct buf b = { (uint8_t *)room, 3, sizeof room };
+
+	(void)state;
+	assert_false(buf_refuse(&b, "abc", NULL));
+	assert_string_equal(room, "abc");
+	assert_false(buf_refuse(&b, "abc", "d"));
+	assert_string_equal(room, "abc: d");
+	assert_false(buf_refuse(&b, "abc", "defg"));
+	assert_string_equal(room, "abc: de");
+	assert_false(buf_refuse(&b, "abcdefghi", "j"));
+	assert_string_equal(room, "abcdefg");
+	assert_int_equal(b.len, 7);
+	b = (struct buf){ NULL, 0, 0 };
+	assert_false(buf_refuse(&b, "abc", "d"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_put_is_all_or_nothing),
+		cmocka_unit_test(refusals_are_cut), cmocka_unit_test(a_put_is_all_or_nothing),
 		cmocka_unit_test(lengths_near_the_end_of_memory_do_not_wrap),
 		cmocka_unit_test(numbers_are_written),
 		cmocka_unit_test(dropping_moves_the_rest_down),

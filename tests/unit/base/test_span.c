@@ -129,11 +129,60 @@ letters_are_ascii(void **state)
 	}
 }
 
+static void
+names_lie_within_domains(void **state)
+{
+	(void)state;
+	assert_true(span_is_within(SPAN("example.ORG"), SPAN("example.org")));
+	assert_true(span_is_within(SPAN("mail.example.org"), SPAN("Example.org")));
+	assert_false(span_is_within(SPAN("badexample.org"), SPAN("example.org")));
+	assert_false(span_is_within(SPAN(".example.org"), SPAN("example.org")));
+	assert_false(span_is_within(SPAN("org"), SPAN("example.org")));
+}
+
+static void
+blanks_are_trimmed(void **state)
+{
+	(void)state;
+	assert_true(span_eq(span_trim(SPAN(" \t a b\t ")), SPAN("a b")));
+	assert_true(span_done(span_trim(SPAN("\t \t"))) && span_done(span_trim(span_of(NULL))));
+	assert_true(span_eq(span_trim(SPAN("\r\n")), SPAN("\r\n")));
+}
+
+/* A C string never runs over its room. */
+static void
+texts_are_cut(void **state)
+{
+	char room[4];
+
+	(void)state;
+	span_text(SPAN("abc"), room, sizeof room);
+	assert_string_equal(room, "abc");
+	span_text(SPAN("abcd"), room, sizeof room);
+	assert_string_equal(room, "abc");
+	span_text(span_of(NULL), room, sizeof room);
+	assert_string_equal(room, "");
+	span_text(SPAN("abc"), room, 1);
+	assert_string_equal(room, "");
+}
+
+static void
+hexadecimal_digits_have_values(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		const char *digits = "0123456789abcdef0123456789ABCDEF", *at = c != 0 ? strchr(digits, (int)c) : NULL;
+
+		assert_int_equal(ascii_hex_value((uint8_t)c), at == NULL ? 16 : (at - digits) % 16);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_empty_span_is_harmless),
+		cmocka_unit_test(an_empty_span_is_harmless), cmocka_unit_test(names_lie_within_domains), cmocka_unit_test(blanks_are_trimmed),
+		cmocka_unit_test(texts_are_cut), cmocka_unit_test(hexadecimal_digits_have_values),
 		cmocka_unit_test(keywords_are_taken_in_any_case),
 		cmocka_unit_test(numbers_are_taken_or_left),
 		cmocka_unit_test(words_end_at_spaces_only),
