@@ -797,6 +797,7 @@ a_crowd_at_the_door_holds_up_nobody_inside(void **state)
 {
 	static struct client crowd[CROWD];
 	struct client inside;
+	enum tls_step step;
 
 	(void)state;
 	client_open(&inside, bed.port_implicit);
@@ -809,10 +810,13 @@ a_crowd_at_the_door_holds_up_nobody_inside(void **state)
 		client_open_from(&crowd[i], address, bed.port_implicit);
 		crowd[i].tls = tls_connect(bed.tls, crowd[i].fd, "mail.example.org", TLS_VERIFY);
 	}
-	/* They are taken in one by one: when the last has its answer, all are in. */
-	assert_int_equal(tls_handshake(crowd[CROWD - 1].tls), TLS_READ);
+	/* They are taken in one by one: when the last has its answer, all are in. It may have it before we ask for it. */
+	step = tls_handshake(crowd[CROWD - 1].tls);
+	assert_true(step == TLS_READ || step == TLS_DONE);
 	assert_int_equal(poll(&(struct pollfd){ crowd[CROWD - 1].fd, POLLIN, 0 }, 1, 5000), 1);
 	assert_int_equal(kill(bed.front, SIGSTOP), 0);
+	/* It may be in the middle of a turn on another processor. */
+	assert_int_equal(waitpid(bed.front, NULL, WUNTRACED), bed.front);
 	for (unsigned i = 0; i < CROWD - 1; i++)
 		assert_int_equal(tls_handshake(crowd[i].tls), TLS_READ);
 	client_send(&inside, "NOOP\r\n");

@@ -123,8 +123,9 @@ a_deadline_ends_it(void **state)
 	say_letter(&b, 1, &plain);
 	assert_int_equal(taken(&b, 1), OK);
 	want_try(&b, &t);
-	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	/* Before the answer: it is about the retry that follows an answer of then. */
 	*ahead = 23 * 3600;
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
 	nothing_comes(&b, 1500);
 	assert_true(is_in_the_queue(&b, t.id));
 	*ahead = 24 * 3600 + 60;
