@@ -157,12 +157,14 @@ listen_format(const struct conf_listen *l, struct buf *out)
 	return host_format(span_of(l->address), l->port, out);
 }
 
+enum { TLS_PORT = 465 };        /* RFC 8314 7.3 */
+
 static const struct scheme {
 	const char *prefix;
 	enum conf_relay_tls tls;
 	uint16_t port;
 } schemes[] = {
-	{ "submissions://", CONF_RELAY_IMPLICIT, 465 },
+	{ "submissions://", CONF_RELAY_IMPLICIT, TLS_PORT },
 	{ "submission://", CONF_RELAY_STARTTLS, 587 },
 	{ "smtp://", CONF_RELAY_OPPORTUNISTIC, 25 },
 };
@@ -186,6 +188,10 @@ smart_host_parse(struct span text, const struct scheme *scheme, struct conf_rela
 	if (!host_take(&text, &host, &bracketed) || !(bracketed || address_is_v4(host) || host_is_name(host)) ||
 	    (span_take_byte(&text, ':') && !port_take(&text, &out->port)) || !span_done(text)) {
 		buf_put_text(why, "has no host name or address, or no port from 1 to 65535");
+		return false;
+	}
+	if (out->port == TLS_PORT && scheme->tls != CONF_RELAY_IMPLICIT) {
+		buf_put_text(why, "waits for clear words from a port that speaks TLS from the first octet on (RFC 8314); right would be submissions://");
 		return false;
 	}
 	return text_set(&out->user, user, why) && text_set(&out->host, host, why);

@@ -167,6 +167,8 @@ static const struct {
 	{ "relay", "smtp://192.0.2.25", "smtp://192.0.2.25:25" },
 	{ "relay", "smtp://localhost:2525", "smtp://localhost:2525" },
 	{ "relay", "smtp://alice@smtp.example.net", NULL },     /* 8314-43: no password without verified TLS */
+	{ "relay", "submission://smtp.example.net:465", NULL },
+	{ "relay", "smtp://smtp.example.net:465", NULL },
 	{ "relay", "smtp://", NULL },
 	{ "relay", "smtp://host:port", NULL },
 	{ "relay", "smtp://host:25/path", NULL },
