@@ -77,11 +77,11 @@ def test_purge(dead_end):
     (["hold"], "the queue id, or --principal LOGIN, is missing"),
     (["hold", "--principal", ""], "that is not a login"),
     (["hold", "--principal", "x" * 256], "that is not a login"),
-    (["release", "nonsense!"], "that is not a queue id"),
+    (["release", "nonsense!"], "not a queue id: nonsense!"),
     (["purge", "0123456789abc", "--principal", "alice"], "either a queue id or --principal, not both"),
     (["drop", "--principal", "alice"], "--principal goes with hold, release and purge"),
     (["show", "--held"], "--held goes with list"),
-    (["hold", "--principal"], "not understood: --principal"),
+    (["hold", "--principal"], "--principal: needs a value behind it"),
 ])
 def test_what_makes_no_sense(words, complaint):
     done = postern("queue", *words)

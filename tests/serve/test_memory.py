@@ -9,7 +9,7 @@ import socket
 import time
 
 import pytest
-from postern_server import postern
+from postern_server import eventually, postern
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read the memory of a process that is not dumpable")
 PASSWORD = "correct-Zebra-9715-battery-Quince-5530-harbour-Juniper-8846-lantern"
@@ -145,11 +145,13 @@ def test_no_password_stays_of_who_waited(make_server):
     one = make_server(config="fronts = 1\n").start()
     waits, leaves = Raw(one), Raw(one)
     os.kill(one.process.pid, signal.SIGSTOP)
-    os.kill(one.children()["auth:0"], signal.SIGKILL)
+    auth = one.children()["auth:0"]
+    os.kill(auth, signal.SIGKILL)
+    # What comes before the front has seen its end is asked of the one that ends.
+    eventually(lambda: pathlib.Path(f"/proc/{auth}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z", "the end of 3_auth")
     for raw in (waits, leaves):
         raw.tls.sendall(b"AUTH PLAIN " + plain(PASSWORD).encode() + b"\r\n")
-    time.sleep(0.3)
-    assert finds(one.children()["front:0"], pieces(PASSWORD))
+    eventually(lambda: finds(one.children()["front:0"], pieces(PASSWORD)), "a password that waits")
     leaves.tcp.close()
     leaves.tls.close()
     os.kill(one.process.pid, signal.SIGCONT)

@@ -1,16 +1,15 @@
 """What comes to no end of its own is posted too, so that who waits for a message's end does not wait for ever: docs/history.md."""
 import json
 
-from conftest import eventually, postern
+from postern_server import eventually, postern
 
-from test_history import submit, with_hop
+from test_history import LATER, submit, with_hop
 from test_webhook import Receiver, check_signature, settings
 
 
 def test_dropped_by_the_operator(make_server, tmp_path):
     receiver = Receiver()
-    one, hop = with_hop(make_server, settings(tmp_path, receiver, 'webhook-events = "dropped"\n'))
-    hop.replies = {"later@example.net": [451] * 50}
+    one = with_hop(make_server, settings(tmp_path, receiver, 'webhook-events = "dropped"\n'), later=LATER)
     dropped = submit(one, ["later@example.net", "b@example.net"], message_id="m1@example.org")
     purged = submit(one, "later@example.net")
     one.await_event("deferred", 2)

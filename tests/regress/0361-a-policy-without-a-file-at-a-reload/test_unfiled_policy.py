@@ -9,7 +9,7 @@ os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
 from peers import LATER  # noqa: E402
 from signed import TXT, SignedDns  # noqa: E402
-from test_sts import DOMAIN, authority, other, policy, send, untouched, web_context, world  # noqa: E402, F401
+from test_sts import DOMAIN, other, policy, send, untouched, web_context, world  # noqa: E402, F401
 
 
 def blocked(world, other, tmp_path, body):  # noqa: F811

@@ -8,7 +8,7 @@ from postern_server import POSTERN
 os.environ.setdefault("RELAY_CHILD", str(pathlib.Path(POSTERN).parent / "tests" / "relay" / "relay_child"))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "relay"))
 from peers import DELIVERED, LATER  # noqa: E402
-from test_sts import authority, good, send, web_context, world  # noqa: E402, F401
+from test_sts import good, send, web_context, world  # noqa: E402, F401
 
 
 def test_no_trusted_certificates(world, good, tmp_path):  # noqa: F811

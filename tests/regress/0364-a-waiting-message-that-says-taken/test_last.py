@@ -4,7 +4,7 @@ import os
 import pathlib
 import sys
 
-from conftest import eventually, postern
+from postern_server import eventually, postern
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "serve"))
 from test_history import submit, with_hop  # noqa: E402
@@ -15,8 +15,7 @@ def listed(one):
 
 
 def test_the_waiting_one_counts(make_server):
-    one, hop = with_hop(make_server, "retry-max = \"60 s\"\n")
-    hop.replies = {"later@example.net": [451]}
+    one = with_hop(make_server, "retry-max = \"60 s\"\n", later="451 4.7.1 greylisted")
     for rcpts in (["a@example.net", "later@example.net", "b@example.net"], ["later@example.net", "a@example.net"]):
         ident = submit(one, rcpts)
         eventually(lambda: [m for m in listed(one) if m["id"] == ident and m["waiting"] == 1], "its state")

@@ -3,10 +3,10 @@ import pathlib
 import socket
 import sys
 
-from conftest import eventually, postern
+from postern_server import eventually, postern
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "serve"))
-from test_history import submit, with_hop  # noqa: E402
+from test_history import LATER, NEVER, submit, with_hop  # noqa: E402
 
 
 def said(one, ident, words):
@@ -14,8 +14,7 @@ def said(one, ident, words):
 
 
 def test_given_up_is_not_refused(make_server):
-    one, hop = with_hop(make_server, 'retry-max = "1 s"\nexpire = "3 s"\n')
-    hop.replies = {"never@example.net": [550], "later@example.net": [451]}
+    one = with_hop(make_server, 'retry-max = "1 s"\nexpire = "3 s"\n', never=NEVER, later=LATER)
     never, later = submit(one, "never@example.net"), submit(one, "later@example.net")
     assert "refused by" in said(one, never, "550 5.1.1")
     words = said(one, later, "(expired)")
