@@ -220,6 +220,7 @@ start_anew_sometimes(void)
 	leave(&k);
 	for (unsigned i = 0; i < 4; i++)
 		(void)uv_run(&k.child.loop, UV_RUN_NOWAIT);
+	uv_close((uv_handle_t *)&k.before, NULL);
 	uv_close((uv_handle_t *)&k.turn, NULL);
 	uv_close((uv_handle_t *)&k.walk_on, NULL);
 	uv_close((uv_handle_t *)&k.tick, NULL);
