@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -140,6 +141,24 @@ ask(const char *what, uint64_t id, uint64_t before, uint32_t most, struct histor
 	t.text[0] = '\0';
 	assert_int_equal(history_find(h, &q, &a, found), HISTORY_FINE);
 	return t.text;
+}
+
+/* tests/regress/0391: between a message of 1970 and one of a clock far ahead lie millions of periods, and nothing in them. */
+static void
+test_found_across_an_age(void **state)
+{
+	struct history_found f;
+	clock_t begun = clock();
+
+	(void)state;
+	history_begin(h);
+	assert_true(add_message(UINT64_C(1) << 41, 1));
+	assert_true(add_message(UINT64_C(1) << 62, 2));
+	commit();
+	(void)ask("all@y.example", 0, 0, 10, &f);
+	assert_int_equal(f.messages, 2);
+	assert_int_equal(f.next, 0);
+	assert_true(clock() - begun < CLOCKS_PER_SEC);
 }
 
 static void
@@ -650,6 +669,7 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
+		TEST(test_found_across_an_age),
 		TEST(test_found_by_whatever_is_known), TEST(test_found_by_a_long_message_id), TEST(test_found_in_every_period),
 		TEST(test_many_recipients_come_in_pieces), TEST(test_what_comes_again_is_there_once),
 		TEST(test_rows_and_place_go_together), TEST(test_settled), TEST(test_too_old_goes),
