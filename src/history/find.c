@@ -154,22 +154,32 @@ look_into(struct search *w, uint64_t period, uint64_t before)
 	return true;
 }
 
+/* The newest one, not beyond most, that has anything; 0: none. A clock that was set leaves years between two of them. */
+static uint64_t
+period_up_to(struct history *h, uint64_t most)
+{
+	sqlite3_stmt *s = statement(h, ST_PERIOD);
+	uint64_t period = 0;
+
+	bind_number(s, 1, most);
+	if (row(h, s)) {
+		period = column_number(s, 0);
+		(void)sqlite3_reset(s);
+	}
+	return period;
+}
+
 static void
 look_everywhere(struct search *w)
 {
-	uint64_t before = w->question->before != 0 ? w->question->before : INT64_MAX, newest = 0, oldest = 1;
-	sqlite3_stmt *s = statement(w->history, ST_PERIODS);
+	uint64_t before = w->question->before != 0 ? w->question->before : INT64_MAX;
+	uint64_t period = period_up_to(w->history, before >> PERIOD_BITS);
 
-	if (row(w->history, s)) {
-		newest = column_number(s, 0);
-		oldest = column_number(s, 1);
-		(void)sqlite3_reset(s);
-	}
-	if (newest > before >> PERIOD_BITS)
-		newest = before >> PERIOD_BITS;
-	for (uint64_t period = newest; period >= oldest && period > 0; period--)
+	while (period > 0) {
 		if (!look_into(w, period, before))
 			return;
+		period = period_up_to(w->history, period - 1);
+	}
 	w->found->next = 0;
 }
 

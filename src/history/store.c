@@ -60,7 +60,7 @@ static const char *const sql[ST_MAX] = {
 	    " WHERE id = ?1 ORDER BY sequence",
 	[ST_EVENTS] = "SELECT at, kind, other, words FROM event WHERE id = ?1 ORDER BY at, kind, other",
 	[ST_GAPS] = "SELECT at, words FROM gap ORDER BY number",
-	[ST_PERIODS] = "SELECT (SELECT max(period) FROM search), (SELECT min(period) FROM search)",
+	[ST_PERIOD] = "SELECT max(period) FROM search WHERE period <= ?1",
 	[ST_SEARCH] = "SELECT id FROM search WHERE period = ?1 AND hash = ?2 AND id < ?3 ORDER BY id DESC",
 	[ST_OLDEST] = "SELECT max(id), count(*) FROM (SELECT id FROM message WHERE id < ?1 ORDER BY id LIMIT ?2)",
 	[ST_DROP_ATTEMPTS] = "DELETE FROM attempt WHERE id <= ?1",
