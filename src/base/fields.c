@@ -28,11 +28,28 @@ u64_get(const uint8_t in[8])
 	return (uint64_t)u32_get(in) | (uint64_t)u32_get(in + 4) << 32;
 }
 
+bool
+u32_append(struct buf *b, uint32_t v)
+{
+	uint8_t octets[4];
+
+	u32_put(octets, v);
+	return buf_put(b, (struct span){ octets, sizeof octets });
+}
+
+bool
+u64_append(struct buf *b, uint64_t v)
+{
+	uint8_t octets[8];
+
+	u64_put(octets, v);
+	return buf_put(b, (struct span){ octets, sizeof octets });
+}
+
 static bool
 put_field(const struct field *f, const void *message, struct buf *out)
 {
 	const uint8_t *member = (const uint8_t *)message + f->offset;
-	uint8_t wire[8];
 	uint32_t small;
 	uint64_t big;
 	struct span s;
@@ -40,18 +57,15 @@ put_field(const struct field *f, const void *message, struct buf *out)
 	switch (f->kind) {
 	case FIELD_U32:
 		memcpy(&small, member, sizeof small);
-		u32_put(wire, small);
-		return buf_put(out, (struct span){ wire, 4 });
+		return u32_append(out, small);
 	case FIELD_U64:
 		memcpy(&big, member, sizeof big);
-		u64_put(wire, big);
-		return buf_put(out, (struct span){ wire, 8 });
+		return u64_append(out, big);
 	case FIELD_SPAN:
 		memcpy(&s, member, sizeof s);
 		if (s.len > f->max || s.len > UINT32_MAX)
 			return false;
-		u32_put(wire, (uint32_t)s.len);
-		return buf_put(out, (struct span){ wire, 4 }) && buf_put(out, s);
+		return u32_append(out, (uint32_t)s.len) && buf_put(out, s);
 	}
 	return false;
 }

@@ -45,5 +45,8 @@ void u32_put(uint8_t out[4], uint32_t);
 void u64_put(uint8_t out[8], uint64_t);
 uint32_t u32_get(const uint8_t in[4]);
 uint64_t u64_get(const uint8_t in[8]);
+/* The same onto a buf. */
+bool u32_append(struct buf *, uint32_t);
+bool u64_append(struct buf *, uint64_t);
 
 #endif

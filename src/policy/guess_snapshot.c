@@ -45,24 +45,6 @@ guess_snapshot_size(const struct guess *g)
 /* ---- out ---- */
 
 static void
-put_u32(struct buf *b, uint32_t n)
-{
-	uint8_t octets[4];
-
-	u32_put(octets, n);
-	(void)buf_put(b, (struct span){ octets, sizeof octets });
-}
-
-static void
-put_u64(struct buf *b, uint64_t n)
-{
-	uint8_t octets[8];
-
-	u64_put(octets, n);
-	(void)buf_put(b, (struct span){ octets, sizeof octets });
-}
-
-static void
 put_row(struct buf *b, enum guess_level level, const struct guess_row *r)
 {
 	uint64_t wide[] = { r->account, r->prefix, r->first, r->last, r->settled };
@@ -70,9 +52,9 @@ put_row(struct buf *b, enum guess_level level, const struct guess_row *r)
 
 	(void)(buf_put_byte(b, (uint8_t)level) && buf_put_byte(b, r->kind));
 	for (unsigned i = 0; i < 5; i++)
-		put_u64(b, wide[i]);
+		(void)u64_append(b, wide[i]);
 	for (unsigned i = 0; i < 3; i++)
-		put_u32(b, narrow[i]);
+		(void)u32_append(b, narrow[i]);
 	(void)(buf_put_byte(b, r->marks) && buf_put_byte(b, r->turn));
 	for (unsigned i = 0; i < GUESS_MARKS; i++)
 		(void)(buf_put_byte(b, (uint8_t)r->mark[i]) && buf_put_byte(b, (uint8_t)(r->mark[i] >> 8)));
@@ -81,10 +63,7 @@ put_row(struct buf *b, enum guess_level level, const struct guess_row *r)
 static void
 put_lane(struct buf *b, const struct guess_lane *l)
 {
-	(void)buf_put_byte(b, l->kind);
-	put_u64(b, l->account);
-	put_u64(b, l->prefix);
-	put_u64(b, l->last);
+	(void)(buf_put_byte(b, l->kind) && u64_append(b, l->account) && u64_append(b, l->prefix) && u64_append(b, l->last));
 }
 
 bool
@@ -94,9 +73,7 @@ guess_format(const struct guess *g, struct buf *out)
 
 	if (buf_room(out) < size_of(rows, lanes) || out->len != 0)
 		return false;
-	(void)buf_put(out, MAGIC);
-	put_u32(out, rows);
-	put_u32(out, lanes);
+	(void)(buf_put(out, MAGIC) && u32_append(out, rows) && u32_append(out, lanes));
 	for (enum guess_level level = 0; level < GUESS_LEVELS; level++)
 		for (size_t i = 0; i < GUESS_SETS * GUESS_WAYS; i++)
 			if (g->row[level][i].kind != GUESS_NOWHERE)
@@ -104,8 +81,7 @@ guess_format(const struct guess *g, struct buf *out)
 	for (size_t i = 0; i < GUESS_LANE_SETS * GUESS_LANE_WAYS; i++)
 		if (g->lane[i].kind != GUESS_NOWHERE)
 			put_lane(out, &g->lane[i]);
-	put_u64(out, siphash(g->key, buf_span(out)));
-	return true;
+	return u64_append(out, siphash(g->key, buf_span(out)));
 }
 
 /* ---- in ---- */

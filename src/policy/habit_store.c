@@ -15,14 +15,11 @@ struct walk {
 static void
 walk_u32(struct walk *w, uint32_t *value)
 {
-	uint8_t octets[4];
-
 	if (w->out != NULL) {
-		u32_put(octets, *value);
-		w->good = w->good && buf_put(w->out, (struct span){ octets, sizeof octets });
-	} else if (w->good && w->in.len >= sizeof octets) {
+		w->good = w->good && u32_append(w->out, *value);
+	} else if (w->good && w->in.len >= sizeof *value) {
 		*value = u32_get(w->in.p);
-		span_skip(&w->in, sizeof octets);
+		span_skip(&w->in, sizeof *value);
 	} else {
 		w->good = false;
 	}

@@ -5,21 +5,11 @@
 
 enum { HEAD = 64 };
 
-static void
-put_u64(struct buf *b, uint64_t value)
-{
-	uint8_t octets[8];
-
-	u64_put(octets, value);
-	(void)buf_put(b, (struct span){ octets, sizeof octets });
-}
-
 /* Two kinds of warrant must never be the same octets. */
 static void
 begin(struct buf *b, uint8_t kind, const struct warrant_front *front)
 {
-	(void)buf_put_byte(b, kind);
-	put_u64(b, (uint64_t)front->life << 32 | front->slot);
+	(void)(buf_put_byte(b, kind) && u64_append(b, (uint64_t)front->life << 32 | front->slot));
 }
 
 uint64_t
@@ -30,10 +20,8 @@ warrant_sender(const uint8_t key[SIPHASH_KEY], const struct warrant_sender *w)
 	struct span login = span_head(w->login, WARRANT_LOGIN_MAX);
 
 	begin(&b, 'm', &w->front);
-	put_u64(&b, w->when);
-	put_u64(&b, w->unwatched);
-	put_u64(&b, login.len);
-	(void)(buf_put(&b, login) && buf_put(&b, span_head(w->reverse_path, WARRANT_PATH_MAX)));
+	(void)(u64_append(&b, w->when) && u64_append(&b, w->unwatched) && u64_append(&b, login.len) && buf_put(&b, login)
+	    && buf_put(&b, span_head(w->reverse_path, WARRANT_PATH_MAX)));
 	return siphash(key, buf_span(&b));
 }
 
@@ -44,7 +32,6 @@ warrant_spent(const uint8_t key[SIPHASH_KEY], const struct warrant_spent *w)
 	struct buf b = BUF_OVER(octets);
 
 	begin(&b, 's', &w->front);
-	put_u64(&b, w->queue_id);
-	put_u64(&b, (uint64_t)w->rcpts << 1 | w->hold);
+	(void)(u64_append(&b, w->queue_id) && u64_append(&b, (uint64_t)w->rcpts << 1 | w->hold));
 	return siphash(key, buf_span(&b));
 }

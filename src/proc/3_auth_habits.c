@@ -86,21 +86,12 @@ habits_make(struct habits *t, struct span login)
 /* ---- to octets ---- */
 
 static bool
-put_u32(struct buf *b, uint32_t value)
-{
-	uint8_t octets[4];
-
-	u32_put(octets, value);
-	return buf_put(b, (struct span){ octets, sizeof octets });
-}
-
-static bool
 put_entry(struct buf *b, const struct habit_entry *e)
 {
 	struct span login = span_of(e->login);
 	size_t at;
 
-	if (!put_u32(b, (uint32_t)login.len) || !buf_put(b, login) || !put_u32(b, e->untold) || !put_u32(b, 0))
+	if (!u32_append(b, (uint32_t)login.len) || !buf_put(b, login) || !u32_append(b, e->untold) || !u32_append(b, 0))
 		return false;
 	at = b->len;
 	if (!habit_format(&e->habit, b))
@@ -126,7 +117,7 @@ format(const struct habits *t, struct buf *b)
 		if (t->slot[i] != NULL)
 			b->max += ENTRY + strlen(t->slot[i]->login) + HABIT_SAVED_MAX;
 	b->p = malloc(b->max);
-	if (b->p == NULL || !buf_put(b, magic) || !put_u32(b, (uint32_t)t->count))
+	if (b->p == NULL || !buf_put(b, magic) || !u32_append(b, (uint32_t)t->count))
 		return false;
 	for (size_t i = 0; i < t->slots; i++)
 		if (t->slot[i] != NULL && !put_entry(b, t->slot[i]))
