@@ -79,6 +79,15 @@ siphash(const uint8_t key[SIPHASH_KEY], struct span in)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+uint64_t
+siphash_u32(const uint8_t key[SIPHASH_KEY], uint32_t number)
+{
+	uint8_t octets[4];
+
+	u32_put(octets, number);
+	return siphash(key, (struct span){ octets, sizeof octets });
+}
+
 /* ---- 128 bits, in pieces ---- */
 
 void

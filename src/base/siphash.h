@@ -14,6 +14,7 @@
 enum { SIPHASH_KEY = 16 };
 
 uint64_t siphash(const uint8_t key[SIPHASH_KEY], struct span);
+uint64_t siphash_u32(const uint8_t key[SIPHASH_KEY], uint32_t);
 
 /*
  * 128 bits, for octets that come in pieces; any split gives the same. Whole messages go through it, so it is the quick variant of

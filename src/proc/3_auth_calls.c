@@ -21,11 +21,8 @@ attempt_phase_enter(struct session *s, enum phase phase)
 static struct session **
 place_of(const struct front *f, uint32_t id)
 {
-	struct session **at;
-	uint8_t octets[4];
+	struct session **at = &f->bucket[siphash_u32(f->auth->table_key, id) & (f->buckets - 1)];
 
-	u32_put(octets, id);
-	at = &f->bucket[siphash(f->auth->table_key, (struct span){ octets, sizeof octets }) & (f->buckets - 1)];
 	while (*at != NULL && (*at)->id != id)
 		at = &(*at)->next;
 	return at;

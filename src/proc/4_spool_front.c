@@ -15,10 +15,7 @@
 static struct front_session **
 bucket_of(struct front *f, uint32_t number)
 {
-	uint8_t octets[4];
-
-	u32_put(octets, number);
-	return &f->bucket[siphash(f->keeper->table_key, (struct span){ octets, sizeof octets }) % KEEPER_SESSION_BUCKETS];
+	return &f->bucket[siphash_u32(f->keeper->table_key, number) % KEEPER_SESSION_BUCKETS];
 }
 
 static struct front_session *
