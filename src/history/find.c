@@ -9,6 +9,7 @@ struct search {
 	const struct history_answer *answer;
 	struct history_found *found;
 	struct span text;
+	uint64_t hash;                  /* of text */
 	bool chosen;                    /* the message was found by a recipient: only he is told */
 	uint32_t rows;
 };
@@ -139,7 +140,7 @@ look_into(struct search *w, uint64_t period, uint64_t before)
 	uint32_t most = w->question->most;
 
 	bind_number(s, 1, period);
-	bind_number(s, 2, search_hash(h, w->text));
+	bind_number(s, 2, w->hash);
 	bind_number(s, 3, before);
 	while (row(h, s)) {
 		uint64_t id = column_number(s, 0);
@@ -175,6 +176,7 @@ look_everywhere(struct search *w)
 	uint64_t before = w->question->before != 0 ? w->question->before : INT64_MAX;
 	uint64_t period = period_up_to(w->history, before >> PERIOD_BITS);
 
+	w->hash = search_hash(w->history, w->text);
 	while (period > 0) {
 		if (!look_into(w, period, before))
 			return;
