@@ -6,6 +6,7 @@
 
 #include "cmd/send.h"
 #include "mail/downgrade.h"
+#include "os/replace.h"
 
 struct work {
 	struct send *send;
@@ -41,15 +42,8 @@ keep(struct work *w)
 	for (size_t i = 0; i < left.len && !w->encoded.eightbit; i++)
 		w->encoded.eightbit = left.p[i] > 127;
 	w->encoded.size += left.len;
-	while (left.len > 0) {
-		ssize_t n = write(w->encoded.fd, left.p, left.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return send_fail(w->send, EX_IOERR, "keeping the message: %s", strerror(errno));
-		span_skip(&left, (size_t)n);
-	}
+	if (!file_write(w->encoded.fd, left))
+		return send_fail(w->send, EX_IOERR, "keeping the message: %s", strerror(errno));
 	w->out.len = 0;
 	return true;
 }
