@@ -76,6 +76,17 @@ within_limit(struct limit *l, uint64_t most)
 	return false;
 }
 
+/* What was not said in a minute that is over, and is said now. */
+static uint64_t
+unsaid_of(struct limit *l)
+{
+	uint64_t unsaid = l->minute == this_minute() ? 0 : l->unsaid;
+
+	if (unsaid > 0)
+		l->unsaid = 0;
+	return unsaid;
+}
+
 void
 words_not_proved(const struct front_session *s, enum fail why, struct span login)
 {
@@ -199,14 +210,14 @@ words_handshake(const struct front_session *s)
 static void
 count_refusals(void)
 {
+	uint64_t unsaid = unsaid_of(&refusals);
 	struct log_line l;
 
-	if (refusals.unsaid == 0 || refusals.minute == this_minute())
+	if (unsaid == 0)
 		return;
 	log_begin(&l, LOG_NOTE, "auth-refused");
-	log_u64(&l, "unsaid", refusals.unsaid);
+	log_u64(&l, "unsaid", unsaid);
 	log_end(&l);
-	refusals.unsaid = 0;
 }
 
 void
@@ -214,14 +225,14 @@ words_count_unsaid(void)
 {
 	count_refusals();
 	for (enum front_misuse i = 0; i < MISUSE_MAX; i++) {
+		uint64_t unsaid = unsaid_of(&limits[i]);
 		struct log_line l;
 
-		if (limits[i].unsaid == 0 || limits[i].minute == this_minute())
+		if (unsaid == 0)
 			continue;
 		log_begin(&l, misuses[i].level, misuses[i].event);
 		log_text(&l, what_key(i), misuses[i].what);
-		log_u64(&l, "unsaid", limits[i].unsaid);
+		log_u64(&l, "unsaid", unsaid);
 		log_end(&l);
-		limits[i].unsaid = 0;
 	}
 }
