@@ -232,7 +232,7 @@ is_good_line(struct span line)
 {
 	struct span name, value;
 
-	return line.p[0] == ' ' || line.p[0] == '\t' || field_split(line, &name, &value);
+	return ascii_is_blank(line.p[0]) || field_split(line, &name, &value);
 }
 
 /* A line of the header section is complete, without its line end. */
@@ -268,23 +268,17 @@ header_line_ends(struct compose *c)
 	return step == COMPOSE_DONE ? header_complete(c) : step;
 }
 
-static bool
-is_blank(uint8_t octet)
-{
-	return octet == ' ' || octet == '\t';
-}
-
 /* The line so far, too long to go on, becomes two: RFC 5322 2.2.3. False: there is no space between two words of the value. */
 static bool
 fold(struct compose *c)
 {
 	struct span line = compose_section_from(c, c->line_start);
 	uint8_t *p = c->header.p + c->line_start;
-	size_t first = is_blank(p[0]) ? 0 : span_find(line, ':') + 1, at = line.len - 1;
+	size_t first = ascii_is_blank(p[0]) ? 0 : span_find(line, ':') + 1, at = line.len - 1;
 
-	while (first < line.len && is_blank(p[0]) && is_blank(p[first]))
+	while (first < line.len && ascii_is_blank(p[0]) && ascii_is_blank(p[first]))
 		first++;
-	while (at > first && (!is_blank(p[at - 1]) || is_blank(p[at])))
+	while (at > first && (!ascii_is_blank(p[at - 1]) || ascii_is_blank(p[at])))
 		at--;
 	if (at <= first || !buf_put_text(&c->header, "\r\n"))
 		return false;

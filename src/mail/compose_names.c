@@ -71,11 +71,11 @@ unquote(struct span phrase, struct buf *name)
 		}
 		if (c == '\\' && quoted && i + 1 < phrase.len)
 			c = phrase.p[++i];
-		if (c == '\r' || c == '\n' || (name->len == 0 && (c == ' ' || c == '\t')))
+		if (c == '\r' || c == '\n' || (name->len == 0 && ascii_is_blank(c)))
 			continue;
 		fits = buf_put_byte(name, c);
 	}
-	while (name->len > 0 && (name->p[name->len - 1] == ' ' || name->p[name->len - 1] == '\t'))
+	while (name->len > 0 && ascii_is_blank(name->p[name->len - 1]))
 		name->len--;
 	return fits;
 }

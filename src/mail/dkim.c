@@ -211,7 +211,7 @@ write_value(struct writer *w, struct span value)
 
 		if (c == '\r' || c == '\n')
 			continue;
-		if (c == ' ' || c == '\t') {
+		if (ascii_is_blank(c)) {
 			space = begun;
 			continue;
 		}

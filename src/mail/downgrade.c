@@ -124,7 +124,7 @@ quoted_text(struct downgrade *d, struct span text)
 		uint8_t c = text.p[i];
 
 		quoted_blank(d, true);
-		if (c == ' ' || c == '\t')
+		if (ascii_is_blank(c))
 			d->blank = c;
 		else
 			quoted_octet(d, c, ascii_is_graph(c) && c != '=');

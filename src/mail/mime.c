@@ -172,7 +172,7 @@ delimiter_find(const struct mime *m, struct span line, bool *closing)
 {
 	if (!span_take(&line, SPAN("--")))
 		return 0;
-	while (line.len > 0 && (line.p[line.len - 1] == ' ' || line.p[line.len - 1] == '\t'))
+	while (line.len > 0 && ascii_is_blank(line.p[line.len - 1]))
 		line.len--;
 	for (uint32_t i = m->depth; i > 0; i--) {
 		struct span rest = line, boundary = { m->level[i - 1].boundary, m->level[i - 1].boundary_len };
@@ -233,7 +233,7 @@ header_line(struct mime *m, bool crlf)
 		delimiter(m, level, closing, crlf);
 		return;
 	}
-	if (m->begun && (line.p[0] == ' ' || line.p[0] == '\t')) {
+	if (m->begun && ascii_is_blank(line.p[0])) {
 		value_keep(m, line);
 	} else if (field_split(line, &name, &value)) {
 		field_begin(m, name, value);
@@ -331,7 +331,7 @@ may_delimit(const struct mime *m, uint8_t c)
 	if (m->depth == 0)
 		return false;
 	if (m->line_len >= MIME_DELIMITER_MAX)
-		return m->line_len < MIME_LINE_MAX && (c == ' ' || c == '\t');
+		return m->line_len < MIME_LINE_MAX && ascii_is_blank(c);
 	return m->line_len < 2 ? c == '-' : c != '\r' && c != '\n';
 }
 

@@ -156,7 +156,7 @@ pen_unitext(struct pen *pen, struct span s)
 void
 pen_quoted_octet(struct pen *pen, uint8_t c)
 {
-	bool literal = c == ' ' || c == '\t' || (ascii_is_graph(c) && c != '=');
+	bool literal = ascii_is_blank(c) || (ascii_is_graph(c) && c != '=');
 	unsigned width = literal ? 1 : 3;
 
 	if (pen->column + width > QUOTED_COLUMN_MAX - 1) {
@@ -171,7 +171,7 @@ pen_quoted_octet(struct pen *pen, uint8_t c)
 		put_byte(pen, (uint8_t)"0123456789ABCDEF"[c & 15]);
 	}
 	pen->column = (uint16_t)(pen->column + width);
-	pen->space = c == ' ' || c == '\t';
+	pen->space = ascii_is_blank(c);
 }
 
 void

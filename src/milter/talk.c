@@ -118,7 +118,7 @@ static const struct stage {
 static void
 put_value(struct milter_talk *t, struct span value)
 {
-	if ((t->protocol & LEADING_SPACE) == 0 && !span_done(value) && (value.p[0] == ' ' || value.p[0] == '\t'))
+	if ((t->protocol & LEADING_SPACE) == 0 && !span_done(value) && ascii_is_blank(value.p[0]))
 		span_skip(&value, 1);
 	while (!span_done(value)) {
 		struct span line = span_take_until(&value, '\r');

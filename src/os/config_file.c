@@ -80,7 +80,6 @@ put_no_such_key(struct buf *why, struct span name)
 static void
 unknown_key(cfg_t *cfg, const char *name)
 {
-
 	if (ascii_is_digit((uint8_t)name[0]) || strspn(name, "BKMGTiBsmhdw") == strlen(name)) {
 		buf_put_text(now.why, "\"");
 		buf_put_text(now.why, name);
