@@ -64,11 +64,30 @@ def test_opendkim_signs(served, opendkim):
     assert submit(one, "second  line \r\n\r\n.dot\r\n", subject="folded\r\n  subject", headers="X-Odd:no space\r\nTo: b@example.net\r\n").startswith("250")
     assert submit(one, "0123456789abcde\r\n" * 30000).startswith("250")
     for mail in one.await_mails(3):
-        assert fields(mail)[0][2:4] == ["DKIM-Signature", "Received"] or "DKIM-Signature" in fields(mail)[0]
+        assert "DKIM-Signature" in fields(mail)[0]
         assert verified(mail, record)
         # A verifier that says yes to everything would prove nothing.
         assert not verified(mail.replace(b"From: a@", b"From: c@"), record)
         assert not verified(mail + b"more\n", record)
+
+
+@pytest.fixture
+def libmilter(tmp_path):
+    """start(program) -> where it listens."""
+    pytest.importorskip("Milter", reason="needs python3-milter")
+    running = []
+
+    def start(program):
+        (tmp_path / "one.py").write_text(program)
+        place = f"unix:{tmp_path}/sock"
+        running.append(subprocess.Popen(["/usr/bin/python3", str(tmp_path / "one.py"), place]))
+        eventually((tmp_path / "sock").exists, "the milter")
+        return place
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 LIBMILTER = '''
@@ -104,27 +123,19 @@ Milter.runmilter("one", sys.argv[1], 60)
 '''
 
 
-def test_a_milter_over_libmilter(served, tmp_path):
-    pytest.importorskip("Milter", reason="needs python3-milter")
-    (tmp_path / "one.py").write_text(LIBMILTER)
-    process = subprocess.Popen(["/usr/bin/python3", str(tmp_path / "one.py"), f"unix:{tmp_path}/sock"])
-    try:
-        eventually((tmp_path / "sock").exists, "the milter")
-        one = served(f"unix:{tmp_path}/sock")
-        eventually(lambda: submit(one, "old\r\n").startswith("250"), "libmilter")
-        # After a refusal in the middle the connection is good for the next message.
-        assert submit(one, to=["refused@example.net"]) == "550 5.1.1 not 100% here"
-        assert submit(one, to=["b@example.net", "refused@example.net"]).startswith("550 5.1.1 not")
-        assert submit(one, "old\r\n").startswith("250")
-        for mail in one.await_mails(2):
-            names, values = fields(mail)
-            assert values["X-Login"] == f"{one.login}/first" and values["Subject"] == "changed"
-            assert names.index("X-First") < names.index("Received") and mail.endswith(b"\n\nnew body\n")
-            assert b"Delivered-To: added@example.net\n" in mail
-        assert not [e for e in one.events("milter-failed") if "connect" not in e["why"]]
-    finally:
-        process.kill()
-        process.wait()
+def test_a_milter_over_libmilter(served, libmilter):
+    one = served(libmilter(LIBMILTER))
+    eventually(lambda: submit(one, "old\r\n").startswith("250"), "libmilter")
+    # After a refusal in the middle the connection is good for the next message.
+    assert submit(one, to=["refused@example.net"]) == "550 5.1.1 not 100% here"
+    assert submit(one, to=["b@example.net", "refused@example.net"]).startswith("550 5.1.1 not")
+    assert submit(one, "old\r\n").startswith("250")
+    for mail in one.await_mails(2):
+        names, values = fields(mail)
+        assert values["X-Login"] == f"{one.login}/first" and values["Subject"] == "changed"
+        assert names.index("X-First") < names.index("Received") and mail.endswith(b"\n\nnew body\n")
+        assert b"Delivered-To: added@example.net\n" in mail
+    assert not [e for e in one.events("milter-failed") if "connect" not in e["why"]]
 
 
 # What the one above leaves out: it does not hear HELO nor answer connections and fields, wants to know only one macro at MAIL and the
@@ -175,27 +186,19 @@ Milter.runmilter("two", sys.argv[1], 60)
 '''
 
 
-def test_more_of_libmilter(served, tmp_path):
-    pytest.importorskip("Milter", reason="needs python3-milter")
-    (tmp_path / "two.py").write_text(LIBMILTER_MORE)
-    process = subprocess.Popen(["/usr/bin/python3", str(tmp_path / "two.py"), f"unix:{tmp_path}/sock"])
-    try:
-        eventually((tmp_path / "sock").exists, "the milter")
-        one = served(f"unix:{tmp_path}/sock")
-        long = "0123456789abcde\r\n" * 20000
-        eventually(lambda: submit(one, long, to=["b@example.net", "gone@example.net"]).startswith("250"), "libmilter")
-        assert submit(one, "x", to=["discarded@example.net"]).startswith("250")
-        [mail] = one.await_mails(1)
-        names, values = fields(mail)
-        assert values["X-Facts"] == "1 None PLAIN"
-        assert values["X-Subject"] == "'Subject: s'" and values["Return-Path"] == "<other@mail.example.org>"
-        assert b"Delivered-To: b@example.net\n" in mail and b"gone@" not in mail and mail.count(b"0123456789abcde") == 20000
-        with smtplib.SMTP_SSL(one.host, one.submissions, timeout=60, context=one.context()) as smtp:
-            smtp.login(one.login, one.key)
-            assert smtp.sendmail("held@mail.example.org", ["b@example.net"], "From: held@mail.example.org\r\n\r\nx\r\n") == {}
-        assert "looks odd" in one.await_event("milter-quarantined")["why"]
-        assert not [e for e in one.events("milter-failed") if "connect" not in e["why"]]
-        assert len(one.mails()) == 1
-    finally:
-        process.kill()
-        process.wait()
+def test_more_of_libmilter(served, libmilter):
+    one = served(libmilter(LIBMILTER_MORE))
+    long = "0123456789abcde\r\n" * 20000
+    eventually(lambda: submit(one, long, to=["b@example.net", "gone@example.net"]).startswith("250"), "libmilter")
+    assert submit(one, "x", to=["discarded@example.net"]).startswith("250")
+    [mail] = one.await_mails(1)
+    names, values = fields(mail)
+    assert values["X-Facts"] == "1 None PLAIN"
+    assert values["X-Subject"] == "'Subject: s'" and values["Return-Path"] == "<other@mail.example.org>"
+    assert b"Delivered-To: b@example.net\n" in mail and b"gone@" not in mail and mail.count(b"0123456789abcde") == 20000
+    with smtplib.SMTP_SSL(one.host, one.submissions, timeout=60, context=one.context()) as smtp:
+        smtp.login(one.login, one.key)
+        assert smtp.sendmail("held@mail.example.org", ["b@example.net"], "From: held@mail.example.org\r\n\r\nx\r\n") == {}
+    assert "looks odd" in one.await_event("milter-quarantined")["why"]
+    assert not [e for e in one.events("milter-failed") if "connect" not in e["why"]]
+    assert len(one.mails()) == 1
