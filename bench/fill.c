@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/queue_id.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "spool/draft.h"
 
@@ -34,15 +34,6 @@ static void
 on_gone(void *arg, uint64_t segment)
 {
 	(void)arg, (void)segment;
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 static void
@@ -125,7 +116,7 @@ main(int argc, char **argv)
 	struct spool_conf conf = { .disk = &disk_linux, .duplicate_window = 3600 * 1000, .schedule = { .retry_first = 60000,
 		.retry_max = 3600000, .hold_max = 300000, .window = 20, .running = 500 } };
 	struct log_conf log = { .fd = 2, .most = LOG_WARN };
-	uint64_t begun = now_ms();
+	uint64_t begun = clock_wall();
 
 	if (argc < 3 || (fill.count = strtol(argv[2], NULL, 10)) < 0) {
 		fputs("usage: fill DIRECTORY COUNT [size=OCTETS] [destinations=N] [rcpts=N] [segment=OCTETS] [prints=0] [held=1]\n", stderr);
@@ -149,6 +140,6 @@ main(int argc, char **argv)
 		run_batch(&s);
 	}
 	printf("messages=%" PRIu64 " failed=%" PRIu64 " octets=%" PRIu64 " ms=%" PRIu64 "\n", fill.committed, fill.failed,
-	    s.journal.octets, now_ms() - begun);
+	    s.journal.octets, clock_wall() - begun);
 	return fill.committed == (uint64_t)fill.count ? 0 : 75;
 }

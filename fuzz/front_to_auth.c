@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include "frames.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
 
@@ -100,20 +100,11 @@ heard(const struct frames_one *f)
 	}
 }
 
-static uint64_t
-ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Turn the loop; waiting: until an answer has come, or it is clear that none will. False: we were hung up on. */
 static bool
 turn(int fd, bool waiting)
 {
-	uint64_t until = ms() + (waiting ? 200 : 0);
+	uint64_t until = clock_run() + (waiting ? 200 : 0);
 	unsigned before = answers;
 	bool open;
 
@@ -122,7 +113,7 @@ turn(int fd, bool waiting)
 		open = frames_read(fd, heard);
 		if (waiting && open && answers == before)
 			(void)usleep(200);
-	} while (waiting && open && answers == before && ms() < until);
+	} while (waiting && open && answers == before && clock_run() < until);
 	return open;
 }
 

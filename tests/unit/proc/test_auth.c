@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "mail/utf8.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include "proc/3_auth.h"
 #include "sasl/client.h"
@@ -79,25 +80,16 @@ on_closed(void *arg, struct channel *c)
 	x->front = NULL;
 }
 
-static uint64_t
-ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Run until one more frame has come or the channel has closed; how long it took. */
 static uint64_t
 wait_frame(struct fixture *x)
 {
 	unsigned before = x->seen.frames;
-	uint64_t start = ms();
+	uint64_t start = clock_run();
 
-	while (x->seen.frames == before && !x->seen.closed && ms() - start < 10000)
+	while (x->seen.frames == before && !x->seen.closed && clock_run() - start < 10000)
 		(void)uv_run(&x->loop, UV_RUN_ONCE);
-	return ms() - start;
+	return clock_run() - start;
 }
 
 static void
@@ -401,12 +393,12 @@ static void
 too_many_passwords_wait(void **state)
 {
 	struct fixture *x = *state;
-	uint64_t begun = ms();
+	uint64_t begun = clock_run();
 	enum { LOGINS = AUTH_EXPENSIVE_WAITING_MAX + 10 };
 
 	for (uint32_t i = 0; i < LOGINS; i++)
 		plain(x, 100 + i, "alice", "wrong");
-	while (x->seen.frames < LOGINS && ms() - begun < 100000)
+	while (x->seen.frames < LOGINS && clock_run() - begun < 100000)
 		(void)uv_run(&x->loop, UV_RUN_ONCE);
 	assert_int_equal(x->seen.busy + x->seen.refused, LOGINS);
 	assert_true(x->seen.busy > 0 && x->seen.refused >= AUTH_EXPENSIVE_WAITING_MAX);
@@ -848,9 +840,9 @@ a_stolen_key_is_slowed_held_and_locked(void **state)
 
 	watch(x);
 	assert_int_equal(spend(x, 1, 85).fail, OK);
-	took = ms();
+	took = clock_run();
 	assert_int_equal(spend(x, 1, 5).fail, OK);
-	assert_in_range(ms() - took, HABIT_DELAY_MS - 100, HABIT_DELAY_MS + 3000);
+	assert_in_range(clock_run() - took, HABIT_DELAY_MS - 100, HABIT_DELAY_MS + 3000);
 	assert_string_equal(told.event, "slowed");
 	assert_int_equal(spend(x, 1, 20).hold, 1);
 	assert_string_equal(told.event, "held");
@@ -1124,7 +1116,7 @@ a_late_answer_does_not_hold_up_the_end(void **state)
 {
 	struct fixture *x = *state;
 	struct auth_spend m = { 5, 0, 0 };
-	uint64_t start = ms();
+	uint64_t start = clock_run();
 
 	watch(x);
 	assert_int_equal(spend(x, 1, 85).fail, OK);
@@ -1135,7 +1127,7 @@ a_late_answer_does_not_hold_up_the_end(void **state)
 	x->auth->idle = on_rest;
 	channel_close(x->front);
 	x->front = NULL;
-	while (x->auth->attempts > 0 && ms() - start < 10000)
+	while (x->auth->attempts > 0 && clock_run() - start < 10000)
 		(void)uv_run(&x->loop, UV_RUN_ONCE);
 	assert_true(rests > 0 || x->auth->habits.writing || x->auth->ledger.writing || x->auth->writing);
 	x->auth->idle = NULL;
@@ -1166,8 +1158,8 @@ a_delayed_answer_does_not_keep_it_from_ending(void **state)
 	x->auth->idle = on_idle;
 	channel_close(x->front);
 	x->front = NULL;
-	start = ms();
-	while (x->seen.idle == 0 && ms() - start < HABIT_DELAY_MS / 4)
+	start = clock_run();
+	while (x->seen.idle == 0 && clock_run() - start < HABIT_DELAY_MS / 4)
 		spin(x, 1);
 	assert_true(x->seen.idle > 0);
 	connect_front(x);
@@ -1178,11 +1170,11 @@ static void
 a_broken_front_is_no_reason_to_stay(void **state)
 {
 	struct fixture *x = *state;
-	uint64_t start = ms();
+	uint64_t start = clock_run();
 
 	x->auth->idle = on_idle;
 	assert_true(channel_send_octets(x->front, AUTH_CANCEL, 1, SPAN("")));
-	while (x->seen.idle == 0 && ms() - start < 2000)
+	while (x->seen.idle == 0 && clock_run() - start < 2000)
 		spin(x, 1);
 	assert_int_equal(x->seen.accused, 1);
 	assert_true(x->seen.idle > 0);

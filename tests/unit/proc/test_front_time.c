@@ -456,9 +456,7 @@ whoever_finishes_awaits_nobody(void **state)
 	(void)state;
 	client_login(&d, &bed, "user");
 	client_open(&c, bed.port_implicit);
-	client_shake(&c, &bed, "mail.example.org");
-	assert_int_equal(client_reply(&c, 5000), 220);
-	assert_int_equal(client_say(&c, "EHLO laptop.example.org"), 250);
+	client_greet(&c, &bed);
 	assert_int_equal(kill(bed.spool, SIGKILL), 0);
 	assert_int_equal(waitpid(bed.spool, NULL, 0), bed.spool);
 	client_send(&d, "MAIL FROM:<user@example.org>\r\n");

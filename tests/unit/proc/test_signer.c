@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +17,7 @@
 
 #include "base/fail.h"
 #include "os/ask.h"
+#include "os/clock.h"
 #include "policy/sign_form.h"
 #include "proc/2_signer.h"
 #include "../by_hand.h"
@@ -221,15 +221,6 @@ another_order_ends_the_front(void **state)
 
 enum { AT_ONCE = 1000, OTHERS_WAIT_MS = 500 };
 
-static uint64_t
-ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* So many good questions in one go, as no honest front asks. */
 static void
 ask_at_once(int fd, struct span key)
@@ -271,9 +262,9 @@ who_asks_at_once_waits_for_himself(void **state)
 	assert_true(tls_fingerprint(span_of(slow.chain_pem), slow_name));
 	signer_bed_key(&bed, &slow);
 	ask_at_once(greedy.fd, (struct span){ slow_name, sizeof slow_name });
-	begun = ms();
+	begun = clock_run();
 	assert_true(ask_for(&honest, (struct span){ slow_name, sizeof slow_name }, SCHEME_RSA_PSS_SHA256, good_octets(), &answer));
-	took = ms() - begun;
+	took = clock_run() - begun;
 	assert_int_equal(answer.fail, OK);
 	if (took > OTHERS_WAIT_MS)
 		fail_msg("another front waited %u ms for its signature", (unsigned)took);

@@ -13,12 +13,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <signal.h>
 
 #include "../by_hand.h"
 #include "../scratch.h"
+#include "os/clock.h"
 
 static const uint8_t bed_key[SIPHASH_KEY] = "a key of the bed";
 
@@ -35,11 +35,8 @@ static const struct warrant_front bed_front = { 0, 1 };
 void
 bed_warrant(struct spool_mail *m)
 {
-	struct timespec t;
-	struct warrant_sender w = { bed_front, m->login, m->reverse_path, 0, m->unwatched != 0 };
+	struct warrant_sender w = { bed_front, m->login, m->reverse_path, m->when != 0 ? m->when : clock_run(), m->unwatched != 0 };
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	w.when = m->when != 0 ? m->when : (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 	m->when = w.when;
 	m->warrant = warrant_sender(bed_key, &w);
 }

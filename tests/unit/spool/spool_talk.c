@@ -4,23 +4,15 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+#include "os/clock.h"
 
 /* Of the bed's front, which has slot 0: a big one is of another millisecond, not of another front. */
 struct spool_mail
 mail(uint64_t id, const char *from)
 {
-	return (struct spool_mail){ .queue_id = id < 1024 ? id : id << 18, .arrival = now_ms(), .reverse_path = span_of(from), .login = SPAN_INIT("alice"),
+	return (struct spool_mail){ .queue_id = id < 1024 ? id : id << 18, .arrival = clock_wall(), .reverse_path = span_of(from), .login = SPAN_INIT("alice"),
 		.peer = SPAN_INIT("192.0.2.1"), .tls = SPAN_INIT("TLSv1.3") };
 }
 
@@ -131,7 +123,7 @@ want_try(struct bed *b, struct try_seen *t)
 void
 say_result(struct bed *b, const struct try_seen *t, uint32_t i, enum smtp_class class, uint32_t code)
 {
-	struct relay_result r = { .number = t->number[i], .class = class, .code = code, .stage = SMTP_STAGE_RCPT, .when = now_ms(),
+	struct relay_result r = { .number = t->number[i], .class = class, .code = code, .stage = SMTP_STAGE_RCPT, .when = clock_wall(),
 		.enhanced = class == SMTP_CLASS_NEVER ? SPAN("5.1.1") : class == SMTP_CLASS_LATER ? SPAN("4.2.0") : SPAN("2.0.0"),
 		.host = SPAN_INIT("mx.example.net [192.0.2.25]:25"), .tls = SPAN_INIT("none"), .text = SPAN_INIT("so it is") };
 

@@ -24,7 +24,6 @@ struct try_seen {
 /* The newest segment's descriptor that want_try() was given. */
 extern int last_segment;
 
-uint64_t now_ms(void);
 struct spool_mail mail(uint64_t id, const char *from);
 void say_rcpt(struct bed *, uint32_t session, const char *to, uint32_t notify);
 /* MAIL, RCPT (comma-separated), BODY, COMMIT; not waiting for the answer. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/siphash.h"
+#include "os/clock.h"
 #include "queue/record.h"
 
 /* ---- a clock that can be set, for the process under test and for us ---- */
@@ -169,7 +170,7 @@ set_back_before_its_release(void **state)
 		assert_int_equal(answer(&b, i), OK);
 		want_try(&b, &t[i]);
 	}
-	release = now_ms() + 200;
+	release = clock_wall() + 200;
 	m = mail(200, "a@example.org");
 	m.release = release;
 	m.hold = SPAN("for;1");
@@ -186,7 +187,7 @@ set_back_before_its_release(void **state)
 	want_try(&b, &other);
 	*clock_set -= 1500;
 	r.number = t[0].number[0];
-	r.when = now_ms();
+	r.when = clock_wall();
 	bed_send(&b.relay, RELAY_RESULT, t[0].session, relay_result_layout, &r);
 	say_done(&b, &t[0]);
 	/* A process that goes round and round would outlive the test. */
@@ -195,7 +196,7 @@ set_back_before_its_release(void **state)
 		fail_msg("nothing is tried any more");
 	}
 	assert_int_equal(f.type, RELAY_TRY);
-	assert_true(now_ms() >= release);
+	assert_true(clock_wall() >= release);
 	bed_want(&b.relay, RELAY_RCPT, &f);
 	*clock_set = 0;
 	bed_kill(&b);
@@ -211,7 +212,7 @@ set_back_after_its_release(void **state)
 
 	(void)state;
 	open_bed(&b);
-	assert_int_equal(submit(&b, 100, 1, 5, now_ms() + 100), 0);
+	assert_int_equal(submit(&b, 100, 1, 5, clock_wall() + 100), 0);
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_LATER, 451);
 	(void)usleep(50000);
@@ -241,11 +242,11 @@ set_between_two_looks(void **state)
 	assert_int_equal(t.attempt, 2);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	*clock_set -= 3600000;
-	release = now_ms() + 1300;
+	release = clock_wall() + 1300;
 	assert_int_equal(submit(&b, 101, 2, 5, release), 0);
 	want_try(&b, &t);
 	assert_int_equal(t.id, 101);
-	assert_true(now_ms() >= release);
+	assert_true(clock_wall() >= release);
 	bed_kill(&b);
 	bed_fini(&b);
 }
@@ -448,16 +449,16 @@ cancelled_may_come_again(void **state)
 	(void)state;
 	open_bed(&b);
 	bed_control(&b, &c);
-	assert_int_equal(submit(&b, 100, 1, 5, now_ms() + 3600000), 0);
-	assert_int_equal(submit(&b, 101, 1, 5, now_ms() + 3600000), 100);
+	assert_int_equal(submit(&b, 100, 1, 5, clock_wall() + 3600000), 0);
+	assert_int_equal(submit(&b, 101, 1, 5, clock_wall() + 3600000), 100);
 	bed_send(&c, QUEUE_RESCHEDULE, 1, queue_reschedule_layout, &q);
 	assert_int_equal(want_end(&c).fail, OK);
 	bed_kill(&b);
 	b.listening = false;
 	bed_end_close(&c);
 	bed_start(&b);
-	assert_int_equal(submit(&b, 102, 1, 5, now_ms() + 3600000), 0);
-	assert_int_equal(submit(&b, 103, 1, 5, now_ms() + 3600000), 102);
+	assert_int_equal(submit(&b, 102, 1, 5, clock_wall() + 3600000), 0);
+	assert_int_equal(submit(&b, 103, 1, 5, clock_wall() + 3600000), 102);
 	bed_close(&b);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/queue_id.h"
+#include "os/clock.h"
 #include "proc/4_spool_session.h"
 #include "spool/draft_room.h"
 
@@ -131,7 +132,7 @@ static void
 names_that_are_another_ones(void **state)
 {
 	struct queue_id_maker other = { .slot = 1 }, ours = { .slot = KEEPER_ID_SLOT };
-	uint64_t ids[] = { queue_id_next(&other, now_ms() + 5000), queue_id_next(&ours, now_ms() + 5000), 0 };
+	uint64_t ids[] = { queue_id_next(&other, clock_wall() + 5000), queue_id_next(&ours, clock_wall() + 5000), 0 };
 	struct bed b;
 	struct try_seen t;
 
@@ -359,12 +360,12 @@ looking(struct bed *b, uint32_t apart)
 		bed_send(&b->front, SPOOL_MAIL, n * apart, spool_mail_layout, &m);
 	say_message(b, 1, 500 + apart, "a@example.org", "x@example.net", 0);
 	assert_int_equal(answer(b, 1), OK);
-	begun = now_ms();
+	begun = clock_wall();
 	for (uint32_t n = 1; n <= LOOKS; n++)
 		bed_send_octets(&b->front, SPOOL_ABORT, (MANY + n) * apart, SPAN(""));
 	say_message(b, 1, 501 + apart, "a@example.org", "x@example.net", 0);
 	assert_int_equal(answer(b, 1), OK);
-	return now_ms() - begun;
+	return clock_wall() - begun;
 }
 
 /* tests/regress/0381: who chooses the numbers of his sessions must not choose where they are looked for. */

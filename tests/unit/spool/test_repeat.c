@@ -1,5 +1,6 @@
 /* proc/4_spool: what a client submits again because it did not hear the 250. RFC 5321 4.5.3.2.6, docs/spool.md. */
 #include "spool_talk.h"
+#include "os/clock.h"
 #include "spool/spool.h"
 
 #include <stdarg.h>
@@ -174,7 +175,7 @@ what_failed_after_its_release(void **state)
 	for (uint64_t id = 100; id < 102; id++) {
 		struct spool_mail m = mail(id, "a@example.org");
 
-		m.release = now_ms() + 300;
+		m.release = clock_wall() + 300;
 		m.hold = SPAN("for;1");
 		bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
 		bed_want(&b.front, SPOOL_ADMITTED, &f);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "queue/record.h"
 
 static struct spool_mail
@@ -85,7 +86,7 @@ not_before_its_time(void **state)
 {
 	struct queue_held all = { .login = SPAN_INIT("alice") };
 	struct queue_which every = { 0 };
-	uint64_t release = now_ms() + 2500;
+	uint64_t release = clock_wall() + 2500;
 	struct spool_mail m = held_mail(100, "alice", release);
 	struct try_seen t;
 	struct bed_end c;
@@ -112,10 +113,10 @@ not_before_its_time(void **state)
 		bed_start_again(&b, &c);
 	}
 	want_try(&b, &t);
-	assert_true(now_ms() >= release && t.id == 100);
+	assert_true(clock_wall() >= release && t.id == 100);
 	assert_int_equal(shown(&c, 100).release, 0);
 	/* Its try is an end to moving it. */
-	assert_int_equal(reschedule(&c, 100, now_ms() + 60000).fail, FAIL_ARGUMENT);
+	assert_int_equal(reschedule(&c, 100, clock_wall() + 60000).fail, FAIL_ARGUMENT);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	bed_end_close(&c);
 	bed_fini(&b);
@@ -125,8 +126,8 @@ not_before_its_time(void **state)
 static void
 moved_and_copied(void **state)
 {
-	struct spool_mail m = held_mail(100, "alice", now_ms() + 3600000);
-	uint64_t later = now_ms() + 7200000;
+	struct spool_mail m = held_mail(100, "alice", clock_wall() + 3600000);
+	uint64_t later = clock_wall() + 7200000;
 	struct try_seen t;
 	struct bed_end c;
 	struct bed b;
@@ -140,7 +141,7 @@ moved_and_copied(void **state)
 	bed_start(&b);
 	bed_control(&b, &c);
 	submit(&b, &m);
-	assert_int_equal(reschedule(&c, 100, now_ms() + 1800000).fail, OK);
+	assert_int_equal(reschedule(&c, 100, clock_wall() + 1800000).fail, OK);
 	assert_int_equal(reschedule(&c, 100, later).fail, OK);
 	bed_kill(&b);
 	bed_start_again(&b, &c);
@@ -161,7 +162,7 @@ moved_and_copied(void **state)
 	bed_kill(&b);
 	bed_start_again(&b, &c);
 	assert_int_equal(shown(&c, 100).release, later);
-	assert_int_equal(reschedule(&c, 100, now_ms()).fail, OK);
+	assert_int_equal(reschedule(&c, 100, clock_wall()).fail, OK);
 	want_try(&b, &t);
 	assert_int_equal(t.id, 100);
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
@@ -172,7 +173,7 @@ moved_and_copied(void **state)
 static void
 cancelled(void **state)
 {
-	struct spool_mail m = held_mail(100, "alice", now_ms() + 3600000), usual = held_mail(101, "alice", 0);
+	struct spool_mail m = held_mail(100, "alice", clock_wall() + 3600000), usual = held_mail(101, "alice", 0);
 	struct try_seen t;
 	struct bed_end c;
 	struct bed b;
@@ -188,7 +189,7 @@ cancelled(void **state)
 	finish(&b, &t, SMTP_CLASS_LATER, 451);
 	assert_int_equal(reschedule(&c, 101, 0).fail, FAIL_ARGUMENT);
 	assert_int_equal(reschedule(&c, 102, 0).fail, FAIL_ARGUMENT);
-	assert_int_equal(reschedule(&c, 100, now_ms() + 7300000).fail, FAIL_ARGUMENT);
+	assert_int_equal(reschedule(&c, 100, clock_wall() + 7300000).fail, FAIL_ARGUMENT);
 	assert_int_equal(reschedule(&c, 100, 0).fail, OK);
 	bed_kill(&b);
 	bed_start_again(&b, &c);
@@ -202,7 +203,7 @@ cancelled(void **state)
 static void
 only_so_many(void **state)
 {
-	struct spool_mail m = held_mail(100, "alice", now_ms() + 3600000);
+	struct spool_mail m = held_mail(100, "alice", clock_wall() + 3600000);
 	struct bed_end c;
 	struct bed b;
 
@@ -245,12 +246,12 @@ bad_terms_end_the_front(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 5; i++) {
-		struct spool_mail m = held_mail(100, "alice", i == 0 ? now_ms() : 0);
+		struct spool_mail m = held_mail(100, "alice", i == 0 ? clock_wall() : 0);
 
 		m.hold = i == 0 ? (struct span){ NULL, 0 } : i == 1 ? SPAN("for;60") : m.hold;
 		m.priority = i == 2 ? 10 : 0;
 		m.by = i == 3 ? RECORD_BY_RETURN : i == 4 ? 4 : 0;
-		m.deadline = i == 4 ? now_ms() : 0;
+		m.deadline = i == 4 ? clock_wall() : 0;
 		bed_init(&b);
 		bed_start(&b);
 		bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
@@ -276,7 +277,7 @@ returned_untried(void **state)
 	b.conf.retry_first = 600;
 	bed_start(&b);
 	bed_control(&b, &c);
-	m.deadline = now_ms() + 1200;
+	m.deadline = clock_wall() + 1200;
 	m.by = RECORD_BY_RETURN;
 	submit(&b, &m);
 	want_try(&b, &t);
@@ -324,7 +325,7 @@ told_once(void **state)
 	b.conf.retry_max = 600;
 	bed_start(&b);
 	bed_control(&b, &c);
-	m.deadline = now_ms() + 300;
+	m.deadline = clock_wall() + 300;
 	submit(&b, &m);
 	want_try(&b, &t);
 	finish(&b, &t, SMTP_CLASS_LATER, 451);
