@@ -125,7 +125,7 @@ frames_read(int from, void (*heard)(const struct frames_one *))
 }
 
 /* ---- a directory for a process that needs one ---- */
-static const char *directory;
+static char directory[32];
 
 static int
 remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
@@ -140,13 +140,17 @@ frames_directory_remove(void)
 	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-bool
-frames_directory(char *name)
+const char *
+frames_directory(void)
 {
-	if (mkdtemp(name) == NULL)
-		return false;
-	if (directory == NULL)
-		frames_insist(atexit(frames_directory_remove) == 0);
-	directory = name;
-	return true;
+	static bool known;
+
+	(void)strcpy(directory, "/dev/shm/fuzz-XXXXXX");
+	if (mkdtemp(directory) == NULL) {
+		(void)strcpy(directory, "/tmp/fuzz-XXXXXX");
+		frames_insist(mkdtemp(directory) != NULL);
+	}
+	frames_insist(known || atexit(frames_directory_remove) == 0);
+	known = true;
+	return directory;
 }

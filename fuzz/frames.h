@@ -27,8 +27,9 @@ bool frames_write(int to, const struct frames_one *, int fd /* -1: some descript
 bool frames_read(int from, void (*heard)(const struct frames_one *));
 void frames_insist(bool good);
 
-/* Make a directory of this name, whose XXXXXX is replaced, and remove it with all that is in it at the end. name outlives the program. */
-bool frames_directory(char *name);
+/* A new directory, in memory where there is such a place, for what is in it is synced all the time. It is removed with all that is in it at
+ * the end. The name is good until then. */
+const char *frames_directory(void);
 /* Remove it now; another may be made. */
 void frames_directory_remove(void);
 

@@ -43,7 +43,7 @@ write_accounts(const char *path)
 	frames_insist(fclose(f) == 0);
 }
 
-static char directory[] = "/tmp/fuzz-auth-XXXXXX";
+static const char *directory;
 
 static void
 set_up(void)
@@ -57,7 +57,7 @@ set_up(void)
 	/* As proc/child.c: workers may still hash when the program ends. */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	log_open(&quiet, "fuzz");
-	frames_insist(frames_directory(directory));
+	directory = frames_directory();
 	conf_defaults(&conf);
 	(void)snprintf(conf.state_dir.p, sizeof conf.state_dir.p, "%s", directory);
 	(void)snprintf(conf.users_file.p, sizeof conf.users_file.p, "%s/users", directory);

@@ -21,7 +21,7 @@ static const uint16_t types[] = { FILTER_BODY, FILTER_BODY_GONE, FILTER_HEADER, 
 enum { TYPES = sizeof types / sizeof types[0], SESSIONS = 2, NAMING = 3, INPUTS_MAX = 300 };
 
 static struct keeper k;
-static char directory[] = "/tmp/fuzz-filter-XXXXXX";
+static const char *directory;
 static unsigned answers, heards, inputs;
 static uint32_t asked[SESSIONS + 1], probe;
 static uint64_t next_id = 1;
@@ -38,7 +38,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(frames_directory(directory));
+	directory = frames_directory();
 	conf_defaults(c);
 	(void)snprintf(c->spool_dir.p, sizeof c->spool_dir.p, "%s/spool", directory);
 	(void)snprintf(c->hostname.p, sizeof c->hostname.p, "mail.example.org");
@@ -197,7 +197,6 @@ start_anew_sometimes(void)
 	frames_insist(uv_loop_close(&k.child.loop) == 0);
 	frames_directory_remove();
 	memset(&k, 0, sizeof k);
-	memcpy(directory + sizeof directory - 7, "XXXXXX", 6);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

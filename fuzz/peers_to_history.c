@@ -22,8 +22,7 @@ static const uint16_t types[] = { HISTORY_SEGMENT, HISTORY_DURABLE, HISTORY_GONE
 enum { TYPES = sizeof types / sizeof types[0] };
 
 static struct archive a;
-/* In memory where there is such a place: each transaction is synced. */
-static char directory[64] = "/dev/shm/fuzz-history-XXXXXX";
+static const char *directory;
 static unsigned asked;
 static uint32_t epoch;
 static uint64_t hook_row, sequence, offset;
@@ -70,10 +69,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	if (!frames_directory(directory)) {
-		(void)snprintf(directory, sizeof directory, "/tmp/fuzz-history-XXXXXX");
-		frames_insist(frames_directory(directory));
-	}
+	directory = frames_directory();
 	(void)snprintf(path, sizeof path, "%s/history", directory);
 	frames_insist(mkdir(path, 0700) == 0);
 	conf_defaults(c);

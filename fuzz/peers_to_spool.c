@@ -23,7 +23,7 @@ static const uint16_t types[] = { SPOOL_MAIL, SPOOL_RCPT, SPOOL_BODY, SPOOL_COMM
 enum { TYPES = sizeof types / sizeof types[0], INPUTS_MAX = 300 };
 
 static struct keeper k;
-static char directory[] = "/tmp/fuzz-spool-XXXXXX";
+static const char *directory;
 static unsigned commits, inputs;
 static uint32_t try_number;
 
@@ -60,7 +60,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(frames_directory(directory));
+	directory = frames_directory();
 	conf_defaults(c);
 	(void)snprintf(c->spool_dir.p, sizeof c->spool_dir.p, "%s/spool", directory);
 	(void)snprintf(c->hostname.p, sizeof c->hostname.p, "mail.example.org");
@@ -237,7 +237,6 @@ start_anew_sometimes(void)
 	}
 	free(k.try);
 	memset(&k, 0, sizeof k);
-	memcpy(directory + sizeof directory - 7, "XXXXXX", 6);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -20,7 +20,7 @@ static const uint16_t types[] = { FILTER_SEGMENT, FILTER_SEGMENT_GONE, FILTER_AS
 	FILTER_ASK_RCPT, FILTER_LEAVE };
 enum { LINKS = 16 };
 
-static char directory[] = "/tmp/fuzz-milter-XXXXXX";
+static const char *directory;
 static int segment = -1, yes = -1, no = -1, talks[LINKS];
 static unsigned asks, verdicts;
 
@@ -59,7 +59,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(frames_directory(directory));
+	directory = frames_directory();
 	for (size_t i = 0; i < LINKS; i++)
 		talks[i] = -1;
 	conf_defaults(&milters.child.conf);

@@ -13,7 +13,7 @@
 
 static const uint16_t types[] = { RELAY_SEGMENT, RELAY_SEGMENT_GONE, RELAY_TRY, RELAY_RCPT, RELAY_DONE, SPOOL_MAIL,
 	RELAY_LETTER_TAKEN };
-static char directory[] = "/tmp/fuzz-relay-XXXXXX";
+static const char *directory;
 static int segment = -1;
 static unsigned tries, ended, rcpts, results;
 
@@ -32,7 +32,7 @@ set_up(void)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, "fuzz");
-	frames_insist(frames_directory(directory));
+	directory = frames_directory();
 	conf_defaults(c);
 	(void)snprintf(route, sizeof route, "maildir:%s/Maildir", directory);
 	frames_insist(conf_set(c, conf_find(SPAN("hostname")), SPAN("mail.example.org"), &why) &&
