@@ -1,8 +1,9 @@
 /*
- * fuzz/peers_to_front.c - what a taken-over 3_auth or 4_spool could say to 1_front, while a client of ours talks to it over TLS.
+ * fuzz/peers_to_front.c - what a taken-over 3_auth or 4_spool could say to 1_front, while a client of ours talks to it over TLS and
+ * strangers send whatever they like: on both ports, with and without a PROXY header to come first.
  *
  * The process's own file is part of this program. Whatever comes: nobody is told that he is in unless 3_auth has said so, no message
- * is said to be ours unless 4_spool has said durable, and the front lives on.
+ * is said to be ours unless 4_spool has said durable, nobody is asked for a password in clear text, and the front lives on.
  */
 #include "../src/proc/1_front.c"
 
@@ -18,27 +19,39 @@
 #include "frames.h"
 #include "signer_key.h"
 
-/* The first goes to the client's socket, up to AUTHS to the channel of 3_auth, the rest to that of 4_spool. */
+enum { AUTHS = 4, STRANGER = 0xffff, STRANGERS = 4 };
+/* The first goes to the client's socket, up to AUTHS to the channel of 3_auth, the rest to that of 4_spool; the last to a stranger's. */
 static const uint16_t types[] = { 0, AUTH_CHALLENGE, AUTH_RESULT, AUTH_VERDICT, AUTH_SPENT, SPOOL_COMMITTED, SPOOL_STATE, AUTH_START,
-	SPOOL_MAIL, SPOOL_ADMITTED, SPOOL_REFUSED, SPOOL_HEARD };
-enum { AUTHS = 4 };
+	SPOOL_MAIL, SPOOL_ADMITTED, SPOOL_REFUSED, SPOOL_HEARD, STRANGER };
 
 static SSL_CTX *context;
-static uint16_t port;
+static uint16_t port, clear_port;
+static int stranger[STRANGERS];         /* -1: he has not come; on clear_port when odd, from the proxy's address from the third on */
 static uint32_t auth_session, spool_session;
 static unsigned proofs, commits, welcomed, accepted;
+
+static uint16_t
+open_listener(enum conf_service service)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct master_listen m = { service, SPAN_INIT("127.0.0.1"), 0 };
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	frames_insist(fd != -1 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 16) == 0);
+	frames_insist(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
+	m.port = ntohs(at.sin_port);
+	on_listen(NULL, &m, fd);
+	return ntohs(at.sin_port);
+}
 
 static void
 set_up(void)
 {
 	static uint8_t in[FRONT_INPUT], out[FRONT_OUTPUT];
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	struct master_listen listen_at = { CONF_SUBMISSIONS, SPAN_INIT("127.0.0.1"), 0 };
 	struct log_conf quiet = { .fd = -1, .most = LOG_FAULT };
 	struct buf why = { (uint8_t[400]){ 0 }, 0, 400 };
 	struct span chain, key;
-	socklen_t len = sizeof at;
-	int fd;
 
 	if (front.going)
 		return;
@@ -48,15 +61,12 @@ set_up(void)
 	front.io.out = BUF_OVER(out);
 	front.spool_fail = FAIL_BUSY;
 	conf_defaults(&front.child.conf);
-	frames_insist(conf_set(&front.child.conf, conf_find(SPAN("hostname")), SPAN("mail.example.org"), &why));
+	frames_insist(conf_set(&front.child.conf, conf_find(SPAN("hostname")), SPAN("mail.example.org"), &why) &&
+	    conf_set(&front.child.conf, conf_find(SPAN("proxy")), SPAN("127.0.0.9"), &why));
 	front.child.conf.auth_login = true;
 	frames_insist(uv_loop_init(&front.child.loop) == 0);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	frames_insist(fd != -1 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 16) == 0);
-	frames_insist(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
-	port = ntohs(at.sin_port);
-	listen_at.port = port;
-	on_listen(NULL, &listen_at, fd);
+	port = open_listener(CONF_SUBMISSIONS);
+	clear_port = open_listener(CONF_SUBMISSION);
 	/* A key of its own, so that 2_signer is not needed. */
 	signer_key_make(&chain, &key);
 	front.staged = tls_server_new();
@@ -132,6 +142,20 @@ read_replies(SSL *client)
 	frames_insist(welcomed <= proofs && accepted <= commits);
 }
 
+/* What goes out in clear text, or would be a strange accident in a record of TLS. */
+static void
+read_in_clear(int fd)
+{
+	char text[4096];
+	ssize_t n;
+
+	while ((n = recv(fd, text, sizeof text - 1, 0)) > 0) {
+		text[n] = '\0';
+		for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL)
+			frames_insist(strncmp(line, "235 ", 4) != 0 && strncmp(line, "334 ", 4) != 0 && !is_acceptance(line));
+	}
+}
+
 static void
 turns(const int fd[2], SSL *client, unsigned count)
 {
@@ -143,20 +167,35 @@ turns(const int fd[2], SSL *client, unsigned count)
 			read_replies(client);
 		else
 			(void)SSL_do_handshake(client);
+		for (unsigned i = 0; i < STRANGERS; i++)
+			if (stranger[i] != -1)
+				read_in_clear(stranger[i]);
 	}
 }
 
 static int
-client_connect(void)
+connect_from(uint32_t address, uint16_t to)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(to), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr = { htonl(address) } };
 	struct linger no_wait = { 1, 0 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+	frames_insist(fd != -1 && bind(fd, (struct sockaddr *)&from, sizeof from) == 0);
 	frames_insist(fd != -1 && (connect(fd, (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS));
 	/* Thousands of ports would wait for their time. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_wait, sizeof no_wait);
 	return fd;
+}
+
+static void
+say_as_stranger(unsigned i, const struct frames_one *f)
+{
+	if (stranger[i] == -1)
+		stranger[i] = connect_from(i < 2 ? INADDR_LOOPBACK : INADDR_LOOPBACK + 8, i % 2 == 0 ? port : clear_port);
+	(void)send(stranger[i], f->body.p, f->body.len, 0);
+	if (f->marks & FRAMES_END)
+		(void)shutdown(stranger[i], SHUT_WR);
 }
 
 static void
@@ -171,6 +210,10 @@ say(const struct frames_one *f, const int fd[2], SSL *client)
 		if (f->body.len > 0 && SSL_is_init_finished(client))
 			(void)SSL_write(client, f->body.p, (int)f->body.len);
 		ERR_clear_error();
+		return;
+	}
+	if (f->type == STRANGER) {
+		say_as_stranger(f->session - 1, f);
 		return;
 	}
 	/* The session that was asked for last, its neighbour, nobody, or one as it comes. */
@@ -207,7 +250,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	frames_insist(fields_format(spool_state_layout, &fine, &state));
 	f.body = buf_span(&state);
 	frames_insist(frames_write(fd[1], &f, -1));
-	tcp = client_connect();
+	for (unsigned i = 0; i < STRANGERS; i++)
+		stranger[i] = -1;
+	tcp = connect_from(INADDR_LOOPBACK, port);
 	client = SSL_new(context);
 	frames_insist(client != NULL && SSL_set_fd(client, tcp) == 1);
 	SSL_set_connect_state(client);
@@ -219,6 +264,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	SSL_free(client);
 	(void)close(tcp);
+	for (unsigned i = 0; i < STRANGERS; i++)
+		if (stranger[i] != -1)
+			(void)close(stranger[i]);
 	for (unsigned i = 0; i < 2; i++)
 		(void)close(fd[i]);
 	for (unsigned i = 0; i < 100 && (i < 4 || front.sessions > 0); i++)
