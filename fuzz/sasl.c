@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sasl/client.h"
+#include "sasl/context.h"
 #include "sasl/passwd.h"
 #include "sasl/scram_client.h"
 #include "sasl/server.h"
@@ -84,6 +86,33 @@ challenge(enum scram_flag flag, struct span in)
 	scram_client_end(&c);
 }
 
+/* A whole exchange with a next hop that says what it likes: it is not proved by that, and the password goes where it must alone. */
+static void
+prove(unsigned offered, bool tls, struct span in)
+{
+	struct sasl_client_facts facts = { SPAN("user"), SPAN("pencil"), offered, tls, SASL_BINDING_EXPORTER, SPAN("0123456789abcdef") };
+	uint8_t room[8192], words[400];
+	struct buf out = BUF_OVER(room), why = BUF_OVER(words);
+	enum smtp_mechanism chosen = SMTP_AUTH_PLAIN;
+	bool has_initial, going;
+	struct sasl_client *c = sasl_client_begin(&facts, &chosen, &out, &has_initial, &why);
+
+	if (c == NULL) {
+		insist(why.len > 0);
+		return;
+	}
+	insist(tls || chosen == SMTP_AUTH_SCRAM_SHA_256 || chosen == SMTP_AUTH_SCRAM_SHA_256_PLUS);
+	going = true;
+	for (int i = 0; i < TURNS_MAX && going; i++) {
+		going = sasl_client_step(c, next(&in), &out, &why);
+		insist(going || why.len > 0);
+		if (chosen != SMTP_AUTH_PLAIN && chosen != SMTP_AUTH_LOGIN)
+			insist(!sasl_client_proved(c) && memmem(out.p, out.len, "pencil", 6) == NULL);
+		out.len = 0;
+	}
+	sasl_client_end(c);
+}
+
 /* What parses is written and read again as the same. */
 static void
 users_line(struct span in)
@@ -147,8 +176,11 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	case 5:
 		users_line(in);
 		break;
-	default:
+	case 6:
 		passwd_line(in);
+		break;
+	default:
+		prove(choice >> 3 & 15, (choice & 128) != 0, in);
 	}
 	return 0;
 }
