@@ -154,3 +154,20 @@ frames_directory(void)
 	known = true;
 	return directory;
 }
+
+/* ---- its loop ---- */
+static void
+close_one(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+void
+frames_loop_close(uv_loop_t *loop)
+{
+	uv_walk(loop, close_one, NULL);
+	(void)uv_run(loop, UV_RUN_DEFAULT);
+	frames_insist(uv_loop_close(loop) == 0);
+}

@@ -7,6 +7,8 @@
 #ifndef POSTERN_FUZZ_FRAMES_H
 #define POSTERN_FUZZ_FRAMES_H
 
+#include <uv.h>
+
 #include "base/span.h"
 
 enum frames_mark {
@@ -32,5 +34,8 @@ void frames_insist(bool good);
 const char *frames_directory(void);
 /* Remove it now; another may be made. */
 void frames_directory_remove(void);
+
+/* What is still open on the loop of a process that has left, and the loop. */
+void frames_loop_close(uv_loop_t *);
 
 #endif

@@ -188,13 +188,7 @@ start_anew_sometimes(void)
 	leave(&k);
 	for (unsigned i = 0; i < 4; i++)
 		(void)uv_run(&k.child.loop, UV_RUN_NOWAIT);
-	uv_close((uv_handle_t *)&k.turn, NULL);
-	uv_close((uv_handle_t *)&k.walk_on, NULL);
-	uv_close((uv_handle_t *)&k.tick, NULL);
-	uv_close((uv_handle_t *)&k.lazy, NULL);
-	uv_close((uv_handle_t *)&k.due, NULL);
-	(void)uv_run(&k.child.loop, UV_RUN_DEFAULT);
-	frames_insist(uv_loop_close(&k.child.loop) == 0);
+	frames_loop_close(&k.child.loop);
 	frames_directory_remove();
 	memset(&k, 0, sizeof k);
 }
