@@ -4,12 +4,16 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "os/log.h"
 
 static uint8_t *
 slurp(const char *path, size_t *n)
@@ -297,11 +301,13 @@ pictured_record(void **state)
 	rig_end(&r);
 }
 
-/* A later version's segment is not guessed at. */
+/* A later version's segment is not guessed at, and the one line about it says so (tests/regress/0392). */
 static void
 newer_version(void **state)
 {
 	static struct rig r;
+	struct log_conf log = { .most = LOG_FAULT };
+	char said[1000] = "";
 	struct record_header h = { .kind = RECORD_SEGMENT, .salt = 1, .sequence = 1 };
 	struct segment_record s = { RECORD_VERSION + 1, 1, 1 };
 	uint8_t record[128];
@@ -315,7 +321,15 @@ newer_version(void **state)
 	record_seal(record, &h);
 	(void)snprintf(path, sizeof path, "%s/0000000000000001.log", r.directory);
 	spill(path, record, (size_t)record_octets(h.length));
+	log.fd = memfd_create("log", MFD_CLOEXEC);
+	assert_int_not_equal(log.fd, -1);
+	log_open(&log, "test");
+	errno = EEXIST;
 	assert_false(rig_open(&r));
+	assert_true(pread(log.fd, said, sizeof said - 1, 0) > 0);
+	assert_non_null(strstr(said, "what=0000000000000001.log why=\"another version of Postern wrote it; run that version again\"\n"));
+	assert_ptr_equal(strchr(said, '\n') + 1, said + strlen(said));
+	(void)close(log.fd);
 	rig_end(&r);
 }
 
