@@ -28,6 +28,7 @@ struct recovery {
 	uint64_t segment;               /* being read */
 	bool last;                      /* it is the newest */
 	bool failed;                    /* memory or the disk; no start */
+	const char *why;                /* no start, and errno does not say why; else NULL */
 	int fd;
 	uint64_t size;
 	uint64_t records, now;
@@ -351,7 +352,7 @@ read_segment(struct recovery *r)
 	}
 	whole = scan_segment(r->fd, r->size, &recovery_handler, r, &end);
 	if (end.newer)
-		log_say(LOG_FAULT, "spool", "a segment was written by another version of Postern; not started");
+		r->why = "another version of Postern wrote it; run that version again";
 	if (!whole || r->failed || !cut_tail(r, end.end))
 		return false;
 	s = journal_adopt(&r->spool->journal, r->segment, r->size, end.salt);
@@ -381,6 +382,21 @@ say_progress(struct recovery *r, const char *what, uint64_t done, uint64_t of)
 	log_end(&l);
 }
 
+static void
+say_unread(const struct recovery *r, const char *name)
+{
+	struct log_line l;
+
+	if (r->why == NULL) {
+		log_fail("spool", name, errno);
+		return;
+	}
+	log_begin(&l, LOG_FAULT, "spool");
+	log_text(&l, "what", name);
+	log_text(&l, "why", r->why);
+	log_end(&l);
+}
+
 static bool
 read_segments(struct recovery *r)
 {
@@ -393,7 +409,7 @@ read_segments(struct recovery *r)
 		segment_name(r->segment, name);
 		r->fd = openat(r->spool->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (r->fd == -1 || !read_segment(r)) {
-			log_fail("spool", name, errno);
+			say_unread(r, name);
 			if (r->fd != -1)
 				(void)close(r->fd);
 			return false;
