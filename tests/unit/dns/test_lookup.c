@@ -170,6 +170,10 @@ test_ascii_names(void **state)
 		{ "b\xc3\xbc" "cher.example", "xn--bcher-kva.example" }, { "B\xc3\x9c" "CHER.example", "xn--bcher-kva.example" },
 		{ "xn--bcher-kva.example", "xn--bcher-kva.example" }, { "_dmarc.example", "_dmarc.example" }, { "", NULL },
 		{ long_label + 1, long_label + 1 }, { long_label, NULL },
+		/* tests/regress/0393: full stops of other scripts, and what letters of full width are made of. */
+		{ "example.net\xe3\x80\x82", "example.net" }, { "b\xc3\xbc" "cher\xe3\x80\x82" "example", "xn--bcher-kva.example" },
+		{ "e..", NULL }, { "a..b", NULL }, { ".e", NULL }, { ".", NULL }, { "\xe3\x80\x82", NULL }, { "e.\xe3\x80\x82", NULL },
+		{ "a\xef\xbc\x8f" "b.example", NULL }, { "a\xef\xbc\xa0" "b.example", NULL }, { "a b.example", NULL },
 	};
 
 	(void)state;
