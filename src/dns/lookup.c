@@ -311,6 +311,12 @@ mx_query_begin(struct mx_lookup *l, uint8_t type, uint8_t host)
 		say_later(q, "", ub_strerror(err));
 }
 
+static struct span
+without_last_dot(struct span name)
+{
+	return name.len > 1 && name.p[name.len - 1] == '.' ? span_head(name, name.len - 1) : name;
+}
+
 /* Nearly all names: labels of letters, digits and single hyphens between them, which are what libidn2 makes of them after long thought. */
 static bool
 take_plain(struct span domain, char name[MX_NAME_MAX])
@@ -334,27 +340,42 @@ take_plain(struct span domain, char name[MX_NAME_MAX])
 	return i == domain.len && before != '-' && before != '.';
 }
 
+/* libidn2 lets empty labels pass, and makes full stops of those of other scripts, '/' and '@' of what has full width. */
+static bool
+take_mapped(struct span ascii, char name[MX_NAME_MAX])
+{
+	size_t label = 0;
+
+	ascii = without_last_dot(ascii);
+	if (ascii.len > 253)
+		return false;
+	for (size_t i = 0; i < ascii.len; i++) {
+		uint8_t c = ascii.p[i];
+
+		if (c == '.' ? label == 0 : !ascii_is_alnum(c) && c != '-' && c != '_')
+			return false;
+		label = c == '.' ? 0 : label + 1;
+		name[i] = (char)ascii_lower(c);
+	}
+	name[ascii.len] = 0;
+	return label > 0;
+}
+
 bool
 dns_ascii(struct span domain, char name[MX_NAME_MAX])
 {
 	char text[MX_NAME_MAX], *ascii = NULL;
-	size_t len = domain.len;
 	bool fits;
 
-	if (len > 1 && domain.p[len - 1] == '.')
-		len--;
-	if (len == 0 || len >= sizeof text || memchr(domain.p, 0, len) != NULL)
+	if (domain.len == 0 || domain.len >= sizeof text || memchr(domain.p, 0, domain.len) != NULL)
 		return false;
-	if (take_plain((struct span){ domain.p, len }, name))
+	if (take_plain(without_last_dot(domain), name))
 		return true;
-	memcpy(text, domain.p, len);
-	text[len] = 0;
+	memcpy(text, domain.p, domain.len);
+	text[domain.len] = 0;
 	if (idn2_to_ascii_8z(text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
 		return false;
-	len = strlen(ascii);
-	fits = len > 0 && len < MX_NAME_MAX - 1;
-	for (size_t i = 0; fits && i <= len; i++)
-		name[i] = (char)ascii_lower((uint8_t)ascii[i]);
+	fits = take_mapped(span_of(ascii), name);
 	idn2_free(ascii);
 	return fits;
 }
