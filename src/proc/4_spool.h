@@ -5,7 +5,7 @@
  *	4_spool_front.c     fronts bring drafts and wait for commits
  *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them; _show.c: where content lies
- *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
+ *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together; _lost.c: of what the disk has lost
  *	4_spool_warrant.c   what a front says of principals, 3_auth must have said
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator

@@ -403,22 +403,56 @@ read_segments(struct recovery *r)
 }
 
 /* ---- what lives ---- */
-static bool
-is_damaged(const struct recovery *r, struct span extents)
+/* How many octets of it stand in front of the first damage. */
+static uint64_t
+whole_of_extent(const struct recovery *r, const struct extent *e)
 {
+	const struct segment *s = journal_segment(&r->spool->journal, e->segment);
+	uint64_t whole = e->octets;
+
+	if (s == NULL || e->offset > s->size)
+		return 0;
+	if (s->size - e->offset < whole)
+		whole = s->size - e->offset;
+	for (size_t i = 0; i < r->damages; i++) {
+		const struct range *d = &r->damage[i];
+
+		if (d->segment == e->segment && d->from < e->offset + whole && e->offset < d->to)
+			whole = d->from > e->offset ? d->from - e->offset : 0;
+	}
+	return whole;
+}
+
+static uint64_t
+whole_of(const struct recovery *r, const struct message_record *m)
+{
+	struct span rest = m->extents;
+	uint64_t whole = 0, part;
 	struct extent e;
 
-	while (extent_take(&extents, &e)) {
-		const struct segment *s = journal_segment(&r->spool->journal, e.segment);
-
-		if (s == NULL || e.offset > s->size || s->size - e.offset < e.octets)
-			return true;
-		for (size_t i = 0; i < r->damages; i++)
-			if (r->damage[i].segment == e.segment && r->damage[i].from < e.offset + e.octets
-			    && e.offset < r->damage[i].to)
-				return true;
+	while (extent_take(&rest, &e)) {
+		part = whole_of_extent(r, &e);
+		whole += part;
+		if (part < e.octets)
+			return whole;
 	}
-	return false;
+	return m->size;
+}
+
+static bool
+plan(struct recovery *r, uint32_t slot, const struct message_record *m, uint64_t now)
+{
+	struct entry *e = &r->spool->index.entry[slot];
+
+	if (!holds_take(r->spool, m->extents, &e->hold, &e->holds))
+		return false;
+	if (e->flags & ENTRY_HELD)
+		return true;
+	if (!plan_message(r->spool, slot, m, now))
+		return false;
+	if (slot < r->waits_max && r->waits[slot])
+		plan_waits(r->spool, slot, m, now);
+	return true;
 }
 
 static bool
@@ -427,34 +461,25 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 	struct spool *s = r->spool;
 	struct entry *e = &s->index.entry[slot];
 	struct message_record m;
-	uint64_t content_at;
-	bool lost;
+	uint64_t content_at, whole;
 
 	if (!spool_envelope(s, slot, &m, &content_at))
 		return false;
-	lost = is_damaged(r, m.extents);
-	if (lost && !aside_message(s, slot, &m))
-		return false;
 	segment_hold(&s->journal, PLACE_SEGMENT(e->place), record_octets(e->length), false);
-	if (!lost && !holds_take(s, m.extents, &e->hold, &e->holds))
-		return false;
 	if (m.flags & RECORD_FLAG_NOTICE)
 		e->flags |= ENTRY_NOTICE;
 	if (e->release > now)
 		release_count(s, slot);
-	if (lost)
-		(void)spool_fact(s, &(struct fact_record){ .id = e->id, .kind = FACT_LOST, .when = now });
-	if (lost || e->waiting == 0) {
-		/* Who submits it again means it, or does not know what we know. */
+	if (e->waiting == 0) {
+		/* Who submits it again does not know what we know. */
 		spool_fruitless(s, slot);
 		spool_finish(s, slot);
-	} else if (!(e->flags & ENTRY_HELD)) {
-		if (!plan_message(s, slot, &m, now))
-			return false;
-		if (slot < r->waits_max && r->waits[slot])
-			plan_waits(s, slot, &m, now);
+		return true;
 	}
-	return true;
+	whole = whole_of(r, &m);
+	if (whole < m.size)
+		return aside_message(s, slot, &m) && lost_add(s, e->id, whole);
+	return plan(r, slot, &m, now);
 }
 
 static bool

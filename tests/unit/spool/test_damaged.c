@@ -100,7 +100,7 @@ content_is_damaged(void **state)
 	bed_start(&b);
 	submit(&b, 100, "a@example.org", "x@example.net,y@example.net", 0);
 	want_try(&b, &t);
-	stop_and_spoil(&b, 70 * 1024);
+	stop_and_spoil(&b, 120 * 1024);
 	want_notice(&b, &t, text, sizeof text);
 	assert_non_null(strstr(text, "Action: failed"));
 	assert_non_null(strstr(text, "Status: 5.3.0"));
@@ -158,7 +158,7 @@ only_who_wants_to_hear(void **state)
 	say_result(&b, &t, 0, SMTP_CLASS_DELIVERED, 250);
 	say_result(&b, &t, 1, SMTP_CLASS_LATER, 451);
 	say_done(&b, &t);
-	stop_and_spoil(&b, 70 * 1024);
+	stop_and_spoil(&b, 120 * 1024);
 	want_notice(&b, &t, text, sizeof text);
 	assert_null(strstr(text, "x@example.net"));
 	assert_non_null(strstr(text, "y@example.net"));
@@ -170,7 +170,7 @@ only_who_wants_to_hear(void **state)
 		bed_start(&b);
 		submit(&b, 100, i == 0 ? "a@example.org" : "", "x@example.net", i == 0 ? SMTP_NOTIFY_NEVER : 0);
 		want_try(&b, &t);
-		stop_and_spoil(&b, 70 * 1024);
+		stop_and_spoil(&b, 120 * 1024);
 		nothing_comes(&b, 300);
 		bed_close(&b);
 	}
@@ -193,7 +193,7 @@ told_once_over_a_kill(void **state)
 	bed_start(&b);
 	submit(&b, 100, "a@example.org", to, 0);
 	want_try(&b, &t);
-	stop_and_spoil(&b, 70 * 1024);
+	stop_and_spoil(&b, 120 * 1024);
 	for (int life = 0; life < 2; life++) {
 		for (unsigned i = 0; i < 3; i++) {
 			want_notice(&b, &t, text, sizeof text);
