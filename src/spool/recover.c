@@ -12,6 +12,7 @@
 #include "spool/aside.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
+#include "spool/suspects.h"
 
 enum { PROGRESS_MS = 5000, PROGRESS_LOOK = 16384 };
 
@@ -33,6 +34,11 @@ struct recovery {
 	uint64_t records, now;
 	uint64_t said;                  /* clock_run() when something was last said of how far we are */
 	struct once_entry fresh;        /* of the message that comes next; id 0: none */
+	uint64_t named;                 /* the message that comes next, if it does; 0: nobody has said */
+	uint64_t salt;                  /* of the segment; 0: not known yet */
+	struct range unlooked;          /* damage of this segment; to 0: none */
+	uint64_t unlooked_named;
+	struct suspects suspects;
 	bool *waits;                    /* by slot: a reply has asked to wait, or had when the slot was another's */
 	uint32_t waits_max;
 };
@@ -136,6 +142,7 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		    PLACE_OFFSET(place) + record_octets(payload.len));
 		return;
 	}
+	suspects_clear(&r->suspects, m.id);
 	slot = index_find(x, m.id);
 	if (slot != INDEX_NONE) {
 		/* A copy: what was said of holding it is said again behind it, unless that was cut off. */
@@ -194,6 +201,7 @@ take_done(struct recovery *r, struct span payload)
 
 	if (!fields_parse(done_record_layout, payload, &done))
 		return;
+	suspects_clear(&r->suspects, done.id);
 	slot = index_find(&r->spool->index, done.id);
 	if (slot != INDEX_NONE)
 		index_remove(&r->spool->index, slot);
@@ -245,12 +253,40 @@ missing(struct recovery *r, uint64_t from, uint64_t to)
 	log_end(&l);
 }
 
+/* Who was in the damage? Not asked of what was torn off when we died: nobody was told 250 for that. */
+static void
+look_at_damage(struct recovery *r)
+{
+	const struct range *d = &r->unlooked;
+	struct suspect one = { .segment = d->segment, .from = d->from };
+
+	if (d->to > 0)
+		suspects_look(&r->suspects, r->fd, &one, d->to, r->salt, r->unlooked_named);
+	r->unlooked.to = 0;
+}
+
+/* Between a message's name, or its print, and the message there is nothing, or its last chunk, or a new segment. */
+static void
+note_name(struct recovery *r, uint32_t kind, struct span payload)
+{
+	struct fact_record fact;
+
+	if (kind == RECORD_ONCE)
+		r->named = r->fresh.id;
+	else if (kind == RECORD_FACT && fields_parse(fact_record_layout, payload, &fact) && fact.kind == FACT_MESSAGE_ID)
+		r->named = fact.id;
+	else if (kind != RECORD_CHUNK && kind != RECORD_SEGMENT)
+		r->named = 0;
+}
+
 static void
 recovered_record(void *arg, uint64_t offset, const struct record_header *h, struct span payload)
 {
 	struct recovery *r = arg;
 	struct journal *j = &r->spool->journal;
 
+	r->salt = h->salt;
+	look_at_damage(r);
 	if (r->records++ > 0 && h->sequence > j->sequence)
 		missing(r, j->sequence, h->sequence - 1);
 	if (h->sequence >= j->sequence)
@@ -278,6 +314,7 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 	default:
 		break;
 	}
+	note_name(r, h->kind, payload);
 }
 
 static void
@@ -286,6 +323,9 @@ recovered_damage(void *arg, uint64_t from, uint64_t to)
 	struct recovery *r = arg;
 	struct range *bigger;
 
+	r->unlooked = (struct range){ r->segment, from, to };
+	r->unlooked_named = r->named;
+	r->named = 0;
 	if (!aside_range(r->spool, r->fd, r->segment, from, to)) {
 		r->failed = true;
 		return;
@@ -345,6 +385,7 @@ read_segment(struct recovery *r)
 	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_DONTNEED);
 	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r->size = (uint64_t)st.st_size;
+	r->salt = r->unlooked.to = 0;
 	if (r->size > (uint64_t)SEGMENT_MOST + 2 * (uint64_t)RECORD_PAYLOAD_MAX) {
 		errno = EFBIG;
 		return false;
@@ -352,6 +393,8 @@ read_segment(struct recovery *r)
 	whole = scan_segment(r->fd, r->size, &recovery_handler, r, &end);
 	if (end.newer)
 		log_say(LOG_FAULT, "spool", "a segment was written by another version of Postern; not started");
+	if (!r->last)
+		look_at_damage(r);
 	if (!whole || r->failed || !cut_tail(r, end.end))
 		return false;
 	s = journal_adopt(&r->spool->journal, r->segment, r->size, end.salt);
@@ -535,9 +578,12 @@ recover(struct spool *s, uint64_t now)
 		take_up_prints(s, now);
 	good = good && take_up_all(&r, now);
 	if (good)
+		suspects_tell(&r.suspects, s, now);
+	if (good)
 		tell(&r);
 	free(r.number);
 	free(r.damage);
+	suspects_free(&r.suspects);
 	free(r.waits);
 	return good;
 }
