@@ -320,6 +320,29 @@ recipients_that_3_auth_has_not_allowed(void **state)
 	bed_fini(&b);
 }
 
+/* tests/regress/0401: nor once more when 4_spool has begun anew, and does not know what it has taken before. */
+static void
+allowed_before_a_restart(void **state)
+{
+	uint64_t warrant = bed_warrant_spent(100, 2, false);
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	submit_watched(&b, 100, 0, warrant);
+	assert_int_equal(answer(&b, 9), OK);
+	bed_kill(&b);
+	(void)usleep(20000);
+	bed_start(&b);
+	submit_watched(&b, 100, 0, warrant);
+	is_ended(&b);
+	submit_watched(&b, 101, 0, bed_warrant_spent(101, 2, false));
+	assert_int_equal(answer(&b, 9), OK);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* tests/regress/0387: size-max is not the front's word alone. */
 static void
 content_beyond_what_a_message_may_have(void **state)
@@ -397,6 +420,7 @@ main(void)
 		cmocka_unit_test(logins_that_3_auth_knows_nothing_of),
 		cmocka_unit_test(an_old_warrant),
 		cmocka_unit_test(recipients_that_3_auth_has_not_allowed),
+		cmocka_unit_test(allowed_before_a_restart),
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones),
