@@ -461,6 +461,7 @@ spool_main(uint32_t slot)
 
 	if (getrandom(k.table_key, sizeof k.table_key, 0) != sizeof k.table_key)
 		return 71;
+	k.began = clock_run();
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;

@@ -129,6 +129,7 @@ struct keeper {
 	struct front_session *spare;
 	uint8_t warrant_key[SIPHASH_KEY];       /* 3_auth has it too: policy/warrant.h */
 	bool has_warrant_key;
+	uint64_t began;                 /* clock_run(), before any front could hear of us */
 	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
 	uint32_t commits;               /* waiting for their answer */
 	struct front_session *waiting;  /* those of them that wait for another's */
