@@ -99,6 +99,7 @@ struct hold_walk {
 	struct channel *channel;        /* who waits for the answer, or NULL */
 	size_t login_len, words_len;
 	uint32_t session, account, cursor, count;
+	uint32_t already;               /* were held when they were to be held */
 	uint16_t verb;                  /* QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE; QUEUE_RETRY of everything */
 	uint8_t state;                  /* enum walk_phase */
 	bool guard;                     /* 3_auth wants it */
