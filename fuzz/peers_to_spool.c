@@ -103,7 +103,7 @@ warrant(struct frames_one *f)
 	struct spool_commit c;
 	struct warrant_sender w;
 
-	if (f->type == SPOOL_COMMIT && take_padded(spool_commit_layout, 8, f->body, &c) && fields_format(spool_commit_layout, &c, &b))
+	if (f->type == SPOOL_COMMIT && (take_padded(spool_commit_layout, 8, f->body, &c) || take_padded(spool_commit_layout, 16, f->body, &c)) && fields_format(spool_commit_layout, &c, &b))
 		f->body = buf_span(&b);
 	if (f->type != SPOOL_MAIL || !take_padded(spool_mail_layout, 20, f->body, &m))
 		return;

@@ -13,7 +13,8 @@
 #include "os/clock.h"
 #include "os/control.h"
 
-enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500,
+enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_LATER = 75,
+	EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500,
 	WHERE_MOST = 20 };
 
 static const char usage[] =
@@ -32,7 +33,7 @@ static const char usage[] =
     "2026-11-23T08:00:00Z, how long from now, like 90min, 2h, 3d, or now.\n"
     "where says what became of a message, also long after it has gone; ADDRESS is its sender or a recipient, newest first, 20 at most.\n"
     "What is held waits until it is released, or purged: dropped, and nobody is told. LOGIN alice has what alice/laptop sent, too.\n"
-    "Exit status 0: done; 66: no such message; 69: the server is not running.\n";
+    "Exit status 0: done; 66: no such message, or none that it can be done to; 69: the server is not running; 75: not now, ask again.\n";
 
 enum verb { VERB_LIST, VERB_SHOW, VERB_WHERE, VERB_RETRY, VERB_DROP, VERB_CANCEL, VERB_RESCHEDULE, VERB_HOLD, VERB_RELEASE, VERB_PURGE };
 
@@ -319,17 +320,35 @@ unavailable(const char *path)
 }
 
 static int
+status_of(uint32_t fail)
+{
+	switch (fail) {
+	case FAIL_ARGUMENT:
+		return EXIT_NOINPUT;
+	case FAIL_SYNTAX:
+		return EXIT_USAGE;
+	case FAIL_BUSY:
+	case FAIL_DISK_FULL:
+	case FAIL_DOUBT:
+		return EXIT_LATER;
+	default:
+		return EXIT_OS;
+	}
+}
+
+static int
 report(struct query *q)
 {
 	struct queue_answer *a = &q->answer;
 
 	if (a->end.fail != OK) {
 		(void)fprintf(stderr, "postern queue: %s\n", a->words);
-		return a->end.fail == FAIL_ARGUMENT ? EXIT_NOINPUT : EXIT_OS;
+		return status_of(a->end.fail);
 	}
 	if (verbs[q->verb].done != NULL) {
-		(void)printf("%s: %u message%s\n", verbs[q->verb].done, a->end.count, a->end.count == 1 ? "" : "s");
-		return EXIT_FINE;
+		(void)printf("%s: %u message%s", verbs[q->verb].done, a->end.count, a->end.count == 1 ? "" : "s");
+		(void)printf(a->words[0] != '\0' ? " (%s)\n" : "%s\n", a->words);
+		return fflush(stdout) == 0 ? EXIT_FINE : EXIT_OS;
 	}
 	if (q->verb == VERB_LIST)
 		(q->json ? queue_print_json_total : queue_print_total)(&q->total);

@@ -170,7 +170,8 @@ tell_ending(struct pen *pen, const struct dsn *d)
 	pen_quoted_safe(pen, buf_span(&date));
 	pen_quoted(pen, "\nas number ");
 	pen_quoted_safe(pen, d->facts.message_id);
-	pen_quoted(pen, d->whole ? "; it comes back below.\n" : "; its header section comes back below.\n");
+	pen_quoted(pen, d->whole ? "; it comes back below.\n"
+	    : d->facts.damaged ? "; what can still be read of its header section comes\nback below.\n" : "; its header section comes back below.\n");
 }
 
 /* ---- for programs ---- */

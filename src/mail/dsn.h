@@ -64,6 +64,7 @@ struct dsn_facts {
 	bool eightbit;                          /* the content given may have octets above 127, so only its header comes back (3464-4);
 	                                         * with utf8 it is encoded and may */
 	bool utf8;                              /* the message came with SMTPUTF8 */
+	bool damaged;                           /* the message is: what is given of it ends where it can be read no more; not with full */
 	bool orphan;                            /* the message has no reverse-path: it is the postmaster who is told (3461-10) */
 };
 

@@ -55,6 +55,7 @@ static const struct advice of_a_server[] = {
 
 /* What nobody but ourselves has said. */
 static const struct advice of_our_own[] = {
+	{ SPAN_INIT("3.0"), "Please send it again." },
 	{ SPAN_INIT("4.7"), "It could not be handed on for too long. Send it again later, or ask the postmaster of that domain in "
 		"another way." },
 	{ SPAN_INIT("7.10"), NO_SECURED_WAY },

@@ -32,6 +32,6 @@ warrant_spent(const uint8_t key[SIPHASH_KEY], const struct warrant_spent *w)
 	struct buf b = BUF_OVER(octets);
 
 	begin(&b, 's', &w->front);
-	(void)(u64_append(&b, w->queue_id) && u64_append(&b, (uint64_t)w->rcpts << 1 | w->hold));
+	(void)(u64_append(&b, w->queue_id) && u64_append(&b, (uint64_t)w->rcpts << 1 | w->hold) && u64_append(&b, w->when));
 	return siphash(key, buf_span(&b));
 }

@@ -7,7 +7,8 @@
  * gives it to them when they begin).
  *
  *	sender   this login has proved itself at this front, and may use this reverse-path: good for WARRANT_MS
- *	spent    this message may have so many recipients, held or not; good once, since the spool takes a queue id of a front once
+ *	spent    this message may have so many recipients, held or not; good once, since the spool takes a queue id of a front once, and
+ *	         nothing that was said before it began itself
  *
  * What a warrant does not stop: a front that was taken over sees the passwords of those who log in there meanwhile, may
  * send in their names what 3_auth lets them send, and changes what they send.
@@ -42,6 +43,7 @@ struct warrant_spent {
 	uint64_t queue_id;
 	uint32_t rcpts;
 	bool hold;
+	uint64_t when;                  /* as above */
 };
 
 uint64_t warrant_sender(const uint8_t key[SIPHASH_KEY], const struct warrant_sender *);

@@ -61,7 +61,7 @@ struct front_draft {
 	uint64_t sent;          /* octets of content given to 4_spool */
 	enum smtp_ret ret;
 	enum fail spent;        /* what 3_auth said to so many recipients; held: keep it, do not deliver */
-	uint64_t warrant;       /* that came with it */
+	uint64_t warrant, warrant_when; /* that came with it */
 	bool asked, decided, held;
 	uint16_t envid_len, auth_len;
 	uint8_t envid[FRONT_ENVID_MAX], auth[FRONT_MAIL_AUTH_MAX];

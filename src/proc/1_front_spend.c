@@ -31,7 +31,7 @@ spend_ask(struct front_session *s, struct smtp_answer *a)
 	if (s->unwatched) {
 		s->draft->decided = true;
 		s->draft->spent = OK;
-		s->draft->warrant = 0;
+		s->draft->warrant = s->draft->warrant_when = 0;
 		return true;
 	}
 	if (!can_ask(s)) {
@@ -91,6 +91,7 @@ spend_answered(struct front_session *s, struct span body)
 		s->draft->spent = (enum fail)m.fail;
 		s->draft->held = m.hold != 0;
 		s->draft->warrant = m.warrant;
+		s->draft->warrant_when = m.when;
 	}
 	if (s->waiting == WAIT_SPENT)
 		go_on(s, spend_join);

@@ -172,6 +172,7 @@ spool_ask_commit(struct front_session *s, struct smtp_answer *a)
 		.flags = flags_of(mail) | (s->draft->held ? MAIL_HOLD : 0u) | (uint32_t)s->mechanism << MAIL_MECHANISM,
 		.message_id = header_message_id(&mail->header),
 		.warrant = s->draft->warrant,
+		.when = s->draft->warrant_when,
 	};
 
 	if (!spool_has_draft(s)) {

@@ -223,8 +223,9 @@ struct late {
 static void
 send_spent(struct front *f, uint32_t session, const struct auth_spend *asked, enum fail fail, bool hold)
 {
-	struct warrant_spent w = { front_warranted(f), asked->queue_id, asked->rcpts, hold };
-	struct auth_spent m = { .fail = (uint32_t)fail, .hold = hold };
+	/* Not the loop's idea of now, which may be older than the question. */
+	struct warrant_spent w = { front_warranted(f), asked->queue_id, asked->rcpts, hold, clock_run() };
+	struct auth_spent m = { .fail = (uint32_t)fail, .hold = hold, .when = w.when };
 
 	if (fail == OK)
 		m.warrant = warrant_spent(f->auth->warrant_key, &w);

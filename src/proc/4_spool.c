@@ -278,6 +278,7 @@ on_tick(uv_timer_t *timer)
 	keeper_look_at_clock(k);
 	(void)spool_look(&k->spool);
 	spool_set_aside(&k->spool, clock_wall(), lose, k);
+	lost_tell(k);
 	spool_tidy(&k->spool);
 	plan_sweep(&k->spool, clock_wall());
 	gather_flush(k, false);
@@ -373,6 +374,7 @@ on_go(void *arg)
 	(void)uv_prepare_start(&k->before, on_before);
 	(void)uv_check_start(&k->turn, on_turn);
 	(void)uv_timer_start(&k->tick, on_tick, KEEPER_TICK_MS, KEEPER_TICK_MS);
+	lost_tell(k);
 	front_go_all(k);
 	guard_pause(k);
 	follower_go(k);
@@ -459,6 +461,7 @@ spool_main(uint32_t slot)
 
 	if (getrandom(k.table_key, sizeof k.table_key, 0) != sizeof k.table_key)
 		return 71;
+	k.began = clock_run();
 	k.ids.slot = KEEPER_ID_SLOT;
 	k.tries_free = k.gathered = SCHEDULE_NONE;
 	k.turn.data = k.tick.data = k.lazy.data = k.due.data = k.work.data = &k;

@@ -5,7 +5,7 @@
  *	4_spool_front.c     fronts bring drafts and wait for commits
  *	4_spool_repeat.c    what was submitted twice is kept once; _filter*.c, _asked.c: milters first; _refused.c: the log of what is not taken
  *	4_spool_relay.c     messages go to 5_relay as tries; _result.c: what happened to them; _show.c: where content lies
- *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together
+ *	4_spool_notice.c    notifications to senders; _gather.c: of several destinations together; _lost.c: of what the disk has lost
  *	4_spool_warrant.c   what a front says of principals, 3_auth must have said
  *	4_spool_terms.c     later releases, urgencies, deadlines; _letter.c: TLS reports by mail
  *	4_spool_guard.c     3_auth hears what became of recipients, and has mail held; _hold.c: what waits for the operator
@@ -99,6 +99,7 @@ struct hold_walk {
 	struct channel *channel;        /* who waits for the answer, or NULL */
 	size_t login_len, words_len;
 	uint32_t session, account, cursor, count;
+	uint32_t already;               /* were held when they were to be held */
 	uint16_t verb;                  /* QUEUE_HOLD, QUEUE_RELEASE, QUEUE_PURGE; QUEUE_RETRY of everything */
 	uint8_t state;                  /* enum walk_phase */
 	bool guard;                     /* 3_auth wants it */
@@ -129,6 +130,7 @@ struct keeper {
 	struct front_session *spare;
 	uint8_t warrant_key[SIPHASH_KEY];       /* 3_auth has it too: policy/warrant.h */
 	bool has_warrant_key;
+	uint64_t began;                 /* clock_run(), before any front could hear of us */
 	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
 	uint32_t commits;               /* waiting for their answer */
 	struct front_session *waiting;  /* those of them that wait for another's */

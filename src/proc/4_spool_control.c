@@ -257,6 +257,7 @@ static bool
 on_reschedule(struct keeper *k, struct channel *c, const struct frame *f)
 {
 	struct queue_reschedule q;
+	enum fail fail = FAIL_BUSY;
 	const char *why;
 	uint32_t slot;
 
@@ -265,9 +266,9 @@ on_reschedule(struct keeper *k, struct channel *c, const struct frame *f)
 	slot = find(k, c, f->session, q.id);
 	if (slot == INDEX_NONE || in_doubt(k, c, f->session))
 		return true;
-	why = hold_room(k, false) ? terms_reschedule(k, slot, q.release) : "too much is under way; ask again";
+	why = hold_room(k, false) ? terms_reschedule(k, slot, q.release, &fail) : "too much is under way; ask again";
 	if (why != NULL)
-		send_end(c, f->session, FAIL_ARGUMENT, 0, 0, span_of(why));
+		send_end(c, f->session, fail, 0, 0, span_of(why));
 	else
 		hold_await_sync(k, c, f->session);
 	return true;

@@ -36,6 +36,12 @@ struct notice_row {
 /* Write a notice about rows (1 to DSN_RECIPIENTS_MAX of one action) of the message in slot to its sender; when it has none, to the
  * postmaster, if he wants that and is not the one who cannot be reached. False: it could not be. */
 bool notice_write(struct keeper *, uint32_t slot, const struct notice_row *, size_t rows);
+/* The same of a message of which so many octets of content can be read, and no more. */
+bool notice_write_lost(struct keeper *, uint32_t slot, const struct notice_row *, size_t rows, uint64_t whole);
+
+/* ---- 4_spool_lost.c ---- */
+/* Tell the senders of what the disk has lost, as far as that can be done now. */
+void lost_tell(struct keeper *);
 
 /* ---- 4_spool_result.c ---- */
 /* Tell of tries of one message, linked by next, and settle them: they are gone then. */

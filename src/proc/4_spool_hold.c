@@ -75,6 +75,28 @@ answer(struct keeper *k, struct hold_walk *w, enum fail fail, struct span words)
 	guard_pause(k);
 }
 
+/* Who names a message, or a principal, means something that is there. */
+static bool
+found_nothing(const struct hold_walk *w)
+{
+	return w->count == 0 && w->already == 0 && (w->verb == QUEUE_HOLD || w->verb == QUEUE_RELEASE || w->verb == QUEUE_PURGE);
+}
+
+static void
+answer_done(struct keeper *k, struct hold_walk *w)
+{
+	uint8_t text[64];
+	struct buf words = BUF_OVER(text);
+
+	if (!w->guard && found_nothing(w)) {
+		answer(k, w, FAIL_ARGUMENT, w->verb == QUEUE_HOLD ? SPAN("nothing of that login waits") : SPAN("nothing of that login is held"));
+		return;
+	}
+	if (w->already > 0)
+		(void)(buf_put_u64(&words, w->already) && buf_put_text(&words, " held already"));
+	answer(k, w, OK, buf_span(&words));
+}
+
 static void
 answer_in_trouble(struct keeper *k, struct hold_walk *w)
 {
@@ -110,7 +132,7 @@ walked(struct keeper *k, struct hold_walk *w)
 {
 	if (w->verb == QUEUE_RETRY) {
 		/* Nothing of it is written down. */
-		answer(k, w, OK, (struct span){ NULL, 0 });
+		answer_done(k, w);
 		return;
 	}
 	log_walk(w);
@@ -126,7 +148,7 @@ hold_settled(struct keeper *k)
 		struct hold_walk *w = &k->walk[i];
 
 		if (w->state == WALK_SYNCING && (w->count == 0 || j->durable >= w->sequence))
-			answer(k, w, OK, (struct span){ NULL, 0 });
+			answer_done(k, w);
 		else if (w->state == WALK_SYNCING && j->state != OK)
 			answer_in_trouble(k, w);
 	}
@@ -144,28 +166,37 @@ may_be_concerned(const struct keeper *k, const struct hold_walk *w, uint32_t slo
 	return w->id != 0 ? e->id == w->id : e->account == w->account;
 }
 
-static bool
-concerned(struct keeper *k, const struct hold_walk *w, uint32_t slot)
+enum concern { CONCERN_NONE, CONCERN_ALREADY, CONCERN_DO };
+
+static enum concern
+concern_of(struct keeper *k, const struct hold_walk *w, uint32_t slot)
 {
+	bool held = spool_is_held(&k->spool, slot), theirs;
 	const struct entry *e = &k->spool.index.entry[slot];
 	struct message_record m;
 	uint64_t content_at;
 
 	if (!may_be_concerned(k, w, slot))
-		return false;
+		return CONCERN_NONE;
 	if (w->verb == QUEUE_RETRY)
-		return !spool_is_held(&k->spool, slot) && !spool_unreleased(&k->spool, slot, clock_wall());
-	if (spool_is_held(&k->spool, slot) == (w->verb == QUEUE_HOLD) || (w->verb == QUEUE_PURGE && (e->flags & ENTRY_PENDING)))
-		return false;
-	return w->id != 0 || (spool_envelope(&k->spool, slot, &m, &content_at) && login_belongs(m.login, login_of(w)));
+		return held || spool_unreleased(&k->spool, slot, clock_wall()) ? CONCERN_NONE : CONCERN_DO;
+	if ((!held && w->verb != QUEUE_HOLD) || (w->verb == QUEUE_PURGE && (e->flags & ENTRY_PENDING)))
+		return CONCERN_NONE;
+	theirs = w->id != 0 || (spool_envelope(&k->spool, slot, &m, &content_at) && login_belongs(m.login, login_of(w)));
+	return !theirs ? CONCERN_NONE : held && w->verb == QUEUE_HOLD ? CONCERN_ALREADY : CONCERN_DO;
 }
 
 /* False: the journal takes no more. */
 static bool
-walk_one(struct keeper *k, struct hold_walk *w, uint32_t slot)
+walk_one(struct keeper *k, struct hold_walk *w, uint32_t slot, uint32_t *done)
 {
+	enum concern concern = concern_of(k, w, slot);
 	bool good = true;
 
+	w->already += concern == CONCERN_ALREADY;
+	if (concern != CONCERN_DO)
+		return true;
+	++*done;
 	switch (w->verb) {
 	case QUEUE_HOLD:
 		good = spool_withhold(&k->spool, slot, words_of(w), clock_wall());
@@ -201,10 +232,7 @@ walk_on(struct keeper *k, struct hold_walk *w)
 			continue;
 		if (++read % KEEPER_LOOK == 0 && uv_hrtime() > end)
 			break;
-		if (!concerned(k, w, w->cursor))
-			continue;
-		done++;
-		if (!walk_one(k, w, w->cursor)) {
+		if (!walk_one(k, w, w->cursor, &done)) {
 			answer_refused(k, w);
 			return;
 		}
@@ -258,6 +286,7 @@ bool
 hold_begin(struct keeper *k, const struct hold_order *o)
 {
 	struct hold_walk *w = walk_take(k, o->channel == NULL);
+	uint32_t done = 0;
 	struct span words = span_head(o->words, sizeof w->words);
 
 	if (w == NULL || o->login.len > sizeof w->login)
@@ -274,7 +303,7 @@ hold_begin(struct keeper *k, const struct hold_order *o)
 	if (o->id == 0)
 		return true;
 	/* One message is no walk. */
-	if (w->cursor != INDEX_NONE && concerned(k, w, w->cursor) && !walk_one(k, w, w->cursor))
+	if (w->cursor != INDEX_NONE && !walk_one(k, w, w->cursor, &done))
 		answer_refused(k, w);
 	else
 		walked(k, w);

@@ -26,6 +26,7 @@ struct notice {
 	uint8_t octets[PIECE];
 	uint8_t original[PIECE];
 	struct narrowing narrowing;
+	bool damaged;                   /* the original is */
 };
 
 static void
@@ -231,7 +232,7 @@ fill_facts(struct notice *n, struct dsn_facts *f, const struct message_record *m
 		.arrival = m->arrival, .hold = m->hold, .deadline = m->deadline, .envid = m->envid, .size = m->size,
 		.full = m->ret == SMTP_RET_FULL && action == DSN_FAILED && (m->flags & MAIL_REQUIRETLS) == 0,
 		.eightbit = m->flags & (MAIL_8BIT | MAIL_BINARY),
-		.utf8 = m->flags & MAIL_UTF8, .orphan = m->reverse_path.len == 0 };
+		.utf8 = m->flags & MAIL_UTF8, .damaged = n->damaged, .orphan = m->reverse_path.len == 0 };
 	if (f->orphan)
 		f->to = f->postmaster;
 	n->narrowing.used = false;
@@ -292,7 +293,7 @@ notice_make(struct notice *n, const struct message_record *m, uint64_t content_a
 }
 
 bool
-notice_write(struct keeper *k, uint32_t slot, const struct notice_row *rows, size_t count)
+notice_write_lost(struct keeper *k, uint32_t slot, const struct notice_row *rows, size_t count, uint64_t whole)
 {
 	static struct notice n;
 	struct message_record m;
@@ -303,5 +304,16 @@ notice_write(struct keeper *k, uint32_t slot, const struct notice_row *rows, siz
 		return false;
 	if (m.reverse_path.len == 0 && !postmaster_told(k, &m, rows, count))
 		return true;
+	n.damaged = whole < m.size;
+	if (n.damaged) {
+		m.size = whole;
+		m.ret = SMTP_RET_HDRS;
+	}
 	return notice_make(&n, &m, content_at, rows, count);
+}
+
+bool
+notice_write(struct keeper *k, uint32_t slot, const struct notice_row *rows, size_t count)
+{
+	return notice_write_lost(k, slot, rows, count, UINT64_MAX);
 }

@@ -95,12 +95,14 @@ terms_relayed_wanted(const struct entry *e, const struct spool_rcpt *rcpt, const
 /* ---- `postern queue reschedule`, `cancel` ---- */
 
 static const char *
-obstacle(const struct keeper *k, uint32_t slot, uint64_t release, uint64_t now)
+obstacle(const struct keeper *k, uint32_t slot, uint64_t release, uint64_t now, enum fail *fail)
 {
 	const struct entry *e = &k->spool.index.entry[slot];
 
+	*fail = FAIL_ARGUMENT;
 	if (!spool_unreleased(&k->spool, slot, now))
 		return "that message does not wait for its release (any more); `postern queue drop` drops what waits for its next try";
+	*fail = FAIL_SYNTAX;
 	if (release != 0 && release > now && release - now > k->child.conf.hold_max * UINT64_C(1000))
 		return "that is later than future-release allows";
 	if (release != 0 && e->deadline != 0 && release > e->deadline)
@@ -120,9 +122,9 @@ log_rescheduled(uint64_t id, uint64_t release)
 }
 
 const char *
-terms_reschedule(struct keeper *k, uint32_t slot, uint64_t release)
+terms_reschedule(struct keeper *k, uint32_t slot, uint64_t release, enum fail *fail)
 {
-	const char *why = obstacle(k, slot, release, clock_wall());
+	const char *why = obstacle(k, slot, release, clock_wall(), fail);
 	uint64_t id = k->spool.index.entry[slot].id;
 
 	if (why != NULL)
@@ -135,6 +137,7 @@ terms_reschedule(struct keeper *k, uint32_t slot, uint64_t release)
 		spool_fruitless(&k->spool, slot);
 		spool_finish(&k->spool, slot);
 	} else if (!spool_reschedule(&k->spool, slot, release)) {
+		*fail = FAIL_BUSY;
 		return "too much waits to be written; ask again";
 	}
 	log_rescheduled(id, release);

@@ -25,7 +25,8 @@ bool terms_overdue(const struct keeper *, uint32_t job, uint64_t now);
 /* Does the sender want to hear that this recipient's mail was handed on, for the sake of its deadline? */
 bool terms_relayed_wanted(const struct entry *, const struct spool_rcpt *, const struct relay_result *);
 
-/* Another release, or 0: drop it. NULL: done, durable with the next sync; else why not, in words. */
-const char *terms_reschedule(struct keeper *, uint32_t slot, uint64_t release);
+/* Another release, or 0: drop it. NULL: done, durable with the next sync; else why not, in words, and which way: FAIL_ARGUMENT it does not
+ * wait for one, FAIL_SYNTAX not that one, FAIL_BUSY not now. */
+const char *terms_reschedule(struct keeper *, uint32_t slot, uint64_t release, enum fail *);
 
 #endif

@@ -170,6 +170,7 @@ static const struct field spool_commit_fields[] = {
 	FIELD_OF_SPAN(struct spool_commit, digest, 16),
 	FIELD_OF_SPAN(struct spool_commit, message_id, 255),
 	FIELD_OF_U64(struct spool_commit, warrant),
+	FIELD_OF_U64(struct spool_commit, when),
 };
 const struct layout spool_commit_layout = LAYOUT(spool_commit_fields);
 
@@ -329,6 +330,7 @@ static const struct field auth_spent_fields[] = {
 	FIELD_OF_U32(struct auth_spent, delay),
 	FIELD_OF_SPAN(struct auth_spent, words, 400),
 	FIELD_OF_U64(struct auth_spent, warrant),
+	FIELD_OF_U64(struct auth_spent, when),
 };
 const struct layout auth_spent_layout = LAYOUT(auth_spent_fields);
 

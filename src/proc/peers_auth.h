@@ -38,7 +38,7 @@ struct auth_spent {
 	uint32_t hold;                  /* 1: accept it, with MAIL_HOLD */
 	uint32_t delay;                 /* ms to wait before going on; 0: none */
 	struct span words;
-	uint64_t warrant;               /* when it is OK: policy/warrant.h */
+	uint64_t warrant, when;         /* when it is OK: policy/warrant.h */
 };
 
 struct guard_outcome { struct span login; uint32_t delivered, bounced; };

@@ -49,7 +49,7 @@ struct spool_commit {
 	uint32_t flags;                 /* enum mail_flag, MAIL_HOLD among them; MAIL_MECHANISM */
 	struct span digest;             /* smtp_server_digest(), or empty: not to be compared with others */
 	struct span message_id;         /* without its angle brackets, or empty: for the history */
-	uint64_t warrant;               /* of auth_spent; nothing when the MAIL was unwatched */
+	uint64_t warrant, when;         /* of auth_spent; nothing when the MAIL was unwatched */
 };
 struct spool_committed {
 	uint32_t fail;

@@ -176,7 +176,8 @@ aside_record(struct spool *s, uint32_t slot, bool quiet)
 	log_u64(&l, "rcpts", e->rcpts);
 	log_u64(&l, "size", e->size);
 	log_text(&l, "file", kept ? name : "could not be written; it is tried again");
-	log_text(&l, "why", "its record cannot be read any more");
+	log_text(&l, "why", "its record cannot be read any more, so nobody was written to");
+	log_text(&l, "do", "ask its sender to send it again; event=accepted of this id has named him");
 	log_end(&l);
 	return kept;
 }

@@ -1,5 +1,58 @@
-/* Messages whose record the disk does not have any more, met while the server runs: they go the way that a start would send them. */
+/*
+ * Messages that the disk does not have any more. Where a start finds content damaged and the envelope whole, whoever opens the spool tells
+ * the sender; where the record itself is met no more while the server runs, nobody knows whom to tell.
+ */
 #include "spool/aside.h"
+
+#include <stdlib.h>
+
+/* ---- content, found by a start ---- */
+bool
+lost_add(struct spool *s, uint64_t id, uint64_t whole)
+{
+	uint32_t most = s->losts_max == 0 ? 16 : s->losts_max * 2;
+	struct lost *bigger;
+
+	if (s->losts == s->losts_max) {
+		bigger = reallocarray(s->lost, most, sizeof *bigger);
+		if (bigger == NULL)
+			return false;
+		s->lost = bigger;
+		s->losts_max = most;
+	}
+	s->lost[s->losts++] = (struct lost){ id, whole };
+	return true;
+}
+
+bool
+lost_is(const struct spool *s, uint64_t id)
+{
+	for (uint32_t i = 0; i < s->losts; i++)
+		if (s->lost[i].id == id)
+			return true;
+	return false;
+}
+
+void
+spool_lose(struct spool *s, bool (*tell)(void *arg, uint32_t slot, uint64_t whole), void *arg)
+{
+	for (uint32_t i = s->losts; s->journal.state == OK && !journal_crowded(&s->journal) && i-- > 0;) {
+		struct lost l = s->lost[i];
+		uint32_t slot = index_find(&s->index, l.id);
+
+		/* None: somebody has dropped it meanwhile. */
+		if (slot != INDEX_NONE) {
+			if (!tell(arg, slot, l.whole))
+				continue;
+			/* Who submits it again means it. */
+			spool_fruitless(s, slot);
+			spool_finish(s, slot);
+		}
+		s->lost[i] = s->lost[--s->losts];
+	}
+}
+
+/* ---- records, met while the server runs ---- */
 
 /* True: nothing is left to do about it. */
 static bool

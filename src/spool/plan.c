@@ -168,6 +168,9 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 	struct recipient r;
 	uint64_t due = now;
 
+	/* Nobody gets half a message. */
+	if (lost_is(s, e->id))
+		return true;
 	/* Never later than after a try of just now: the clock may have been wrong when it was tried. */
 	if (e->attempts > 0)
 		due = schedule_backoff(&s->conf.schedule, e->tried < now ? e->tried : now, e->attempts, chance(s));

@@ -12,6 +12,7 @@
 #include "spool/aside.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
+#include "spool/suspects.h"
 
 enum { PROGRESS_MS = 5000, PROGRESS_LOOK = 16384 };
 
@@ -34,6 +35,11 @@ struct recovery {
 	uint64_t records, now;
 	uint64_t said;                  /* clock_run() when something was last said of how far we are */
 	struct once_entry fresh;        /* of the message that comes next; id 0: none */
+	uint64_t named;                 /* the message that comes next, if it does; 0: nobody has said */
+	uint64_t salt;                  /* of the segment; 0: not known yet */
+	struct range unlooked;          /* damage of this segment; to 0: none */
+	uint64_t unlooked_named;
+	struct suspects suspects;
 	bool *waits;                    /* by slot: a reply has asked to wait, or had when the slot was another's */
 	uint32_t waits_max;
 };
@@ -137,6 +143,7 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 		    PLACE_OFFSET(place) + record_octets(payload.len));
 		return;
 	}
+	suspects_clear(&r->suspects, m.id);
 	slot = index_find(x, m.id);
 	if (slot != INDEX_NONE) {
 		/* A copy: what was said of holding it is said again behind it, unless that was cut off. */
@@ -195,6 +202,7 @@ take_done(struct recovery *r, struct span payload)
 
 	if (!fields_parse(done_record_layout, payload, &done))
 		return;
+	suspects_clear(&r->suspects, done.id);
 	slot = index_find(&r->spool->index, done.id);
 	if (slot != INDEX_NONE)
 		index_remove(&r->spool->index, slot);
@@ -246,12 +254,40 @@ missing(struct recovery *r, uint64_t from, uint64_t to)
 	log_end(&l);
 }
 
+/* Who was in the damage? Not asked of what was torn off when we died: nobody was told 250 for that. */
+static void
+look_at_damage(struct recovery *r)
+{
+	const struct range *d = &r->unlooked;
+	struct suspect one = { .segment = d->segment, .from = d->from };
+
+	if (d->to > 0)
+		suspects_look(&r->suspects, r->fd, &one, d->to, r->salt, r->unlooked_named);
+	r->unlooked.to = 0;
+}
+
+/* Between a message's name, or its print, and the message there is nothing, or its last chunk, or a new segment. */
+static void
+note_name(struct recovery *r, uint32_t kind, struct span payload)
+{
+	struct fact_record fact;
+
+	if (kind == RECORD_ONCE)
+		r->named = r->fresh.id;
+	else if (kind == RECORD_FACT && fields_parse(fact_record_layout, payload, &fact) && fact.kind == FACT_MESSAGE_ID)
+		r->named = fact.id;
+	else if (kind != RECORD_CHUNK && kind != RECORD_SEGMENT)
+		r->named = 0;
+}
+
 static void
 recovered_record(void *arg, uint64_t offset, const struct record_header *h, struct span payload)
 {
 	struct recovery *r = arg;
 	struct journal *j = &r->spool->journal;
 
+	r->salt = h->salt;
+	look_at_damage(r);
 	if (r->records++ > 0 && h->sequence > j->sequence)
 		missing(r, j->sequence, h->sequence - 1);
 	if (h->sequence >= j->sequence)
@@ -279,6 +315,7 @@ recovered_record(void *arg, uint64_t offset, const struct record_header *h, stru
 	default:
 		break;
 	}
+	note_name(r, h->kind, payload);
 }
 
 static void
@@ -287,6 +324,9 @@ recovered_damage(void *arg, uint64_t from, uint64_t to)
 	struct recovery *r = arg;
 	struct range *bigger;
 
+	r->unlooked = (struct range){ r->segment, from, to };
+	r->unlooked_named = r->named;
+	r->named = 0;
 	if (!aside_range(r->spool, r->fd, r->segment, from, to)) {
 		r->failed = true;
 		return;
@@ -346,6 +386,7 @@ read_segment(struct recovery *r)
 	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_DONTNEED);
 	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r->size = (uint64_t)st.st_size;
+	r->salt = r->unlooked.to = 0;
 	if (r->size > (uint64_t)SEGMENT_MOST + 2 * (uint64_t)RECORD_PAYLOAD_MAX) {
 		errno = EFBIG;
 		return false;
@@ -353,6 +394,8 @@ read_segment(struct recovery *r)
 	whole = scan_segment(r->fd, r->size, &recovery_handler, r, &end);
 	if (end.newer)
 		r->why = "another version of Postern wrote it; run that version again";
+	if (!r->last)
+		look_at_damage(r);
 	if (!whole || r->failed || !cut_tail(r, end.end))
 		return false;
 	s = journal_adopt(&r->spool->journal, r->segment, r->size, end.salt);
@@ -419,22 +462,56 @@ read_segments(struct recovery *r)
 }
 
 /* ---- what lives ---- */
-static bool
-is_damaged(const struct recovery *r, struct span extents)
+/* How many octets of it stand in front of the first damage. */
+static uint64_t
+whole_of_extent(const struct recovery *r, const struct extent *e)
 {
+	const struct segment *s = journal_segment(&r->spool->journal, e->segment);
+	uint64_t whole = e->octets;
+
+	if (s == NULL || e->offset > s->size)
+		return 0;
+	if (s->size - e->offset < whole)
+		whole = s->size - e->offset;
+	for (size_t i = 0; i < r->damages; i++) {
+		const struct range *d = &r->damage[i];
+
+		if (d->segment == e->segment && d->from < e->offset + whole && e->offset < d->to)
+			whole = d->from > e->offset ? d->from - e->offset : 0;
+	}
+	return whole;
+}
+
+static uint64_t
+whole_of(const struct recovery *r, const struct message_record *m)
+{
+	struct span rest = m->extents;
+	uint64_t whole = 0, part;
 	struct extent e;
 
-	while (extent_take(&extents, &e)) {
-		const struct segment *s = journal_segment(&r->spool->journal, e.segment);
-
-		if (s == NULL || e.offset > s->size || s->size - e.offset < e.octets)
-			return true;
-		for (size_t i = 0; i < r->damages; i++)
-			if (r->damage[i].segment == e.segment && r->damage[i].from < e.offset + e.octets
-			    && e.offset < r->damage[i].to)
-				return true;
+	while (extent_take(&rest, &e)) {
+		part = whole_of_extent(r, &e);
+		whole += part;
+		if (part < e.octets)
+			return whole;
 	}
-	return false;
+	return m->size;
+}
+
+static bool
+plan(struct recovery *r, uint32_t slot, const struct message_record *m, uint64_t now)
+{
+	struct entry *e = &r->spool->index.entry[slot];
+
+	if (!holds_take(r->spool, m->extents, &e->hold, &e->holds))
+		return false;
+	if (e->flags & ENTRY_HELD)
+		return true;
+	if (!plan_message(r->spool, slot, m, now))
+		return false;
+	if (slot < r->waits_max && r->waits[slot])
+		plan_waits(r->spool, slot, m, now);
+	return true;
 }
 
 static bool
@@ -443,34 +520,25 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 	struct spool *s = r->spool;
 	struct entry *e = &s->index.entry[slot];
 	struct message_record m;
-	uint64_t content_at;
-	bool lost;
+	uint64_t content_at, whole;
 
 	if (!spool_envelope(s, slot, &m, &content_at))
 		return false;
-	lost = is_damaged(r, m.extents);
-	if (lost && !aside_message(s, slot, &m))
-		return false;
 	segment_hold(&s->journal, PLACE_SEGMENT(e->place), record_octets(e->length), false);
-	if (!lost && !holds_take(s, m.extents, &e->hold, &e->holds))
-		return false;
 	if (m.flags & RECORD_FLAG_NOTICE)
 		e->flags |= ENTRY_NOTICE;
 	if (e->release > now)
 		release_count(s, slot);
-	if (lost)
-		(void)spool_fact(s, &(struct fact_record){ .id = e->id, .kind = FACT_LOST, .when = now });
-	if (lost || e->waiting == 0) {
-		/* Who submits it again means it, or does not know what we know. */
+	if (e->waiting == 0) {
+		/* Who submits it again does not know what we know. */
 		spool_fruitless(s, slot);
 		spool_finish(s, slot);
-	} else if (!(e->flags & ENTRY_HELD)) {
-		if (!plan_message(s, slot, &m, now))
-			return false;
-		if (slot < r->waits_max && r->waits[slot])
-			plan_waits(s, slot, &m, now);
+		return true;
 	}
-	return true;
+	whole = whole_of(r, &m);
+	if (whole < m.size)
+		return aside_message(s, slot, &m) && lost_add(s, e->id, whole);
+	return plan(r, slot, &m, now);
 }
 
 static bool
@@ -526,9 +594,12 @@ recover(struct spool *s, uint64_t now)
 		take_up_prints(s, now);
 	good = good && take_up_all(&r, now);
 	if (good)
+		suspects_tell(&r.suspects, s, now);
+	if (good)
 		tell(&r);
 	free(r.number);
 	free(r.damage);
+	suspects_free(&r.suspects);
 	free(r.waits);
 	return good;
 }

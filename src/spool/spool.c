@@ -94,6 +94,7 @@ spool_close(struct spool *s)
 	once_fini(&s->once);
 	journal_fini(&s->journal);
 	free(s->scratch.p);
+	free(s->lost);
 	free(s->copy.extents.p);
 	free(s->copy.rcpts.p);
 	(void)close(s->dirfd);

@@ -79,6 +79,8 @@ struct releases { struct release_count *table; uint32_t size, used; };
 
 /* A message whose record could not be read. said: nor set aside, which is in the log. */
 struct unreadable { uint64_t id; bool said; };
+/* A waiting message whose content a start has found damaged, behind so many octets that are whole. */
+struct lost { uint64_t id, whole; };
 
 struct spool {
 	struct spool_conf conf;
@@ -98,6 +100,8 @@ struct spool {
 	struct buf scratch;             /* of spool_envelope() */
 	struct unreadable unreadable[SPOOL_UNREADABLE];
 	uint32_t unreadables;
+	struct lost *lost;
+	uint32_t losts, losts_max;
 	uint64_t room;                  /* octets above free_min, as last seen */
 	uint32_t refusals;              /* how often the disk was full */
 	uint32_t chance;                /* state of a small generator, for jitter only */
@@ -147,6 +151,9 @@ void spool_finish(struct spool *, uint32_t slot);
 /* Set aside, and finish, the messages that spool_envelope() could not read and still cannot. lose() is told of each while it is still
  * there. Waits for the disk when there are any. */
 void spool_set_aside(struct spool *, uint64_t now, void (*lose)(void *arg, uint32_t slot), void *arg);
+/* Finish the messages whose content a start has found damaged; until then they have no jobs. tell() is asked for each to tell its sender of
+ * those who wait, and to record their ends; so many octets of content are whole. False: not now, it is asked again. */
+void spool_lose(struct spool *, bool (*tell)(void *arg, uint32_t slot, uint64_t whole), void *arg);
 /* The slot is a message that may be tried, shown and dropped. */
 bool spool_ready(const struct spool *, uint32_t slot);
 
@@ -200,6 +207,8 @@ void plan_waits(struct spool *, uint32_t slot, const struct message_record *, ui
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);
+bool lost_add(struct spool *, uint64_t id, uint64_t whole);
+bool lost_is(const struct spool *, uint64_t id);
 /* What is known of a recipient now, into the entry; place: of its RESULT, 0: it has none of its own. */
 void outcome_note(struct entry *, uint32_t number, const struct outcome *, uint64_t place);
 /* The terms of the record, into the entry, whose arrival is known; and its release back. */

@@ -64,6 +64,14 @@ rig_end(struct rig *r)
 	(void)scratch_remove(r->directory);
 }
 
+/* Nobody reads notices here. */
+static bool
+told(void *arg, uint32_t slot, uint64_t whole)
+{
+	(void)arg, (void)slot, (void)whole;
+	return true;
+}
+
 bool
 rig_open(struct rig *r)
 {
@@ -71,7 +79,10 @@ rig_open(struct rig *r)
 		.free_min = 1024 * 1024, .duplicate_window = r->window, .history = r->history,
 		.schedule = { .retry_first = 60000, .retry_max = 3600000, .hold_max = 300000, .window = 100, .running = 1000 } };
 
-	return spool_open(&r->spool, &conf, &handler, r, 1);
+	if (!spool_open(&r->spool, &conf, &handler, r, 1))
+		return false;
+	spool_lose(&r->spool, told, NULL);
+	return true;
 }
 
 void

@@ -29,7 +29,10 @@ def dead_end(world):
 def test_hold_restart_release(dead_end):
     world, server, alice, bob = dead_end
     assert queue(server, "hold", "--principal", "alice") == "held: 2 messages\n"
-    assert queue(server, "hold", "--principal", "alice") == "held: 0 messages\n"
+    assert queue(server, "hold", "--principal", "alice") == "held: 0 messages (2 held already)\n"
+    assert queue(server, "hold", alice[0]) == "held: 0 messages (1 held already)\n"
+    assert queue(server, "hold", "--principal", "alcie", code=66) == "postern queue: nothing of that login waits\n"
+    assert "no such message" in queue(server, "hold", "0" * 11 + "1", code=66)
     assert held(server) == set(alice)
     assert server.await_event("held", login="alice")["messages"] == "2"
     assert server.stop() == 0
@@ -57,7 +60,8 @@ def test_hold_restart_release(dead_end):
 
 def test_purge(dead_end):
     world, server, alice, bob = dead_end
-    assert queue(server, "purge", "--principal", "alice") == "dropped for good: 0 messages\n"
+    for verb in ("purge", "release"):
+        assert queue(server, verb, "--principal", "alice", code=66) == "postern queue: nothing of that login is held\n"
     assert "not held" in queue(server, "purge", alice[0], code=66)
     queue(server, "hold", alice[0])
     queue(server, "hold", bob)

@@ -78,7 +78,7 @@ def test_cancel_and_reschedule(world):                                  # 4865-4
     eventually(lambda: show(server, usual)["attempts"] > 0, "a try of the usual one")
     assert "does not wait for its release" in queue(server, "cancel", usual, code=66)
     assert "does not wait for its release" in queue(server, "reschedule", usual, "2h", code=66)
-    assert "later than future-release allows" in queue(server, "reschedule", moved, "31d", code=66)
+    assert "later than future-release allows" in queue(server, "reschedule", moved, "31d", code=64)
     assert "no such message" in queue(server, "reschedule", held, "2h", code=66)
     assert "how long from now" in queue(server, "reschedule", moved, "soon", code=64)
     assert queue(server, "reschedule", moved, "2h") == "rescheduled: 1 message\n"

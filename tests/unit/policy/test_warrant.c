@@ -37,8 +37,8 @@ each_fact_counts(void **state)
 static void
 each_fact_of_a_message_counts(void **state)
 {
-	static const struct warrant_spent some = { { 3, 7 }, 99, 5, false };
-	struct warrant_spent w[] = { some, some, some, some, some };
+	static const struct warrant_spent some = { { 3, 7 }, 99, 5, false, 1000 };
+	struct warrant_spent w[] = { some, some, some, some, some, some };
 
 	(void)state;
 	w[0].front.slot = 7;
@@ -46,6 +46,7 @@ each_fact_of_a_message_counts(void **state)
 	w[2].queue_id = 100;
 	w[3].rcpts = 6;
 	w[4].hold = true;
+	w[5].when = 1001;
 	for (size_t i = 0; i < sizeof w / sizeof w[0]; i++)
 		assert_true(warrant_spent(key, &w[i]) != warrant_spent(key, &some));
 	assert_true(warrant_spent(other_key, &some) != warrant_spent(key, &some));

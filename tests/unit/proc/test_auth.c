@@ -1056,7 +1056,7 @@ what_is_allowed_is_warranted(void **state)
 {
 	struct fixture *x = *state;
 	struct warrant_sender w = { { 0, 0 }, SPAN_INIT("alice/laptop"), SPAN_INIT("alice@example.org"), 0, false };
-	struct warrant_spent allowed = { { 0, 0 }, 77, 3, false };
+	struct warrant_spent allowed = { { 0, 0 }, 77, 3, false, 0 };
 	struct auth_spend m = { 3, 0, 77 };
 	struct auth_verdict v;
 	struct auth_spent s;
@@ -1073,6 +1073,8 @@ what_is_allowed_is_warranted(void **state)
 	assert_true(channel_send(x->front, AUTH_SPEND, 1, auth_spend_layout, &m));
 	(void)wait_frame(x);
 	assert_true(fields_parse(auth_spent_layout, (struct span){ x->seen.body, x->seen.len }, &s));
+	allowed.when = s.when;
+	assert_true(s.when <= clock_run() && clock_run() - s.when < 10000);
 	assert_true(s.fail == OK && s.warrant == warrant_spent(x->auth->warrant_key, &allowed));
 }
 

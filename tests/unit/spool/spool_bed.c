@@ -42,9 +42,9 @@ bed_warrant(struct spool_mail *m)
 }
 
 uint64_t
-bed_warrant_spent(uint64_t queue_id, uint32_t rcpts, bool hold)
+bed_warrant_spent(uint64_t queue_id, uint32_t rcpts, bool hold, uint64_t when)
 {
-	struct warrant_spent w = { bed_front, queue_id, rcpts, hold };
+	struct warrant_spent w = { bed_front, queue_id, rcpts, hold, when };
 
 	return warrant_spent(bed_key, &w);
 }

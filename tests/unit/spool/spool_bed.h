@@ -56,7 +56,7 @@ void bed_close(struct bed *);
 
 /* What 3_auth would give: for this login and reverse-path, watched or not, now or when->when; and for a message of so many recipients. */
 void bed_warrant(struct spool_mail *);
-uint64_t bed_warrant_spent(uint64_t queue_id, uint32_t rcpts, bool hold);
+uint64_t bed_warrant_spent(uint64_t queue_id, uint32_t rcpts, bool hold, uint64_t when);
 /* A SPOOL_MAIL without a warrant gets one, unwatched. */
 void bed_send(struct bed_end *, uint16_t type, uint32_t session, struct layout, const void *message);
 void bed_send_octets(struct bed_end *, uint16_t type, uint32_t session, struct span);

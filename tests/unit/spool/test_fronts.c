@@ -269,7 +269,7 @@ an_old_warrant(void **state)
 }
 
 static void
-submit_watched(struct bed *b, uint64_t id, uint32_t flags, uint64_t warrant)
+submit_watched(struct bed *b, uint64_t id, uint32_t flags, uint64_t warrant, uint64_t when)
 {
 	struct spool_mail m = mail(id, "a@example.org");
 
@@ -277,7 +277,8 @@ submit_watched(struct bed *b, uint64_t id, uint32_t flags, uint64_t warrant)
 	bed_send(&b->front, SPOOL_MAIL, 9, spool_mail_layout, &m);
 	say_rcpt(b, 9, "x@example.net", 0);
 	say_rcpt(b, 9, "y@example.net", 0);
-	bed_send(&b->front, SPOOL_COMMIT, 9, spool_commit_layout, &(struct spool_commit){ .rcpts = 2, .flags = flags, .warrant = warrant });
+	bed_send(&b->front, SPOOL_COMMIT, 9, spool_commit_layout, &(struct spool_commit){ .rcpts = 2, .flags = flags, .warrant = warrant,
+		.when = when });
 }
 
 static void
@@ -294,28 +295,58 @@ static void
 recipients_that_3_auth_has_not_allowed(void **state)
 {
 	struct bed b;
+	uint64_t now;
 
 	(void)state;
 	bed_init(&b);
 	bed_start(&b);
-	submit_watched(&b, 100, 0, bed_warrant_spent(100, 2, false));
+	now = clock_run();
+	submit_watched(&b, 100, 0, bed_warrant_spent(100, 2, false, now), now);
 	assert_int_equal(answer(&b, 9), OK);
-	submit_watched(&b, 101, MAIL_HOLD, bed_warrant_spent(101, 2, true));
+	submit_watched(&b, 101, MAIL_HOLD, bed_warrant_spent(101, 2, true, now), now);
 	assert_int_equal(answer(&b, 9), OK);
-	submit_watched(&b, 102, 0, 0);
+	submit_watched(&b, 102, 0, 0, now);
 	is_ended(&b);
-	submit_watched(&b, 103, 0, bed_warrant_spent(103, 1, false));
+	submit_watched(&b, 103, 0, bed_warrant_spent(103, 1, false, now), now);
 	is_ended(&b);
-	submit_watched(&b, 104, 0, bed_warrant_spent(103, 2, false));
+	submit_watched(&b, 104, 0, bed_warrant_spent(103, 2, false, now), now);
 	is_ended(&b);
 	/* What is to be held is held. */
-	submit_watched(&b, 105, 0, bed_warrant_spent(105, 2, true));
+	submit_watched(&b, 105, 0, bed_warrant_spent(105, 2, true, now), now);
 	is_ended(&b);
 	/* Once. */
-	submit_watched(&b, 106, 0, bed_warrant_spent(106, 2, false));
+	submit_watched(&b, 106, 0, bed_warrant_spent(106, 2, false, now), now);
 	assert_int_equal(answer(&b, 9), OK);
-	submit_watched(&b, 106, 0, bed_warrant_spent(106, 2, false));
+	submit_watched(&b, 106, 0, bed_warrant_spent(106, 2, false, now), now);
 	is_ended(&b);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
+/* tests/regress/0401: nor once more when 4_spool has begun anew, and does not know what it has taken before. */
+static void
+allowed_before_a_restart(void **state)
+{
+	uint64_t now, then;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	then = clock_run();
+	submit_watched(&b, 100, 0, bed_warrant_spent(100, 2, false, then), then);
+	assert_int_equal(answer(&b, 9), OK);
+	bed_kill(&b);
+	(void)usleep(20000);
+	bed_start(&b);
+	now = clock_run();
+	submit_watched(&b, 100, 0, bed_warrant_spent(100, 2, false, then), then);
+	is_ended(&b);
+	/* Nor is it of another time because the front says so. */
+	submit_watched(&b, 100, 0, bed_warrant_spent(100, 2, false, then), now);
+	is_ended(&b);
+	submit_watched(&b, 101, 0, bed_warrant_spent(101, 2, false, now), now);
+	assert_int_equal(answer(&b, 9), OK);
 	bed_kill(&b);
 	bed_fini(&b);
 }
@@ -397,6 +428,7 @@ main(void)
 		cmocka_unit_test(logins_that_3_auth_knows_nothing_of),
 		cmocka_unit_test(an_old_warrant),
 		cmocka_unit_test(recipients_that_3_auth_has_not_allowed),
+		cmocka_unit_test(allowed_before_a_restart),
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones),

@@ -189,7 +189,7 @@ cancelled(void **state)
 	finish(&b, &t, SMTP_CLASS_LATER, 451);
 	assert_int_equal(reschedule(&c, 101, 0).fail, FAIL_ARGUMENT);
 	assert_int_equal(reschedule(&c, 102, 0).fail, FAIL_ARGUMENT);
-	assert_int_equal(reschedule(&c, 100, clock_wall() + 7300000).fail, FAIL_ARGUMENT);
+	assert_int_equal(reschedule(&c, 100, clock_wall() + 7300000).fail, FAIL_SYNTAX);
 	assert_int_equal(reschedule(&c, 100, 0).fail, OK);
 	bed_kill(&b);
 	bed_start_again(&b, &c);
