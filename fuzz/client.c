@@ -53,7 +53,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		{ .mail = { .reverse_path = SPAN("a@example.org"), .size = body.len, .rcpts = 5, .ret = SMTP_RET_HDRS,
 			.terms = { .priority = 4, .by = true, .by_seconds = 60, .by_return = n > 0 && p[0] & 128 } },
 			.rcpt = { .notify = SMTP_NOTIFY_FAILURE, .orcpt = SPAN("rfc822;x@y") }, .content = body },
-		{ .mail = { .rcpts = n > 0 && p[0] & 64 ? 0 : 1, .one_by_one = n > 0 && p[0] & 64, .eightbit = true, .size = body.len, .binary = n > 0 && p[0] & 128 }, .by_one = 3, .content = body },
+		{ .mail = { .rcpts = n > 0 && p[0] & 64 ? 0 : 1, .one_by_one = n > 0 && p[0] & 64, .eightbit = true, .size = body.len, .binary = n > 0 && p[0] & 128 }, .by_one = 3,
+			.drop = n > 0 && p[0] & 32, .content = body },
 		{ .mail = { .reverse_path = SPAN("a@example.org"), .rcpts = 300 }, .content = body, .give_up = n > 0 && p[0] & 64 },
 	};
 	struct span replies;

@@ -81,6 +81,8 @@ class ScriptedServer:
                     return
                 mail["content"] = b"".join(content)
                 final = self.replies.get(".", b"250 2.0.0 taken\r\n")
+                if not final:
+                    return
                 if final[:1] == b"2":
                     self.messages.append(mail)
                 say(final)

@@ -85,7 +85,6 @@ struct send {
 	struct conf_text ca;            /* empty: the system's */
 	char password_command[1024];
 	struct secret password;
-	char envid[SEND_ENVID_MAX + 1]; /* xtext as it was said to sendmail -bs; empty: what the options say */
 	char from[512], domain[256], host[256];         /* author and reverse-path; for addresses without one; our name */
 	struct send_rcpt *rcpts;
 	uint32_t rcpt_count, rcpt_room;

@@ -276,3 +276,11 @@ send_link_read(struct send_link *l, struct buf *in, uint32_t ms)
 			return broken(l, "the server said nothing for too long");
 	}
 }
+
+bool
+send_link_quiet(struct send_link *l, struct buf *in)
+{
+	enum tls_step step = read_some(l, in);
+
+	return step == TLS_READ || step == TLS_WRITE;
+}

@@ -33,6 +33,8 @@ enum send_link_step { LINK_DATA, LINK_END, LINK_BROKEN };
 enum send_link_step send_link_write(struct send_link *, struct span out, uint32_t ms);
 /* At least one octet onto in. LINK_END: the peer has closed, properly or not. */
 enum send_link_step send_link_read(struct send_link *, struct buf *in, uint32_t ms);
+/* Without waiting: nothing has come, and the connection stands. What has come lies in in. */
+bool send_link_quiet(struct send_link *, struct buf *in);
 void send_link_close(struct send_link *);
 
 #endif

@@ -219,6 +219,12 @@ send_session_proved(struct session *s)
 	    s->send->server.host.p);
 }
 
+bool
+send_session_alive(struct session *s)
+{
+	return s->in.len == 0 && send_link_quiet(&s->link, &s->in);
+}
+
 const char *
 send_reverse_path(const struct send *send)
 {
@@ -341,9 +347,7 @@ prepare(struct session *s, struct send *send)
 	s->io.out = (struct buf){ s->out_octets, 0, OUT_ROOM };
 	s->in = (struct buf){ s->in_octets, 0, IN_ROOM };
 	s->initial = (struct buf){ s->initial_octets, 0, RESPONSE_ROOM };
-	if (send->envid[0] != '\0')
-		(void)buf_put_text(&envid, send->envid);
-	else if (send->options.envid != NULL && !send_put_xtext(&envid, span_of(send->options.envid)))
+	if (send->options.envid != NULL && !send_put_xtext(&envid, span_of(send->options.envid)))
 		return send_fail(send, EX_USAGE, "the envelope id is longer than %d octets", SEND_ENVID_MAX);
 	s->envid[envid.len] = '\0';
 	if (ca[0] != '\0' && access(ca, R_OK) != 0)

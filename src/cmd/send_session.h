@@ -9,7 +9,7 @@
  *	}
  *	send_session_end(s)
  *
- * send_submit.c drives it with a message and recipients that are known, send_stdio.c with an envelope that comes through a pipe.
+ * send_submit.c drives it with a message and recipients that are known, send_stdio.c with envelopes that come through a pipe.
  *
  * Owner     the caller, until send_session_end(), which NULL may be given to. send outlives it.
  * Blocks    for the peer, as long as smtp_client_patience() says.
@@ -45,6 +45,8 @@ struct session {
 struct session *send_session_begin(struct send *, enum smtp_client_want *);
 /* Until the caller has something to say: READY, RCPT, OUTCOME, CLOSE. */
 enum smtp_client_want send_session_run(struct session *, enum smtp_client_want);
+/* At READY: the server has neither said anything unasked nor hung up. */
+bool send_session_alive(struct session *);
 /* At READY: the server has shown that it knows the password, where the mechanism asks for that; else false, in words. */
 bool send_session_proved(struct session *);
 void send_session_end(struct session *);

@@ -1,12 +1,14 @@
 /*
  * sendmail -bs: SMTP on standard input and output. MAIL and each RCPT go to the submission server before they are answered, the message when
- * it is complete, so that what is heard at the pipe is the server's answer.
+ * it is complete, so that what is heard at the pipe is the server's answer. A session with the server serves as many messages as it likes.
  *
  * Whoever runs us has proved who he is by running us. The engine serves nobody who has not said AUTH, so its driver says it for
  * him before the first octet of input, and keeps the replies to itself. The trace field that the engine writes tells of a
  * session that was none; the submission server writes its own, and ours is left out.
  */
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +17,8 @@
 #include "os/env.h"
 #include "os/replace.h"
 
-enum { STDIO_RCPTS = 1000, STDIO_OUT = 16 * 1024, STDIO_CONTENT = 64 * 1024 };
+enum { STDIO_RCPTS = 1000, STDIO_OUT = 16 * 1024, STDIO_CONTENT = 64 * 1024,
+	STDIO_IDLE_MS = 5000 };                 /* a session without a message is ended then */
 
 /* What the server said last. */
 struct heard {
@@ -31,8 +34,9 @@ struct stdio {
 	struct smtp_server_conf conf;
 	struct smtp_io io;
 	struct smtp_mail mail;
-	struct session *session;        /* with the submission server: one for each transaction; NULL outside one */
+	struct session *session;        /* with the submission server; NULL: none */
 	enum smtp_client_want want;     /* of it: RCPT while somebody may be added */
+	char envid[SEND_ENVID_MAX + 1]; /* xtext, of this message; empty: what the options say */
 	struct heard heard;
 	struct buf in;
 	uint64_t messages;
@@ -103,6 +107,16 @@ hang_up(struct stdio *s)
 	s->want = SMTP_CLIENT_CLOSE;
 }
 
+/* There is to be no message, or no further one. A limit of domains is one of the session: each message may reach it (RFC 9422 4.3). */
+static void
+end_message(struct stdio *s)
+{
+	if (s->want == SMTP_CLIENT_RCPT)
+		s->want = smtp_client_drop(&s->session->client);
+	if (s->want != SMTP_CLIENT_READY || s->session->client.caps.domain_max > 0)
+		hang_up(s);
+}
+
 /* ---- one message ---- */
 
 static void
@@ -134,10 +148,37 @@ say_mail(struct stdio *s)
 	/* Nobody has seen the content yet; who takes any octets loses nothing by being told that there may be some. */
 	struct smtp_client_mail mail = { .reverse_path = span_of(send_reverse_path(s->send)), .size = ask->size, .one_by_one = true,
 		.eightbit = session->client.caps.eightbit, .utf8 = ask->utf8, .requiretls = ask->requiretls, .ret = ask->ret,
-		.envid = span_of(session->envid), .terms = send_terms(s->send) };
+		.envid = span_of(s->envid[0] != '\0' ? s->envid : session->envid), .terms = send_terms(s->send) };
 
 	session->content_at = 0;
 	go_on(s, smtp_client_mail(&session->client, &mail));
+}
+
+static void
+say_mail_anew(struct stdio *s)
+{
+	s->session = send_session_begin(s->send, &s->want);
+	if (s->session == NULL) {
+		hear_ourselves(s, 451, "4.4.1", s->send->failed);
+		return;
+	}
+	go_on(s, s->want);
+	if (s->want == SMTP_CLIENT_READY && send_session_proved(s->session)) {
+		say_mail(s);
+	} else if (s->want == SMTP_CLIENT_READY) {
+		hear_ourselves(s, 554, "5.7.8", s->send->failed);
+		hang_up(s);
+	}
+}
+
+/* Is there nothing to try in a further session: the server has taken MAIL in this one, or refused it for good? */
+static bool
+say_mail_again(struct stdio *s)
+{
+	if (s->session == NULL || !send_session_alive(s->session))
+		return false;
+	say_mail(s);
+	return s->want == SMTP_CLIENT_RCPT || s->heard.class == SMTP_CLASS_NEVER;
 }
 
 static struct smtp_answer
@@ -150,21 +191,16 @@ begin_message(struct stdio *s)
 		return (struct smtp_answer){ .verdict = { .fail = FAIL_DISK_FULL } };
 	send->options.null_sender = ask->path.whole.len == 0;
 	copy_text(send->from, ask->path.whole);
-	copy_text(send->envid, span_head(ask->envid, SEND_ENVID_MAX));
+	copy_text(s->envid, span_head(ask->envid, SEND_ENVID_MAX));
 	s->heard.any = false;
-	s->session = send_session_begin(send, &s->want);
-	if (s->session == NULL) {
-		hear_ourselves(s, 451, "4.4.1", send->failed);
-		return refusal(s);
+	/* "Not now" may be about the session: it has had enough messages, or is closing. */
+	if (!say_mail_again(s)) {
+		hang_up(s);
+		say_mail_anew(s);
 	}
-	go_on(s, s->want);
-	if (s->want == SMTP_CLIENT_READY && !send_session_proved(s->session))
-		hear_ourselves(s, 554, "5.7.8", send->failed);
-	else if (s->want == SMTP_CLIENT_READY)
-		say_mail(s);
 	if (s->want == SMTP_CLIENT_RCPT)
 		return (struct smtp_answer){ .verdict = { .fail = OK } };
-	hang_up(s);
+	end_message(s);
 	return refusal(s);
 }
 
@@ -223,19 +259,37 @@ store(struct stdio *s)
 	s->io.content.len = 0;
 }
 
-/* Now that the message is known: does the server not take such a one? */
 static bool
-cannot_go(struct stdio *s)
+encode(struct stdio *s, bool eightbit)
+{
+	struct send *send = s->send;
+	char why[100] = " has octets above 127, and the submission server does not offer 8BITMIME";
+
+	if (s->mail.unfit != NULL)
+		(void)snprintf(why, sizeof why, ", line %u: %s", s->mail.unfit_line, s->mail.unfit);
+	send->status = 0;
+	if (send_encode(send, eightbit, why))
+		return true;
+	if (send->status == EX_DATAERR)
+		hear_ourselves(s, 554, "5.6.3", send->failed);
+	else
+		hear_ourselves(s, 451, "4.3.0", send->failed);
+	return false;
+}
+
+/* Now that the message is known: make of it what the server takes. With international addresses nothing is gained by seven bits. */
+static bool
+make_fit(struct stdio *s)
 {
 	const struct smtp_client_caps *caps = &s->session->client.caps;
+	bool seven = s->mail.eightbit && !caps->eightbit && !s->mail.utf8;
 
-	if (s->mail.eightbit && !caps->eightbit)
-		hear_ourselves(s, 554, "5.6.3", "the message has octets above 127, and the submission server does not offer 8BITMIME");
-	else if (caps->size_max > 0 && s->send->message.size > caps->size_max)
-		hear_ourselves(s, 552, "5.3.4", "the message is bigger than the submission server takes");
-	else
+	if ((seven || s->mail.unfit != NULL) && !encode(s, !seven))
 		return false;
-	return true;
+	if (caps->size_max == 0 || s->send->message.size <= caps->size_max)
+		return true;
+	hear_ourselves(s, 552, "5.3.4", "the message is bigger than the submission server takes");
+	return false;
 }
 
 static struct smtp_answer
@@ -244,15 +298,15 @@ submit(struct stdio *s)
 	struct smtp_answer a;
 
 	if (s->lost) {
-		hang_up(s);
+		end_message(s);
 		return (struct smtp_answer){ .verdict = { .fail = FAIL_LOCAL } };
 	}
-	if (s->want == SMTP_CLIENT_RCPT && !cannot_go(s))
+	if (s->want == SMTP_CLIENT_RCPT && make_fit(s))
 		go_on(s, smtp_client_rcpts_end(&s->session->client));
 	a = refusal(s);
 	if (s->heard.any && s->heard.class == SMTP_CLASS_DELIVERED)
 		a = (struct smtp_answer){ .verdict = { OK, span_of(s->heard.text) }, .code = 250, .enhanced = s->heard.enhanced };
-	hang_up(s);
+	end_message(s);
 	return a;
 }
 
@@ -268,7 +322,7 @@ answer(struct stdio *s)
 	case SMTP_ASK_RCPT: a = add_rcpt(s); break;
 	case SMTP_ASK_DATA: a.queue_id = ++s->messages; break;
 	case SMTP_ASK_COMMIT: a = submit(s); break;
-	case SMTP_ASK_ABORT: hang_up(s); break;
+	case SMTP_ASK_ABORT: end_message(s); break;
 	default: break;
 	}
 	return smtp_server_answer(&s->server, &a);
@@ -289,12 +343,23 @@ flush(struct stdio *s)
 	s->io.out.len = 0;
 }
 
+/* The server's session is not kept from it for nothing. */
+static void
+wait_for_input(struct stdio *s)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	if (s->want == SMTP_CLIENT_READY && poll(&p, 1, STDIO_IDLE_MS) == 0)
+		hang_up(s);
+}
+
 /* More input; false at its end. */
 static bool
 more_input(struct stdio *s)
 {
 	ssize_t n;
 
+	wait_for_input(s);
 	do
 		n = read(STDIN_FILENO, s->in.p + s->in.len, buf_room(&s->in));
 	while (n == -1 && errno == EINTR);
@@ -351,7 +416,7 @@ prepare(struct stdio *s, struct send *send)
 	memset(s, 0, offsetof(struct stdio, out));
 	s->send = send;
 	s->conf = (struct smtp_server_conf){ .hostname = span_of(send->host[0] != '\0' ? send->host : "localhost"),
-		.size_max = SEND_MESSAGE_MAX, .rcpt_max = STDIO_RCPTS, .mechanisms = SMTP_AUTH_PLAIN, .env = os_env };
+		.size_max = SEND_MESSAGE_MAX, .rcpt_max = STDIO_RCPTS, .mechanisms = SMTP_AUTH_PLAIN, .encodes = true, .env = os_env };
 	s->io.out = BUF_OVER(s->out);
 	s->io.content = BUF_OVER(s->content);
 	s->in = BUF_OVER(s->in_octets);

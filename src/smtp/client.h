@@ -14,7 +14,7 @@
  *	case SMTP_CLIENT_AUTH_NEXT:   c->challenge (decoded);       want = smtp_client_auth_next(c, response) or _auth_cancel(c)
  *	case SMTP_CLIENT_READY:       authenticated if asked: want = smtp_client_mail(c, mail), or want = smtp_client_quit(c)
  *	case SMTP_CLIENT_RCPT:        give recipient number c->rcpt_wanted: want = smtp_client_rcpt(c, rcpt)
- *	                              with mail.one_by_one, or there are no more: want = smtp_client_rcpts_end(c)
+ *	                              with mail.one_by_one, or there are no more: want = smtp_client_rcpts_end(c), smtp_client_drop(c)
  *	case SMTP_CLIENT_CONTENT:     give message octets:          want = smtp_client_content(c, octets, last, &used)
  *	case SMTP_CLIENT_OUTCOME:     c->outcome says what happened to one recipient or to the whole session;
  *	                                                            want = smtp_client_go_on(c)
@@ -214,6 +214,8 @@ enum smtp_client_want smtp_client_mail(struct smtp_client *, const struct smtp_c
 enum smtp_client_want smtp_client_rcpt(struct smtp_client *, const struct smtp_client_rcpt *);
 /* One by one, instead of a recipient: those were all. */
 enum smtp_client_want smtp_client_rcpts_end(struct smtp_client *);
+/* The same, and there is to be no message: READY, without an outcome for anybody. RSET goes before the next MAIL. */
+enum smtp_client_want smtp_client_drop(struct smtp_client *);
 /* Octets of the message with CRLF line ends; the engine doubles leading dots and adds the final dot when last. Binary ones go as
  * they are, and must be as many as mail.size says. What was not used is given again. A bare CR or LF would be a bug of the driver's: smtp/server lets none in, they are not looked for again. */
 enum smtp_client_want smtp_client_content(struct smtp_client *, struct span octets, bool last, size_t *used);

@@ -247,6 +247,15 @@ smtp_client_rcpts_end(struct smtp_client *c)
 	return client_envelope_step(c);
 }
 
+enum smtp_client_want
+smtp_client_drop(struct smtp_client *c)
+{
+	assert(c->want == SMTP_CLIENT_RCPT && c->mail.one_by_one);
+	c->mail.rcpts = c->rcpts_sent = c->rcpts_answered = c->rcpts_accepted = c->rcpts_reported = c->swept = 0;
+	c->rset_due = true;
+	return client_ready(c);
+}
+
 static uint32_t
 unanswered(const struct smtp_client *c)
 {

@@ -148,7 +148,8 @@ mail_begin(struct smtp_server *s)
 	m->partial_len = 0;
 	m->fail = OK;
 	m->fail_line = 0;
-	m->fail_words = NULL;
+	m->fail_words = m->unfit = NULL;
+	m->unfit_line = 0;
 	header_init(&m->header, m->utf8);
 	server_ask(s, SMTP_ASK_SENDER);
 }

@@ -79,12 +79,28 @@ content_fail(struct smtp_mail *m, enum fail f, uint32_t line, const char *words)
 	m->fail_words = words;
 }
 
+/* Somebody may make lines of it that can be sent (RFC 2045 6.7); of a header he may not. */
 static void
-foul(struct smtp_mail *m, uint8_t c)
+unfit(const struct smtp_server *s, const char *words)
 {
-	const char *words = c == '\r' ? "bare CR" : c == '\n' ? "bare LF" : "NUL octet";
+	struct smtp_mail *m = s->mail;
 
-	content_fail(m, FAIL_CONTENT, m->line, words);
+	if (!s->conf->encodes || !m->in_body) {
+		content_fail(m, FAIL_CONTENT, m->line, words);
+	} else if (m->unfit == NULL) {
+		m->unfit = words;
+		m->unfit_line = m->line;
+	}
+}
+
+/* A bare CR or LF is never encoded: it tells that two readers disagree about lines (RFC 5321 2.3.8). */
+static void
+foul(const struct smtp_server *s, uint8_t c)
+{
+	if (c == 0)
+		unfit(s, "NUL octet");
+	else
+		content_fail(s->mail, FAIL_CONTENT, s->mail->line, c == '\r' ? "bare CR" : "bare LF");
 }
 
 /* Count n octets of the line we are in, and remember which limit they cross first. */
@@ -96,8 +112,8 @@ count(const struct smtp_server *s, size_t n)
 	size_t line_room = TEXT_MAX - m->column;
 
 	if (n > line_room && line_room <= room)
-		content_fail(m, FAIL_CONTENT, m->line, "more than 998 octets");
-	else if (n > room)
+		unfit(s, "more than 998 octets");
+	if (n > room)
 		content_fail(m, FAIL_TOO_BIG, 0, NULL);
 	m->size += n;
 	m->column = n > line_room ? TEXT_MAX : m->column + (uint32_t)n;
@@ -303,7 +319,7 @@ take_text(struct smtp_server *s, struct span in)
 		count_line_end(s);
 		return n + 2;
 	}
-	foul(m, in.p[n]);
+	foul(s, in.p[n]);
 	count(s, 1);
 	return n + 1;
 }

@@ -61,6 +61,7 @@ struct smtp_server_conf {               /* shared by all sessions of a listener 
 	uint32_t rcpt_max;              /* at least 100 */
 	uint32_t mechanisms;            /* bits of enum smtp_mechanism */
 	bool binarymime, mt_priority, deliver_by;       /* RFC 3030 3, RFC 6710, RFC 2852 */
+	bool encodes;                   /* the driver does: a body with long lines or NULs is taken, smtp_mail.unfit says for what */
 	int8_t priority_least;          /* MAIL with less is refused */
 	uint32_t by_least;              /* seconds that BY=n;R must give us; 0: any */
 	uint32_t hold_max;              /* seconds until a release at most (RFC 4865); 0: no FUTURERELEASE */
@@ -168,9 +169,9 @@ struct smtp_mail {
 	enum fail fail;                 /* first thing wrong with the content */
 	uint32_t fail_line;
 	const char *fail_words;
-	bool utf8, requiretls;
+	const char *unfit; uint32_t unfit_line; /* the first thing in the body that may not be sent as it is; NULL: nothing */
+	bool utf8, requiretls, digesting;
 	bool eightbit;                  /* content has octets above 127 */
-	bool digesting;
 	struct siphash digest;          /* of the content as the client sent it */
 	/* Private to smtp/content.c. */
 	bool in_body;                   /* the header section is behind us */

@@ -20,6 +20,7 @@ struct client_talk_mail {
 	const char *const *rcpts;       /* NULL: r0@example.org and so on */
 	struct smtp_client_rcpt rcpt;   /* what else is said of each */
 	uint32_t by_one;                /* with mail.one_by_one: how many there are */
+	bool drop;                      /* when they are named: there is to be no message */
 	struct span content;
 	bool give_up;                   /* half way through the content */
 };
@@ -91,6 +92,10 @@ talk_rcpt(struct client_talk *t)
 	struct smtp_client_rcpt rcpt = m->rcpt;
 	char address[64];
 
+	if (t->c.mail.one_by_one && t->c.rcpt_wanted == m->by_one && m->drop) {
+		t->given -= t->c.rcpts_accepted;
+		return smtp_client_drop(&t->c);
+	}
 	if (t->c.mail.one_by_one && t->c.rcpt_wanted == m->by_one)
 		return smtp_client_rcpts_end(&t->c);
 	t->given += t->c.mail.one_by_one;

@@ -562,6 +562,27 @@ test_one_by_one(void **state)
 	    "0 RCPT LATER 421 4.3.2 4.3.2 bye\n1 RCPT LATER 421 4.3.2 4.3.2 bye\n");
 }
 
+/* 0411: what is dropped is dropped at the server too before it is told of another message (RFC 5321 4.1.1.5). */
+static void
+test_dropped(void **state)
+{
+	static const struct client_talk_mail mails[3] = {
+		{ .mail = { .reverse_path = SPAN_INIT("a@b"), .one_by_one = true }, .by_one = 2, .drop = true },
+		{ .mail = { .reverse_path = SPAN_INIT("c@d"), .one_by_one = true }, .by_one = 0, .drop = true },
+		{ .mail = { .reverse_path = SPAN_INIT("e@f"), .one_by_one = true }, .by_one = 1, .content = SPAN_INIT("x\r\n") },
+	};
+
+	(void)state;
+	quiet(&talk, mails, 3);
+	expect(HELLO "250 mx\r\n250 ok\r\n250 ok\r\n450 4.2.1 busy\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 yes\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nRCPT TO:<r1@example.org>\r\nRSET\r\nMAIL FROM:<c@d>\r\nRSET\r\n"
+	    "MAIL FROM:<e@f>\r\nRCPT TO:<r0@example.org>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
+	    "1 RCPT LATER 450 4.2.1 4.2.1 busy\n0 CONTENT DELIVERED 250 2.0.0 yes\n");
+	quiet(&talk, mails, 1);
+	expect(HELLO "250 mx\r\n250 ok\r\n250 ok\r\n250 ok\r\n" BYE,
+	    SAID_EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<r0@example.org>\r\nRCPT TO:<r1@example.org>\r\nQUIT\r\n", "");
+}
+
 /* 0315, RFC 9422 4.3: of a session, whatever the case; the same domain again is none more. */
 static void
 test_limit_of_domains(void **state)
@@ -768,7 +789,7 @@ main(void)
 		cmocka_unit_test(test_refused_session), cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_starttls), cmocka_unit_test(test_auth), cmocka_unit_test(test_auth_cancel),
 		cmocka_unit_test(test_auth_long), cmocka_unit_test(test_obstacles), cmocka_unit_test(test_requiretls), cmocka_unit_test(test_binary), cmocka_unit_test(test_chunk_of_another_length), cmocka_unit_test(test_terms), cmocka_unit_test(test_hello_again),
-		cmocka_unit_test(test_limits), cmocka_unit_test(test_one_by_one),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_one_by_one), cmocka_unit_test(test_dropped),
 		cmocka_unit_test(test_limit_of_domains),
 		cmocka_unit_test(test_stuffing), cmocka_unit_test(test_stuffing_big), cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_auth_parameter), cmocka_unit_test(test_window), cmocka_unit_test(test_broken_peer), cmocka_unit_test(test_give_up),
