@@ -731,13 +731,9 @@ uses_are_noted(void **state)
 	struct fixture *x = *state;
 	struct used *used;
 	const struct used_entry *e;
-	size_t len;
-	char *text;
 
 	proves(x, 1, "alice", x->key, "alice/laptop");
-	text = used_format(x->auth->accounts.used, &len);
-	assert_true(used_write(x->auth->accounts.used_file, (struct span){ (const uint8_t *)text, len }));
-	free(text);
+	auth_save(x->auth);
 	used = used_load(x->auth->accounts.used_file);
 	e = used_find(used, SPAN("alice/laptop"));
 	assert_non_null(e);
@@ -975,7 +971,7 @@ habits_outlive_a_restart(void **state)
 	(void)fputc('x', f);
 	(void)fclose(f);
 	/* What it writes when it ends is not what is read: it is damaged after that. */
-	x->auth->habits.changed = false;
+	x->auth->habits.kept.dirty = false;
 	reopen(x);
 	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
 	assert_int_equal(spend(x, 1, 1).hold, 0);
@@ -1024,7 +1020,7 @@ as_many_habits_as_there_may_be_outlive_a_restart(void **state)
 		assert_non_null(e);
 		e->habit.step = HABIT_LOCKED;
 	}
-	t->changed = true;
+	t->kept.dirty = true;
 	reopen(x);
 	t = &x->auth->habits;
 	assert_int_equal(t->count, HABITS_MAX);
@@ -1129,7 +1125,7 @@ a_late_answer_does_not_hold_up_the_end(void **state)
 	x->front = NULL;
 	while (x->auth->attempts > 0 && clock_run() - start < 10000)
 		(void)uv_run(&x->loop, UV_RUN_ONCE);
-	assert_true(rests > 0 || x->auth->habits.writing || x->auth->ledger.writing || x->auth->writing);
+	assert_true(rests > 0 || auth_is_writing(x->auth));
 	x->auth->idle = NULL;
 	connect_front(x);
 }
