@@ -349,10 +349,16 @@ a_salt_does_not_tell_who_is_there(void **state)
 	static const char *const domains[] = { "example.org", "elsewhere.example" };
 	static const char *const spelled[][2] = { { "alice", "ALICE" }, { "nobody", "NoBody" }, { "alice/laptop", "Alice/LapTop" },
 		{ "nobody/laptop", "nobody/LAPTOP" }, { "alice/none", "ALICE/NONE" }, { "alice/laptop", "alice@example.org/laptop" },
-		{ "nobody/laptop", "nobody@example.org/laptop" }, { "zoe@example.org", "ZOE@EXAMPLE.ORG" } };
+		{ "nobody/laptop", "nobody@example.org/laptop" }, { "zoe@example.org", "ZOE@EXAMPLE.ORG" },
+		{ "a.smith@example.org", "a.smith" }, { "a.smith@elsewhere.example", "A.Smith@example.org" },
+		{ "smith@example.org", "smith" }, { "no.body@elsewhere.example", "no.body@example.org" } };
+	static const char *const smith[] = { "a.smith@example.org" };
 	char one[128], other[128], login[64];
 	uint32_t session = 1;
 
+	assert_true(users_add_principal(x->conf.users_file.p, "smith", smith, 1, &why));
+	assert_true(users_set_password(x->conf.users_file.p, "smith", SPAN("correct horse"), &why));
+	x->auth->accounts.looked = 0;
 	for (size_t i = 0; i < sizeof spelled / sizeof spelled[0]; i++) {
 		shown_by_scram(x, session++, spelled[i][0], one);
 		shown_by_scram(x, session++, spelled[i][1], other);
