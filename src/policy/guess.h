@@ -31,7 +31,8 @@
  * Eviction  A full set loses the row with the lowest score, and the new row takes over that score (half the budget at most): who
  *           wants to be forgotten must make more noise elsewhere than he made here, and begins anew half spent. Places in the
  *           table cannot be foreseen without the key.
- * Clock     ms since 1970 from the caller. A clock that was set back takes nothing from anybody.
+ * Clock     ms since 1970 from the caller. A clock that was set back takes nothing from anybody: what is counted waits for it, and what would
+ *           wait for longer than it takes to come back (15 hours at most) counts nothing.
  *
  * Owner     the caller, of one struct guess (4.5 MB, fixed). Blocks: never. Fails: never; what does not fit is evicted as above.
  */

@@ -28,6 +28,9 @@ row_score(const struct guess_row *r, enum guess_level level, uint64_t now)
 	uint64_t passed = now > r->settled ? now - r->settled : 0;
 	uint64_t full = (uint64_t)r->score * rules[level].back_ms / WHOLE;
 
+	/* A clock that is so far back that it would not come to it: waiting for that day would refuse somebody until then. */
+	if (now < r->settled && r->settled - now > full)
+		return 0;
 	/* Compared before it is multiplied, so that no clock makes it overflow. */
 	return passed >= full ? 0 : r->score - (uint32_t)(passed * WHOLE / rules[level].back_ms);
 }

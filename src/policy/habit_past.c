@@ -172,8 +172,9 @@ drain(struct habit *h, uint32_t amount)
 	h->bucket = h->bucket > amount ? h->bucket - amount : 0;
 }
 
+/* What is counted of a day ends; its date is another matter. */
 static void
-close_day(struct habit *h)
+close_counts(struct habit *h)
 {
 	if (h->sent > 0)
 		close_usual(h);
@@ -187,10 +188,16 @@ close_day(struct habit *h)
 	h->bounced /= 2;
 	h->peak_hour -= h->peak_hour / FADE;
 	h->peak_day -= h->peak_day / FADE;
-	h->day++;
 	/* Slow ends by itself; what is graver does not. */
 	if (h->step == HABIT_SLOWED && h->bucket < (HABIT_STRANGE - HABIT_SLOW_ROOM) * HABIT_QUARTERS)
 		h->step = HABIT_FREE;
+}
+
+static void
+close_day(struct habit *h)
+{
+	close_counts(h);
+	h->day++;
 }
 
 static void
@@ -202,6 +209,18 @@ close_hour(struct habit *h)
 		h->peak_hour = *home;
 	h->hour++;
 	h->home[h->hour % HABIT_HOURS] = h->strange[h->hour % HABIT_HOURS] = 0;
+}
+
+/* More than a day back, waiting would make all that time one day. Its hours begin anew, and each of their days ends what was counted; dates
+ * wait, so that nothing is forgotten when the clock is only not set yet. */
+static void
+go_back(struct habit *h, uint32_t hour, uint64_t now_ms)
+{
+	memset(h->home, 0, sizeof h->home);
+	memset(h->strange, 0, sizeof h->strange);
+	h->hour = hour;
+	if (h->free_at > now_ms + HABIT_DELAY_MS)
+		h->free_at = 0;
 }
 
 /* A clock that was set back is waited for. After a year of silence there is nothing left to close. */
@@ -217,6 +236,10 @@ habit_advance(struct habit *h, uint64_t now_ms)
 		memset(h->strange, 0, sizeof h->strange);
 		h->bucket = h->peak_hour = h->peak_day = 0;
 	}
+	if (h->hour > hour + HABIT_DAY_HOURS)
+		go_back(h, hour, now_ms);
+	if (day < h->day && h->hour / HABIT_DAY_HOURS < day)
+		close_counts(h);
 	for (int i = 0; i < HABIT_HOURS && h->hour < hour; i++)
 		close_hour(h);
 	if (h->hour < hour)

@@ -22,9 +22,9 @@ put_count(struct buf *b, uint64_t n, const char *what)
 }
 
 static void
-put_while(struct buf *b, uint64_t ms)
+put_while(struct buf *b, uint64_t since, uint64_t now)
 {
-	uint64_t minutes = ms / 60000;
+	uint64_t minutes = now > since ? (now - since) / 60000 : 0;     /* a clock may be set back */
 
 	if (minutes < 120)
 		put_count(b, minutes < 1 ? 1 : minutes, "minute");
@@ -79,7 +79,7 @@ habit_say_strange(struct habit *h, const struct habit_view *v)
 
 	put_count(&b, (uint64_t)h->raw + v->rcpts, "recipient");
 	(void)buf_put_text(&b, " in ");
-	put_while(&b, v->now - h->strange_since);
+	put_while(&b, h->strange_since, v->now);
 	(void)buf_put_text(&b, " from ");
 	put_networks(&b, h, v);
 	put_country(&b, h, v);
@@ -131,7 +131,7 @@ habit_say_lock(struct habit *h, const struct habit_view *v)
 
 	put_count(&b, h->held, "recipient");
 	(void)buf_put_text(&b, " more in ");
-	put_while(&b, v->now - h->since);
+	put_while(&b, h->since, v->now);
 	(void)buf_put_text(&b, " after its mail was held, from ");
 	if (v->home)
 		(void)(buf_put_text(&b, "its own network ") && origin_format(v->origin->network, &b));

@@ -63,7 +63,7 @@ auth_rest(struct auth *a)
 	for (const struct front *f = a->fronts; f != NULL; f = f->next)
 		if (f->channel != NULL)
 			return;
-	if (a->idle != NULL && a->attempts == 0 && !a->writing && !a->ledger.writing && !a->habits.writing)
+	if (a->idle != NULL && a->attempts == 0 && !auth_is_writing(a))
 		a->idle(a->arg);
 }
 
@@ -149,64 +149,46 @@ auth_add_spool(struct auth *a, int fd)
 		log_say(LOG_FAULT, "peer", "no memory for the spool's channel");
 }
 
-/* ---- last uses ---- */
+/* ---- what is kept on disk ---- */
 
-static void
-write_uses(uv_work_t *work)
+static bool
+format_uses(void *arg, struct buf *out)
 {
-	struct auth *a = work->data;
+	const struct auth *a = arg;
 
-	if (!used_write(a->accounts.used_file, a->note_text))
-		log_fail("last-used", "cannot write the last uses", errno);
+	out->p = (uint8_t *)used_format(a->accounts.used, &out->len);
+	return out->p != NULL;
 }
 
-static void
-uses_written(uv_work_t *work, int status)
-{
-	struct auth *a = work->data;
-
-	(void)status;
-	free((void *)(uintptr_t)a->note_text.p);
-	a->note_text = (struct span){ NULL, 0 };
-	a->writing = false;
-	auth_rest(a);
-}
-
-static void
-on_note(uv_timer_t *timer)
-{
-	struct auth *a = timer->data;
-
-	if (a->writing || !a->accounts.used->changed)
-		return;
-	a->note_text.p = (const uint8_t *)used_format(a->accounts.used, &a->note_text.len);
-	if (a->note_text.p == NULL)
-		return;
-	a->writing = true;
-	(void)uv_queue_work(a->loop, &a->write, write_uses, uses_written);
-}
+static const struct kept_file uses = {
+	"last-used", "last-used", "cannot write the last uses", "the last uses are written again", AUTH_NOTE_MS, format_uses, auth_written,
+};
 
 void
 auth_note_use(struct auth *a, struct span login, struct span peer)
 {
 	used_note(a->accounts.used, login, (uint64_t)time(NULL), peer);
-	if (!uv_is_active((uv_handle_t *)&a->note))
-		(void)uv_timer_start(&a->note, on_note, AUTH_NOTE_MS, 0);
+	kept_touch(&a->uses);
 }
 
-/* At the end there is time for the disk. */
-static void
-write_uses_now(struct auth *a)
+void
+auth_written(void *arg)
 {
-	size_t len;
-	char *text;
+	auth_rest(arg);
+}
 
-	if (a->accounts.used == NULL || !a->accounts.used->changed)
-		return;
-	text = used_format(a->accounts.used, &len);
-	if (text == NULL || !used_write(a->accounts.used_file, (struct span){ (const uint8_t *)text, len }))
-		log_fail("last-used", "cannot write the last uses", errno);
-	free(text);
+bool
+auth_is_writing(const struct auth *a)
+{
+	return a->uses.writing || a->ledger.kept.writing || a->habits.kept.writing;
+}
+
+void
+auth_save(struct auth *a)
+{
+	kept_save(&a->uses);
+	kept_save(&a->ledger.kept);
+	kept_save(&a->habits.kept);
 }
 
 /* ---- life ---- */
@@ -241,9 +223,8 @@ auth_open(uv_loop_t *loop, const struct conf *conf)
 	a->pause_ms = AUTH_PAUSE_MS;
 	take_settings(a, conf);
 	hasher_init(&a->hasher, loop);
-	(void)uv_timer_init(loop, &a->note);
+	kept_open(&a->uses, loop, conf->state_dir.p, &uses, a);
 	a->handles++;
-	a->note.data = a->write.data = a;
 	return a;
 }
 
@@ -283,15 +264,13 @@ auth_close(struct auth *a)
 	channel_close(a->spool);
 	a->spool = NULL;
 	/* Attempts still with a worker point to the accounts no more, but to us. */
-	while (a->attempts > 0 || a->writing || a->ledger.writing || a->habits.writing)
+	while (a->attempts > 0 || auth_is_writing(a))
 		(void)uv_run(a->loop, UV_RUN_ONCE);
-	write_uses_now(a);
-	ledger_write_now(a);
-	habits_write_now(a);
+	auth_save(a);
 	ledger_close(a);
-	uv_close((uv_handle_t *)&a->habits.timer, auth_handle_closed);
-	uv_close((uv_handle_t *)&a->ledger.timer, auth_handle_closed);
-	uv_close((uv_handle_t *)&a->note, auth_handle_closed);
+	kept_close(&a->habits.kept, auth_handle_closed);
+	kept_close(&a->ledger.kept, auth_handle_closed);
+	kept_close(&a->uses, auth_handle_closed);
 }
 
 /* ---- what 0_master says ---- */
@@ -363,29 +342,14 @@ on_secret(void *arg, struct span octets)
 }
 
 static void
-write_all_now(void)
-{
-	write_uses_now(me.auth);
-	ledger_write_now(me.auth);
-	habits_write_now(me.auth);
-}
-
-/* Two must not write the same file. */
-static bool
-is_writing(void)
-{
-	return me.auth->writing || me.auth->ledger.writing || me.auth->habits.writing;
-}
-
-static void
 on_alone(uv_timer_t *timer)
 {
 	uint64_t now = uv_now(timer->loop);
 
 	if (me.auth->spool != NULL || me.draining) {
 		me.whole = now;
-	} else if (now - me.whole >= AUTH_ALONE_MS && !is_writing()) {
-		write_all_now();
+	} else if (now - me.whole >= AUTH_ALONE_MS && !auth_is_writing(me.auth)) {
+		auth_save(me.auth);
 		child_give_up(&me.child, "4_spool is gone");
 	}
 }
@@ -396,7 +360,7 @@ on_idle(void *arg)
 	(void)arg;
 	if (!me.draining)
 		return;
-	write_all_now();
+	auth_save(me.auth);
 	ledger_close(me.auth);
 	child_drained(&me.child);
 }
@@ -456,8 +420,7 @@ on_drain(void *arg)
 	(void)arg;
 	me.draining = true;
 	/* A worker that hashes cannot be interrupted; should it outlast the master's patience, what we know is on the disk. */
-	if (!is_writing())
-		write_all_now();
+	auth_save(me.auth);
 	auth_rest(me.auth);
 }
 

@@ -122,9 +122,7 @@ struct auth {
 	uint8_t table_key[SIPHASH_KEY]; /* of the fronts' buckets: who numbers his sessions does not choose where they are looked for */
 	uint8_t warrant_key[SIPHASH_KEY];       /* 4_spool has it too: policy/warrant.h */
 	struct channel *spool;          /* GUARD_* messages; NULL while there is no 4_spool */
-	uv_timer_t note;                /* until the last uses are written */
-	uv_work_t write;
-	struct span note_text;          /* being written */
+	struct kept uses;               /* accounts.used on disk */
 	uint32_t sessions_max;          /* of one front */
 	uint32_t pause_ms;
 	size_t attempts;                /* not yet freed */
@@ -134,7 +132,6 @@ struct auth {
 	struct country *country;        /* os/country.h; NULL: none */
 	unsigned handles;               /* of the loop's that are part of this struct and not closed */
 	bool offer_login;
-	bool writing;
 	void (*idle)(void *arg);        /* no front is left, no worker works; may be NULL */
 	void (*broken)(void *arg, uint32_t slot);       /* this front has broken the order; may be NULL */
 	void (*alarm)(void *arg, const struct child_alarm *);   /* the operator should know; may be NULL */
@@ -149,10 +146,16 @@ void auth_configure(struct auth *, const struct conf *);
 void auth_add_front(struct auth *, uint32_t slot, int fd);
 /* Replaces the one before. */
 void auth_add_spool(struct auth *, int fd);
-/* Ends every front and writes the last uses. Its memory goes when the loop has closed its handles. */
+/* Ends every front and writes what is kept. Its memory goes when the loop has closed its handles. */
 void auth_close(struct auth *);
 /* No front is left and nothing is being written? Then say idle. */
 void auth_rest(struct auth *);
+/* kept_file.written of all that is kept; arg is the auth. */
+void auth_written(void *arg);
+/* Is a worker writing? Then auth_save() passes over its file. */
+bool auth_is_writing(const struct auth *);
+/* Writes what has changed. Blocks on the disk. */
+void auth_save(struct auth *);
 void auth_note_use(struct auth *, struct span login, struct span peer);
 /* For uv_close() of each handle in struct auth: the last one lets go of it all. handle->data is the auth. */
 void auth_handle_closed(uv_handle_t *);

@@ -244,13 +244,41 @@ has_password(const struct user *user)
 	return user->crypt.len > 0 || user->verifier.iterations > 0;
 }
 
+/* Spellings that would be one login if there were such a principal: in small letters, without the domain, with the device. */
+static struct span
+folded(struct span login, struct buf *out)
+{
+	size_t slash = span_find(login, '/'), at = span_find(span_head(login, slash), '@');
+
+	for (size_t i = 0; i < login.len; i++)
+		if (at == 0 || i < at || i >= slash)
+			(void)buf_put_byte(out, ascii_lower(login.p[i]));
+	return buf_span(out);
+}
+
 static void
 use_fake(const struct accounts *a, struct candidate *c, struct span login, bool cheap)
 {
+	uint8_t room[SASL_LOGIN_MAX];
+	struct buf b = BUF_OVER(room);
+
 	c->fake = true;
 	c->check = cheap ? CHECK_KEY : CHECK_PASSWORD;
-	verifier_fake(&c->verifier, a->fake_key, login, cheap ? VERIFIER_KEY_ITERATIONS : VERIFIER_PASSWORD_ITERATIONS);
+	verifier_fake(&c->verifier, a->fake_key, folded(login, &b), cheap ? VERIFIER_KEY_ITERATIONS : VERIFIER_PASSWORD_ITERATIONS);
 	put_login(c, login, (struct span){ NULL, 0 });
+}
+
+/* What a name alone costs, and its SCRAM count, which is shown before anything is proved, may be that of a password or that of its only
+ * key. So an unknown name is given either, always the same. */
+static bool
+fake_as_key(const struct accounts *a, struct span login)
+{
+	uint8_t room[SASL_LOGIN_MAX], hash[VERIFIER_HASH];
+	struct buf b = BUF_OVER(room);
+	struct span parts[] = { SPAN("count"), folded(login, &b) };
+
+	keyed_hash(a->fake_key, parts, 2, hash);
+	return (hash[0] & 1) != 0;
 }
 
 /* A device in the login names the key; without one the key's own first characters do; else it is the password. What stands for an
@@ -276,7 +304,7 @@ accounts_for_password(const struct accounts *a, struct span login, struct span p
 	else if (user != NULL && device.len == 0 && has_password(user))
 		use_password(c, user);
 	else
-		use_fake(a, c, login, key_shaped || device.len > 0);
+		use_fake(a, c, login, device.len > 0 || (key_shaped && (user != NULL || fake_as_key(a, login))));
 }
 
 /* The only key in force of a principal without a password: there is nothing else that the name alone could mean. */
@@ -295,20 +323,8 @@ sole_key(const struct accounts *a, const struct user *user)
 	return sole;
 }
 
-/* The iteration count is shown before anything is proved. A name alone may have that of a password or that of its only key, so an
- * unknown name is given either, always the same. */
-static bool
-fake_as_key(const struct accounts *a, struct span login, bool has_device)
-{
-	struct span parts[] = { SPAN("count"), login };
-	uint8_t hash[VERIFIER_HASH];
-
-	keyed_hash(a->fake_key, parts, 2, hash);
-	return has_device || (hash[0] & 1) != 0;
-}
-
-void
-accounts_for_scram(const struct accounts *a, struct span login, struct candidate *c)
+static void
+use_scram(const struct accounts *a, struct candidate *c, struct span login)
 {
 	struct span device;
 	const struct user *user = users_find(a->users, login, &device);
@@ -324,7 +340,53 @@ accounts_for_scram(const struct accounts *a, struct span login, struct candidate
 	else if (user != NULL && device.len == 0 && user->verifier.iterations > 0)
 		use_password(c, user);
 	else
-		use_fake(a, c, login, fake_as_key(a, login, device.len > 0));
+		use_fake(a, c, login, device.len > 0 || fake_as_key(a, login));
+}
+
+static bool
+is_somebody(const struct accounts *a, struct span login)
+{
+	struct span device;
+
+	return users_find(a->users, login, &device) != NULL;
+}
+
+/* Who that would be here: alice, else alice@mail.example.org, else alice@example.org. */
+static struct span
+here(const struct accounts *a, struct span login, struct buf *out)
+{
+	uint8_t room[SASL_LOGIN_MAX];
+	struct buf b = BUF_OVER(room);
+	struct span form = folded(login, &b), host = span_of(a->hostname), name = span_head(form, span_find(form, '/'));
+
+	while (!is_somebody(a, form) && span_find(host, '.') < host.len) {
+		out->len = 0;
+		if (buf_put(out, name) && buf_put_byte(out, '@') && buf_put(out, host)
+		    && buf_put(out, (struct span){ form.p + name.len, form.len - name.len }) && is_somebody(a, buf_span(out)))
+			return buf_span(out);
+		span_skip(&host, span_find(host, '.') + 1);
+	}
+	out->len = 0;
+	(void)buf_put(out, form);
+	return buf_span(out);
+}
+
+/* Nobody is alice@elsewhere.example, but it is shown what alice is here: who is nobody here is as much nobody there. decisions/0045 */
+void
+accounts_for_scram(const struct accounts *a, struct span login, struct candidate *c)
+{
+	uint8_t room[SASL_LOGIN_MAX + sizeof a->hostname];
+	struct buf b = BUF_OVER(room);
+	struct candidate home;
+
+	use_scram(a, c, login);
+	if (is_somebody(a, login))
+		return;
+	use_scram(a, &home, here(a, login, &b));
+	memcpy(c->verifier.salt, home.verifier.salt, sizeof c->verifier.salt);
+	c->verifier.salt_len = home.verifier.salt_len;
+	c->verifier.iterations = home.verifier.iterations;
+	wipe(&home, sizeof home);
 }
 
 /* ---- how a login stands now ---- */

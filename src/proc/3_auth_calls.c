@@ -133,13 +133,23 @@ mechanism_known(uint32_t m)
 	return m == SMTP_AUTH_PLAIN || m == SMTP_AUTH_LOGIN || m == SMTP_AUTH_SCRAM_SHA_256 || m == SMTP_AUTH_SCRAM_SHA_256_PLUS;
 }
 
+/* It comes to be a word of a file and of the log. */
+static bool
+is_word(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+			return false;
+	return true;
+}
+
 static bool
 answer_start(struct front *f, struct session *s, struct span body)
 {
 	struct auth_start start;
 
 	if (!fields_parse(auth_start_layout, body, &start) || !mechanism_known(start.mechanism) || start.has_initial > 1
-	    || start.binding_type > SASL_BINDING_EXPORTER || (start.flags & ~(uint32_t)AUTH_PEER_IS_PROXY) != 0)
+	    || start.binding_type > SASL_BINDING_EXPORTER || !is_word(start.peer) || (start.flags & ~(uint32_t)AUTH_PEER_IS_PROXY) != 0)
 		return false;
 	accounts_refresh(&f->auth->accounts, uv_now(f->auth->loop));
 	attempt_begin(f, s, &start);

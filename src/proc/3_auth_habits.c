@@ -1,18 +1,16 @@
 /*
- * What each principal does (policy/habit.h), by login, and on disk: STATE/auth/habits. The file is written whole, with its SHA-256 behind it,
- * by a worker: to habits.new, synced, and moved over the old one. A crash loses the last HABITS_MS.
+ * What each principal does (policy/habit.h), by login, and on disk: STATE/auth/habits, with its SHA-256 behind it.
+ * A crash loses the last HABITS_MS (3_auth_kept.h).
  *
  *	"postern habits 2\n"  u32 count  { u32 length, login, u32 untold, u32 length, habit_format() } ...  SHA-256 of all that
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
 #include "base/hash.h"
-#include "os/log.h"
 #include "os/replace.h"
 #include "proc/3_auth.h"
 
@@ -108,10 +106,11 @@ put_digest(struct buf *b)
 	return EVP_Digest(b->p, b->len, digest, NULL, EVP_sha256(), NULL) == 1 && buf_put(b, (struct span){ digest, DIGEST });
 }
 
-/* On the loop's thread, so that nothing changes meanwhile. */
 static bool
-format(const struct habits *t, struct buf *b)
+format(void *arg, struct buf *b)
 {
+	const struct habits *t = &((struct auth *)arg)->habits;
+
 	*b = (struct buf){ NULL, 0, magic.len + 4 + DIGEST };
 	for (size_t i = 0; i < t->slots; i++)
 		if (t->slot[i] != NULL)
@@ -195,95 +194,15 @@ parse(struct habits *t, struct span text)
 
 /* ---- the file ---- */
 
-/* 0, or why not. */
-static int
-write_file(const struct habits *t)
-{
-	return file_replace(t->file, t->fresh, buf_span(&t->text)) ? 0 : errno;
-}
-
-static void
-take_result(struct habits *t, int error)
-{
-	if (error != 0 && !t->failing)
-		log_fail("habits", "cannot write what logins usually do; a restart would forget it", error);
-	if (error == 0 && t->failing)
-		log_say(LOG_NOTE, "habits", "what logins usually do is written again");
-	t->failing = error != 0;
-	t->changed |= t->failing;
-	free(t->text.p);
-	t->text = (struct buf){ NULL, 0, 0 };
-}
-
-static void
-work(uv_work_t *job)
-{
-	struct habits *t = job->data;
-
-	t->error = write_file(t);
-}
-
-static void
-worked(uv_work_t *job, int status)
-{
-	struct habits *t = job->data;
-	struct auth *a = t->timer.data;
-
-	take_result(t, status == 0 ? t->error : ECANCELED);
-	t->writing = false;
-	if (t->changed)
-		habits_touch(a);
-	auth_rest(a);
-}
-
-static void
-on_timer(uv_timer_t *timer)
-{
-	struct auth *a = timer->data;
-	struct habits *t = &a->habits;
-
-	if (t->writing || !t->changed)
-		return;
-	t->changed = false;
-	if (!format(t, &t->text)) {
-		take_result(t, ENOMEM);
-		return;
-	}
-	t->work.data = t;
-	t->writing = uv_queue_work(a->loop, &t->work, work, worked) == 0;
-}
+static const struct kept_file file = {
+	"habits", "habits", "cannot write what logins usually do; a restart would forget it", "what logins usually do is written again",
+	HABITS_MS, format, auth_written,
+};
 
 void
 habits_touch(struct auth *a)
 {
-	struct habits *t = &a->habits;
-
-	t->changed = true;
-	if (!uv_is_closing((uv_handle_t *)&t->timer) && !uv_is_active((uv_handle_t *)&t->timer))
-		(void)uv_timer_start(&t->timer, on_timer, HABITS_MS, 0);
-}
-
-void
-habits_write_now(struct auth *a)
-{
-	struct habits *t = &a->habits;
-
-	if (!t->changed || t->writing)
-		return;
-	t->changed = false;
-	take_result(t, format(t, &t->text) ? write_file(t) : ENOMEM);
-}
-
-static void
-set_aside(struct habits *t)
-{
-	struct log_line l;
-
-	log_begin(&l, LOG_WARN, "habits-damaged");
-	log_text(&l, "file", t->file);
-	log_text(&l, "reason", "damaged or of another version: what logins usually do, and who is held or locked, is forgotten");
-	log_text(&l, "kept-as", rename(t->file, t->aside) == 0 ? t->aside : "");
-	log_end(&l);
+	kept_touch(&a->habits.kept);
 }
 
 static void
@@ -300,13 +219,14 @@ static void
 load(struct habits *t)
 {
 	size_t len;
-	char *text = file_read(t->file, FILE_MAX, &len);
+	char *text = file_read(t->kept.path, FILE_MAX, &len);
 
 	if (text == NULL && errno == ENOENT)
 		return;
 	if (text == NULL || !parse(t, (struct span){ (const uint8_t *)text, len })) {
 		forget_all(t);
-		set_aside(t);
+		kept_set_aside(&t->kept, "habits-damaged",
+		    "damaged or of another version: what logins usually do, and who is held or locked, is forgotten");
 	}
 	free(text);
 }
@@ -316,18 +236,13 @@ habits_open(struct auth *a, const struct conf *conf)
 {
 	struct habits *t = &a->habits;
 
-	(void)snprintf(t->file, sizeof t->file, "%s/auth/habits", conf->state_dir.p);
-	(void)snprintf(t->fresh, sizeof t->fresh, "%s/auth/habits.new", conf->state_dir.p);
-	(void)snprintf(t->aside, sizeof t->aside, "%s/auth/habits.damaged", conf->state_dir.p);
-	load(t);
-	(void)uv_timer_init(a->loop, &t->timer);
-	t->timer.data = a;
+	kept_open(&t->kept, a->loop, conf->state_dir.p, &file, a);
 	a->handles++;
+	load(t);
 }
 
 void
 habits_free(struct auth *a)
 {
 	forget_all(&a->habits);
-	free(a->habits.text.p);
 }

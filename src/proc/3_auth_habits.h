@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "conf/conf.h"
 #include "policy/habit.h"
+#include "proc/3_auth_kept.h"
 #include "proc/peers.h"
 #include "sasl/server.h"
 
@@ -17,7 +18,6 @@ enum {
 	HABITS_MAX = 65536,             /* logins that are watched */
 	HABITS_MS = 10000,              /* between two writes of what they usually do */
 	HABITS_DOUBT_MS = 120 * 1000,   /* a hold of so long ago may never have reached the disk: the master lets 4_spool hang for a minute */
-	HABITS_PATH_MAX = 512,
 };
 
 struct auth;
@@ -38,12 +38,7 @@ struct habits {
 	size_t slots, count;
 	uint32_t hour, day;             /* settings */
 	bool watch;                     /* setting */
-	bool changed, writing, failing;
-	int error;                      /* of the last write */
-	uv_timer_t timer;
-	uv_work_t work;
-	struct buf text;                /* being written */
-	char file[HABITS_PATH_MAX], aside[HABITS_PATH_MAX], fresh[HABITS_PATH_MAX];
+	struct kept kept;
 };
 
 /* A file that is damaged is set aside, and nobody has a past. */
@@ -55,8 +50,6 @@ struct habit_entry *habits_find(const struct habits *, struct span login);
 struct habit_entry *habits_make(struct habits *, struct span login);
 /* After each change. */
 void habits_touch(struct auth *);
-/* Blocks on the disk. */
-void habits_write_now(struct auth *);
 
 /* ---- what follows from it (3_auth_spend.c) ---- */
 

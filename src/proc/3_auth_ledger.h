@@ -13,6 +13,7 @@
 #include "os/channel.h"
 #include "os/log.h"
 #include "policy/guess.h"
+#include "proc/3_auth_kept.h"
 #include "proc/door.h"
 
 enum {
@@ -20,7 +21,6 @@ enum {
 	AUTH_LEDGER_MS = 3000,          /* between two writes of the ledger of attempts */
 	AUTH_SAY_MS = 1000,             /* between two lines about cases that cost nobody a budget */
 	AUTH_SPRAY_MS = 600 * 1000,     /* between two alarms of sprays: 0_master runs so many an hour, and stolen logins need theirs */
-	LEDGER_PATH_MAX = 512,
 };
 
 struct auth;
@@ -33,17 +33,11 @@ enum ledger_case { LEDGER_REFUSED, LEDGER_CROWDED, LEDGER_MALFORMED, LEDGER_CASE
 /* The ledger of attempts lies in STATE/auth/attempts as it was at most AUTH_LEDGER_MS ago. */
 struct ledger {
 	struct guess *guess;
-	struct guess *shown;            /* a copy, being written */
-	uint64_t written;               /* guess->changes when it was copied */
-	uv_timer_t timer;
-	uv_work_t work;
-	int error;                      /* of the last write */
-	bool writing, failing;
-	bool stale;                     /* the last write came to nothing */
+	struct kept kept;
+	uint64_t seen;                  /* guess->changes at the last look */
 	struct log_pause said[LEDGER_CASES];    /* ms of the loop's clock */
 	uint64_t sprayed;               /* ms of the loop's clock: the last alarm of a spray; 0: none */
 	uint32_t sprays;                /* since */
-	char file[LEDGER_PATH_MAX], aside[LEDGER_PATH_MAX], fresh[LEDGER_PATH_MAX];
 };
 
 /* One attempt as the ledger sees it. */
@@ -76,10 +70,8 @@ void ledger_say(struct auth *, enum ledger_case, const struct guesser *, const c
 
 /* False: no memory. A file that is damaged or not ours is set aside, and the ledger begins empty. */
 bool ledger_open(struct auth *, const struct conf *);
-/* After each change. */
+/* After whatever may have been a change. */
 void ledger_touch(struct auth *);
-/* Blocks on the disk; not while ledger.writing. */
-void ledger_write_now(struct auth *);
 void ledger_free(struct auth *);
 
 /* ---- `postern user attempts` and `forgive` (3_auth_attempts.c); false: the asker is broken ---- */

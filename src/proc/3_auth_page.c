@@ -46,7 +46,7 @@ auth_memory(const struct conf *c, uint32_t fronts, struct memory *m)
 	memory_add(m, "exchanges under way", AUTH_ATTEMPT_OCTETS + AUTH_SASL, (uint64_t)conf_unauthenticated_max(c) * fronts);
 	memory_add(m, "hashing", AUTH_CRYPT, AUTH_THREADS);
 	memory_add(m, "accounts", USERS_FILE_MAX, USERS_COPIES);
-	memory_add(m, "wrong secrets: the ledger, a copy to show, one to write", sizeof(struct guess), 3);
+	memory_add(m, "wrong secrets: the ledger, and a copy to write", sizeof(struct guess), 2);
 	memory_add(m, "what logins usually do, and a copy to write", sizeof(struct habit_entry) + 2 * sizeof(void *), 2 * (uint64_t)HABITS_MAX);
 	if (c->country_database.p[0] != '\0')
 		memory_add(m, "the country database, mapped, and its successor", COUNTRY_FILE_MAX, 2);

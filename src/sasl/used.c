@@ -1,11 +1,7 @@
 #include "sasl/used.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "os/replace.h"
@@ -59,7 +55,6 @@ used_note(struct used *u, struct span login, uint64_t when, struct span peer)
 	memset(e->peer, 0, sizeof e->peer);
 	if (peer.len > 0)
 		memcpy(e->peer, peer.p, peer.len);
-	u->changed = true;
 }
 
 const struct used_entry *
@@ -90,7 +85,6 @@ take_lines(struct used *u, struct span text)
 		if (span_done(line))
 			used_note(u, login, when, peer);
 	}
-	u->changed = false;
 }
 
 struct used *
@@ -123,7 +117,7 @@ used_free(struct used *u)
 }
 
 char *
-used_format(struct used *u, size_t *len)
+used_format(const struct used *u, size_t *len)
 {
 	struct buf b = { NULL, 0, u->count * LINE_MAX_OCTETS + 1 };
 
@@ -139,31 +133,6 @@ used_format(struct used *u, size_t *len)
 		(void)(buf_put_text(&b, e->login) && buf_put_byte(&b, ' ') && buf_put_u64(&b, e->when) && buf_put_byte(&b, ' ')
 		    && buf_put_text(&b, e->peer) && buf_put_byte(&b, '\n'));
 	}
-	u->changed = false;
 	*len = b.len;
 	return (char *)b.p;
-}
-
-bool
-used_write(const char *path, struct span text)
-{
-	char fresh[4096];
-	int fd, error;
-	bool done;
-
-	errno = ENAMETOOLONG;
-	if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
-		return false;
-	(void)unlink(fresh);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
-		return false;
-	done = file_write(fd, text);
-	error = errno;
-	if (close(fd) == 0 && done && rename(fresh, path) == 0)
-		return true;
-	error = done ? errno : error;
-	(void)unlink(fresh);
-	errno = error;
-	return false;
 }

@@ -3,7 +3,7 @@
  *
  * File      one line each: LOGIN SECONDS PEER. It is a convenience: lost lines are lost, damaged ones are skipped.
  * Owner     the caller, from used_load() to used_free().
- * Blocks    used_load() and used_write() on the disk.
+ * Blocks    used_load() on the disk.
  */
 #ifndef POSTERN_SASL_USED_H
 #define POSTERN_SASL_USED_H
@@ -21,7 +21,6 @@ struct used_entry {
 struct used {
 	struct used_entry *entry;       /* open addressing, at most half full */
 	size_t slots, count;
-	bool changed;                   /* since the last used_format() */
 };
 
 /* A file that is not there gives an empty table. NULL when memory is short. */
@@ -32,8 +31,6 @@ void used_note(struct used *, struct span login, uint64_t when, struct span peer
 /* NULL: never. */
 const struct used_entry *used_find(const struct used *, struct span login);
 /* The whole file's text, malloc'ed, with its length; NULL when memory is short. */
-char *used_format(struct used *, size_t *len);
-/* By way of PATH.new and a rename, mode 0600, without waiting for the disk. False with errno. */
-bool used_write(const char *path, struct span text);
+char *used_format(const struct used *, size_t *len);
 
 #endif

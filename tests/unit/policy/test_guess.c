@@ -263,6 +263,21 @@ a_clock_set_back_harms_nobody(void **state)
 	assert_int_equal(guesses("bob", v4(192, 0, 2, 1), 50) >= 6, 1);
 }
 
+/* Regress 0422: who was refused when it was set back is not refused until that day comes again. */
+static void
+a_clock_set_back_refuses_nobody_for_long(void **state)
+{
+	(void)state;
+	assert_int_equal(guesses("bob", v4(192, 0, 2, 1), 50), 10);
+	assert_false(may_log_in("bob", v4(192, 0, 2, 1)));
+	now -= 2 * HOUR;        /* no more than it takes to come back: it is waited for */
+	assert_false(may_log_in("bob", v4(192, 0, 2, 1)));
+	now -= 30 * DAY;
+	now += DAY;
+	assert_true(may_log_in("bob", v4(192, 0, 2, 1)));
+	assert_int_equal(guesses("bob", v4(192, 0, 2, 1), 50), 10);
+}
+
 /* ---- the honest ---- */
 
 /* Ten thousand hosts in as many networks guess at one account: its owner comes in from home, and from a hotel, too. */
@@ -576,7 +591,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_host_has_ten_secrets_for_an_account), T(a_host_has_twenty_for_all), T(the_neighbourhood_counts_together),
 		T(addresses_of_one_64_are_one_host), T(ipv4_inside_ipv6_is_ipv4), T(nowhere_is_never_punished),
-		T(delays_grow_before_the_end), T(a_host_is_clean_until_something_fails), T(budgets_come_back), T(a_clock_set_back_harms_nobody), T(nobody_locks_the_owner_out),
+		T(delays_grow_before_the_end), T(a_host_is_clean_until_something_fails), T(budgets_come_back), T(a_clock_set_back_harms_nobody), T(a_clock_set_back_refuses_nobody_for_long), T(nobody_locks_the_owner_out),
 		T(a_known_network_always_gets_through), T(what_fails_in_a_lane_stays_in_it), T(an_old_password_retried_costs_once),
 		T(a_phone_on_the_move_retries_too), T(an_old_password_retried_by_scram), T(success_gives_back_ones_own),
 		T(a_login_of_ones_own_buys_no_guesses), T(one_secret_over_many_accounts_ends_early),

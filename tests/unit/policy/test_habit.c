@@ -287,6 +287,56 @@ a_clock_that_jumps(void **state)
 	assert_true(h.step >= HABIT_HELD);
 }
 
+/* Regress 0423: the clock was a month ahead for an hour. Whoever sent meanwhile sends on as before, and a thief still has a hundred. */
+static void
+a_clock_that_was_ahead(void **state)
+{
+	struct habit h = { 0 };
+	struct origin home = from("192.0.2.7", "laptop"), phone = from("198.51.100.9", "laptop"), thief = from("203.0.113.9", "bot");
+	uint64_t now = settle(&h, home, 20);
+	uint32_t out = 0;
+
+	(void)state;
+	assert_int_equal(spend(&h, home, 1, now + 30 * DAY).answer, HABIT_OK);
+	for (unsigned day = 0; day < 29; day++)
+		for (unsigned i = 0; i < 60; i++) {
+			uint64_t at = now + day * DAY + i * HOUR / 6;
+
+			if (spend(&h, home, 1, at).answer != HABIT_OK)
+				fail_msg("home, day %u: refused", day);
+			if (i < 4 && spend(&h, phone, 1, at + 1).answer != HABIT_OK)
+				fail_msg("the telephone, day %u: refused", day);
+		}
+	assert_int_equal(h.step, HABIT_FREE);
+	for (unsigned i = 0; i < 300; i++) {
+		struct habit_verdict v = spend(&h, thief, 1, now + 29 * DAY + i * 1000);
+
+		out += v.answer == HABIT_OK || v.delay > 0;
+	}
+	assert_true(out <= HABIT_STRANGE);
+	assert_true(habit_is_home(&h, home.network));
+}
+
+/* A machine without a battery begins in 1970, until it has asked for the time: nothing is forgotten. */
+static void
+a_clock_that_began_in_1970(void **state)
+{
+	struct habit h = { 0 };
+	struct origin home = from("192.0.2.7", "laptop"), thief = from("198.51.100.9", "bot");
+	uint64_t now = settle(&h, home, 20);
+	uint32_t out = 0;
+
+	(void)state;
+	assert_int_equal(spend(&h, home, 1, 30 * HOUR).answer, HABIT_OK);
+	for (unsigned i = 0; i < 150; i++) {
+		struct habit_verdict v = spend(&h, thief, 1, i < 50 ? 31 * HOUR + i : now + i);
+
+		out += v.answer == HABIT_OK || v.delay > 0;
+	}
+	assert_true(out <= HABIT_STRANGE);
+	assert_true(habit_is_home(&h, home.network));
+}
+
 static void
 kept_octet_for_octet(void **state)
 {
@@ -320,7 +370,7 @@ main(void)
 		cmocka_unit_test(an_allowance_grows_with_the_past_and_a_limit_replaces_it), cmocka_unit_test(many_networks_at_once),
 		cmocka_unit_test(a_new_country_counts_and_is_named),
 		cmocka_unit_test(countries_that_begin_later), cmocka_unit_test(nobody_flushes_a_home), cmocka_unit_test(bounces_hold), cmocka_unit_test(on_this_machine_nothing_is_watched),
-		cmocka_unit_test(a_clock_that_jumps), cmocka_unit_test(kept_octet_for_octet),
+		cmocka_unit_test(a_clock_that_jumps), cmocka_unit_test(a_clock_that_was_ahead), cmocka_unit_test(a_clock_that_began_in_1970), cmocka_unit_test(kept_octet_for_octet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

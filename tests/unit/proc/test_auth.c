@@ -322,6 +322,96 @@ scram_by_password_and_by_key(void **state)
 	scram(x, 6, "bob", key, true, "bob/cron");
 }
 
+/* What a stranger is shown before anything is proved: salt and count, as text. */
+static void
+shown_by_scram(struct fixture *x, uint32_t session, const char *login, char out[128])
+{
+	struct span all, rest;
+	uint8_t first[400];
+	struct buf b = BUF_OVER(first);
+
+	assert_true(buf_put_text(&b, "n,,n=") && buf_put_text(&b, login) && buf_put_text(&b, ",r=abcdefghijklmnop"));
+	start(x, session, SMTP_AUTH_SCRAM_SHA_256, true, buf_span(&b));
+	(void)wait_frame(x);
+	assert_int_equal(x->seen.type, AUTH_CHALLENGE);
+	all = rest = (struct span){ x->seen.body, x->seen.len };
+	span_skip(&rest, span_find(all, ',') + 1);
+	span_text(rest, out, 128);
+	assert_true(channel_send_octets(x->front, AUTH_END, session, SPAN("")));
+}
+
+/* Regress 0420, scram-7: spellings that are one login when there is such a principal are one when there is none. */
+static void
+a_salt_does_not_tell_who_is_there(void **state)
+{
+	struct fixture *x = *state;
+	static const char *const names[] = { "alice", "nobody" };
+	static const char *const domains[] = { "example.org", "elsewhere.example" };
+	static const char *const spelled[][2] = { { "alice", "ALICE" }, { "nobody", "NoBody" }, { "alice/laptop", "Alice/LapTop" },
+		{ "nobody/laptop", "nobody/LAPTOP" }, { "alice/none", "ALICE/NONE" }, { "alice/laptop", "alice@example.org/laptop" },
+		{ "nobody/laptop", "nobody@example.org/laptop" }, { "zoe@example.org", "ZOE@EXAMPLE.ORG" },
+		{ "a.smith@example.org", "a.smith" }, { "a.smith@elsewhere.example", "A.Smith@example.org" },
+		{ "smith@example.org", "smith" }, { "no.body@elsewhere.example", "no.body@example.org" } };
+	static const char *const smith[] = { "a.smith@example.org" };
+	char one[128], other[128], login[64];
+	uint32_t session = 1;
+
+	assert_true(users_add_principal(x->conf.users_file.p, "smith", smith, 1, &why));
+	assert_true(users_set_password(x->conf.users_file.p, "smith", SPAN("correct horse"), &why));
+	x->auth->accounts.looked = 0;
+	for (size_t i = 0; i < sizeof spelled / sizeof spelled[0]; i++) {
+		shown_by_scram(x, session++, spelled[i][0], one);
+		shown_by_scram(x, session++, spelled[i][1], other);
+		if (strcmp(one, other) != 0)
+			fail_msg("%s: %s, but %s: %s", spelled[i][0], one, spelled[i][1], other);
+	}
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < 2; j++) {
+			(void)snprintf(login, sizeof login, "%s@%s", names[i], domains[j]);
+			shown_by_scram(x, session++, names[i], one);
+			shown_by_scram(x, session++, login, other);
+			if (strcmp(one, other) != 0)
+				fail_msg("%s: %s, but %s: %s", names[i], one, login, other);
+		}
+	shown_by_scram(x, session++, "nobody", one);
+	shown_by_scram(x, session++, "noone", other);
+	assert_string_not_equal(one, other);
+	/* What is shown for a login that nobody has proves nothing, whatever it was taken from. */
+	scram(x, session++, "alice@elsewhere.example", "correct horse", false, NULL);
+	scram(x, session++, "ALICE@example.org", "correct horse", true, "alice");
+}
+
+/* Regress 0421: what has the form of a key is looked at as a password where there is one; that takes as long as it takes. */
+static void
+a_key_at_an_unknown_login_costs_what_it_may_cost(void **state)
+{
+	struct fixture *x = *state;
+	const struct accounts *a = &x->auth->accounts;
+	struct span key = SPAN("0000-0000-0000-0000-0000-0000-0000");
+	unsigned expensive = 0, again = 0;
+	struct candidate c;
+	char login[32];
+
+	accounts_for_password(a, SPAN("alice"), key, &c);
+	assert_int_equal(c.check, CHECK_PASSWORD);
+	accounts_for_password(a, SPAN("bob"), key, &c);
+	assert_int_equal(c.check, CHECK_KEY);
+	for (unsigned i = 0; i < 100; i++) {
+		(void)snprintf(login, sizeof login, "nobody%u", i);
+		accounts_for_password(a, span_of(login), key, &c);
+		expensive += c.check == CHECK_PASSWORD;
+		login[0] = 'N';
+		accounts_for_password(a, span_of(login), key, &c);
+		again += c.check == CHECK_PASSWORD;
+		accounts_for_password(a, span_of(login), SPAN("no key at all"), &c);
+		assert_int_equal(c.check, CHECK_PASSWORD);
+	}
+	assert_in_range(expensive, 20, 80);
+	assert_int_equal(again, expensive);
+	accounts_for_password(a, SPAN("nobody0/laptop"), key, &c);
+	assert_int_equal(c.check, CHECK_KEY);
+}
+
 static void
 imported_hashes(void **state)
 {
@@ -731,13 +821,9 @@ uses_are_noted(void **state)
 	struct fixture *x = *state;
 	struct used *used;
 	const struct used_entry *e;
-	size_t len;
-	char *text;
 
 	proves(x, 1, "alice", x->key, "alice/laptop");
-	text = used_format(x->auth->accounts.used, &len);
-	assert_true(used_write(x->auth->accounts.used_file, (struct span){ (const uint8_t *)text, len }));
-	free(text);
+	auth_save(x->auth);
 	used = used_load(x->auth->accounts.used_file);
 	e = used_find(used, SPAN("alice/laptop"));
 	assert_non_null(e);
@@ -745,6 +831,27 @@ uses_are_noted(void **state)
 	assert_string_equal(e->peer, "192.0.2.7");
 	assert_null(used_find(used, SPAN("alice")));
 	used_free(used);
+}
+
+/* Regress 0424: STATE/auth/last-used has a line for each login, and a front that was taken over chooses what it says of its peer. */
+static void
+a_peer_is_one_word(void **state)
+{
+	static const char *const peers[] = { "192.0.2.7\nbob 4000000000 192.0.2.9", "192.0.2.7 x", "192.0.2.7\r", "\x1b[2J", "192.0.2.7\x7f", "192.0.2.7\xc3\xa4" };
+	struct fixture *x = *state;
+	struct span initial = SPAN("");
+
+	for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
+		struct auth_start s = { SMTP_AUTH_PLAIN, false, initial, span_of(peers[i]), 0, SPAN(""), SPAN("client.example.org"), 0 };
+
+		assert_true(channel_send(x->front, AUTH_START, 1, auth_start_layout, &s));
+		spin(x, 20);
+		if (!x->seen.closed || x->seen.accused != 1)
+			fail_msg("peer %zu was believed", i);
+		channel_close(x->front);
+		connect_front(x);
+	}
+	proves(x, 1, "alice", x->key, "alice/laptop");
 }
 
 /* ---- stolen passwords: docs/guard.md ---- */
@@ -975,7 +1082,7 @@ habits_outlive_a_restart(void **state)
 	(void)fputc('x', f);
 	(void)fclose(f);
 	/* What it writes when it ends is not what is read: it is damaged after that. */
-	x->auth->habits.changed = false;
+	x->auth->habits.kept.dirty = false;
 	reopen(x);
 	proves(x, 1, "alice/laptop", x->key, "alice/laptop");
 	assert_int_equal(spend(x, 1, 1).hold, 0);
@@ -1024,7 +1131,7 @@ as_many_habits_as_there_may_be_outlive_a_restart(void **state)
 		assert_non_null(e);
 		e->habit.step = HABIT_LOCKED;
 	}
-	t->changed = true;
+	t->kept.dirty = true;
 	reopen(x);
 	t = &x->auth->habits;
 	assert_int_equal(t->count, HABITS_MAX);
@@ -1131,7 +1238,7 @@ a_late_answer_does_not_hold_up_the_end(void **state)
 	x->front = NULL;
 	while (x->auth->attempts > 0 && clock_run() - start < 10000)
 		(void)uv_run(&x->loop, UV_RUN_ONCE);
-	assert_true(rests > 0 || x->auth->habits.writing || x->auth->ledger.writing || x->auth->writing);
+	assert_true(rests > 0 || auth_is_writing(x->auth));
 	x->auth->idle = NULL;
 	connect_front(x);
 }
@@ -1197,7 +1304,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
-		TEST(imported_hashes), TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
+		TEST(imported_hashes), TEST(a_salt_does_not_tell_who_is_there), TEST(a_key_at_an_unknown_login_costs_what_it_may_cost), TEST(a_peer_is_one_word),
+		TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
 		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end), TEST(numbers_that_fall_together),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),

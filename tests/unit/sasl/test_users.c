@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "os/replace.h"
 #include "sasl/passwd.h"
 #include "sasl/used.h"
 #include "sasl/users.h"
@@ -388,10 +389,11 @@ static void
 last_uses(void **state)
 {
 	struct used *u;
-	char login[32], *text;
+	char login[32], fresh[256], *text;
 	size_t len;
 
 	(void)state;
+	(void)snprintf(fresh, sizeof fresh, "%s.new", other);
 	put(other, "alice 17 192.0.2.1\ngarbage\nbob x y\ncarol 18 2001:db8::1 more\ndave 19 \n");
 	u = used_load(other);
 	assert_int_equal(used_find(u, SPAN("alice"))->when, 17);
@@ -403,7 +405,7 @@ last_uses(void **state)
 		used_note(u, span_of(login), (uint64_t)i + 1, SPAN("192.0.2.2"));
 	}
 	text = used_format(u, &len);
-	assert_true(used_write(other, (struct span){ (uint8_t *)text, len }));
+	assert_true(file_replace(other, fresh, (struct span){ (uint8_t *)text, len }));
 	free(text);
 	used_free(u);
 	u = used_load(other);
