@@ -38,9 +38,12 @@ class Records:
     From the first record on nothing may be written through the ssl module: it counts its own.
     """
 
-    def __init__(self, host, port, starttls=False, version=ssl.TLSVersion.TLSv1_3):
-        self.tcp = socket.create_connection((host, port), 20)
+    def __init__(self, host, port, starttls=False, version=ssl.TLSVersion.TLSv1_3, window=None):
+        self.tcp = socket.socket()
+        if window is not None:
+            self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         self.tcp.settimeout(20)
+        self.tcp.connect((host, port))
         if starttls:
             for line in (b"", b"EHLO records\r\n", b"STARTTLS\r\n"):
                 self.tcp.sendall(line)
