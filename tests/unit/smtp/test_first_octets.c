@@ -66,7 +66,8 @@ static const struct {
 	{ SPAN_INIT("a1 LOGIN alice secret\r\n"), FIRST_OTHER, FIRST_OTHER },
 	{ SPAN_INIT("\x05\x01"), FIRST_OTHER, FIRST_OTHER },
 	{ SPAN_INIT("\0"), FIRST_OTHER, FIRST_OTHER },
-	{ SPAN_INIT("abcdefghi"), FIRST_OTHER, FIRST_OTHER },
+	{ SPAN_INIT("abcdefghijklmnopq"), FIRST_UNDECIDED, FIRST_OTHER },
+	{ SPAN_INIT("abcdefghijklmnopqr"), FIRST_OTHER, FIRST_OTHER },
 };
 
 static void
