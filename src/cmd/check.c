@@ -8,6 +8,7 @@
 #include "cmd/settings.h"
 #include "os/promise.h"
 #include "proc/cage.h"
+#include "proc/descriptors.h"
 #include "proc/master.h"
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, COLUMN = 56 };
@@ -65,6 +66,27 @@ explain_item(const struct settings *s, size_t key, size_t item)
 	print_origin(s, key, item, value.len == 0 ? "not set" : s->unconfigured ? "default without a configuration" : "default");
 }
 
+/* This shell's limit; a service may have another one. */
+static void
+print_descriptors(const struct conf *c, const char *before)
+{
+	struct descriptors_short lowered[DESCRIPTORS_SETTINGS];
+	static struct conf fitting;
+	uint8_t words[400];
+	struct buf why = BUF_OVER(words);
+	uint64_t limit = descriptors_limit();
+	size_t n;
+
+	fitting = *c;
+	n = descriptors_fit(&fitting, limit, lowered);
+	for (size_t i = 0; i < n; i++)
+		(void)printf("%sdescriptors  %s: %llu are set, %llu fit in %s, since RLIMIT_NOFILE is %llu here; %llu would do (LimitNOFILE= in the service's unit)\n",
+		    before, lowered[i].setting, (unsigned long long)lowered[i].wanted, (unsigned long long)lowered[i].fits, lowered[i].process,
+		    (unsigned long long)limit, (unsigned long long)lowered[i].needs);
+	if (!descriptors_suffice(c, limit, &why))
+		(void)printf("%sdescriptors  postern serve refuses to start so: %s\n", before, (const char *)words);
+}
+
 static void
 explain(const struct settings *s)
 {
@@ -75,6 +97,7 @@ explain(const struct settings *s)
 		(void)printf("\n");
 	}
 	limits_print_memory(&s->conf, "# ");
+	print_descriptors(&s->conf, "# ");
 }
 
 /* ---- the short answer ---- */
@@ -152,6 +175,7 @@ summarise(const struct settings *s)
 	}
 	(void)printf("state        %s\n", c->state_dir.p);
 	print_sandbox(c);
+	print_descriptors(c, "");
 }
 
 int

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <openssl/rand.h>
@@ -12,6 +11,7 @@
 #include "os/log_target.h"
 #include "proc/0_master.h"
 #include "proc/cage.h"
+#include "proc/descriptors.h"
 
 /*
  * STARTING  the children of one stage after the other are started and awaited
@@ -297,18 +297,6 @@ signal_begin(struct master *m, uv_signal_t *handle, uv_signal_cb call, int signa
 
 /* ---- the whole ---- */
 
-/* Thousands of sessions need thousands of descriptors; children inherit the limit. */
-static void
-raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* The fronts of a server that was killed a moment ago die after it, and with them the last hold on its ports. */
 static bool
 listen_patiently(struct master *m, struct buf *why)
@@ -326,6 +314,10 @@ listen_patiently(struct master *m, struct buf *why)
 static bool
 prepare(struct master *m, struct buf *why)
 {
+	m->status = EXIT_OS;
+	if (!descriptors_suffice(&m->conf, descriptors_limit(), why))
+		return false;
+	descriptors_fit_and_say(&m->conf);
 	m->status = 78;
 	certificates_look(&m->conf, m->seen);
 	dkim_look(&m->conf, &m->dkim_seen);
@@ -373,7 +365,6 @@ run(struct master *m)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_NAME, "postern: master");
-	raise_descriptors();
 	if (m->conf.sandbox != CONF_SANDBOX_OFF)
 		unlimit_memory();
 	if (m->conf.sandbox != CONF_SANDBOX_OFF && !promise_keep_master())
@@ -412,6 +403,7 @@ master_run(const struct master_setup *setup)
 	m.conf = setup->conf;
 	m.lock_fd = m.control_fd = m.ledger_fd = m.history_fd = -1;
 	log_target_open(&m.conf, "master");
+	descriptors_raise();
 	if (uv_loop_init(&m.loop) != 0) {
 		log_say(LOG_FAULT, "start", "no event loop");
 		return EXIT_OS;

@@ -7,6 +7,7 @@
 #include "os/log_target.h"
 #include "proc/0_master.h"
 #include "proc/cage.h"
+#include "proc/descriptors.h"
 
 /* ---- in words ---- */
 
@@ -425,6 +426,7 @@ master_reload(struct master *m)
 		return;
 	}
 	keep_fixed(&next, &m->conf);
+	descriptors_fit_and_say(&next);
 	anew = m->conf.sandbox != CONF_SANDBOX_OFF && !cage_fits(ROLE_RELAY, &m->conf, &next);
 	milters = !conf_milters_same(m->conf.milter, m->conf.milters, next.milter, next.milters);
 	if (!master_listen(m, &next, &why, &status)) {

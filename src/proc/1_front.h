@@ -188,8 +188,8 @@ void wire_watch(struct front_session *, int events);
 void wire_hold_input(struct front_session *);
 void wire_load_input(struct front_session *);
 bool wire_send_held(struct front_session *);    /* true: all of it went */
-/* Are there octets that poll will not announce? */
-bool wire_buffered(const struct front_session *);
+/* Are there octets that poll will not announce? Must TLS write before it can read on? */
+bool wire_buffered(const struct front_session *), wire_awaits_room(const struct front_session *);
 /* Forget held octets; they may be secret. */
 void wire_forget(struct front_held *, bool secret);
 /* The engine has said its last word. */

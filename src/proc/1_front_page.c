@@ -17,6 +17,8 @@ static const struct limit coming[] = {
 	    "its oldest one ends if it is older than the next line says; else 421, or closed before TLS" },
 	{ "time after which such a one makes room for a neighbour", NULL, CROWD_SETTLED_MS, LIMIT_MS, "connection", "421 4.7.0, or closed" },
 	{ "time for a TLS handshake, whatever comes", NULL, FRONT_HANDSHAKE_MS, LIMIT_MS, "connection", "closed" },
+	{ "messages of TLS itself, such as KeyUpdate, with each MiB of content", NULL, TLS_ASIDES_MAX, LIMIT_COUNT, "connection", "closed" },
+	{ "TLS records of one reading", NULL, TLS_RECORDS_MAX, LIMIT_COUNT, "session", "the rest waits" },
 	{ "a ClientHello", NULL, TLS_HELLO_MAX, LIMIT_OCTETS, "connection", "closed" },
 	{ "time from the connection to the AUTH that succeeds", "auth-deadline", 0, LIMIT_MS, "connection", "421 4.7.0" },
 	{ "time for a command, and for an AUTH response", "command-timeout", 0, LIMIT_MS, "session", "421 4.4.2" },

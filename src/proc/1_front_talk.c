@@ -254,7 +254,7 @@ turn_run(struct front_session *s)
 	else if (s->stalled)
 		wire_watch(s, 0);
 	else if (s->waiting == WAIT_NOTHING)
-		wire_watch(s, UV_READABLE);
+		wire_watch(s, wire_awaits_room(s) ? UV_WRITABLE : UV_READABLE);
 	if (s->waiting != WAIT_NOTHING)
 		session_queue(s, QUEUE_US);
 	else if (front.moved || s->queue != QUEUE_CLIENT)
@@ -325,14 +325,16 @@ talk_readable(struct front_session *s)
 void
 talk_writable(struct front_session *s)
 {
-	if (s->out.p != NULL && !wire_send_held(s))
+	bool held = s->out.p != NULL;
+
+	if (held && !wire_send_held(s))
 		return;
 	if (s->waiting != WAIT_NOTHING) {
 		wire_watch(s, UV_READABLE);
 		return;
 	}
-	turn_begin(s, wire_buffered(s));
-	front.moved = true;             /* it has taken our replies; now it may think */
+	turn_begin(s, wire_awaits_room(s) || wire_buffered(s));
+	front.moved = held;             /* it has taken our replies; now it may think */
 	turn_run(s);
 }
 

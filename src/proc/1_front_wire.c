@@ -68,6 +68,12 @@ wire_buffered(const struct front_session *s)
 	return s->tls != NULL && tls_buffered(s->tls) > 0;
 }
 
+bool
+wire_awaits_room(const struct front_session *s)
+{
+	return s->tls != NULL && tls_awaits_room(s->tls);
+}
+
 static enum tls_step
 read_plain(struct front_session *s, struct buf *in)
 {

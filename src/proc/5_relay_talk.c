@@ -11,17 +11,24 @@ static bool hear_early(struct relay_connection *);
 
 /* ---- waiting ---- */
 
+/* A KeyUpdate of the next hop is to be answered before anything more is read. */
+static bool
+awaits_room(const struct relay_connection *k)
+{
+	return k->tls != NULL && tls_awaits_room(k->tls);
+}
+
 static void
 wait_for(struct relay_connection *k)
 {
 	uint32_t patience = smtp_client_patience(&k->smtp);
+	bool hearing = k->want == SMTP_CLIENT_INPUT || k->in_content, stuck = hearing && awaits_room(k);
 
 	if (k->state == RELAY_LEAVING)
 		patience = k->relay->draining ? RELAY_LEAVE_DRAINING_MS : RELAY_LEAVE_MS;
 	k->deadline = relay_now(k->relay) + patience;
 	/* Replies are of interest while content goes out, not while commands do. */
-	relay_connection_watch(k, (k->want == SMTP_CLIENT_INPUT || k->in_content ? UV_READABLE : 0) |
-	    (k->io.out.len > 0 ? UV_WRITABLE : 0));
+	relay_connection_watch(k, (hearing && !stuck ? UV_READABLE : 0) | (k->io.out.len > 0 || stuck ? UV_WRITABLE : 0));
 }
 
 /* ---- one attempt on this connection ---- */
@@ -482,7 +489,7 @@ relay_talk_event(struct relay_connection *k, int events)
 {
 	int came = 0;
 
-	if ((events & UV_READABLE) != 0 && (k->want == SMTP_CLIENT_INPUT || k->in_content))
+	if (((events & UV_READABLE) != 0 || awaits_room(k)) && (k->want == SMTP_CLIENT_INPUT || k->in_content))
 		came = relay_receive(k);
 	if (came < 0) {
 		relay_talk_lost(k, "the next hop closed the connection");

@@ -4,12 +4,18 @@
 
 #include "smtp/proxy_header.h"
 
-enum { WORD_MAX = 8 };          /* octets of the longest command, STARTTLS */
+enum { WORD_MAX = 17 };         /* octets of the longest method, UPDATEREDIRECTREF */
 
-/* HTTP's methods are case-sensitive (RFC 9110 9.1), SMTP's verbs are not (RFC 5321 2.4). */
+/* IANA's HTTP Method Registry (RFC 9110 16.1.1) of 2026-06-17. Case matters in them (9.1), in SMTP's verbs it does not (RFC 5321 2.4). */
 static const struct span methods[] = {
 	SPAN_INIT("GET"), SPAN_INIT("POST"), SPAN_INIT("HEAD"), SPAN_INIT("PUT"), SPAN_INIT("OPTIONS"), SPAN_INIT("CONNECT"),
-	SPAN_INIT("DELETE"), SPAN_INIT("TRACE"), SPAN_INIT("PATCH"), SPAN_INIT("PRI"),
+	SPAN_INIT("DELETE"), SPAN_INIT("TRACE"), SPAN_INIT("PATCH"), SPAN_INIT("PRI"), SPAN_INIT("QUERY"), SPAN_INIT("PROPFIND"),
+	SPAN_INIT("PROPPATCH"), SPAN_INIT("MKCOL"), SPAN_INIT("COPY"), SPAN_INIT("MOVE"), SPAN_INIT("LOCK"), SPAN_INIT("UNLOCK"),
+	SPAN_INIT("REPORT"), SPAN_INIT("SEARCH"), SPAN_INIT("ACL"), SPAN_INIT("MKCALENDAR"), SPAN_INIT("BIND"), SPAN_INIT("REBIND"),
+	SPAN_INIT("UNBIND"), SPAN_INIT("LINK"), SPAN_INIT("UNLINK"), SPAN_INIT("LABEL"), SPAN_INIT("MERGE"), SPAN_INIT("UPDATE"),
+	SPAN_INIT("CHECKIN"), SPAN_INIT("CHECKOUT"), SPAN_INIT("UNCHECKOUT"), SPAN_INIT("MKACTIVITY"), SPAN_INIT("MKWORKSPACE"),
+	SPAN_INIT("ORDERPATCH"), SPAN_INIT("MKREDIRECTREF"), SPAN_INIT("UPDATEREDIRECTREF"), SPAN_INIT("BASELINE-CONTROL"),
+	SPAN_INIT("VERSION-CONTROL"),
 };
 static const struct span verbs[] = {
 	SPAN_INIT("EHLO"), SPAN_INIT("HELO"), SPAN_INIT("STARTTLS"), SPAN_INIT("AUTH"), SPAN_INIT("MAIL"), SPAN_INIT("QUIT"),
@@ -54,23 +60,45 @@ tell_target(struct span rest)
 	return end < rest.len ? FIRST_HTTP : FIRST_UNDECIDED;
 }
 
-bool
-http_begins(struct span s)
+/* The word that s begins with, such as it can be a verb or a method, and one octet more than any of them has at the most. */
+static struct span
+first_word(struct span s)
 {
 	struct span word = { s.p, 0 };
 
-	while (word.len < s.len && word.len <= WORD_MAX && s.p[word.len] >= 'A' && s.p[word.len] <= 'Z')
+	while (word.len < s.len && word.len <= WORD_MAX && (ascii_is_alpha(s.p[word.len]) || s.p[word.len] == '-'))
 		word.len++;
+	return word;
+}
+
+bool
+http_begins(struct span s)
+{
+	struct span word = first_word(s);
+
 	return word.len < s.len && s.p[word.len] == ' ' && IS_ONE_OF(methods, word, span_eq);
+}
+
+/* Something in front, " HTTP/", a digit, and perhaps a dot and another one. */
+bool
+http_is_request(struct span line)
+{
+	struct span tail;
+
+	if (line.len > 2 && line.p[line.len - 2] == '.' && ascii_is_digit(line.p[line.len - 1]))
+		line.len -= 2;
+	if (line.len < sizeof " HTTP/1" || !ascii_is_digit(line.p[line.len - 1]))
+		return false;
+	tail = line;
+	span_skip(&tail, line.len - (sizeof " HTTP/1" - 1));
+	return span_eq(span_head(tail, sizeof " HTTP/" - 1), SPAN(" HTTP/"));
 }
 
 static enum first_octets
 tell_word(struct span seen)
 {
-	struct span word = { seen.p, 0 };
+	struct span word = first_word(seen);
 
-	while (word.len < seen.len && word.len <= WORD_MAX && ascii_is_alpha(seen.p[word.len]))
-		word.len++;
 	if (word.len == seen.len && word.len <= WORD_MAX)
 		return FIRST_UNDECIDED;
 	span_skip(&seen, word.len);

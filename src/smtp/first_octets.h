@@ -26,7 +26,9 @@ enum first_octets {
 
 enum first_octets first_octets_tell(struct span seen, bool over);
 
-/* Is this the beginning of an HTTP request: a method and a space? No command of SMTP is, and no response to AUTH. */
+/* Is this the beginning of an HTTP request: a registered method and a space? No command of SMTP is, and no response to AUTH. */
 bool http_begins(struct span);
+/* Is this line, without its CRLF, a request of whatever method: does it end in a version of HTTP (RFC 9112 3)? */
+bool http_is_request(struct span line);
 
 #endif

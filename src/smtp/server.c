@@ -180,6 +180,15 @@ is_crlf(struct span in, size_t n)
 	return in.p[n] == '\r' && in.p[n + 1] == '\n';
 }
 
+/* Nothing is said: see the top of server.h. */
+static size_t
+line_is_http(struct smtp_server *s, struct span in)
+{
+	s->foreign = true;
+	server_hang_up(s);
+	return in.len;
+}
+
 static size_t
 line_step(struct smtp_server *s, struct span in)
 {
@@ -187,12 +196,9 @@ line_step(struct smtp_server *s, struct span in)
 	struct span head = span_head(in, limit);
 	uint64_t seen = 0;
 
-	if (http_begins(in)) {
-		/* Its line need not end, and nothing is said: see the top of server.h. */
-		s->foreign = true;
-		server_hang_up(s);
-		return in.len;
-	}
+	/* Its line need not end, where the method is known. */
+	if (http_begins(in))
+		return line_is_http(s, in);
 	n = plain_length(head, &seen);
 	if (needs_more(head, n)) {
 		if (head.len < limit)
@@ -204,6 +210,8 @@ line_step(struct smtp_server *s, struct span in)
 		line_is_foul(s, head.p[n]);
 		return n + 1;
 	}
+	if (http_is_request(span_head(head, n)))
+		return line_is_http(s, in);
 	line_take(s, span_head(head, n));
 	return n + 2;
 }

@@ -37,6 +37,9 @@ struct tls_session {
 	uint8_t hello[TLS_HELLO_SEEN], hello_len;       /* how a ClientHello begins; server's side */
 	bool up;                        /* handshake is over */
 	bool dry;                       /* the last read left nothing that could be decrypted */
+	bool awaits_room;               /* the last read wants to write first */
+	uint32_t asides;                /* messages of TLS itself, since there were TLS_ASIDES_CONTENT octets of content */
+	uint32_t carried;               /* octets of content since then */
 	bool cut;
 	bool broken;                    /* a fatal error: OpenSSL allows no further call */
 	bool opportunistic;

@@ -96,6 +96,34 @@ settle(struct tls_session *t, int result, int sys)
 	return TLS_FAILED;
 }
 
+/*
+ * What the other side may say beside its content as often as it likes: it costs us keys, or an answer, and no caller hears of it. OpenSSL goes
+ * on to the next record by itself, so it is told that the other side has ended.
+ */
+static void
+on_aside(int write, int version, int type, const void *octets, size_t len, SSL *ssl, void *arg)
+{
+	struct tls_session *t = arg;
+	const uint8_t *p = octets;
+	bool refusal = write != 0 && type == SSL3_RT_ALERT && len == 2 && p[0] == SSL3_AL_WARNING && p[1] != SSL_AD_CLOSE_NOTIFY;
+
+	(void)version;
+	if ((write == 0 && type == SSL3_RT_HANDSHAKE) || refusal)
+		t->asides++;
+	if (t->asides > TLS_ASIDES_MAX)
+		SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
+static void
+carried(struct tls_session *t, size_t octets)
+{
+	t->carried += octets < TLS_ASIDES_CONTENT ? (uint32_t)octets : TLS_ASIDES_CONTENT;
+	if (t->carried < TLS_ASIDES_CONTENT)
+		return;
+	t->carried = 0;
+	t->asides = 0;
+}
+
 enum tls_step
 tls_handshake(struct tls_session *t)
 {
@@ -109,34 +137,56 @@ tls_handshake(struct tls_session *t)
 	if (result != 1)
 		return settle(t, result, errno);
 	t->up = true;
+	SSL_set_msg_callback(t->ssl, on_aside);
+	SSL_set_msg_callback_arg(t->ssl, t);
 	return TLS_DONE;
+}
+
+/* One record, or what is left of one. */
+static enum tls_step
+read_record(struct tls_session *t, struct buf *in)
+{
+	size_t n;
+
+	ERR_clear_error();
+	errno = 0;
+	if (SSL_read_ex(t->ssl, in->p + in->len, buf_room(in), &n) == 1) {
+		in->len += n;
+		carried(t, n);
+		return TLS_DONE;
+	}
+	if (t->asides <= TLS_ASIDES_MAX)
+		return settle(t, 0, errno);
+	t->broken = true;
+	return TLS_FAILED;
 }
 
 enum tls_step
 tls_read(struct tls_session *t, struct buf *in)
 {
-	size_t before = in->len, n;
+	size_t before = in->len;
+	unsigned records = 0;
 	enum tls_step step = TLS_DONE;
 
 	if (t->broken)
 		return t->cut ? TLS_CUT : TLS_FAILED;
-	t->dry = false;
 	/* Whatever was read ahead is used up before we go back to poll, which would not announce it. */
 	do {
-		ERR_clear_error();
-		errno = 0;
 		if (buf_room(in) == 0)
 			break;
-		if (SSL_read_ex(t->ssl, in->p + in->len, buf_room(in), &n) != 1) {
-			step = settle(t, 0, errno);
-			break;
-		}
-		in->len += n;
-	} while (SSL_has_pending(t->ssl));
+		step = read_record(t, in);
+	} while (step == TLS_DONE && ++records < TLS_RECORDS_MAX && SSL_has_pending(t->ssl));
 	t->dry = step == TLS_READ || step == TLS_WRITE;
+	t->awaits_room = step == TLS_WRITE;
 	if (in->len > before)
 		return TLS_DONE;        /* an end that was met behind these octets shows at the next call */
 	return step;
+}
+
+bool
+tls_awaits_room(const struct tls_session *t)
+{
+	return t->awaits_room;
 }
 
 void
@@ -170,6 +220,7 @@ tls_write(struct tls_session *t, struct span out, size_t *written)
 			return settle(t, 0, errno);
 		span_skip(&out, n);
 		*written += n;
+		carried(t, n);
 	}
 	return TLS_DONE;
 }

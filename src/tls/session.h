@@ -12,6 +12,12 @@
 
 struct tls_session;
 
+enum {
+	TLS_ASIDES_MAX = 32,            /* messages of TLS itself with each TLS_ASIDES_CONTENT: KeyUpdate (RFC 8446 4.6.3), tickets, renegotiation refused */
+	TLS_ASIDES_CONTENT = 1024 * 1024,
+	TLS_RECORDS_MAX = 128,          /* of one tls_read(), however small they are */
+};
+
 enum tls_step {
 	TLS_DONE,       /* it happened */
 	TLS_READ,       /* poll for reading, then call again */
@@ -23,8 +29,10 @@ enum tls_step {
 
 /* Carry the handshake on. At TLS_DONE application data may already have come with it: look at tls_buffered(), or read. */
 enum tls_step tls_handshake(struct tls_session *);
-/* Read onto the end of in, at most its room. TLS_DONE: at least one octet came. */
+/* Read onto the end of in, at most its room and TLS_RECORDS_MAX records. TLS_DONE: at least one octet came. */
 enum tls_step tls_read(struct tls_session *, struct buf *in);
+/* The last tls_read() said TLS_WRITE: who polls for reading would be told at once, again and again. */
+bool tls_awaits_room(const struct tls_session *);
 /* From here on no secrets are expected: what was read is no longer overwritten in the record buffer, which costs time. */
 void tls_past_secrets(struct tls_session *);
 /* Octets that are decrypted already and that no poll will announce. */

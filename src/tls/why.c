@@ -253,6 +253,8 @@ tls_why(const struct tls_session *t, struct buf *all)
 		buf_put_text(&out, "client hung up after our part of the handshake, mostly over the certificate");
 	else if (t->cut)
 		buf_put_text(&out, t->sys == 0 ? "connection ended without close_notify" : strerror(t->sys));
+	else if (t->asides > TLS_ASIDES_MAX)
+		buf_put_text(&out, "too many KeyUpdates, or renegotiations that are refused, without content");
 	else if (t->error != 0)
 		say_error(t, &out);
 	else

@@ -206,6 +206,40 @@ def test_https_gets_no_dialogue(gate, method):
     assert gate.await_event("client-misconfigured", what="HTTP inside TLS")["tls"] == "TLSv1.3"
 
 
+# ---- everywhere ----
+
+def said(server, where, octets):
+    """What the server says to these octets, sent one by one at first, behind its greeting if it has said one."""
+    with socket.create_connection((server.host, server.submissions if "465" in where else server.submission), 20) as tcp:
+        if where == "587 behind STARTTLS":
+            for line in (b"", b"EHLO laptop\r\n", b"STARTTLS\r\n"):
+                tcp.sendall(line)
+                assert tcp.recv(2000)[:1] == b"2"
+        if "in clear" not in where:
+            tcp = trusting().wrap_socket(tcp)
+        greeting = tcp.recv(1000) if where in ("465 inside TLS", "587 in clear") else b""
+        assert greeting[:4] in (b"", b"220 ")
+        with tcp:
+            for i in range(20):
+                tcp.sendall(octets[i:i + 1])
+            got = b""
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                tcp.sendall(octets[20:])
+                while piece := tcp.recv(65536):
+                    got += piece
+            return got
+
+
+@pytest.mark.parametrize("where", ["465 in clear", "465 inside TLS", "587 in clear", "587 behind STARTTLS"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PROPFIND", "VERSION-CONTROL", "PRI", "TRACK"])
+def test_a_request_gets_no_dialogue_anywhere(gate, where, method):
+    """Regress 0433: methods registered and not, in pieces; the commands in the body are heard nowhere."""
+    line = "PRI * HTTP/2.0" if method == "PRI" else f"{method} /mail HTTP/1.1"
+    got = said(gate, where, f"{line}\r\nHost: mail.example.org\r\n\r\nEHLO laptop\r\nHELP\r\nQUIT\r\n".encode())
+    assert got == b"" or (where == "465 in clear" and got.startswith(b"HTTP/1.1 400 ") and b"250" not in got)
+    assert (got != b"") == (where == "465 in clear" and method != "TRACK")
+
+
 # ---- 587 ----
 
 def test_tls_on_the_starttls_port(gate):

@@ -66,7 +66,8 @@ static const struct {
 	{ SPAN_INIT("a1 LOGIN alice secret\r\n"), FIRST_OTHER, FIRST_OTHER },
 	{ SPAN_INIT("\x05\x01"), FIRST_OTHER, FIRST_OTHER },
 	{ SPAN_INIT("\0"), FIRST_OTHER, FIRST_OTHER },
-	{ SPAN_INIT("abcdefghi"), FIRST_OTHER, FIRST_OTHER },
+	{ SPAN_INIT("abcdefghijklmnopq"), FIRST_UNDECIDED, FIRST_OTHER },
+	{ SPAN_INIT("abcdefghijklmnopqr"), FIRST_OTHER, FIRST_OTHER },
 };
 
 static void
@@ -110,6 +111,44 @@ five_hundred_octets_are_enough(void **state)
 	assert_int_equal(first_octets_tell((struct span){ endless, sizeof endless }, false), FIRST_HTTP);
 }
 
+/* IANA's HTTP Method Registry of 2026-06-17, but for "*". */
+static void
+every_registered_method_is_http(void **state)
+{
+	static const char *const methods[] = { "ACL", "BASELINE-CONTROL", "BIND", "CHECKIN", "CHECKOUT", "CONNECT", "COPY", "DELETE", "GET",
+		"HEAD", "LABEL", "LINK", "LOCK", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MKREDIRECTREF", "MKWORKSPACE", "MOVE", "OPTIONS",
+		"ORDERPATCH", "PATCH", "POST", "PRI", "PROPFIND", "PROPPATCH", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH", "TRACE", "UNBIND",
+		"UNCHECKOUT", "UNLINK", "UNLOCK", "UPDATE", "UPDATEREDIRECTREF", "VERSION-CONTROL" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+		uint8_t line[64];
+		size_t n = strlen(methods[i]);
+
+		memcpy(line, methods[i], n);
+		memcpy(line + n, " / HTTP/1.1\r\n", 13);
+		for (size_t k = 1; k <= n; k++) {
+			assert_int_equal(first_octets_tell((struct span){ line, k }, false), FIRST_UNDECIDED);
+			assert_false(http_begins((struct span){ line, k }));
+		}
+		if (first_octets_tell((struct span){ line, n + 13 }, false) != FIRST_HTTP || !http_begins((struct span){ line, n + 1 }))
+			fail_msg("%s", methods[i]);
+		line[0] |= 0x20;        /* RFC 9110 9.1: case matters */
+		assert_false(http_begins((struct span){ line, n + 13 }));
+	}
+}
+
+static void
+a_request_line_of_any_method(void **state)
+{
+	(void)state;
+	assert_true(http_is_request(SPAN("TRACK / HTTP/1.1")) && http_is_request(SPAN("foo * HTTP/1.0")) && http_is_request(SPAN("X / HTTP/2")));
+	assert_true(http_is_request(SPAN("HELP / HTTP/1.1")));
+	assert_false(http_is_request(SPAN("EHLO laptop")) || http_is_request(SPAN("X / HTTP/")) || http_is_request(SPAN("X / HTTP/1.1x")));
+	assert_false(http_is_request(SPAN("X / http/1.1")) || http_is_request(SPAN("X /HTTP/1.1")) || http_is_request(SPAN(" HTTP/1.1")));
+	assert_false(http_is_request(SPAN("")) || http_is_request(SPAN("X / HTTP/1a1")) || http_is_request(SPAN("X / HTTP/11.1")));
+}
+
 int
 main(void)
 {
@@ -117,6 +156,8 @@ main(void)
 		cmocka_unit_test(the_table_is_told),
 		cmocka_unit_test(any_split_tells_the_same),
 		cmocka_unit_test(five_hundred_octets_are_enough),
+		cmocka_unit_test(every_registered_method_is_http),
+		cmocka_unit_test(a_request_line_of_any_method),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
