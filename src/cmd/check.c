@@ -143,7 +143,7 @@ print_sandbox(const struct conf *c)
 		if (!cage_is_used((enum role)role, c))
 			continue;
 		id = cage_identity((enum role)role, c, &why);
-		(void)printf("             %-6s %s%s\n", role_name((enum role)role), id.uid != 0 ? "becomes " : "stays root: ",
+		(void)printf("             %-7s %s%s\n", role_name((enum role)role), id.uid != 0 ? "becomes " : "stays root: ",
 		    id.uid != 0 ? id.name : (const char *)why_words);
 	}
 }

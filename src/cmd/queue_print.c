@@ -100,12 +100,13 @@ print_terms(const struct queue_entry *e)
 static void
 print_row(const struct queue_entry *e)
 {
-	char id[16], arrival[WHEN_ROOM], next[WHEN_ROOM];
+	char id[16], arrival[WHEN_ROOM], next[WHEN_ROOM], waiting[24];
 
 	queue_id_text(e->id, id);
 	when_format(e->arrival, arrival);
 	when_format(e->next_try, next);
-	(void)printf("%s  %s  %8llu  %u/%u  %s  <", id, arrival, (unsigned long long)e->size, e->waiting, e->rcpts,
+	(void)snprintf(waiting, sizeof waiting, "%u/%u", e->waiting, e->rcpts);
+	(void)printf("%s  %s  %8llu  %7s  %s  <", id, arrival, (unsigned long long)e->size, waiting,
 	    e->held != 0 ? "held                " : e->next_try == 0 ? "being tried         " : next);
 	shown_put(e->reverse_path);
 	(void)printf(">\n");
@@ -156,7 +157,7 @@ queue_print_page(struct queue_answer *a, struct queue_total *t)
 {
 	sort(a);
 	if (a->rows > 0 && t->rows == 0)
-		(void)printf("ID            ARRIVED (UTC)             SIZE  WAITING  NEXT TRY              FROM\n");
+		(void)printf("ID            ARRIVED (UTC)             SIZE  WAITING  NEXT TRY (UTC)        FROM\n");
 	for (size_t i = 0; i < a->rows; i++) {
 		print_row(&a->row[i].entry);
 		t->octets += a->row[i].entry.size;

@@ -81,6 +81,7 @@ struct send {
 	const char *program;            /* for the front of an error */
 	struct conf_relay server;       /* always a smart host */
 	bool guess;                     /* only a name was given: 587 when nobody listens on 465 (8314-4) */
+	bool from_made;                 /* nobody said who sends: the login name at this host */
 	bool plain;                     /* smtp://: loopback only, without TLS */
 	struct conf_text ca;            /* empty: the system's */
 	char password_command[1024];

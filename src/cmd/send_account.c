@@ -336,6 +336,7 @@ set_from(struct send *s, const char *asked, const char *account_from)
 	if (from[0] == '\0') {
 		pw = getpwuid(getuid());
 		from = pw != NULL ? pw->pw_name : "nobody";
+		s->from_made = true;
 	}
 	if (!put_from(s, from, own_domain(s, account_from)))
 		return false;

@@ -89,6 +89,17 @@ advice(const struct smtp_outcome *o)
 	return "";
 }
 
+/* A sender that nobody has named is refused by most servers, and only we know where it comes from. */
+static void
+advise_from(struct send *s, const struct smtp_outcome *o)
+{
+	if (!s->from_made || s->options.null_sender || o->stage != SMTP_STAGE_MAIL || o->code < 500)
+		return;
+	(void)fprintf(stderr, "%s: the sender was %s, as neither an option nor the account named one; --from (sendmail: -f) does\n", s->program,
+	    s->from);
+	s->from_made = false;   /* once for all recipients */
+}
+
 static void
 keep_words(struct send *s, const struct smtp_outcome *o)
 {
@@ -115,4 +126,5 @@ send_outcome(struct send *s, const struct smtp_outcome *o, const char *address)
 	else
 		(void)send_fail(s, status_of(o), "%s%s%s answered %s: %u %s%s", address == NULL ? "" : address,
 		    address == NULL ? "" : ": ", s->server.host.p, stage_words(o->stage), o->code, text, advice(o));
+	advise_from(s, o);
 }

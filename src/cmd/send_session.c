@@ -134,15 +134,29 @@ want_flush(struct session *s)
 
 /* ---- TLS and proof ---- */
 
+/* Port 587 greets in clear (RFC 8314 3.3). */
+static void
+advise_starttls(const struct session *s)
+{
+	const struct send *send = s->send;
+
+	if (send->server.tls == CONF_RELAY_IMPLICIT && strncmp(s->link.why, "not TLS", 7) == 0)
+		(void)fprintf(stderr, "%s: where STARTTLS is awaited, as on port 587, right would be submission://%s:%u\n", send->program,
+		    send->server.host.p, send->server.port);
+}
+
 static bool
 secure(struct session *s)
 {
 	struct send *send = s->send;
 	const char *host = send->server.host.p;
 
-	if (!send_link_secure(&s->link, host, send->ca.p, send->options.seconds * 1000))
-		return send_fail(send, s->link.temporary ? EX_TEMPFAIL : EX_PROTOCOL, "%s:%u [%s]: %s", host, send->server.port,
+	if (!send_link_secure(&s->link, host, send->ca.p, send->options.seconds * 1000)) {
+		(void)send_fail(send, s->link.temporary ? EX_TEMPFAIL : EX_PROTOCOL, "%s:%u [%s]: %s", host, send->server.port,
 		    s->link.peer, s->link.why);
+		advise_starttls(s);
+		return false;
+	}
 	tls_facts(s->link.tls, &s->tls);
 	if (send->options.verbose)
 		(void)fprintf(stderr, "* %s %s %s\n", s->tls.version, s->tls.cipher, s->tls.group);

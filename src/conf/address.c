@@ -184,6 +184,11 @@ smart_host_parse(struct span text, const struct scheme *scheme, struct conf_rela
 		                  "use submissions:// or submission:// with a user");
 		return false;
 	}
+	if (memchr(user.p, ':', user.len) != NULL) {
+		buf_put_text(why, "has a password in it; only the user stands there, and the password in the file that relay-credentials names"
+		                  " (postern send: password-command)");
+		return false;
+	}
 	out->port = scheme->port;
 	if (!host_take(&text, &host, &bracketed) || !(bracketed || address_is_v4(host) || host_is_name(host)) ||
 	    (span_take_byte(&text, ':') && !port_take(&text, &out->port)) || !span_done(text)) {

@@ -170,7 +170,8 @@ contradiction(const struct conf *conf)
 	if (conf->hostname.p[0] == '\0')
 		return "hostname is missing; right would be hostname = \"mail.example.org\"";
 	if (user && !password)
-		return "relay names a user, but relay-credentials names no file with his password";
+		return "relay names a user, but relay-credentials names no file with his password; right would be "
+		       "relay-credentials = \"/etc/postern/relay-password\"";
 	if (password && !user)
 		return "relay-credentials is set, but relay names no user; right would be relay = \"submissions://USER@HOST\"";
 	if (conf->webhook.p[0] != '\0' && conf->webhook_secret.p[0] == '\0')

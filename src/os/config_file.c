@@ -105,7 +105,7 @@ put_syntax(const char *words)
 	if (strstr(words, "section '") != NULL)
 		buf_put_text(now.why, "; right would be certificate { chain = \"FILE\" key = \"FILE\" }");
 	else if (strstr(words, "token") != NULL || strstr(words, "equal sign") != NULL)
-		buf_put_text(now.why, "; right would be KEY = \"VALUE\"");
+		buf_put_text(now.why, "; right would be KEY = \"VALUE\", or KEY = { \"ONE\", \"OTHER\" } for several");
 }
 
 /* What libconfuse itself complains of: syntax, unknown keys. */
@@ -189,6 +189,17 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	return take_value(cfg, opt->name, value);
 }
 
+static int
+complain_path(cfg_t *cfg, const char *name, const char *value)
+{
+	char words[400];
+
+	if (value[0] == '/')
+		return complain(cfg, name, "is a path of more than 255 octets");
+	(void)snprintf(words, sizeof(words), "\"%.255s\" does not begin with /; right would be \"/etc/postern/%s.pem\"", value, name);
+	return complain(cfg, name, words);
+}
+
 /* chain and key are kept until their section ends. */
 static int
 on_certificate_member(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
@@ -199,7 +210,7 @@ on_certificate_member(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
 	if (t->p[0] != '\0')
 		return complain(cfg, opt->name, "set already in this section");
 	if (value[0] != '/' || strlen(value) >= sizeof(t->p))
-		return complain(cfg, opt->name, "is not a path that begins with / and has at most 255 octets");
+		return complain_path(cfg, opt->name, value);
 	(void)snprintf(t->p, sizeof(t->p), "%s", value);
 	return 0;
 }

@@ -167,7 +167,8 @@ log_end_of(const struct worker *w)
 {
 	struct log_line l;
 
-	log_begin(&l, LOG_FAULT, "child-ended");
+	/* Nobody need look at one that did as it was told, as at a reload that wants another cage. */
+	log_begin(&l, w->exit_signal == 0 && w->exit_status == 0 ? LOG_NOTE : LOG_FAULT, "child-ended");
 	log_text(&l, "child", role_name(w->role));
 	log_u64(&l, "slot", w->slot);
 	log_u64(&l, "child-pid", (uint64_t)w->process.pid);

@@ -196,7 +196,7 @@ send_try(struct keeper *k, struct try *t)
 		return SENT_NOT;
 	/* A deadline of ours is no request of a sender's, and no next hop's to know of (RFC 2852). */
 	out = (struct relay_try){ .queue_id = m.id, .arrival = m.arrival, .attempt = j->attempts + 1, .rcpts = t->rcpts,
-		.flags = m.flags & ~(uint32_t)MAIL_HOLD, .ret = m.ret,
+		.flags = (m.flags & ~(uint32_t)(MAIL_HOLD | MAIL_HURRIED)) | (j->hurried ? MAIL_HURRIED : 0), .ret = m.ret,
 		.destination = k->spool.schedule.destination[schedule_job_destination(&k->spool.schedule, t->job)].name,
 		.reverse_path = m.reverse_path, .envid = m.envid, .size = m.size, .extents = m.extents,
 		.deadline = m.flags & MAIL_DSN ? 0 : k->spool.index.entry[t->slot].deadline, .by = m.by, .priority = m.priority, .login = m.login };

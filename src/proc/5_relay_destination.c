@@ -362,6 +362,13 @@ relay_destination_down(const struct relay_destination *d)
 }
 
 void
+relay_destination_hurry(struct relay_destination *d)
+{
+	d->down_until = 0;
+	d->down_times = 0;
+}
+
+void
 relay_destination_ready(struct relay_destination *d, const struct relay_connection *k)
 {
 	d->down_times = 0;

@@ -137,6 +137,7 @@ uint32_t relay_destination_opener(const struct relay_destination *);
 /* Should this connection make room, now that it has nothing under way? */
 bool relay_destination_yields(const struct relay_destination *, const struct relay_connection *);
 bool relay_destination_down(const struct relay_destination *);
+void relay_destination_hurry(struct relay_destination *);       /* somebody wants to know whether it still is */
 void relay_destinations_pump(struct relay *);           /* those that wait for a place, in turn */
 void relay_destinations_sweep(struct relay *);          /* deadlines */
 void relay_destinations_forget(struct relay *);

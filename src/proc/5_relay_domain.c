@@ -144,6 +144,8 @@ relay_domain_add(struct relay *relay, struct relay_attempt *a)
 		relay_attempt_finish(a);
 		return;
 	}
+	if ((a->facts.flags & MAIL_HURRIED) != 0 && d->to != NULL)
+		relay_destination_hurry(d->to);
 	a->next = NULL;
 	*d->last = a;
 	d->last = &a->next;

@@ -37,6 +37,7 @@ enum mail_flag {
 	MAIL_TLS_OPTIONAL = 32,         /* RFC 8689 3: "TLS-Required: No" stands in its header */
 	MAIL_BINARY = 64,               /* BODY=BINARYMIME (RFC 3030 3): content may have any octets, without line ends */
 	MAIL_DISCARDED = 128,           /* a content filter has thrown it away: acknowledged, never tried; for the history alone */
+	MAIL_HURRIED = 256,             /* of RELAY_TRY alone: an operator has asked for it, so that it is a try even where nobody answered */
 	/* What a front may say of a message at MAIL; of others the record has meanings of its own. */
 	MAIL_FROM_CLIENT = MAIL_8BIT | MAIL_UTF8 | MAIL_REQUIRETLS | MAIL_TLS_OPTIONAL | MAIL_BINARY,
 };

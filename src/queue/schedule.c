@@ -524,8 +524,10 @@ schedule_again(struct schedule *s, uint32_t job, uint64_t due, enum try_end end,
 	note_now(s, now);
 	learn(s, job, end);
 	j->due = due;
-	if (end != TRY_VOID)
+	if (end != TRY_VOID) {
 		j->attempts++;
+		j->hurried = false;
+	}
 	job_wait(s, job);
 }
 
@@ -559,6 +561,7 @@ schedule_hurry(struct schedule *s, uint32_t job, uint64_t now)
 		return;
 	note_now(s, now);
 	s->destination[schedule_job_destination(s, job)].held = 0;
+	s->job[job].hurried = true;
 	schedule_move(s, job, now);
 }
 

@@ -47,6 +47,7 @@ struct job {
 	int8_t priority;                /* of those that are due the highest goes first (RFC 6710 4.2) */
 	bool late;                      /* the caller's: the sender has been told that the deadline is over */
 	bool told;                      /* the caller's: the sender has had a delay notice about it */
+	bool hurried;                   /* its next try has been asked for: it shall be one, whatever is known of its hosts */
 };
 
 /* Where a flow stands: nowhere, because it has nothing to run or as much as it may; asleep until `wake`; with its principal. */

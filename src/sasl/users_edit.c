@@ -125,6 +125,8 @@ put_addresses(struct buf *list, const char *const *address, size_t addresses, st
 	return true;
 }
 
+static const char REVOKED[] = "this principal is revoked and its name stays taken (without revoked= in its line of the users file it is back, keys and all)";
+
 bool
 users_add_principal(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why)
 {
@@ -132,6 +134,7 @@ users_add_principal(const char *file, const char *name, const char *const *addre
 	struct buf b = BUF_OVER(list);
 	struct users_line line = { .kind = USERS_PRINCIPAL, .name = span_of(name), .created = now_seconds() };
 	struct users_file f;
+	struct found found;
 
 	if (!name_ok(name, why) || !put_addresses(&b, address, addresses, why))
 		return false;
@@ -141,8 +144,11 @@ users_add_principal(const char *file, const char *name, const char *const *addre
 	line.grants = buf_span(&b);
 	if (!users_file_begin(&f, file, why))
 		return false;
-	if (find(&f, &line).present)
-		return refuse(&f, why, "there is already a principal", name);
+	found = find(&f, &line);
+	if (found.present && found.sound && found.line.revoked != 0)
+		return refuse(&f, why, REVOKED, name);
+	if (found.present)
+		return refuse(&f, why, "there is already a principal (postern user grant gives it more addresses)", name);
 	return finish(&f, &line, why);
 }
 
@@ -156,7 +162,7 @@ want_principal(struct users_file *f, const char *name, struct found *p, struct b
 	if (!p->sound)
 		return refuse(f, why, "the principal's line in the users file is damaged", p->why);
 	if (p->line.revoked != 0)
-		return refuse(f, why, "this principal is revoked", name);
+		return refuse(f, why, REVOKED, name);
 	return true;
 }
 

@@ -63,7 +63,7 @@ static const struct {
 	{ "\n\n}\n", "3: unexpected closing brace" },
 	{ "certificate { chain = \"/a\" }\n", "1: key \"certificate\": chain or key is missing" },
 	{ "certificate {\n chain = \"/a\"\n chain = \"/b\"\n}\n", "3: key \"chain\": set already" },
-	{ "certificate {\n chain = \"a\"\n}\n", "2: key \"chain\": is not a path" },
+	{ "certificate {\n chain = \"a\"\n}\n", "2: key \"chain\": \"a\" does not begin with /; right would be \"/etc/postern/chain.pem\"" },
 	{ "certificate {\n chan = \"/a\"\n}\n", "2: key \"chan\": no such key; a certificate has chain and key" },
 	{ "listen-submissions = { \"*:465\",\n \"mail:465\" }\n", "2: key \"listen-submissions\": \"mail:465\" is not" },
 	{ "\ninclude(\"/nothing.conf\")\n", "2: key \"include\": /nothing.conf: No such file" },
