@@ -50,15 +50,10 @@ name_parse(const char *name, uint64_t *number)
 {
 	uint64_t n = 0;
 
-	if (strlen(name) != SEGMENT_NAME - 1 || strcmp(name + 16, ".log") != 0)
+	if (strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".log") != 0)
 		return false;
-	for (size_t i = 0; i < 16; i++) {
-		char c = name[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-		n = n << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
+	for (size_t i = 0; i < 16; i++)
+		n = n << 4 | ascii_hex_value((uint8_t)name[i]);
 	*number = n;
 	/* The number must fit a place. */
 	return n > 0 && n < UINT32_MAX;
