@@ -25,9 +25,7 @@ hex_take(struct span *text)
 	unsigned value = 0;
 
 	while (text->len > 0 && text->p[0] != ':') {
-		uint8_t c = ascii_lower(text->p[0]);
-
-		value = value << 4 | (unsigned)(ascii_is_digit(c) ? c - '0' : c - 'a' + 10);
+		value = value << 4 | ascii_hex_value(text->p[0]);
 		span_skip(text, 1);
 	}
 	return value;
