@@ -128,13 +128,13 @@ on_go(void)
 		refuse("go out of order");
 		return;
 	}
-	me.going = true;
 	take_staged();
 	if (!cage_take(me.child->role, &me.child->conf)) {
 		me.uncaged = true;
 		uv_stop(&me.child->loop);
 		return;
 	}
+	me.going = true;
 	if (me.handler->go != NULL)
 		me.handler->go(me.arg);
 }

@@ -11,6 +11,7 @@ enum {
 	IS_RANGE = 8,
 	PLACE = 3,
 	YEAR_ZERO = 1960, YEAR_DAYS = 416, MONTH_DAYS = 32,
+	DATE_MOST = (9999 - YEAR_ZERO) * YEAR_DAYS,
 };
 
 static bool
@@ -63,7 +64,7 @@ take_date(struct registry_reader *r, unsigned which, struct span *date)
 	struct buf b = { (uint8_t *)r->dates[which], 0, REGISTRY_DATE };
 	uint32_t n;
 
-	if (!take_number(&r->rest, &n))
+	if (!take_number(&r->rest, &n) || n > DATE_MOST)
 		return false;
 	if (n > 0 && buf_put_padded(&b, YEAR_ZERO + n / YEAR_DAYS, 4) && buf_put_byte(&b, '-')
 	    && buf_put_padded(&b, n % YEAR_DAYS / MONTH_DAYS, 2) && n % MONTH_DAYS > 0)
