@@ -2,7 +2,7 @@
  * spool/aside.h - what cannot be used is kept in damaged/ for a person to look at, and named in the log.
  *
  * Owner     the caller has the descriptors. Blocks on the disk.
- * Fails     false: it could not be copied, which is in the log; nothing may then be cut off or removed.
+ * Fails     false: it could not be copied, which is in the log; nothing may then be cut off or removed before another start has.
  */
 #ifndef POSTERN_SPOOL_ASIDE_H
 #define POSTERN_SPOOL_ASIDE_H

@@ -8,7 +8,7 @@
 
 /* ---- content, found by a start ---- */
 bool
-lost_add(struct spool *s, uint64_t id, uint64_t whole)
+lost_add(struct spool *s, const struct lost *one)
 {
 	uint32_t most = s->losts_max == 0 ? 16 : s->losts_max * 2;
 	struct lost *bigger;
@@ -20,7 +20,7 @@ lost_add(struct spool *s, uint64_t id, uint64_t whole)
 		s->lost = bigger;
 		s->losts_max = most;
 	}
-	s->lost[s->losts++] = (struct lost){ id, whole };
+	s->lost[s->losts++] = *one;
 	return true;
 }
 
@@ -40,6 +40,8 @@ spool_lose(struct spool *s, bool (*tell)(void *arg, uint32_t slot, uint64_t whol
 		struct lost l = s->lost[i];
 		uint32_t slot = index_find(&s->index, l.id);
 
+		if (!l.kept)
+			continue;
 		/* None: somebody has dropped it meanwhile. */
 		if (slot != INDEX_NONE) {
 			if (!tell(arg, slot, l.whole))

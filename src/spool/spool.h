@@ -79,8 +79,8 @@ struct releases { struct release_count *table; uint32_t size, used; };
 
 /* A message whose record could not be read. said: nor set aside, which is in the log. */
 struct unreadable { uint64_t id; bool said; };
-/* A waiting message whose content a start has found damaged, behind so many octets that are whole. */
-struct lost { uint64_t id, whole; };
+/* A waiting message whose content a start has found damaged, behind so many octets that are whole. kept: there is a copy of what is left. */
+struct lost { uint64_t id, whole; bool kept; };
 
 struct spool {
 	struct spool_conf conf;
@@ -207,7 +207,7 @@ void plan_waits(struct spool *, uint32_t slot, const struct message_record *, ui
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);
-bool lost_add(struct spool *, uint64_t id, uint64_t whole);
+bool lost_add(struct spool *, const struct lost *);
 bool lost_is(const struct spool *, uint64_t id);
 /* What is known of a recipient now, into the entry; place: of its RESULT, 0: it has none of its own. */
 void outcome_note(struct entry *, uint32_t number, const struct outcome *, uint64_t place);
