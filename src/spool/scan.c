@@ -1,6 +1,5 @@
 #include "spool/scan.h"
 
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

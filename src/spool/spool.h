@@ -178,7 +178,7 @@ bool spool_reschedule(struct spool *, uint32_t slot, uint64_t release);
 /* How many of this account's (account_hash()) wait; it is not one of them any more. */
 uint32_t release_waiting(const struct spool *, uint32_t account);
 void release_over(struct spool *, uint32_t slot);
-/* The clock was set by so many ms; after schedule_shift(). */
+/* The clock was set by so many ms, and no message is older for it; after schedule_shift(). */
 void release_clock(struct spool *, int64_t ms);
 
 /* ---- jobs ---- */
