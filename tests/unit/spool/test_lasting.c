@@ -265,6 +265,41 @@ torn_and_no_room(void **state)
 	assert_true(damaged_files(b) > 0);
 }
 
+/* regress 0405: content that the disk gives back no more keeps nothing behind it in the log, and its sender is told. */
+static void
+content_that_cannot_be_copied(void **state)
+{
+	struct bed *b = *state;
+	char path[128];
+	unsigned count = 0;
+	int i;
+
+	/* The one that cannot be copied is met first: it has the slot of one that is gone. */
+	submit(b, 6, 4);
+	submit(b, 7, 4);
+	spool_finish(&b->spool, index_find(&b->spool.index, 6));
+	write_all(b);
+	submit(b, 8, 30);
+	assert_true(index_find(&b->spool.index, 8) < index_find(&b->spool.index, 7));
+	for (uint64_t id = 9; id < 17; id++) {
+		submit(b, id, 24);
+		spool_finish(&b->spool, index_find(&b->spool.index, id));
+	}
+	(void)snprintf(path, sizeof path, "%s/0000000000000001.log", b->directory);
+	assert_int_equal(truncate(path, 700 * 1024), 0);
+	for (i = 0; i < 50 && size_of(b, "0000000000000001.log") != -1; i++) {
+		(void)spool_look(&b->spool);
+		spool_lose(&b->spool, told, &count);
+		spool_tidy(&b->spool);
+		write_all(b);
+	}
+	assert_true(i < 50);
+	assert_int_equal(count, 1);
+	assert_int_equal(index_find(&b->spool.index, 8), INDEX_NONE);
+	assert_int_not_equal(index_find(&b->spool.index, 7), INDEX_NONE);
+	assert_int_equal(damaged_files(b), 1);
+}
+
 int
 main(void)
 {
@@ -272,6 +307,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_longest_outcome, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_a_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(torn_and_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(content_that_cannot_be_copied, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("lasting", tests, NULL, NULL);
