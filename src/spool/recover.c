@@ -487,13 +487,13 @@ lose(struct recovery *r, uint32_t slot, const struct message_record *m, uint64_t
 {
 	struct spool *s = r->spool;
 	struct span rest = m->extents;
-	bool kept = aside_message(s, slot, m);
+	bool kept = aside_message(s, slot, m, false);
 	struct extent e;
 
 	while (!kept && extent_take(&rest, &e))
 		if (journal_segment(&s->journal, e.segment) != NULL)
 			segment_hold(&s->journal, e.segment, 0, false);
-	return lost_add(s, &(struct lost){ m->id, whole, kept });
+	return lost_add(s, &(struct lost){ .id = m->id, .whole = whole, .kept = kept });
 }
 
 static bool
