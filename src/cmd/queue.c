@@ -15,7 +15,8 @@
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_OS = 71, EXIT_LATER = 75,
 	EXIT_CONFIG = 78, LOGIN_MAX = 255, PAGE = 500,
-	WHERE_MOST = 20 };
+	WHERE_MOST = 20,
+	PATIENCE_MS = 2000 };             /* so long without an answer, and we say that we wait */
 
 static const char usage[] =
     "usage: postern queue [list [ADDRESS]] [--held] [--most N] [--json]\n"
@@ -50,6 +51,7 @@ struct query {
 	bool json, held;
 	/* The conversation. */
 	uv_loop_t loop;
+	uv_timer_t patience;
 	struct channel *channel;
 	struct queue_answer answer;
 	struct queue_total total;
@@ -234,12 +236,22 @@ take_frame(struct query *q, const struct frame *f)
 	}
 }
 
+/* The master has the socket, whoever is behind it. */
+static void
+on_patience(uv_timer_t *timer)
+{
+	(void)timer;
+	(void)fputs("postern queue: the server does not answer yet: it reads its spool, or cannot; see event=spool-start, spool and child in "
+	    "its log; waiting\n", stderr);
+}
+
 static void
 on_message(void *arg, struct channel *c, const struct frame *f)
 {
 	struct query *q = arg;
 
 	(void)c;
+	(void)uv_timer_stop(&q->patience);
 	if (!q->ended && !take_frame(q, f))
 		end_conversation(q, true);
 }
@@ -372,6 +384,8 @@ converse(struct query *q)
 		(void)fputs("postern queue: out of memory, or of descriptors\n", stderr);
 		return EXIT_OS;
 	}
+	(void)uv_timer_init(&q->loop, &q->patience);
+	(void)uv_timer_start(&q->patience, on_patience, PATIENCE_MS, 0);
 	if (ask(q))
 		status = report(q);
 	else {
@@ -379,6 +393,7 @@ converse(struct query *q)
 		status = EXIT_UNAVAILABLE;
 	}
 	channel_close(q->channel);
+	uv_close((uv_handle_t *)&q->patience, NULL);
 	(void)uv_run(&q->loop, UV_RUN_NOWAIT);
 	(void)uv_loop_close(&q->loop);
 	queue_answer_free(&q->answer);

@@ -202,6 +202,9 @@ on_retry(struct keeper *k, struct channel *c, const struct frame *f)
 
 	if (!fields_parse(queue_which_layout, f->body, &q))
 		return false;
+	/* Nothing is tried any more either. */
+	if (in_doubt(k, c, f->session))
+		return true;
 	if (q.id == 0) {
 		struct hold_order all = { .verb = QUEUE_RETRY, .channel = c, .session = f->session };
 

@@ -86,6 +86,8 @@ tell(void *arg, uint32_t slot, uint64_t whole)
 			return false;
 		record(k, slot, &g);
 	}
+	/* What still runs could not be read either. */
+	relay_forget(k, slot);
 	return true;
 }
 

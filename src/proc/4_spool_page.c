@@ -2,6 +2,7 @@
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_session.h"
 #include "proc/ceilings.h"
+#include "spool/suspects.h"
 
 #define ROWS(array) (sizeof(array) / sizeof(array)[0])
 
@@ -27,6 +28,7 @@ static const struct limit keeping[] = {
 	{ "submissions that are known when they come again", NULL, ONCE_MOST, LIMIT_COUNT, "server", "the oldest is forgotten" },
 	{ "messages that wait", NULL, SPOOL_MESSAGES_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
 	{ "recipients of all of them", NULL, SPOOL_RCPTS_MAX, LIMIT_COUNT, "server", "452 4.3.1" },
+	{ "messages in damaged records, named in the log", NULL, SUSPECTS_MOST, LIMIT_COUNT, "start", "the log names the segment" },
 	{ "disk that stays free", "spool-free-min", 0, LIMIT_OCTETS, "server", "452 4.3.1" },
 	{ "messages handed to 5_relay", NULL, KEEPER_TRIES, LIMIT_COUNT, "server", "the others wait" },
 	{ "octets of their recipients and of what became of them", NULL, KEEPER_TRIES_OCTETS, LIMIT_OCTETS, "server", "the others wait" },

@@ -143,12 +143,14 @@ aside_copy(struct spool *s, const struct entry *e, struct span extents, bool gon
 }
 
 bool
-aside_message(struct spool *s, uint32_t slot, const struct message_record *m)
+aside_message(struct spool *s, uint32_t slot, const struct message_record *m, bool quiet)
 {
 	struct log_line l;
 	char name[NAME];
 	bool kept = aside_copy(s, &s->index.entry[slot], m->extents, false, name);
 
+	if (!kept && quiet)
+		return false;
 	log_begin(&l, LOG_FAULT, "lost");
 	log_id(&l, "id", m->id);
 	log_span(&l, "from", m->reverse_path);

@@ -89,8 +89,10 @@ append_copy(struct spool *s, uint32_t slot, struct span extents)
 	if (!message_format(&m, &payload))
 		return false;
 	u32_put(payload.p + payload.len - 4, (uint32_t)inline_octets);
-	if (inline_octets > 0 && !spool_content(s, &m, content_at, 0, payload.p + payload.len, inline_octets))
+	if (inline_octets > 0 && !spool_content(s, &m, content_at, 0, payload.p + payload.len, inline_octets)) {
+		lost_meet(s, m.id);
 		return false;
+	}
 	payload.len += inline_octets;
 	ticket.id = m.id;
 	(void)journal_commit(&s->journal, RECORD_MESSAGE, payload, true, &ticket);
@@ -103,9 +105,11 @@ static bool
 copy_chunk(struct spool *s, uint64_t id, const struct extent *e)
 {
 	uint8_t *p = malloc(e->octets);
-	bool good = p != NULL && journal_read(&s->journal, PLACE(e->segment, e->offset), p, e->octets)
-	    && chunk_append(s, id, (struct span){ p, e->octets }, (struct span){ NULL, 0 }, &s->copy.extents);
+	bool read = p != NULL && journal_read(&s->journal, PLACE(e->segment, e->offset), p, e->octets), good;
 
+	if (p != NULL && !read)
+		lost_meet(s, id);
+	good = read && chunk_append(s, id, (struct span){ p, e->octets }, (struct span){ NULL, 0 }, &s->copy.extents);
 	free(p);
 	return good;
 }
@@ -182,7 +186,7 @@ copy_step(struct spool *s)
 	    && s->journal.gather->mem.len < before + SPOOL_COPY_STEP; looked++) {
 		const struct entry *e = &s->index.entry[c->cursor++];
 
-		if (e->used && !(e->flags & (ENTRY_PENDING | ENTRY_MOVING)) && lies_in(e, c->segment))
+		if (e->used && !(e->flags & (ENTRY_PENDING | ENTRY_MOVING)) && lies_in(e, c->segment) && lost_find(s, e->id) == NULL)
 			good = copy_one(s, c->cursor - 1);
 	}
 	if (good && (c->slot != INDEX_NONE || c->cursor < s->index.used))

@@ -1,14 +1,16 @@
 /*
- * Messages that the disk does not have any more. Where a start finds content damaged and the envelope whole, whoever opens the spool tells
- * the sender; where the record itself is met no more while the server runs, nobody knows whom to tell.
+ * Messages that the disk does not have any more. Where content is damaged and the envelope whole, found by a start or met later, whoever
+ * runs the spool tells the sender; where the record itself can be read no more, nobody knows whom to tell.
  */
 #include "spool/aside.h"
 
 #include <stdlib.h>
 
-/* ---- content, found by a start ---- */
+enum { PIECE = 64 * 1024 };
+
+/* ---- content ---- */
 bool
-lost_add(struct spool *s, uint64_t id, uint64_t whole)
+lost_add(struct spool *s, const struct lost *one)
 {
 	uint32_t most = s->losts_max == 0 ? 16 : s->losts_max * 2;
 	struct lost *bigger;
@@ -20,36 +22,87 @@ lost_add(struct spool *s, uint64_t id, uint64_t whole)
 		s->lost = bigger;
 		s->losts_max = most;
 	}
-	s->lost[s->losts++] = (struct lost){ id, whole };
+	s->lost[s->losts++] = *one;
 	return true;
 }
 
-bool
-lost_is(const struct spool *s, uint64_t id)
+const struct lost *
+lost_find(const struct spool *s, uint64_t id)
 {
 	for (uint32_t i = 0; i < s->losts; i++)
 		if (s->lost[i].id == id)
-			return true;
-	return false;
+			return &s->lost[i];
+	return NULL;
+}
+
+void
+lost_meet(struct spool *s, uint64_t id)
+{
+	if (lost_find(s, id) == NULL)
+		(void)lost_add(s, &(struct lost){ .id = id, .met = true });
+}
+
+static uint64_t
+readable(struct spool *s, const struct message_record *m, uint64_t content_at)
+{
+	static uint8_t piece[PIECE];
+	uint64_t at = 0, part;
+
+	for (; at < m->size; at += part) {
+		part = m->size - at < PIECE ? m->size - at : PIECE;
+		if (!spool_content(s, m, content_at, at, piece, (size_t)part))
+			return at;
+	}
+	return at;
+}
+
+enum look { LOOK_WELL, LOOK_LATER, LOOK_LOST };
+
+/* Disks come back. */
+static enum look
+look_again(struct spool *s, uint32_t slot, struct lost *l)
+{
+	struct message_record m;
+	uint64_t content_at;
+
+	if ((s->index.entry[slot].flags & (ENTRY_MOVING | ENTRY_PENDING)) || !spool_envelope(s, slot, &m, &content_at))
+		return LOOK_LATER;
+	l->whole = readable(s, &m, content_at);
+	if (l->whole == m.size)
+		return LOOK_WELL;
+	l->kept = aside_message(s, slot, &m, l->said);
+	l->said = true;
+	return l->kept ? LOOK_LOST : LOOK_LATER;
+}
+
+/* False: it stays on the list. */
+static bool
+lose_one(struct spool *s, struct lost *l, bool (*tell)(void *, uint32_t, uint64_t), void *arg)
+{
+	uint32_t slot = index_find(&s->index, l->id);
+	enum look look = l->kept ? LOOK_LOST : LOOK_LATER;
+
+	/* Somebody has dropped it meanwhile. */
+	if (slot == INDEX_NONE)
+		return true;
+	if (!l->kept && l->met)
+		look = look_again(s, slot, l);
+	if (look != LOOK_LOST)
+		return look == LOOK_WELL;
+	if (!tell(arg, slot, l->whole))
+		return false;
+	/* Who submits it again means it. */
+	spool_fruitless(s, slot);
+	spool_finish(s, slot);
+	return true;
 }
 
 void
 spool_lose(struct spool *s, bool (*tell)(void *arg, uint32_t slot, uint64_t whole), void *arg)
 {
-	for (uint32_t i = s->losts; s->journal.state == OK && !journal_crowded(&s->journal) && i-- > 0;) {
-		struct lost l = s->lost[i];
-		uint32_t slot = index_find(&s->index, l.id);
-
-		/* None: somebody has dropped it meanwhile. */
-		if (slot != INDEX_NONE) {
-			if (!tell(arg, slot, l.whole))
-				continue;
-			/* Who submits it again means it. */
-			spool_fruitless(s, slot);
-			spool_finish(s, slot);
-		}
-		s->lost[i] = s->lost[--s->losts];
-	}
+	for (uint32_t i = s->losts; s->journal.state == OK && !journal_crowded(&s->journal) && i-- > 0;)
+		if (lose_one(s, &s->lost[i], tell, arg))
+			s->lost[i] = s->lost[--s->losts];
 }
 
 /* ---- records, met while the server runs ---- */

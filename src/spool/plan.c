@@ -166,10 +166,11 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 	struct entry *e = &s->index.entry[slot];
 	struct span rest = m->recipients;
 	struct recipient r;
+	const struct lost *lost = lost_find(s, e->id);
 	uint64_t due = now;
 
 	/* Nobody gets half a message. */
-	if (lost_is(s, e->id))
+	if (lost != NULL && !lost->met)
 		return true;
 	/* Never later than after a try of just now: the clock may have been wrong when it was tried. */
 	if (e->attempts > 0)

@@ -28,6 +28,7 @@ struct recovery {
 	size_t damages, damages_max;
 	uint64_t segment;               /* being read */
 	bool last;                      /* it is the newest */
+	bool unkept;                    /* there is no copy of some of its damage: it stays as it is until a start can make one */
 	bool failed;                    /* memory or the disk; no start */
 	const char *why;                /* no start, and errno does not say why; else NULL */
 	int fd;
@@ -45,20 +46,6 @@ struct recovery {
 };
 
 /* ---- which segments there are ---- */
-static bool
-name_parse(const char *name, uint64_t *number)
-{
-	uint64_t n = 0;
-
-	if (strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".log") != 0)
-		return false;
-	for (size_t i = 0; i < 16; i++)
-		n = n << 4 | ascii_hex_value((uint8_t)name[i]);
-	*number = n;
-	/* The number must fit a place. */
-	return n > 0 && n < UINT32_MAX;
-}
-
 static int
 by_number(const void *a, const void *b)
 {
@@ -83,7 +70,7 @@ find_segments(struct recovery *r)
 		return false;
 	}
 	while ((e = readdir(d)) != NULL) {
-		if (!name_parse(e->d_name, &n))
+		if (!segment_name_parse(e->d_name, &n))
 			continue;
 		if (r->numbers == r->numbers_max) {
 			size_t more = r->numbers_max == 0 ? 64 : r->numbers_max * 2;
@@ -134,8 +121,8 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 
 	if (!message_parse(payload, &m)) {
 		/* The sum is right, so a program wrote it so: keep it for whoever wants to know why. */
-		r->failed = !aside_range(r->spool, r->fd, r->segment, PLACE_OFFSET(place),
-		    PLACE_OFFSET(place) + record_octets(payload.len));
+		if (!aside_range(r->spool, r->fd, r->segment, PLACE_OFFSET(place), PLACE_OFFSET(place) + record_octets(payload.len)))
+			r->unkept = true;
 		return;
 	}
 	suspects_clear(&r->suspects, m.id);
@@ -322,10 +309,8 @@ recovered_damage(void *arg, uint64_t from, uint64_t to)
 	r->unlooked = (struct range){ r->segment, from, to };
 	r->unlooked_named = r->named;
 	r->named = 0;
-	if (!aside_range(r->spool, r->fd, r->segment, from, to)) {
-		r->failed = true;
-		return;
-	}
+	if (!aside_range(r->spool, r->fd, r->segment, from, to))
+		r->unkept = true;
 	if (r->damages == r->damages_max) {
 		size_t more = r->damages_max == 0 ? 16 : r->damages_max * 2;
 
@@ -352,7 +337,7 @@ cut_tail(struct recovery *r, uint64_t end)
 	bool cut;
 	char name[SEGMENT_NAME];
 
-	if (!r->last || end == r->size)
+	if (!r->last || r->unkept || end == r->size)
 		return true;
 	segment_name(r->segment, name);
 	fd = disk->open(disk->arg, r->spool->dirfd, name);
@@ -382,6 +367,7 @@ read_segment(struct recovery *r)
 	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r->size = (uint64_t)st.st_size;
 	r->salt = r->unlooked.to = 0;
+	r->unkept = false;
 	if (r->size > (uint64_t)SEGMENT_MOST + 2 * (uint64_t)RECORD_PAYLOAD_MAX) {
 		errno = EFBIG;
 		return false;
@@ -397,6 +383,8 @@ read_segment(struct recovery *r)
 	if (s == NULL)
 		return false;
 	s->reader = r->fd;
+	if (r->unkept)
+		segment_hold(&r->spool->journal, r->segment, 0, false);
 	return true;
 }
 
@@ -509,6 +497,21 @@ plan(struct recovery *r, uint32_t slot, const struct message_record *m, uint64_t
 	return true;
 }
 
+/* What there is of it must not go before there is a copy: until then it is not finished, nor is its sender told. */
+static bool
+lose(struct recovery *r, uint32_t slot, const struct message_record *m, uint64_t whole)
+{
+	struct spool *s = r->spool;
+	struct span rest = m->extents;
+	bool kept = aside_message(s, slot, m, false);
+	struct extent e;
+
+	while (!kept && extent_take(&rest, &e))
+		if (journal_segment(&s->journal, e.segment) != NULL)
+			segment_hold(&s->journal, e.segment, 0, false);
+	return lost_add(s, &(struct lost){ .id = m->id, .whole = whole, .kept = kept });
+}
+
 static bool
 take_up(struct recovery *r, uint32_t slot, uint64_t now)
 {
@@ -532,7 +535,7 @@ take_up(struct recovery *r, uint32_t slot, uint64_t now)
 	}
 	whole = whole_of(r, &m);
 	if (whole < m.size)
-		return aside_message(s, slot, &m) && lost_add(s, e->id, whole);
+		return lose(r, slot, &m, whole);
 	return plan(r, slot, &m, now);
 }
 

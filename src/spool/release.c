@@ -169,6 +169,8 @@ release_clock(struct spool *s, int64_t ms)
 
 		if (!e->used)
 			continue;
+		/* It is as old as it was. */
+		e->arrival = shifted(e->arrival, ms);
 		if (e->deadline != 0)
 			e->deadline = shifted(e->deadline, ms);
 		/* Its jobs have moved with the clock already: right for an interval, also for one that is over, wrong for a point in time. */
@@ -189,6 +191,7 @@ draft_clock(struct draft *d, int64_t ms, uint64_t now)
 		m->deadline = shifted(m->deadline, ms);
 	if (m->release != 0 && span_take(&hold, SPAN("for;")))
 		m->release = shifted(m->release, ms);
+	m->arrival = shifted(m->arrival, ms);
 	m->arrival = m->arrival < now ? m->arrival : now;
 	if (d->printed && d->when > now)
 		d->when = now;

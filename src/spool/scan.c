@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "spool/journal.h"
+
 enum { WINDOW = 4 * 1024 * 1024, UNREADABLE = 4096 };
 
 /* The octets [base, base + mem.len) of the file. */
@@ -159,4 +161,23 @@ scan_segment(int fd, uint64_t size, const struct scan_handler *handler, void *ar
 	}
 	free(s.w.mem.p);
 	return !s.w.short_of_memory && !end->newer;
+}
+
+bool
+segment_name_parse(const char *name, uint64_t *number)
+{
+	uint64_t n = 0;
+
+	if (strlen(name) != SEGMENT_NAME - 1 || strcmp(name + 16, ".log") != 0)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		char c = name[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+		n = n << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	*number = n;
+	/* The number must fit a place. */
+	return n > 0 && n < UINT32_MAX;
 }

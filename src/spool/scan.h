@@ -22,6 +22,8 @@ struct scan_end {
 	bool newer;             /* made by a version of ours that is not this one */
 };
 
+/* The number in the name of a segment's file; false: it is no such name. */
+bool segment_name_parse(const char *name, uint64_t *number);
 bool scan_segment(int fd, uint64_t size, const struct scan_handler *, void *arg, struct scan_end *);
 
 #endif

@@ -129,6 +129,19 @@ spool_state(const struct spool *s)
 	return s->low ? FAIL_DISK_FULL : OK;
 }
 
+static void
+log_trouble(enum fail f, const struct batch *b)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, f == FAIL_DOUBT ? "spool-in-doubt" : "disk-full");
+	log_text(&l, "what", b->call);
+	log_errno(&l, b->error);
+	log_text(&l, "do", f == FAIL_DOUBT ? "see to the disk, then restart Postern: until then nothing is taken or tried"
+	    : "make room; it goes on by itself");
+	log_end(&l);
+}
+
 enum fail
 spool_settle(struct spool *s)
 {
@@ -139,7 +152,7 @@ spool_settle(struct spool *s)
 	if (f != OK && s->journal.state == OK) {
 		s->refusals++;
 		copy_stop(s);
-		log_fail(f == FAIL_DOUBT ? "spool-in-doubt" : "disk-full", b->call, b->error);
+		log_trouble(f, b);
 	}
 	return journal_end(&s->journal);
 }

@@ -79,8 +79,9 @@ struct releases { struct release_count *table; uint32_t size, used; };
 
 /* A message whose record could not be read. said: nor set aside, which is in the log. */
 struct unreadable { uint64_t id; bool said; };
-/* A waiting message whose content a start has found damaged, behind so many octets that are whole. */
-struct lost { uint64_t id, whole; };
+/* A waiting message whose content is damaged, behind so many octets that are whole. kept: there is a copy of what is left. met: not by a start
+ * but while we run; it is looked at once more before it is lost. said: that there is no copy yet, which is in the log. */
+struct lost { uint64_t id, whole; bool kept, met, said; };
 
 struct spool {
 	struct spool_conf conf;
@@ -151,8 +152,8 @@ void spool_finish(struct spool *, uint32_t slot);
 /* Set aside, and finish, the messages that spool_envelope() could not read and still cannot. lose() is told of each while it is still
  * there. Waits for the disk when there are any. */
 void spool_set_aside(struct spool *, uint64_t now, void (*lose)(void *arg, uint32_t slot), void *arg);
-/* Finish the messages whose content a start has found damaged; until then they have no jobs. tell() is asked for each to tell its sender of
- * those who wait, and to record their ends; so many octets of content are whole. False: not now, it is asked again. */
+/* Finish the messages whose content is damaged; what a start has found so has no jobs. tell() is asked for each to tell its sender of those
+ * who wait, and to record their ends; so many octets of content are whole. False: not now, it is asked again. May wait for the disk. */
 void spool_lose(struct spool *, bool (*tell)(void *arg, uint32_t slot, uint64_t whole), void *arg);
 /* The slot is a message that may be tried, shown and dropped. */
 bool spool_ready(const struct spool *, uint32_t slot);
@@ -178,7 +179,7 @@ bool spool_reschedule(struct spool *, uint32_t slot, uint64_t release);
 /* How many of this account's (account_hash()) wait; it is not one of them any more. */
 uint32_t release_waiting(const struct spool *, uint32_t account);
 void release_over(struct spool *, uint32_t slot);
-/* The clock was set by so many ms; after schedule_shift(). */
+/* The clock was set by so many ms, and no message is older for it; after schedule_shift(). */
 void release_clock(struct spool *, int64_t ms);
 
 /* ---- jobs ---- */
@@ -207,8 +208,10 @@ void plan_waits(struct spool *, uint32_t slot, const struct message_record *, ui
 void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);
-bool lost_add(struct spool *, uint64_t id, uint64_t whole);
-bool lost_is(const struct spool *, uint64_t id);
+bool lost_add(struct spool *, const struct lost *);
+const struct lost *lost_find(const struct spool *, uint64_t id);
+/* Its content could not be read just now. */
+void lost_meet(struct spool *, uint64_t id);
 /* What is known of a recipient now, into the entry; place: of its RESULT, 0: it has none of its own. */
 void outcome_note(struct entry *, uint32_t number, const struct outcome *, uint64_t place);
 /* The terms of the record, into the entry, whose arrival is known; and its release back. */

@@ -1,4 +1,4 @@
-/* proc/4_spool: what the ends of tries, processes and clocks leave behind. 5321-55, 4865-4, 3461-7; regress 0275 0276 0278 0283 0300 */
+/* proc/4_spool: what the ends of tries, processes and clocks leave behind. 5321-55, 4865-4, 3461-7; regress 0275 0276 0278 0283 0300 0403 */
 #include "spool_talk.h"
 
 #include <stdarg.h>
@@ -305,6 +305,91 @@ set_back_under_a_draft(void **state)
 	bed_fini(&b);
 }
 
+/* regress 0403: a machine whose clock has no battery begins in 1970, and is told the time a moment later. */
+static void
+begun_in_1970(void **state)
+{
+	struct try_seen t;
+	struct bed b;
+	uint64_t id;
+
+	(void)state;
+	open_bed(&b);
+	assert_int_equal(submit(&b, 100, 1, 5, 0), 0);
+	want_try(&b, &t);
+	id = t.id;
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	(void)usleep(100000);
+	bed_kill(&b);
+	*clock_set -= (int64_t)clock_wall() - 1000000;
+	bed_start(&b);
+	want_try(&b, &t);
+	assert_int_equal(t.id, id);
+	*clock_set = 0;
+	(void)usleep(100000);
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	/* Tried again, and no notice that it was given up. */
+	want_try(&b, &t);
+	assert_int_equal(t.id, id);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	bed_close(&b);
+}
+
+/* The same while its content comes. */
+static void
+set_forward_under_a_draft(void **state)
+{
+	struct spool_commit c = { .size = 5, .rcpts = 1 };
+	struct spool_mail m;
+	struct try_seen t;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	m = mail(100, "a@example.org");
+	bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+	say_rcpt(&b, 1, "x@example.net", 0);
+	bed_send_octets(&b.front, SPOOL_BODY, 1, SPAN("hello"));
+	(void)usleep(50000);
+	*clock_set += INT64_C(365) * 86400000;
+	(void)usleep(50000);
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	finish(&b, &t, SMTP_CLASS_LATER, 451);
+	want_try(&b, &t);
+	assert_int_equal(t.id, 100);
+	*clock_set = 0;
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
+/* regress 0403: somebody sets the clock a year ahead, and sees it. */
+static void
+a_year_ahead_for_a_moment(void **state)
+{
+	struct try_seen t;
+	struct bed b;
+	uint64_t id;
+
+	(void)state;
+	open_bed(&b);
+	assert_int_equal(submit(&b, 100, 1, 5, 0), 0);
+	want_try(&b, &t);
+	id = t.id;
+	*clock_set += INT64_C(365) * 86400000;
+	(void)usleep(100000);
+	for (int i = 0; i < 2; i++) {
+		finish(&b, &t, SMTP_CLASS_LATER, 451);
+		want_try(&b, &t);
+		assert_int_equal(t.id, id);
+		*clock_set = 0;
+		(void)usleep(100000);
+	}
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	bed_close(&b);
+}
+
 /* ---- what may be submitted again ---- */
 
 /* The disk has lost its content, so nobody will ever have it: a client that sends it again must not be told that we do. */
@@ -501,6 +586,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(set_between_two_looks),
 		cmocka_unit_test(set_forward_while_mail_goes_on),
 		cmocka_unit_test(set_back_under_a_draft),
+		cmocka_unit_test(begun_in_1970),
+		cmocka_unit_test(set_forward_under_a_draft),
+		cmocka_unit_test(a_year_ahead_for_a_moment),
 	};
 	const struct CMUnitTest rest[] = {
 		cmocka_unit_test(refused_here_served_there),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -172,27 +173,131 @@ size_of(const struct bed *b, const char *file)
 	return st.st_size;
 }
 
-/* regress 0321: a start that cannot set a damaged message aside does not happen, and half a copy is none for the next one. */
+static unsigned
+damaged_files(const struct bed *b)
+{
+	char path[128];
+	struct dirent *e;
+	unsigned count = 0;
+	DIR *d;
+
+	(void)snprintf(path, sizeof path, "%s/damaged", b->directory);
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		count += e->d_name[0] != '.';
+	if (d != NULL)
+		(void)closedir(d);
+	return count;
+}
+
+static bool
+told(void *arg, uint32_t slot, uint64_t whole)
+{
+	(void)slot, (void)whole;
+	++*(unsigned *)arg;
+	return true;
+}
+
+/* regress 0321: half a copy of a damaged message is none for the next start; 0402: the message waits for that, the others do not. */
 static void
 half_a_copy(void **state)
 {
 	static const char kept[] = "damaged/message-0000000000000007.bin";
 	struct bed *b = *state;
 	struct extent e;
+	unsigned count = 0;
 
 	submit(b, 7, 4);
 	e = first_extent(b);
 	assert_int_equal(e.octets, CHUNK);
+	submit(b, 8, 4);
 	spool_close(&b->spool);
 	damage(b, &e);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	limit_files(CHUNK + PIECE);
-	assert_false(bed_open(b));
-	assert_int_equal(size_of(b, kept), -1);
-	limit_files(RLIM_INFINITY);
 	assert_true(bed_open(b));
-	assert_true(lost_is(&b->spool, 7));
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(size_of(b, kept), -1);
+	assert_true(spool_ready(&b->spool, index_find(&b->spool.index, 7)));
+	assert_int_equal(b->spool.index.entry[index_find(&b->spool.index, 7)].job, SCHEDULE_NONE);
+	assert_int_not_equal(b->spool.index.entry[index_find(&b->spool.index, 8)].job, SCHEDULE_NONE);
+	spool_lose(&b->spool, told, &count);
+	assert_int_equal(count, 0);
+	spool_close(&b->spool);
+	assert_true(bed_open(b));
 	assert_true(size_of(b, kept) > 2 * CHUNK);
+	spool_lose(&b->spool, told, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(index_find(&b->spool.index, 7), INDEX_NONE);
+	assert_int_not_equal(index_find(&b->spool.index, 8), INDEX_NONE);
+}
+
+/* regress 0402: what was torn off when the power went, and no room for a copy of it: what is whole is delivered all the same. */
+static void
+torn_and_no_room(void **state)
+{
+	static const uint8_t torn[512] = { 'P', 'S', 'T', 'L', 200 };
+	struct bed *b = *state;
+	off_t size;
+	char path[128];
+	int fd;
+
+	submit(b, 7, 1);
+	spool_close(&b->spool);
+	(void)snprintf(path, sizeof path, "%s/0000000000000001.log", b->directory);
+	size = size_of(b, "0000000000000001.log");
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, torn, sizeof torn), sizeof torn);
+	(void)close(fd);
+	limit_files(16);
+	assert_true(bed_open(b));
+	limit_files(RLIM_INFINITY);
+	assert_int_not_equal(index_find(&b->spool.index, 7), INDEX_NONE);
+	assert_int_equal(size_of(b, "0000000000000001.log"), size + (off_t)sizeof torn);
+	/* It is not removed, though nobody needs it. */
+	spool_finish(&b->spool, index_find(&b->spool.index, 7));
+	write_all(b);
+	spool_tidy(&b->spool);
+	write_all(b);
+	assert_int_equal(size_of(b, "0000000000000001.log"), size + (off_t)sizeof torn);
+	spool_close(&b->spool);
+	assert_true(bed_open(b));
+	assert_true(damaged_files(b) > 0);
+}
+
+/* regress 0405: content that the disk gives back no more keeps nothing behind it in the log, and its sender is told. */
+static void
+content_that_cannot_be_copied(void **state)
+{
+	struct bed *b = *state;
+	char path[128];
+	unsigned count = 0;
+	int i;
+
+	/* The one that cannot be copied is met first: it has the slot of one that is gone. */
+	submit(b, 6, 4);
+	submit(b, 7, 4);
+	spool_finish(&b->spool, index_find(&b->spool.index, 6));
+	write_all(b);
+	submit(b, 8, 30);
+	assert_true(index_find(&b->spool.index, 8) < index_find(&b->spool.index, 7));
+	for (uint64_t id = 9; id < 17; id++) {
+		submit(b, id, 24);
+		spool_finish(&b->spool, index_find(&b->spool.index, id));
+	}
+	(void)snprintf(path, sizeof path, "%s/0000000000000001.log", b->directory);
+	assert_int_equal(truncate(path, 700 * 1024), 0);
+	for (i = 0; i < 50 && size_of(b, "0000000000000001.log") != -1; i++) {
+		(void)spool_look(&b->spool);
+		spool_lose(&b->spool, told, &count);
+		spool_tidy(&b->spool);
+		write_all(b);
+	}
+	assert_true(i < 50);
+	assert_int_equal(count, 1);
+	assert_int_equal(index_find(&b->spool.index, 8), INDEX_NONE);
+	assert_int_not_equal(index_find(&b->spool.index, 7), INDEX_NONE);
+	assert_int_equal(damaged_files(b), 1);
 }
 
 int
@@ -201,6 +306,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_longest_outcome, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_a_copy, setup, teardown),
+		cmocka_unit_test_setup_teardown(torn_and_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(content_that_cannot_be_copied, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("lasting", tests, NULL, NULL);
