@@ -206,10 +206,23 @@ read_accounts(struct send *s, const char *path, bool must_exist, struct account_
 	return good;
 }
 
+/* Without $HOME, as php-fpm and services have it, what the user database says. */
+static const char *
+home_folder(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (home != NULL && home[0] == '/')
+		return home;
+	pw = getpwuid(geteuid());
+	return pw == NULL ? NULL : pw->pw_dir;
+}
+
 static bool
 user_accounts(char *path, size_t room)
 {
-	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *base = getenv("XDG_CONFIG_HOME"), *home = home_folder();
 
 	if (base != NULL && base[0] == '/')
 		return (size_t)snprintf(path, room, "%s/postern/accounts", base) < room;
