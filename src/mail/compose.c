@@ -32,6 +32,8 @@ static const struct known_field {
 	[DKIM_SIGNATURE]    = { SPAN_INIT("dkim-signature"), 0 },
 	[SUBJECT]           = { SPAN_INIT("subject"), UNSTRUCTURED },
 	[COMMENTS]          = { SPAN_INIT("comments"), UNSTRUCTURED },
+	[ORGANIZATION]      = { SPAN_INIT("organization"), UNSTRUCTURED },
+	[EXTENSION]         = { SPAN_INIT("x-"), UNSTRUCTURED },
 };
 
 enum known
@@ -39,9 +41,9 @@ compose_known(struct span name)
 {
 	unsigned i = 0;
 
-	while (i < UNKNOWN && !span_same(known_fields[i].name, name))
+	while (i < EXTENSION && !span_same(known_fields[i].name, name))
 		i++;
-	return (enum known)i;
+	return i == EXTENSION && !span_take(&name, known_fields[EXTENSION].name) ? UNKNOWN : (enum known)i;
 }
 
 bool
@@ -189,9 +191,9 @@ is_of_mail(struct span name)
 	static const struct span names[] = {
 		SPAN_INIT("received"), SPAN_INIT("mime-version"), SPAN_INIT("in-reply-to"), SPAN_INIT("references"),
 		SPAN_INIT("keywords"), SPAN_INIT("auto-submitted"), SPAN_INIT("precedence"), SPAN_INIT("importance"),
-		SPAN_INIT("user-agent"), SPAN_INIT("organization"), SPAN_INIT("errors-to"), SPAN_INIT("disposition-notification-to"),
+		SPAN_INIT("user-agent"), SPAN_INIT("errors-to"), SPAN_INIT("disposition-notification-to"),
 	}, beginnings[] = {
-		SPAN_INIT("x-"), SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),
+		SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),
 	};
 	bool is = compose_known(name) != UNKNOWN;
 

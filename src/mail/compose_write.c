@@ -12,6 +12,8 @@
 #include "mail/trace.h"
 #include "mail/utf8.h"
 
+enum { SHORT_NAME = 12 };               /* "Organization" */
+
 /* A person's name in front of an address: quoted, or an encoded-word (RFC 2047), or not at all when it fits neither. */
 static bool
 put_name(struct span name, struct buf *out)
@@ -96,11 +98,14 @@ put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
 	return buf_put(out, left);
 }
 
-/* With its name and ": " or what stands for it. */
+/* With its name and ": " or what stands for it. Behind a long name its line has no room (RFC 2047 2). */
 static bool
 put_encoded(const struct header_field *f, struct buf *out)
 {
-	return buf_put(out, span_head(f->whole, f->whole.len - f->value.len)) && encoded_text_put(f->value, out);
+	bool folds = f->name.len > SHORT_NAME && ascii_is_blank(f->value.p[0]);
+
+	return buf_put(out, span_head(f->whole, f->whole.len - f->value.len)) && (!folds || buf_put_text(out, "\r\n"))
+	    && encoded_text_put(f->value, out);
 }
 
 static bool
