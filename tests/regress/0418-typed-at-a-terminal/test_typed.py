@@ -1,5 +1,6 @@
 """SMTP that somebody types. RFC 5321 2.3.8."""
 
+import email
 import os
 import pty
 import subprocess
@@ -23,7 +24,8 @@ def test_at_a_terminal(tmp_path):
         os.close(terminal)
         os.close(keyboard)
     assert process.returncode == 0 and b"\r\n221 " in said and len(server.messages) == 1, said
-    assert b"\r\n\r\n.typed\r\n=C3=BCnd " in server.messages[0]["content"]
+    message = email.message_from_bytes(server.messages[0]["content"])
+    assert message.get_payload(decode=True) == ("\r\n".join([".typed", "ünd " * 20, ""])).encode()
 
 
 def test_at_a_pipe(tmp_path):
