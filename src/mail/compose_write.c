@@ -138,11 +138,11 @@ put_end(struct compose *c, struct buf *out)
 }
 
 static bool
-has_foreign_address(struct span value)
+has_foreign_address(struct compose *c, struct span value)
 {
 	struct mailbox m;
 
-	while (address_next_bare(&value, &m) == ADDRESS_ONE)
+	while (compose_address_next(c, &value, &m) == ADDRESS_ONE)
 		if (!utf8_is_ascii(m.local) || !utf8_is_ascii(m.domain))
 			return true;
 	return false;
@@ -150,7 +150,7 @@ has_foreign_address(struct span value)
 
 /* Is there anything that needs SMTPUTF8 but what encoded-words are for? What is signed stays as it is too (RFC 6376 5.3). */
 static bool
-needs_utf8_anyhow(const struct compose *c)
+needs_utf8_anyhow(struct compose *c)
 {
 	struct span rest = buf_span(&c->header);
 	struct header_field f;
@@ -160,7 +160,7 @@ needs_utf8_anyhow(const struct compose *c)
 
 		if (utf8_is_ascii(f.value) || compose_has(which, DROPPED) || compose_has(which, UNSTRUCTURED))
 			continue;
-		if (!compose_has(which, HAS_ADDRESSES) || has_foreign_address(f.value))
+		if (!compose_has(which, HAS_ADDRESSES) || has_foreign_address(c, f.value))
 			return true;
 	}
 	return compose_has_seen(c, DKIM_SIGNATURE);
