@@ -83,6 +83,10 @@ take_password(struct send *s, cfg_t *account)
 static bool
 take_section(struct send *s, cfg_t *account, struct account_text *t)
 {
+	const char *server = cfg_getstr(account, "server");
+
+	if (s->options.server == NULL && (server == NULL || server[0] == '\0'))
+		return send_fail(s, EX_CONFIG, "%s: account \"%s\" has no server", reading_path, cfg_title(account));
 	return copy_word(s, account, "server", t->server, sizeof t->server)
 	    && copy_word(s, account, "user", t->user, sizeof t->user)
 	    && copy_word(s, account, "from", t->from, sizeof t->from)
