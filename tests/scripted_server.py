@@ -1,6 +1,7 @@
-"""A submission server that says what a test wants, in clear on loopback, and remembers what it heard."""
+"""A submission server that says what a test wants on loopback, in clear or with a certificate, and remembers what it heard."""
 import os
 import socket
+import ssl
 import subprocess
 import threading
 
@@ -10,13 +11,18 @@ from postern_server import POSTERN
 class ScriptedServer:
     """with ScriptedServer(offers=[...], replies={...}) as server: one session after the other.
 
+    tls: (chain, key) of a certificate for localhost; then submit() logs in as alice, and account says with which password
     replies: of an address (to its RCPT) or a verb; bytes with CRLF, or a function of what the session has heard so far
     sessions: the lines heard in each; messages: what was taken, with the lines of its envelope
     """
 
-    def __init__(self, offers=(), replies=None):
+    def __init__(self, offers=(), replies=None, tls=None):
         self.offers, self.replies = list(offers), dict(replies or {})
         self.sessions, self.messages = [], []
+        self.tls = tls
+        if tls:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*tls)
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -43,6 +49,8 @@ class ScriptedServer:
             conn.settimeout(15)
             self.sessions.append([])
             try:
+                if self.tls:
+                    conn = self.context.wrap_socket(conn, server_side=True)
                 with conn, conn.makefile("rb") as lines:
                     self._talk(lines, conn.sendall, self.sessions[-1])
             except OSError:
@@ -90,10 +98,11 @@ class ScriptedServer:
                 return
 
 
-def submit(folder, server, *arguments, command="sendmail", **more):
+def submit(folder, server, *arguments, command="sendmail", account="", **more):
     """`postern sendmail ARGUMENTS` with an account for that server."""
     accounts = folder / "accounts"
-    accounts.write_text(f'account default {{ server = "smtp://127.0.0.1:{server.port}"\nfrom = "alice@example.org" }}\n')
+    where = f'"submissions://localhost:{server.port}"\nuser = alice\nca = "{server.tls[0]}"' if server.tls else f'"smtp://127.0.0.1:{server.port}"'
+    accounts.write_text(f'account default {{ server = {where}\nfrom = "alice@example.org"\n{account} }}\n')
     accounts.chmod(0o600)
     which = ["-C", str(accounts)] if command == "sendmail" else ["--accounts", str(accounts)]
     return subprocess.run([POSTERN, command, *which, *arguments], capture_output=True, timeout=30, check=False,

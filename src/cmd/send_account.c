@@ -83,6 +83,10 @@ take_password(struct send *s, cfg_t *account)
 static bool
 take_section(struct send *s, cfg_t *account, struct account_text *t)
 {
+	const char *server = cfg_getstr(account, "server");
+
+	if (s->options.server == NULL && (server == NULL || server[0] == '\0'))
+		return send_fail(s, EX_CONFIG, "%s: account \"%s\" has no server", reading_path, cfg_title(account));
 	return copy_word(s, account, "server", t->server, sizeof t->server)
 	    && copy_word(s, account, "user", t->user, sizeof t->user)
 	    && copy_word(s, account, "from", t->from, sizeof t->from)
@@ -206,10 +210,23 @@ read_accounts(struct send *s, const char *path, bool must_exist, struct account_
 	return good;
 }
 
+/* Without $HOME, as php-fpm and services have it, what the user database says. */
+static const char *
+home_folder(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (home != NULL && home[0] == '/')
+		return home;
+	pw = getpwuid(geteuid());
+	return pw == NULL ? NULL : pw->pw_dir;
+}
+
 static bool
 user_accounts(char *path, size_t room)
 {
-	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *base = getenv("XDG_CONFIG_HOME"), *home = home_folder();
 
 	if (base != NULL && base[0] == '/')
 		return (size_t)snprintf(path, room, "%s/postern/accounts", base) < room;

@@ -236,21 +236,32 @@ failed(struct send_link *l)
 	return LINK_BROKEN;
 }
 
+bool
+send_link_quiet(struct send_link *l, struct buf *in)
+{
+	enum tls_step step = read_some(l, in);
+
+	return step == TLS_READ || step == TLS_WRITE;
+}
+
 enum send_link_step
-send_link_write(struct send_link *l, struct span out, uint32_t ms)
+send_link_write(struct send_link *l, struct span out, struct buf *spoken, uint32_t ms)
 {
 	uint64_t deadline = clock_run() + ms;
 
 	while (out.len > 0) {
 		size_t written = 0;
-		enum tls_step step = write_some(l, out, &written);
+		enum tls_step step;
 
+		if (spoken != NULL && !send_link_quiet(l, spoken))
+			return broken(l, spoken->len > 0 ? "the server spoke in the middle of the message" : "the server closed the connection");
+		step = write_some(l, out, &written);
 		span_skip(&out, written);
 		if (step == TLS_DONE)
 			break;
 		if (step != TLS_READ && step != TLS_WRITE)
 			return failed(l);
-		if (written == 0 && !wait_for(l->fd, step == TLS_READ ? POLLIN : POLLOUT, deadline))
+		if (written == 0 && !wait_for(l->fd, step == TLS_READ ? POLLIN : spoken != NULL ? POLLIN | POLLOUT : POLLOUT, deadline))
 			return broken(l, "the server took nothing for too long");
 	}
 	return LINK_DATA;
@@ -275,12 +286,4 @@ send_link_read(struct send_link *l, struct buf *in, uint32_t ms)
 		if (!wait_for(l->fd, step == TLS_READ ? POLLIN : POLLOUT, deadline))
 			return broken(l, "the server said nothing for too long");
 	}
-}
-
-bool
-send_link_quiet(struct send_link *l, struct buf *in)
-{
-	enum tls_step step = read_some(l, in);
-
-	return step == TLS_READ || step == TLS_WRITE;
 }

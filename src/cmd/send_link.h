@@ -30,7 +30,8 @@ bool send_link_open(struct send_link *, const char *host, uint16_t port, uint32_
 bool send_link_secure(struct send_link *, const char *host, const char *ca, uint32_t ms);
 
 enum send_link_step { LINK_DATA, LINK_END, LINK_BROKEN };
-enum send_link_step send_link_write(struct send_link *, struct span out, uint32_t ms);
+/* spoken: NULL, or where octets go that come meanwhile; with the first of them it is LINK_BROKEN, since nobody waits for the rest of out. */
+enum send_link_step send_link_write(struct send_link *, struct span out, struct buf *spoken, uint32_t ms);
 /* At least one octet onto in. LINK_END: the peer has closed, properly or not. */
 enum send_link_step send_link_read(struct send_link *, struct buf *in, uint32_t ms);
 /* Without waiting: nothing has come, and the connection stands. What has come lies in in. */

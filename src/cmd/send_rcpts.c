@@ -117,5 +117,7 @@ send_settle_rcpts(struct send *s)
 		free(raw[i].address);
 	}
 	free(raw);
+	if (good && s->rcpt_count == 0 && !s->options.read_recipients)
+		return send_fail(s, EX_USAGE, "nobody to send to: the recipients that were named are no addresses");
 	return good;
 }

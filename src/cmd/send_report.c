@@ -57,7 +57,8 @@ status_of(const struct smtp_outcome *o)
 		{ "5.3.4", EX_DATAERR }, { "5.5.", EX_PROTOCOL }, { "5.6.", EX_DATAERR }, { "5.7.", EX_NOPERM },
 	};
 
-	if (o->stage == SMTP_STAGE_AUTH && o->code == 0)
+	/* Our own verdict is about the login, unless the connection or the protocol broke. */
+	if (o->stage == SMTP_STAGE_AUTH && o->code == 0 && strcmp(o->enhanced, "4.4.2") != 0 && strcmp(o->enhanced, "4.5.0") != 0)
 		return EX_NOPERM;
 	if (o->class == SMTP_CLASS_LATER)
 		return o->stage == SMTP_STAGE_STARTTLS && o->code == 0 ? EX_PROTOCOL : EX_TEMPFAIL;

@@ -9,7 +9,7 @@
 
 #include "cmd/send_session.h"
 
-enum { LAST_WORDS_MS = 1000 };
+enum { LAST_WORDS_MS = 1000, LAST_READS = 8 };
 
 /* ---- what the user sees of the conversation ---- */
 
@@ -58,7 +58,8 @@ flush(struct session *s)
 
 	if (s->io.out.len > 0) {
 		show_out(s);
-		good = send_link_write(&s->link, buf_span(&s->io.out), smtp_client_patience(&s->client)) == LINK_DATA;
+		good = send_link_write(&s->link, buf_span(&s->io.out), s->content_out ? &s->in : NULL,
+		    smtp_client_patience(&s->client)) == LINK_DATA;
 	}
 	if (s->secret_out)
 		wipe(s->io.out.p, s->io.out.len);
@@ -90,12 +91,15 @@ last_words(struct session *s)
 	char why[sizeof s->link.why];
 
 	memcpy(why, s->link.why, sizeof why);
-	if (send_link_read(&s->link, &s->in, LAST_WORDS_MS) == LINK_DATA) {
-		enum smtp_client_want want = feed(s);
+	for (int i = 0; i < LAST_READS; i++) {
+		enum smtp_client_want want = s->in.len > 0 ? feed(s) : SMTP_CLIENT_CONTENT;
 
-		s->io.out.len = 0;
-		if (want == SMTP_CLIENT_OUTCOME || want == SMTP_CLIENT_CLOSE)
+		if (want == SMTP_CLIENT_OUTCOME || want == SMTP_CLIENT_CLOSE) {
+			s->io.out.len = 0;
 			return want;
+		}
+		if (send_link_read(&s->link, &s->in, LAST_WORDS_MS) != LINK_DATA)
+			break;
 	}
 	memcpy(s->link.why, why, sizeof why);
 	return lose(s);

@@ -42,6 +42,7 @@ struct stdio {
 	uint64_t messages;
 	bool in_trace;                  /* inside the trace field that is left out */
 	bool line_start;
+	bool typed;                     /* by somebody at a terminal, which ends lines with LF */
 	bool broken;                    /* standard input cannot be read, or output is gone: error says why */
 	int error;
 	bool lost;                      /* the message could not be kept */
@@ -175,8 +176,12 @@ say_mail_anew(struct stdio *s)
 static bool
 say_mail_again(struct stdio *s)
 {
-	if (s->session == NULL || !send_session_alive(s->session))
+	if (s->session == NULL)
 		return false;
+	if (!send_session_alive(s->session)) {
+		s->want = SMTP_CLIENT_CLOSE;
+		return false;
+	}
 	say_mail(s);
 	return s->want == SMTP_CLIENT_RCPT || s->heard.class == SMTP_CLASS_NEVER;
 }
@@ -353,20 +358,39 @@ wait_for_input(struct stdio *s)
 		hang_up(s);
 }
 
+/* n octets with CR before each LF; there is room for twice as many. */
+static size_t
+end_lines(uint8_t *p, size_t n)
+{
+	size_t more = 0, at;
+
+	for (size_t i = 0; i < n; i++)
+		more += p[i] == '\n';
+	at = n + more;
+	for (size_t i = n; i > 0; i--) {
+		p[--at] = p[i - 1];
+		if (p[at] == '\n')
+			p[--at] = '\r';
+	}
+	return n + more;
+}
+
 /* More input; false at its end. */
 static bool
 more_input(struct stdio *s)
 {
+	size_t room = s->typed ? buf_room(&s->in) / 2 : buf_room(&s->in);
+	uint8_t *in = s->in.p + s->in.len;
 	ssize_t n;
 
 	wait_for_input(s);
 	do
-		n = read(STDIN_FILENO, s->in.p + s->in.len, buf_room(&s->in));
+		n = read(STDIN_FILENO, in, room);
 	while (n == -1 && errno == EINTR);
 	if (n == -1)
 		give_up(s);
 	if (n > 0)
-		s->in.len += (size_t)n;
+		s->in.len += s->typed ? end_lines(in, (size_t)n) : (size_t)n;
 	return n > 0;
 }
 
@@ -420,6 +444,7 @@ prepare(struct stdio *s, struct send *send)
 	s->io.out = BUF_OVER(s->out);
 	s->io.content = BUF_OVER(s->content);
 	s->in = BUF_OVER(s->in_octets);
+	s->typed = isatty(STDIN_FILENO) == 1;
 }
 
 bool

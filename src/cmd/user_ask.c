@@ -2,11 +2,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cmd/user.h"
+#include "os/terminal.h"
 
 /* One line, octet by octet: what stands behind it is not ours to take. False: nothing came, or too much. */
 static bool
@@ -34,18 +34,13 @@ read_line(int fd, struct secret *out)
 static bool
 ask_hidden(int tty, const char *prompt, struct secret *out)
 {
-	struct termios before, hidden;
 	bool done;
 
-	if (tcgetattr(tty, &before) == -1)
+	if (!terminal_hide(tty))
 		return false;
-	hidden = before;
-	hidden.c_lflag &= ~(tcflag_t)ECHO;
-	hidden.c_lflag |= ECHONL;
 	(void)dprintf(tty, "%s", prompt);
-	(void)tcsetattr(tty, TCSAFLUSH, &hidden);
 	done = read_line(tty, out);
-	(void)tcsetattr(tty, TCSAFLUSH, &before);
+	terminal_show();
 	return done;
 }
 

@@ -32,6 +32,8 @@ static const struct known_field {
 	[DKIM_SIGNATURE]    = { SPAN_INIT("dkim-signature"), 0 },
 	[SUBJECT]           = { SPAN_INIT("subject"), UNSTRUCTURED },
 	[COMMENTS]          = { SPAN_INIT("comments"), UNSTRUCTURED },
+	[ORGANIZATION]      = { SPAN_INIT("organization"), UNSTRUCTURED },
+	[EXTENSION]         = { SPAN_INIT("x-"), UNSTRUCTURED },
 };
 
 enum known
@@ -39,9 +41,9 @@ compose_known(struct span name)
 {
 	unsigned i = 0;
 
-	while (i < UNKNOWN && !span_same(known_fields[i].name, name))
+	while (i < EXTENSION && !span_same(known_fields[i].name, name))
 		i++;
-	return (enum known)i;
+	return i == EXTENSION && !span_take(&name, known_fields[EXTENSION].name) ? UNKNOWN : (enum known)i;
 }
 
 bool
@@ -189,9 +191,9 @@ is_of_mail(struct span name)
 	static const struct span names[] = {
 		SPAN_INIT("received"), SPAN_INIT("mime-version"), SPAN_INIT("in-reply-to"), SPAN_INIT("references"),
 		SPAN_INIT("keywords"), SPAN_INIT("auto-submitted"), SPAN_INIT("precedence"), SPAN_INIT("importance"),
-		SPAN_INIT("user-agent"), SPAN_INIT("organization"), SPAN_INIT("errors-to"), SPAN_INIT("disposition-notification-to"),
+		SPAN_INIT("user-agent"), SPAN_INIT("errors-to"), SPAN_INIT("disposition-notification-to"),
 	}, beginnings[] = {
-		SPAN_INIT("x-"), SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),
+		SPAN_INIT("content-"), SPAN_INIT("list-"), SPAN_INIT("resent-"), SPAN_INIT("arc-"),
 	};
 	bool is = compose_known(name) != UNKNOWN;
 
@@ -370,6 +372,34 @@ compose_header_end(struct compose *c)
 
 /* ---- recipients ---- */
 
+/* What was found in a copy of text, in text itself; it must be ASCII there too. */
+static bool
+move_back(struct span *found, const uint8_t *copy, struct span text)
+{
+	if (found->len > 0)
+		found->p = text.p + (found->p - copy);
+	return utf8_is_ascii(*found);
+}
+
+/* Names in Latin-1 and the like are read as if each such octet were a letter: in a copy behind the header section. */
+enum address_step
+compose_address_next(struct compose *c, struct span *rest, struct mailbox *m)
+{
+	struct span text = *rest, seen = { c->header.p + c->header.len, text.len };
+	enum address_step step = address_next_bare(rest, m);
+	uint8_t *copy = c->header.p + c->header.len;
+
+	if (step != ADDRESS_BAD || utf8_valid(text) || text.len > buf_room(&c->header))
+		return step;
+	for (size_t i = 0; i < text.len; i++)
+		copy[i] = text.p[i] > 127 ? 'x' : text.p[i];
+	step = address_next_bare(&seen, m);
+	*rest = (struct span){ text.p + text.len - seen.len, seen.len };
+	if (step == ADDRESS_ONE && !(move_back(&m->local, copy, text) && move_back(&m->domain, copy, text)))
+		return ADDRESS_BAD;
+	return step;
+}
+
 /* Go on to the next field that names recipients; false when there is none. */
 static bool
 enter_field(struct compose *c)
@@ -427,7 +457,7 @@ compose_recipient(struct compose *c, struct buf *address)
 	while (c->at < c->value_end || enter_field(c)) {
 		struct span rest = { c->header.p + c->at, c->value_end - c->at };
 		struct mailbox m;
-		enum address_step step = address_next_bare(&rest, &m);
+		enum address_step step = compose_address_next(c, &rest, &m);
 
 		if (step == ADDRESS_BAD)
 			return compose_refuse_at(c, c->at, "malformed address in a recipient field");

@@ -5,7 +5,7 @@
  * file is dropped. Without any header section one is made. From, Date and Message-ID are added when missing; Bcc, Resent-Bcc
  * and Return-Path are removed (5322-7, 5321-43); addresses without a domain get ours. With a Resent- block (RFC 5322 3.6.6)
  * the missing Resent-From, Resent-Date and Resent-Message-ID are added in front of it, and From, Date and Message-ID stay as
- * they are (5322-8). A Subject or a person's name that is not ASCII is written in encoded-words (RFC 2047), unless something
+ * they are (5322-8). A Subject, Comments, Organization, X- field, comment or person's name that is not ASCII is written in encoded-words (RFC 2047), unless something
  * else needs SMTPUTF8 anyhow. A header line of more than 998 octets is folded at a space (RFC 5322 2.2.3). A body whose lines
  * are too long, or that has NUL octets, passes as it is and sets `unfit`: mail/downgrade.h makes of it what may be sent.
  *

@@ -1,4 +1,4 @@
-/* Jürgen Groß <root>: the name as encoded-words (RFC 2047 5 (3)), the address completed, everything else as it is. */
+/* Jürgen Groß <root>: the name as encoded-words (RFC 2047 5 (2), (3)), the address completed, everything else as it is. */
 #include "mail/compose_parts.h"
 
 #include "mail/encoded_word.h"
@@ -24,7 +24,7 @@ find_bare(struct names *n)
 	struct mailbox m;
 
 	n->bare = NULL;
-	while (n->bare == NULL && address_next_bare(&n->addresses, &m) == ADDRESS_ONE)
+	while (n->bare == NULL && compose_address_next(n->c, &n->addresses, &m) == ADDRESS_ONE)
 		if (span_done(m.domain))
 			n->bare = m.local.p + m.local.len;
 }
@@ -117,6 +117,37 @@ skip_to_end(struct span value, size_t at)
 	return at < value.len ? at : value.len;
 }
 
+/* From '(' to behind ')' (RFC 2047 5 (2)). */
+static bool
+put_comment(struct names *n, size_t at, size_t end)
+{
+	struct span inside = { n->value.p + at + 1, end - at - 1 };
+	uint8_t octets[NAME_MAX_OCTETS];
+	struct buf text = BUF_OVER(octets);
+
+	for (size_t i = 0; i + 1 < inside.len; i++) {
+		uint8_t c = inside.p[i];
+
+		if (c == '\\')
+			c = inside.p[++i];
+		if (c != '\r' && c != '\n' && !buf_put_byte(&text, c))
+			return put_raw(n, end);
+	}
+	if (!put_raw(n, at))
+		return false;
+	n->start = end;
+	return buf_put_text(n->out, "\r\n (") && encoded_words_put(buf_span(&text), n->out) && buf_put_byte(n->out, ')');
+}
+
+/* The comment that ends at end is not ASCII, and what stands before it is. */
+static bool
+is_foreign_comment(const struct names *n, size_t at, size_t end)
+{
+	struct span comment = { n->value.p + at, end - at };
+
+	return !utf8_is_ascii(comment) && utf8_is_ascii(piece(n, at)) && comment.len > 2 && comment.p[comment.len - 1] == ')';
+}
+
 bool
 compose_names_put(struct compose *c, const struct header_field *f, struct buf *out)
 {
@@ -133,7 +164,10 @@ compose_names_put(struct compose *c, const struct header_field *f, struct buf *o
 			good = put_phrase(&n, at, folds) && put_raw(&n, end);
 		else if (octet == ',' || octet == ';')
 			good = put_raw(&n, end);
-		n.comment |= octet == '(';
+		if (octet == '(' && is_foreign_comment(&n, at, end))
+			good = put_comment(&n, at, end);
+		else
+			n.comment |= octet == '(';
 		at = end;
 	}
 	return good && put_raw(&n, n.value.len);

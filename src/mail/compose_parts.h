@@ -10,6 +10,7 @@
 #define POSTERN_MAIL_COMPOSE_PARTS_H
 
 #include "mail/compose.h"
+#include "mail/path.h"
 
 enum trait {
 	HAS_ADDRESSES = 1,
@@ -21,7 +22,8 @@ enum trait {
 
 enum known {
 	FROM, DATE, MESSAGE_ID, SENDER, REPLY_TO, TO, CC, BCC, RETURN_PATH, RESENT_FROM, RESENT_DATE, RESENT_MESSAGE_ID,
-	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, DKIM_SIGNATURE, SUBJECT, COMMENTS,
+	RESENT_SENDER, RESENT_TO, RESENT_CC, RESENT_BCC, DKIM_SIGNATURE, SUBJECT, COMMENTS, ORGANIZATION,
+	EXTENSION,              /* X- and more: text that only its reader knows */
 	UNKNOWN
 };
 
@@ -34,6 +36,8 @@ bool compose_has_seen(const struct compose *, enum known);
 /* What is left of the header section from an offset on, and how far in it what is left begins. */
 struct span compose_section_from(const struct compose *, uint32_t offset);
 uint32_t compose_offset_of(const struct compose *, struct span rest);
+/* address_next_bare() of a field, with names that are no UTF-8 too. */
+enum address_step compose_address_next(struct compose *, struct span *rest, struct mailbox *);
 /* COMPOSE_BAD, about the line that an offset is in. */
 enum compose_step compose_refuse_at(struct compose *, uint32_t offset, const char *why);
 

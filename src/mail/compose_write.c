@@ -12,6 +12,8 @@
 #include "mail/trace.h"
 #include "mail/utf8.h"
 
+enum { SHORT_NAME = 12 };               /* "Organization" */
+
 /* A person's name in front of an address: quoted, or an encoded-word (RFC 2047), or not at all when it fits neither. */
 static bool
 put_name(struct span name, struct buf *out)
@@ -96,11 +98,14 @@ put_qualified(struct compose *c, const struct header_field *f, struct buf *out)
 	return buf_put(out, left);
 }
 
-/* With its name and ": " or what stands for it. */
+/* With its name and ": " or what stands for it. Behind a long name its line has no room (RFC 2047 2). */
 static bool
 put_encoded(const struct header_field *f, struct buf *out)
 {
-	return buf_put(out, span_head(f->whole, f->whole.len - f->value.len)) && encoded_text_put(f->value, out);
+	bool folds = f->name.len > SHORT_NAME && ascii_is_blank(f->value.p[0]);
+
+	return buf_put(out, span_head(f->whole, f->whole.len - f->value.len)) && (!folds || buf_put_text(out, "\r\n"))
+	    && encoded_text_put(f->value, out);
 }
 
 static bool
@@ -133,11 +138,11 @@ put_end(struct compose *c, struct buf *out)
 }
 
 static bool
-has_foreign_address(struct span value)
+has_foreign_address(struct compose *c, struct span value)
 {
 	struct mailbox m;
 
-	while (address_next_bare(&value, &m) == ADDRESS_ONE)
+	while (compose_address_next(c, &value, &m) == ADDRESS_ONE)
 		if (!utf8_is_ascii(m.local) || !utf8_is_ascii(m.domain))
 			return true;
 	return false;
@@ -145,7 +150,7 @@ has_foreign_address(struct span value)
 
 /* Is there anything that needs SMTPUTF8 but what encoded-words are for? What is signed stays as it is too (RFC 6376 5.3). */
 static bool
-needs_utf8_anyhow(const struct compose *c)
+needs_utf8_anyhow(struct compose *c)
 {
 	struct span rest = buf_span(&c->header);
 	struct header_field f;
@@ -155,7 +160,7 @@ needs_utf8_anyhow(const struct compose *c)
 
 		if (utf8_is_ascii(f.value) || compose_has(which, DROPPED) || compose_has(which, UNSTRUCTURED))
 			continue;
-		if (!compose_has(which, HAS_ADDRESSES) || has_foreign_address(f.value))
+		if (!compose_has(which, HAS_ADDRESSES) || has_foreign_address(c, f.value))
 			return true;
 	}
 	return compose_has_seen(c, DKIM_SIGNATURE);

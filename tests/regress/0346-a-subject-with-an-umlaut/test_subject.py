@@ -62,7 +62,7 @@ def test_names_too(tmp_path, value, names):
     assert all(a.domain in ("example.net", "example.org") for a in message["To"].addresses)
 
 
-@pytest.mark.parametrize("value", ["ü@example.net", "Ü <ü@example.net>", "a@example.net (Jürgen)", "(Ä) Ü <a@example.net>"])
+@pytest.mark.parametrize("value", ["ü@example.net", "Ü <ü@example.net>", "Ü (Ä) <a@example.net>"])
 def test_what_only_smtputf8_can_carry(tmp_path, value):
     done, messages = sent(tmp_path, f"To: {value}\n\nbody\n".encode())
     assert done.returncode == 65 and not messages

@@ -228,6 +228,9 @@ test_account_wrong(void **state)
 		assert_true(send_end(&s) == EX_CONFIG || i == 6);
 	}
 	begin(NULL);
+	assert_false(account("account x { user = \"u\" }\n", 0600));
+	assert_non_null(strstr(s.failed, "/accounts: account \"x\" has no server"));
+	begin(NULL);
 	s.options.account = "y";
 	assert_false(account("account x { server = \"a.example.org\" }\n", 0600));
 	assert_int_equal(s.status, EX_CONFIG);
