@@ -98,6 +98,8 @@ void accounts_close(struct accounts *);
 void accounts_configure(struct accounts *, const struct conf *);
 /* Look whether a file has changed, at most once a second of now_ms. */
 void accounts_refresh(struct accounts *, uint64_t now_ms);
+/* Look in any case: the operator has just changed it. */
+void accounts_look(struct accounts *, uint64_t now_ms);
 /* A key of our own in STATE/auth/NAME, mode 0600, made at the first start; lost says what it means that it cannot be kept. */
 void accounts_keep_key(const char *state_dir, const char *name, struct buf *key, const char *lost);
 /* The one form in which what was said counts: the principal's name, else what was said without device and domain; small letters. */
