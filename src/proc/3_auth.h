@@ -28,6 +28,7 @@ enum {
 	AUTH_RECALL_WAYS = 4,
 	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
 	AUTH_NOTE_MS = 60000,           /* between two writes of the last uses */
+	AUTH_DENIED_SAID = 3,           /* addresses of one session that it may not use, in the log; more say nothing new */
 	AUTH_PATH_MAX = 512,
 	AUTH_ATTEMPT_OCTETS = 4096,     /* of an exchange under way, at most, beside what GNU SASL takes */
 };
@@ -47,6 +48,7 @@ struct session {
 	uint32_t id;
 	uint8_t phase;
 	uint8_t failures;
+	uint8_t denied;                 /* lines about addresses that are not its own */
 };
 
 struct front {
