@@ -275,13 +275,17 @@ take_value(struct user_command *c, const char *name, const char *value, struct b
 		return not_understood(why, "not understood: ", name);
 	if (value == NULL)
 		return not_understood(why, "a value is missing behind ", name);
+	if (strcmp(name, "--expires") == 0) {
+		c->expires = value;     /* has words of its own for what is no time */
+		return true;
+	}
+	if (value[0] == 0)
+		return not_understood(why, "an empty value behind ", name);
 	if (strcmp(name, "--address") == 0)
 		return append(c->address, &c->addresses, value, why);
 	if (strcmp(name, "--from") == 0)
 		return append(c->from, &c->froms, value, why);
-	if (strcmp(name, "--expires") == 0)
-		c->expires = value;
-	else if (strcmp(name, "--recovery") == 0)
+	if (strcmp(name, "--recovery") == 0)
 		c->recovery = value;
 	else if (strcmp(name, "--network") == 0)
 		c->network = value;
@@ -310,6 +314,8 @@ take_word(struct user_command *c, int argc, char **argv, int *at, struct buf *wh
 		c->wait = true;
 	else if (strncmp(word, "--", 2) == 0)
 		return ++*at, take_value(c, word, *at < argc ? argv[*at] : NULL, why);
+	else if (word[0] == 0)
+		return not_understood(why, "a word is empty: ", "was a variable meant to be there?");
 	else if (word[0] == '-' || c->words == USER_WORDS_MAX)
 		return not_understood(why, "not understood: ", word);
 	else

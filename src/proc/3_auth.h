@@ -28,6 +28,7 @@ enum {
 	AUTH_RECALL_WAYS = 4,
 	AUTH_LOOK_MS = 1000,            /* between two looks at the users file */
 	AUTH_NOTE_MS = 60000,           /* between two writes of the last uses */
+	AUTH_DENIED_SAID = 3,           /* addresses of one session that it may not use, in the log; more say nothing new */
 	AUTH_PATH_MAX = 512,
 	AUTH_ATTEMPT_OCTETS = 4096,     /* of an exchange under way, at most, beside what GNU SASL takes */
 };
@@ -47,6 +48,7 @@ struct session {
 	uint32_t id;
 	uint8_t phase;
 	uint8_t failures;
+	uint8_t denied;                 /* lines about addresses that are not its own */
 };
 
 struct front {
@@ -98,6 +100,8 @@ void accounts_close(struct accounts *);
 void accounts_configure(struct accounts *, const struct conf *);
 /* Look whether a file has changed, at most once a second of now_ms. */
 void accounts_refresh(struct accounts *, uint64_t now_ms);
+/* Look in any case: the operator has just changed it. */
+void accounts_look(struct accounts *, uint64_t now_ms);
 /* A key of our own in STATE/auth/NAME, mode 0600, made at the first start; lost says what it means that it cannot be kept. */
 void accounts_keep_key(const char *state_dir, const char *name, struct buf *key, const char *lost);
 /* The one form in which what was said counts: the principal's name, else what was said without device and domain; small letters. */

@@ -118,6 +118,13 @@ accounts_refresh(struct accounts *a, uint64_t now_ms)
 }
 
 void
+accounts_look(struct accounts *a, uint64_t now_ms)
+{
+	a->looked = 0;
+	accounts_refresh(a, now_ms);
+}
+
+void
 accounts_keep_key(const char *state_dir, const char *name, struct buf *key, const char *lost)
 {
 	char path[AUTH_PATH_MAX + 32];

@@ -30,8 +30,8 @@ network_text(struct guess_network n, struct buf *out)
 }
 
 /* "192.0.2.7", "192.0.2.0/24", "2001:db8::1", "2001:db8::/48": as network_text() has it, or any address. */
-static bool
-network_of(struct span text, struct guess_network *n)
+bool
+ledger_network(struct span text, struct guess_network *n)
 {
 	char address[NETWORK_TEXT] = { 0 };
 	struct span bare = span_head(text, span_find(text, '/'));
@@ -124,9 +124,9 @@ static bool
 take_filter(struct auth *a, struct channel *c, uint32_t session, const struct ledger_which *w, struct guess_filter *f)
 {
 	*f = (struct guess_filter){ w->login.len > 0 ? ledger_account(a, w->login) : 0, { 0, GUESS_NOWHERE } };
-	if (w->network.len == 0 || network_of(w->network, &f->network))
+	if (w->network.len == 0 || ledger_network(w->network, &f->network))
 		return true;
-	ledger_end(c, session, FAIL_ARGUMENT, 0, SPAN("not a network: an address, or one with /24 (IPv4) or /48 (IPv6) behind it"));
+	ledger_end(c, session, FAIL_ARGUMENT, 0, SPAN(LEDGER_NO_NETWORK));
 	return false;
 }
 
@@ -139,7 +139,7 @@ ledger_attempts(struct auth *a, struct channel *c, const struct frame *f)
 
 	if (!fields_parse(ledger_which_layout, f->body, &which))
 		return false;
-	accounts_refresh(&a->accounts, uv_now(a->loop));
+	accounts_look(&a->accounts, uv_now(a->loop));
 	if (!take_filter(a, c, f->session, &which, &filter))
 		return true;
 	l.asked = filter.account;

@@ -227,15 +227,19 @@ give_warrant(const struct front *f, const struct session *s, struct span address
 }
 
 static void
-say_denied(const struct front *f, const struct session *s, struct span address, enum sender_use use)
+say_denied(const struct front *f, struct session *s, struct span address, enum sender_use use)
 {
 	struct log_line l;
 
+	if (s->denied == AUTH_DENIED_SAID)
+		return;
 	log_begin(&l, LOG_NOTE, use == SENDER_AUTHOR ? "author-denied" : "sender-denied");
 	log_text(&l, "login", s->login);
 	log_span(&l, "address", span_head(address, 320));
 	log_u64(&l, "front", f->slot);
 	log_u64(&l, "session", s->id);
+	if (++s->denied == AUTH_DENIED_SAID)
+		log_text(&l, "further", "of this session are not said");
 	log_end(&l);
 }
 

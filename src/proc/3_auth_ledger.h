@@ -76,6 +76,10 @@ void ledger_free(struct auth *);
 
 /* ---- `postern user attempts` and `forgive` (3_auth_attempts.c); false: the asker is broken ---- */
 
+#define LEDGER_NO_NETWORK "not a network: an address, or one with /24 (IPv4) or /48 (IPv6) behind it"
+/* As the operator says it. False: it is none. */
+bool ledger_network(struct span text, struct guess_network *);
+
 bool ledger_attempts(struct auth *, struct channel *, const struct frame *);
 bool ledger_forgive(struct auth *, struct channel *, const struct frame *);
 

@@ -331,7 +331,7 @@ habits_tell(struct auth *a)
 static bool
 lock_wanted(const struct habit_entry *e, struct span login)
 {
-	return e->habit.step != HABIT_FREE && (login.len == 0 || span_eq(span_of(e->login), login));
+	return e->habit.step != HABIT_FREE && (login.len == 0 || span_same(span_of(e->login), login));
 }
 
 bool
@@ -368,6 +368,16 @@ say_unlocked(struct span login, struct span network)
 	log_end(&l);
 }
 
+/* The login as the users file has it: who asks may spell it otherwise. */
+static struct span
+as_written(const struct user *user, const struct user_key *key, struct buf *out)
+{
+	(void)buf_put(out, user->name);
+	if (key != NULL)
+		(void)(buf_put_byte(out, '/') && buf_put(out, key->device));
+	return buf_span(out);
+}
+
 /* With a network: that one is the login's own from now on. Then the login need not have sent before. */
 bool
 ledger_unlock(struct auth *a, struct channel *c, const struct frame *f)
@@ -375,23 +385,27 @@ ledger_unlock(struct auth *a, struct channel *c, const struct frame *f)
 	struct ledger_which which;
 	const struct user *user;
 	const struct user_key *key;
+	uint8_t octets[SASL_LOGIN_MAX];
+	struct buf login = BUF_OVER(octets);
+	struct guess_network network;
 	struct habit_entry *e;
 	struct span address;
 
 	if (!fields_parse(ledger_which_layout, f->body, &which) || which.login.len == 0)
 		return false;
+	accounts_look(&a->accounts, uv_now(a->loop));
 	address = span_head(which.network, span_find(which.network, '/'));
-	if (which.network.len > 0 && origin_network(address) == ORIGIN_UNKNOWN) {
-		ledger_end(c, f->session, FAIL_SYNTAX, 0, SPAN("not a network or an address"));
+	if (which.network.len > 0 && !ledger_network(which.network, &network)) {
+		ledger_end(c, f->session, FAIL_SYNTAX, 0, SPAN(LEDGER_NO_NETWORK));
 	} else if (accounts_standing(&a->accounts, which.login, &user, &key) == STANDING_UNKNOWN) {
 		ledger_end(c, f->session, FAIL_CREDENTIALS, 0, SPAN("there is no such login; a sender key's is NAME/DEVICE"));
-	} else if ((e = habits_make(&a->habits, which.login)) == NULL) {
+	} else if ((e = habits_make(&a->habits, as_written(user, key, &login))) == NULL) {
 		ledger_end(c, f->session, FAIL_LOCAL, 0, SPAN("out of memory"));
 	} else {
 		habit_unlock(&e->habit, origin_network(address), clock_wall());
 		e->untold = false;
 		habits_touch(a);
-		say_unlocked(which.login, which.network);
+		say_unlocked(span_of(e->login), which.network);
 		ledger_end(c, f->session, OK, 1, SPAN(""));
 	}
 	return true;

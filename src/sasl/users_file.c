@@ -101,11 +101,26 @@ lock(struct users_file *f, struct buf *why)
 	return true;
 }
 
+/* A rename would put a file in the place of the link, and leave what it leads to as it was. */
+static bool
+is_link(const char *path, struct buf *why)
+{
+	char words[FILE_PATH_MAX + 64], target[FILE_PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof target - 1);
+
+	if (len == -1)
+		return false;
+	target[len] = 0;
+	(void)snprintf(words, sizeof words, "%.300s is a symbolic link; name the file itself (--users, users-file)", path);
+	(void)buf_refuse(why, words, target);
+	return true;
+}
+
 bool
 users_file_begin(struct users_file *f, const char *path, struct buf *why)
 {
 	*f = (struct users_file){ .path = path, .lock = -1 };
-	if (!lock(f, why))
+	if (is_link(path, why) || !lock(f, why))
 		goto failed;
 	f->text = file_read(path, USERS_FILE_MAX, &f->len);
 	if (f->text == NULL && errno != ENOENT) {
