@@ -367,6 +367,17 @@ get_webhook_events(const struct conf *conf, const struct conf_row *row, size_t i
 
 /* ---- lists ---- */
 
+/* Does a listen wherever b does? "*" is both families, and IPv6 is never IPv4 as well. */
+static bool
+listens_everywhere(const struct conf_listen *a, const struct conf_listen *b)
+{
+	struct span wide = span_of(a->address), other = span_of(b->address);
+	bool both = span_eq(other, SPAN("*")), six = span_find(other, ':') < other.len;
+
+	return span_eq(wide, SPAN("*")) || (span_eq(wide, SPAN("::")) && (both || six)) ||
+	    (span_eq(wide, SPAN("0.0.0.0")) && (both || !six));
+}
+
 /* least holds the service: both listener keys share the one list. */
 bool
 set_listen(struct conf *conf, const struct conf_row *row, struct span text, struct buf *why)
@@ -376,9 +387,16 @@ set_listen(struct conf *conf, const struct conf_row *row, struct span text, stru
 	if (!listen_parse(text, &l, why))
 		return false;
 	for (size_t i = 0; i < conf->listens; i++) {
-		if (conf->listen[i].port != l.port || !span_eq(span_of(conf->listen[i].address), span_of(l.address)))
+		const struct conf_listen *other = &conf->listen[i];
+
+		if (other->port != l.port)
 			continue;
-		buf_put_text(why, "is listened on twice");
+		if (span_eq(span_of(other->address), span_of(l.address)))
+			return buf_refuse(why, "is listened on twice", NULL);
+		if (!listens_everywhere(other, &l) && !listens_everywhere(&l, other))
+			continue;
+		buf_put_text(why, "contains, or is contained in, the listener ");
+		(void)listen_format(other, why);
 		return false;
 	}
 	if (conf->listens == CONF_LISTEN_MAX) {

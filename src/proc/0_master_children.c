@@ -440,6 +440,21 @@ spawn(struct worker *w, int fd)
 	return uv_spawn(&w->master->loop, &w->process, &options);
 }
 
+static void
+say_not_begun(const struct worker *w, int error)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "child");
+	log_text(&l, "of", role_name(w->role));
+	log_text(&l, "why", uv_strerror(error));
+	if (error == UV_ENOENT)
+		log_text(&l, "remedy", "mount /proc: processes are started from /proc/self/exe");
+	else if (error == UV_EAGAIN)
+		log_text(&l, "remedy", "raise RLIMIT_NPROC, or TasksMax= in the service's unit");
+	log_end(&l);
+}
+
 bool
 master_child_begin(struct worker *w)
 {
@@ -448,7 +463,7 @@ master_child_begin(struct worker *w)
 	int fd[2], error = channel_pair(fd) ? 0 : uv_translate_sys_error(errno);
 
 	if (error != 0) {
-		log_say(LOG_FAULT, "child", uv_strerror(error));
+		say_not_begun(w, error);
 		return false;
 	}
 	w->started = uv_now(&w->master->loop);
@@ -461,7 +476,7 @@ master_child_begin(struct worker *w)
 	w->channel = error == 0 ? channel_open(&w->master->loop, fd[0], &handler, w) : NULL;
 	if (error != 0) {
 		(void)close(fd[0]);
-		log_say(LOG_FAULT, "child", uv_strerror(error));
+		say_not_begun(w, error);
 		/* libuv has the handle in its hands even then. */
 		uv_close((uv_handle_t *)&w->process, NULL);
 		return false;

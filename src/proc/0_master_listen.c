@@ -63,8 +63,17 @@ keep_alive(int fd)
 		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(options[i].value));
 }
 
+static void
+share(int fd, bool shared)
+{
+	int value = shared;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value));
+}
+
+/* shared: beside sockets of ours that share the port, too, while it is bound. */
 static int
-listening_socket(const struct sockaddr *address, socklen_t len)
+listening_socket(const struct sockaddr *address, socklen_t len, bool shared)
 {
 	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, error;
 
@@ -76,8 +85,11 @@ listening_socket(const struct sockaddr *address, socklen_t len)
 	keep_alive(fd);
 	if (address->sa_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
+	share(fd, shared);
+	if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0) {
+		share(fd, false);
 		return fd;
+	}
 	error = errno;
 	(void)close(fd);
 	errno = error;
@@ -85,15 +97,15 @@ listening_socket(const struct sockaddr *address, socklen_t len)
 }
 
 static int
-bind_one(const char *address, uint16_t port)
+bind_one(const char *address, uint16_t port, bool shared)
 {
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
 
 	if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1)
-		return listening_socket((struct sockaddr *)&v6, sizeof(v6));
+		return listening_socket((struct sockaddr *)&v6, sizeof(v6), shared);
 	if (inet_pton(AF_INET, address, &v4.sin_addr) == 1)
-		return listening_socket((struct sockaddr *)&v4, sizeof(v4));
+		return listening_socket((struct sockaddr *)&v4, sizeof(v4), shared);
 	errno = EINVAL;
 	return -1;
 }
@@ -103,6 +115,33 @@ struct binding {
 	size_t count;
 };
 
+static bool
+has_descriptor(const struct binding *b, int fd)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->socket[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* Who may be in the way is our own socket that this reload closes, with the port and a wider or narrower address. */
+static int
+bind_beside_our_own(const struct master *m, const char *address, uint16_t port)
+{
+	int fd = bind_one(address, port, false), error;
+
+	if (fd != -1 || errno != EADDRINUSE || m->sockets == 0)
+		return fd;
+	for (size_t i = 0; i < m->sockets; i++)
+		share(m->socket[i].fd, true);
+	fd = bind_one(address, port, true);
+	error = errno;
+	for (size_t i = 0; i < m->sockets; i++)
+		share(m->socket[i].fd, false);
+	errno = error;
+	return fd;
+}
+
 /* Keep what m has of l, else bind it. A machine without IPv6 is no reason to refuse "*". */
 static bool
 bind_address(struct master *m, struct binding *next, const struct conf_listen *l, const char *address, int *error)
@@ -111,14 +150,16 @@ bind_address(struct master *m, struct binding *next, const struct conf_listen *l
 	bool both = strcmp(l->address, "*") == 0;
 
 	for (size_t i = 0; i < m->sockets; i++) {
-		if (m->socket[i].conf.port == l->port && m->socket[i].conf.service == l->service &&
-		    strcmp(m->socket[i].address, address) == 0 && strcmp(m->socket[i].conf.address, l->address) == 0) {
-			*s = m->socket[i];
-			next->count++;
-			return true;
-		}
+		if (m->socket[i].conf.port != l->port || strcmp(m->socket[i].address, address) != 0 || has_descriptor(next, m->socket[i].fd))
+			continue;
+		*s = m->socket[i];
+		/* What is called otherwise now is another one for the fronts. */
+		s->fresh = s->fresh || s->conf.service != l->service || strcmp(s->conf.address, l->address) != 0;
+		s->conf = *l;
+		next->count++;
+		return true;
 	}
-	*s = (struct socket_bound){ .conf = *l, .fd = bind_one(address, l->port), .fresh = true };
+	*s = (struct socket_bound){ .conf = *l, .fd = bind_beside_our_own(m, address, l->port), .fresh = true };
 	*error = errno;
 	if (s->fd == -1)
 		return both && strcmp(address, "::") == 0 && (*error == EAFNOSUPPORT || *error == EADDRNOTAVAIL);

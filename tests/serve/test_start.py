@@ -158,6 +158,15 @@ def test_second_signal_ends_at_once(make_server):
         idle.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may unmount something, in a namespace of its own")
+def test_no_proc(make_server):
+    """Regress 0435: what is missing is named."""
+    one = make_server(config="").launch(prefix=["unshare", "-m", "sh", "-c", 'umount -l /proc && exec "$0" "$@"'])
+    assert one.process.wait(20) == 71
+    event, = one.events("child")
+    assert event["of"] == "spool" and "/proc" in event["remedy"]
+
+
 def test_state_is_free_again_after_a_crash(make_server):
     one = make_server().start()
     children = one.children()
