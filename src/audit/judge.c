@@ -44,9 +44,13 @@ section_kind(const struct section *s)
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (section_has(s, kinds[i].key, kinds[i].words))
 			return kinds[i].kind;
+	if (other_greets(s))
+		return "something else";
 	if (section_has(s, "first", "tls"))
 		return smtp ? "SMTP over TLS" : tls ? "TLS of something else" : "TLS that did not come about";
-	return section_has(s, "first", "smtp") ? tls ? "SMTP with STARTTLS" : "SMTP in clear" : "unknown";
+	if (!section_has(s, "first", "smtp") && section_count(s, "greeting") == 0)
+		return "unknown";
+	return tls ? "SMTP with STARTTLS" : "SMTP in clear";
 }
 
 void

@@ -12,6 +12,8 @@ bool is_service(const struct section *, const char *service);
 bool has_tls(const struct section *);
 /* Did TLS not come about, but the peer said so in TLS? */
 bool tls_answers(const struct section *);
+/* On a port with STARTTLS: did something that is no SMTP reply come first? */
+bool other_greets(const struct section *);
 /* The code of the reply under this key; 0: none. */
 unsigned reply_code(const struct section *, const char *key);
 /* Puts "KEY VALUE" of the first such fact. Always true, so that a condition can end with it. */

@@ -116,7 +116,13 @@ silent(const struct section *s, struct buf *e)
 bool
 other_here(const struct section *s, struct buf *e)
 {
-	return section_has(s, "first", "other") && quote(s, "first", e);
+	return (section_has(s, "first", "other") && quote(s, "first", e)) || (other_greets(s) && quote(s, "greeting", e));
+}
+
+bool
+other_greets(const struct section *s)
+{
+	return (is_service(s, "submission") || is_service(s, "smtp")) && section_count(s, "greeting") > 0 && reply_code(s, "greeting") == 0;
 }
 
 bool

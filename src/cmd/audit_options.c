@@ -109,6 +109,8 @@ parse_host(struct span text, struct audit_host *h)
 	name = span_take_until(&text, literal ? ']' : ':');
 	if (literal && !span_take_byte(&text, ']'))
 		return "the bracket is not closed";
+	if (!literal && text.len > 0 && span_find((struct span){ text.p + 1, text.len - 1 }, ':') < text.len - 1)
+		return "an IPv6 address stands in brackets, as in [2001:db8::1]:465";
 	h->domain = span_find(name, '@') < name.len;
 	if (h->domain && !span_done(text))
 		return "a domain's service is found by itself; name its host to choose a port";

@@ -42,9 +42,10 @@ report_endpoint(const struct audit_report *report, const struct section *s)
 
 	audit_judge_section(s, on_worst, &t);
 	t.endpoint.grade = audit_grade(t.worst);
-	/* What was only half examined has earned no good grade, and a host without an address none at all. */
+	/* What was only half examined has earned no good grade, since a cure may show what is worse; a host without an address none at all. */
 	t.endpoint.graded = section_count(s, "unknown-host") == 0
-	    && (t.worst > SEVERITY_LOW || (section_count(s, "tls") > 0 && section_count(s, "unexamined") == 0));
+	    && (t.worst > SEVERITY_MEDIUM || (t.worst == SEVERITY_MEDIUM && section_count(s, "domain") > 0)
+		|| (section_count(s, "tls") > 0 && section_count(s, "unexamined") == 0));
 	report->format->endpoint(&t.endpoint);
 	audit_judge_section(s, on_finding, &t);
 	report->format->endpoint_end();

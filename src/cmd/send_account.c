@@ -32,7 +32,8 @@ on_error(cfg_t *cfg, const char *format, va_list ap)
 	char words[500];
 
 	(void)vsnprintf(words, sizeof words, format, ap);
-	(void)send_fail(reading, EX_CONFIG, "%s:%d: %s", reading_path, cfg->line, words);
+	(void)send_fail(reading, EX_CONFIG, "%s:%d: %s%s", reading_path, cfg->line, words,
+	    strstr(words, "no such option") != NULL ? "; an account has server, user, password-command, password, from and ca" : "");
 }
 
 /* cli-5: a password that others can read is none. A system-wide file may have a group; root made it so. */
@@ -188,7 +189,7 @@ read_open_file(struct send *s, int fd, struct account_text *t, bool *found)
 	reading = s;
 	reading_private = is_private(&st);
 	(void)config_text_blank(text, (size_t)len);
-	good = is_ours(&st) || send_fail(s, EX_CONFIG, "%s: belongs to somebody else, or somebody else may write it", reading_path);
+	good = is_ours(&st) || send_fail(s, EX_CONFIG, "%s: belongs to somebody else, or somebody else may write it; chown it to yourself, and chmod 600", reading_path);
 	good = good && parse_accounts(s, text, t, found);
 	wipe(text, sizeof text);
 	return good;
@@ -263,7 +264,7 @@ set_server(struct send *s, const char *text)
 	struct buf why = { (uint8_t *)words, 0, sizeof words - 1 };
 
 	if (text == NULL || text[0] == '\0')
-		return send_fail(s, EX_CONFIG, "no server: --server submissions://HOST, or an account in ~/.config/postern/accounts");
+		return send_fail(s, EX_CONFIG, "no server: --server submissions://HOST, or an account in ~/.config/postern/accounts or /etc/postern/accounts");
 	s->guess = strstr(text, "://") == NULL;
 	if (s->guess)
 		(void)snprintf(url, sizeof url, "submissions://%s", text);

@@ -216,10 +216,27 @@ take_letter(struct send *s, int c)
 	case 't': o->read_recipients = true; return true;
 	case 'V': o->envid = optarg; return true;
 	case 'v': o->verbose = true; return true;
-	case '?': return send_fail(s, EX_USAGE, "see postern-send(1)");
+	case '?': return send_fail(s, EX_USAGE, "sendmail --help lists the options");
 	default: return true;
 	}
 }
+
+static const char sendmail_usage[] =
+    "usage: sendmail [-itv] [-B TYPE] [-C FILE] [-F NAME] [-f ADDRESS] [-N WHEN] [-R full|hdrs] [-V ID] [ADDRESS ...]\n"
+    "       sendmail -bs | -bp | -bv | -bi\n"
+    "\n"
+    "Submits one message from standard input to the server of an account (see FILES in postern-send(1)).\n"
+    "\n"
+    "    -t            to the recipients in its header, too\n"
+    "    -i, -oi       a line with a dot alone does not end it\n"
+    "    -f ADDRESS    the reverse-path\n"
+    "    -F NAME       the person's name for a From that has to be made\n"
+    "    -C FILE       the accounts file\n"
+    "    -N, -R, -V    as --notify, --ret and --envid of postern send; -v as --verbose\n"
+    "    -bs           speak SMTP on standard input and output\n"
+    "    -bp           list the queue (mailq); -bv: say where mail would go; -bi: nothing (newaliases)\n"
+    "\n"
+    "Other options of sendmail are accepted and ignored. Exit status: that of sysexits(3), as of postern send.\n";
 
 /* cli-4: the name it was called by is an option too. */
 static void
@@ -240,6 +257,11 @@ sendmail_options_parse(struct send *s, int argc, char **argv)
 
 	s->options.dot_ends = true;
 	s->options.quiet = true;
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		s->options.mode = SEND_NOTHING;
+		(void)fputs(sendmail_usage, stdout);
+		return true;
+	}
 	optind = 0;
 	while ((c = getopt(argc, argv, sendmail_letters)) != -1)
 		if (!take_letter(s, c))

@@ -164,6 +164,6 @@ send_password(struct send *s)
 		return true;
 	if (s->options.ask_terminal && ask_terminal(s))
 		return true;
-	return send_fail(s, EX_CONFIG, "no password for %s: give password-command in the account, or $POSTERN_PASSWORD",
+	return send_fail(s, EX_CONFIG, "no password for %s: --password-command COMMAND, password-command in the account, or $POSTERN_PASSWORD",
 	    s->server.user.p);
 }

@@ -138,12 +138,14 @@ want_flush(struct session *s)
 
 /* ---- TLS and proof ---- */
 
-/* Port 587 greets in clear (RFC 8314 3.3). */
+/* Port 587 greets in clear (RFC 8314 3.3). A CA of one's own is none of the system's. */
 static void
-advise_starttls(const struct session *s)
+advise_tls(const struct session *s)
 {
 	const struct send *send = s->send;
 
+	if (send->ca.p[0] == '\0' && strstr(s->link.why, "not trusted here") != NULL)
+		(void)fprintf(stderr, "%s: --ca FILE (ca in an account) trusts the CAs in FILE instead of the system's\n", send->program);
 	if (send->server.tls == CONF_RELAY_IMPLICIT && strncmp(s->link.why, "not TLS", 7) == 0)
 		(void)fprintf(stderr, "%s: where STARTTLS is awaited, as on port 587, right would be submission://%s:%u\n", send->program,
 		    send->server.host.p, send->server.port);
@@ -156,9 +158,10 @@ secure(struct session *s)
 	const char *host = send->server.host.p;
 
 	if (!send_link_secure(&s->link, host, send->ca.p, send->options.seconds * 1000)) {
-		(void)send_fail(send, s->link.temporary ? EX_TEMPFAIL : EX_PROTOCOL, "%s:%u [%s]: %s", host, send->server.port,
-		    s->link.peer, s->link.why);
-		advise_starttls(s);
+		int status = s->link.trust == NULL ? EX_CONFIG : s->link.temporary ? EX_TEMPFAIL : EX_PROTOCOL;
+
+		(void)send_fail(send, status, "%s:%u [%s]: %s", host, send->server.port, s->link.peer, s->link.why);
+		advise_tls(s);
 		return false;
 	}
 	tls_facts(s->link.tls, &s->tls);

@@ -121,7 +121,8 @@ def test_a_name_without_an_address(animal, world):
     assert (status, [(e["kind"], e["grade"], set(found(e))) for e in endpoints]) == (2, [("a name without an address", None, {"host-unknown"})])
 
 
-@pytest.mark.parametrize("target,words", [("@", "no host name"), ("a@example.org:465", "found by itself"), ("@exa mple", "no host name")])
+@pytest.mark.parametrize("target,words", [("@", "no host name"), ("a@example.org:465", "found by itself"), ("@exa mple", "no host name"),
+                                          ("::1", "stands in brackets"), ("2001:db8::1", "stands in brackets")])
 def test_what_is_no_domain(target, words):
     done = postern("audit", target)
     assert done.returncode == 64 and words in done.stderr

@@ -28,7 +28,8 @@ turned_away(void **state)
 	(void)state;
 	expect(SUBMISSION "greeting 421 too many connections\nstarttls-tries 3 0\n", "turned-away ", NULL);
 	expect(SUBMISSION "greeting 554 not you\nstarttls-tries 3 0\n", "turned-away ", NULL);
-	expect(SUBMISSION "greeting 220 mail.example.org\nehlo-clear mail.example.org\nstarttls-tries 3 0\n", "starttls-missing ", NULL);
+	expect(SUBMISSION "greeting 220 mail.example.org\nehlo-clear mail.example.org\nstarttls-tries 3 0\n", "starttls-missing ", "SMTP in clear");
+	expect(SUBMISSION "greeting 0 SSH-2.0-OpenSSH_9.2\nstarttls-tries 3 0\n", "other-protocol ", "something else");
 }
 
 /* RFC 3207 4: STARTTLS with a command behind it may be refused; that is no refusal of STARTTLS. */
