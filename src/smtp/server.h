@@ -24,7 +24,7 @@
  * COMMIT ends the draft whatever the answer. ABORT is asked when the engine drops an open draft (RSET, EHLO, QUIT, refused
  * content, too many errors); the reply is in io->out by then. At CLOSE no draft is open, but for smtp_server_end().
  *
- * A line that begins as a request of HTTP ends the session without a reply: its browser has been led here, and what we say could
+ * A line that begins or ends as a request of HTTP does ends the session without a reply: its browser has been led here, and what we say could
  * be taken for the answer of somebody else with the same certificate (ALPACA; RFC 5321 7.8).
  *
  * A bare CR, a bare LF or a NUL in a command line is answered 500 5.5.2, then 421, and ends the session: a client has no
