@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <dirent.h>
 #include <unistd.h>
 
 #include "os/clock.h"
@@ -23,7 +22,7 @@ struct range {
 struct recovery {
 	struct spool *spool;
 	uint64_t *number;               /* of the segments found, in order */
-	size_t numbers, numbers_max;
+	size_t numbers;
 	struct range *damage;
 	size_t damages, damages_max;
 	uint64_t segment;               /* being read */
@@ -44,50 +43,6 @@ struct recovery {
 	bool *waits;                    /* by slot: a reply has asked to wait, or had when the slot was another's */
 	uint32_t waits_max;
 };
-
-/* ---- which segments there are ---- */
-static int
-by_number(const void *a, const void *b)
-{
-	uint64_t x, y;
-
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	return x < y ? -1 : x > y;
-}
-
-static bool
-find_segments(struct recovery *r)
-{
-	int fd = openat(r->spool->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	uint64_t n;
-
-	if (d == NULL) {
-		if (fd != -1)
-			(void)close(fd);
-		return false;
-	}
-	while ((e = readdir(d)) != NULL) {
-		if (!segment_name_parse(e->d_name, &n))
-			continue;
-		if (r->numbers == r->numbers_max) {
-			size_t more = r->numbers_max == 0 ? 64 : r->numbers_max * 2;
-			uint64_t *bigger = reallocarray(r->number, more, sizeof *bigger);
-
-			if (bigger == NULL)
-				break;
-			r->number = bigger;
-			r->numbers_max = more;
-		}
-		r->number[r->numbers++] = n;
-	}
-	(void)closedir(d);
-	if (r->numbers > 1)
-		qsort(r->number, r->numbers, sizeof *r->number, by_number);
-	return e == NULL;
-}
 
 /* ---- what the records say ---- */
 /* Without memory for it the usual back-off counts. */
@@ -585,7 +540,7 @@ recover(struct spool *s, uint64_t now)
 	struct recovery r = { .spool = s, .now = now };
 	bool good;
 
-	good = find_segments(&r) && read_segments(&r);
+	good = segments_list(s->dirfd, &r.number, &r.numbers) && read_segments(&r);
 	/* All of it is on the disk: it was synced before it was read. */
 	s->journal.written = s->journal.durable = s->journal.sequence - 1;
 	if (good)

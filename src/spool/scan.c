@@ -1,6 +1,8 @@
 #include "spool/scan.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,16 +170,58 @@ segment_name_parse(const char *name, uint64_t *number)
 {
 	uint64_t n = 0;
 
-	if (strlen(name) != SEGMENT_NAME - 1 || strcmp(name + 16, ".log") != 0)
+	if (strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".log") != 0)
 		return false;
-	for (size_t i = 0; i < 16; i++) {
-		char c = name[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-		n = n << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
+	for (size_t i = 0; i < 16; i++)
+		n = n << 4 | ascii_hex_value((uint8_t)name[i]);
 	*number = n;
 	/* The number must fit a place. */
 	return n > 0 && n < UINT32_MAX;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return x < y ? -1 : x > y;
+}
+
+static bool
+list_add(uint64_t **number, size_t *count, uint64_t one)
+{
+	/* Doubled whenever it is full. */
+	if (*count == 0 || (*count >= 64 && (*count & (*count - 1)) == 0)) {
+		uint64_t *bigger = reallocarray(*number, *count == 0 ? 64 : *count * 2, sizeof *bigger);
+
+		if (bigger == NULL)
+			return false;
+		*number = bigger;
+	}
+	(*number)[(*count)++] = one;
+	return true;
+}
+
+bool
+segments_list(int dirfd, uint64_t **number, size_t *count)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	uint64_t one;
+
+	if (d == NULL) {
+		if (fd != -1)
+			(void)close(fd);
+		return false;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (segment_name_parse(e->d_name, &one) && !list_add(number, count, one))
+			break;
+	(void)closedir(d);
+	if (*count > 1)
+		qsort(*number, *count, sizeof **number, by_number);
+	return e == NULL;
 }
