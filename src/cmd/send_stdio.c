@@ -196,6 +196,7 @@ begin_message(struct stdio *s)
 		return (struct smtp_answer){ .verdict = { .fail = FAIL_DISK_FULL } };
 	send->options.null_sender = ask->path.whole.len == 0;
 	copy_text(send->from, ask->path.whole);
+	send->from_made = false;
 	copy_text(s->envid, span_head(ask->envid, SEND_ENVID_MAX));
 	s->heard.any = false;
 	/* "Not now" may be about the session: it has had enough messages, or is closing. */

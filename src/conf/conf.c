@@ -37,10 +37,26 @@ conf_find(struct span name)
 	return i;
 }
 
+/* How much of the value may be said: a URL with a password in it, as far as its "//". */
+static size_t
+sayable(struct span value)
+{
+	size_t begin = 0, end = 0;
+
+	for (size_t i = 0; i < value.len; i++) {
+		if (begin == 0 && i > 1 && value.p[i] == '/' && value.p[i - 1] == '/' && value.p[i - 2] == ':')
+			begin = i + 1;
+		end = value.p[i] == '@' ? i : end;
+	}
+	if (begin == 0 || end < begin || memchr(value.p + begin, ':', end - begin) == NULL)
+		return value.len < QUOTE_MAX ? value.len : QUOTE_MAX;
+	return begin;
+}
+
 static void
 quote(struct span value, struct buf *out)
 {
-	struct span head = span_head(value, QUOTE_MAX);
+	struct span head = span_head(value, sayable(value));
 
 	buf_put_byte(out, '"');
 	for (size_t i = 0; i < head.len; i++)

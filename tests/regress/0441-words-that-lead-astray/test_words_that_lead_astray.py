@@ -23,3 +23,11 @@ def test_what_is_right_is_said(tmp_path, line):
 def test_the_client_takes_no_password_in_a_url_either():
     done = postern("send", "--server", "submissions://me:secret@mail.example.org", "--from", "a@example.org", "b@example.net", input="Subject: x\n\nx\n")
     assert done.returncode == 78 and "has a password in it" in done.stderr, done.stderr
+
+
+def test_the_password_is_not_repeated(tmp_path):
+    """What is said at a reload stands in the log."""
+    conf = tmp_path / "postern.conf"
+    conf.write_text('hostname = "mail.example.org"\nrelay = "submissions://me:sec@ret@smtp.example.net"\n')
+    done = postern("check", "--config", conf, "--state", tmp_path / "state")
+    assert done.returncode == 78 and "sec" not in done.stderr and "ret@" not in done.stderr and "submissions://" in done.stderr, done.stderr
