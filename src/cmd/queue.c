@@ -358,8 +358,10 @@ report(struct query *q)
 		return status_of(a->end.fail);
 	}
 	if (verbs[q->verb].done != NULL) {
-		(void)printf("%s: %u message%s", verbs[q->verb].done, a->end.count, a->end.count == 1 ? "" : "s");
-		(void)printf(a->words[0] != '\0' ? " (%s)\n" : "%s\n", a->words);
+		(void)printf("%s: %u message%s\n", verbs[q->verb].done, a->end.count, a->end.count == 1 ? "" : "s");
+		/* Programs read that line. */
+		if (a->words[0] != '\0')
+			(void)fprintf(stderr, "postern queue: %s\n", a->words);
 		return fflush(stdout) == 0 ? EXIT_FINE : EXIT_OS;
 	}
 	if (q->verb == VERB_LIST)

@@ -79,6 +79,8 @@ tell(void *arg, uint32_t slot, uint64_t whole)
 	static struct lost_rows g;
 	struct keeper *k = arg;
 
+	/* What still runs could not be read either. */
+	relay_forget(k, slot);
 	g.next = 0;
 	g.now = clock_wall();
 	while (g.next < k->spool.index.entry[slot].rcpts) {
@@ -86,8 +88,6 @@ tell(void *arg, uint32_t slot, uint64_t whole)
 			return false;
 		record(k, slot, &g);
 	}
-	/* What still runs could not be read either. */
-	relay_forget(k, slot);
 	return true;
 }
 

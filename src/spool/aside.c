@@ -88,22 +88,24 @@ aside_close(struct spool *s, int out, const char *name, bool good)
 }
 
 bool
-aside_range(struct spool *s, int fd, uint64_t segment, uint64_t from, uint64_t to)
+aside_range(struct spool *s, int fd, const struct unkept *u, bool quiet)
 {
 	char name[NAME];
 	struct log_line l;
-	bool kept = true, zero = all_zero(fd, from, to);
+	bool kept = true, zero = all_zero(fd, u->from, u->to);
 	int out;
 
-	(void)snprintf(name, sizeof name, "damaged/%016llx-%016llx.bin", (unsigned long long)segment,
-	    (unsigned long long)from);
+	(void)snprintf(name, sizeof name, "damaged/%016llx-%016llx.bin", (unsigned long long)u->segment,
+	    (unsigned long long)u->from);
 	if (!zero && (out = aside_open(s, name, &kept)) != -1)
-		kept = aside_close(s, out, name, copy_range(fd, from, to, out));
+		kept = aside_close(s, out, name, copy_range(fd, u->from, u->to, out));
+	if (!kept && quiet)
+		return false;
 	log_begin(&l, LOG_WARN, "damaged");
-	log_u64(&l, "segment", segment);
-	log_u64(&l, "offset", from);
-	log_u64(&l, "octets", to - from);
-	log_text(&l, "file", zero ? "none, all zeros" : kept ? name : "could not be written");
+	log_u64(&l, "segment", u->segment);
+	log_u64(&l, "offset", u->from);
+	log_u64(&l, "octets", u->to - u->from);
+	log_text(&l, "file", zero ? "none, all zeros" : kept ? name : "could not be written; it is tried again");
 	log_end(&l);
 	return kept;
 }
@@ -157,7 +159,7 @@ aside_message(struct spool *s, uint32_t slot, const struct message_record *m, bo
 	log_span(&l, "login", m->login);
 	log_u64(&l, "rcpts", m->rcpts);
 	log_u64(&l, "size", m->size);
-	log_text(&l, "file", kept ? name : "could not be written");
+	log_text(&l, "file", kept ? name : "could not be written; it is tried again");
 	log_text(&l, "why", "part of its content is damaged");
 	log_end(&l);
 	return kept;

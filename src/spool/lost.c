@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-enum { PIECE = 64 * 1024 };
+#include "os/clock.h"
+
+enum { PIECE = 64 * 1024, KEEP_MS = 60000 };
 
 /* ---- content ---- */
 bool
@@ -24,6 +26,34 @@ lost_add(struct spool *s, const struct lost *one)
 	}
 	s->lost[s->losts++] = *one;
 	return true;
+}
+
+bool
+unkept_add(struct spool *s, const struct unkept *u)
+{
+	uint32_t most = s->unkepts_max == 0 ? 16 : s->unkepts_max * 2;
+	struct unkept *bigger;
+
+	if (s->unkepts == s->unkepts_max) {
+		bigger = reallocarray(s->unkept, most, sizeof *bigger);
+		if (bigger == NULL)
+			return false;
+		s->unkept = bigger;
+		s->unkepts_max = most;
+	}
+	s->unkept[s->unkepts++] = *u;
+	return true;
+}
+
+void
+lost_hold(struct spool *s, const struct message_record *m, bool hold)
+{
+	struct span rest = m->extents;
+	struct extent e;
+
+	while (extent_take(&rest, &e))
+		if (journal_segment(&s->journal, e.segment) != NULL)
+			(hold ? segment_hold(&s->journal, e.segment, 0, false) : segment_release(&s->journal, e.segment, 0));
 }
 
 const struct lost *
@@ -75,9 +105,48 @@ look_again(struct spool *s, uint32_t slot, struct lost *l)
 	return l->kept ? LOOK_LOST : LOOK_LATER;
 }
 
+/* A start had no room for a copy of what is left of it. */
+static enum look
+keep_now(struct spool *s, uint32_t slot, struct lost *l, bool again)
+{
+	struct message_record m;
+	uint64_t content_at;
+
+	if (!again || !spool_envelope(s, slot, &m, &content_at) || !aside_message(s, slot, &m, true))
+		return LOOK_LATER;
+	lost_hold(s, &m, false);
+	l->kept = true;
+	return LOOK_LOST;
+}
+
+static void
+keep_ranges(struct spool *s)
+{
+	for (uint32_t i = s->unkepts; i-- > 0;) {
+		struct segment *segment = journal_segment(&s->journal, s->unkept[i].segment);
+
+		if (journal_reader(&s->journal, segment) == -1 || !aside_range(s, segment->reader, &s->unkept[i], true))
+			continue;
+		segment_release(&s->journal, segment->number, 0);
+		s->unkept[i] = s->unkept[--s->unkepts];
+	}
+}
+
+/* Is there room again, perhaps? */
+static bool
+keep_again(struct spool *s)
+{
+	uint64_t now = clock_run();
+
+	if (s->low || now < s->keep_next)
+		return false;
+	s->keep_next = now + KEEP_MS;
+	return true;
+}
+
 /* False: it stays on the list. */
 static bool
-lose_one(struct spool *s, struct lost *l, bool (*tell)(void *, uint32_t, uint64_t), void *arg)
+lose_one(struct spool *s, struct lost *l, bool again, bool (*tell)(void *, uint32_t, uint64_t), void *arg)
 {
 	uint32_t slot = index_find(&s->index, l->id);
 	enum look look = l->kept ? LOOK_LOST : LOOK_LATER;
@@ -85,8 +154,8 @@ lose_one(struct spool *s, struct lost *l, bool (*tell)(void *, uint32_t, uint64_
 	/* Somebody has dropped it meanwhile. */
 	if (slot == INDEX_NONE)
 		return true;
-	if (!l->kept && l->met)
-		look = look_again(s, slot, l);
+	if (!l->kept)
+		look = l->met ? look_again(s, slot, l) : keep_now(s, slot, l, again);
 	if (look != LOOK_LOST)
 		return look == LOOK_WELL;
 	if (!tell(arg, slot, l->whole))
@@ -100,8 +169,12 @@ lose_one(struct spool *s, struct lost *l, bool (*tell)(void *, uint32_t, uint64_
 void
 spool_lose(struct spool *s, bool (*tell)(void *arg, uint32_t slot, uint64_t whole), void *arg)
 {
+	bool again = (s->losts > 0 || s->unkepts > 0) && keep_again(s);
+
+	if (again)
+		keep_ranges(s);
 	for (uint32_t i = s->losts; s->journal.state == OK && !journal_crowded(&s->journal) && i-- > 0;)
-		if (lose_one(s, &s->lost[i], tell, arg))
+		if (lose_one(s, &s->lost[i], again, tell, arg))
 			s->lost[i] = s->lost[--s->losts];
 }
 

@@ -27,7 +27,7 @@ struct recovery {
 	size_t damages, damages_max;
 	uint64_t segment;               /* being read */
 	bool last;                      /* it is the newest */
-	bool unkept;                    /* there is no copy of some of its damage: it stays as it is until a start can make one */
+	uint32_t unkept;                /* of its damage, for want of room: it stays as it is until there is a copy */
 	bool failed;                    /* memory or the disk; no start */
 	const char *why;                /* no start, and errno does not say why; else NULL */
 	int fd;
@@ -66,6 +66,17 @@ note_wait(struct recovery *r, uint32_t slot, const struct outcome *o)
 }
 
 static void
+keep_aside(struct recovery *r, uint64_t from, uint64_t to)
+{
+	struct unkept u = { r->segment, from, to };
+
+	if (aside_range(r->spool, r->fd, &u, false))
+		return;
+	r->unkept++;
+	r->failed = !unkept_add(r->spool, &u) || r->failed;
+}
+
+static void
 take_message(struct recovery *r, uint64_t place, struct span payload)
 {
 	struct index *x = &r->spool->index;
@@ -76,8 +87,7 @@ take_message(struct recovery *r, uint64_t place, struct span payload)
 
 	if (!message_parse(payload, &m)) {
 		/* The sum is right, so a program wrote it so: keep it for whoever wants to know why. */
-		if (!aside_range(r->spool, r->fd, r->segment, PLACE_OFFSET(place), PLACE_OFFSET(place) + record_octets(payload.len)))
-			r->unkept = true;
+		keep_aside(r, PLACE_OFFSET(place), PLACE_OFFSET(place) + record_octets(payload.len));
 		return;
 	}
 	suspects_clear(&r->suspects, m.id);
@@ -264,8 +274,7 @@ recovered_damage(void *arg, uint64_t from, uint64_t to)
 	r->unlooked = (struct range){ r->segment, from, to };
 	r->unlooked_named = r->named;
 	r->named = 0;
-	if (!aside_range(r->spool, r->fd, r->segment, from, to))
-		r->unkept = true;
+	keep_aside(r, from, to);
 	if (r->damages == r->damages_max) {
 		size_t more = r->damages_max == 0 ? 16 : r->damages_max * 2;
 
@@ -292,7 +301,7 @@ cut_tail(struct recovery *r, uint64_t end)
 	bool cut;
 	char name[SEGMENT_NAME];
 
-	if (!r->last || r->unkept || end == r->size)
+	if (!r->last || r->unkept > 0 || end == r->size)
 		return true;
 	segment_name(r->segment, name);
 	fd = disk->open(disk->arg, r->spool->dirfd, name);
@@ -322,7 +331,7 @@ read_segment(struct recovery *r)
 	(void)posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r->size = (uint64_t)st.st_size;
 	r->salt = r->unlooked.to = 0;
-	r->unkept = false;
+	r->unkept = 0;
 	if (r->size > (uint64_t)SEGMENT_MOST + 2 * (uint64_t)RECORD_PAYLOAD_MAX) {
 		errno = EFBIG;
 		return false;
@@ -338,7 +347,7 @@ read_segment(struct recovery *r)
 	if (s == NULL)
 		return false;
 	s->reader = r->fd;
-	if (r->unkept)
+	for (; r->unkept > 0; r->unkept--)
 		segment_hold(&r->spool->journal, r->segment, 0, false);
 	return true;
 }
@@ -457,13 +466,10 @@ static bool
 lose(struct recovery *r, uint32_t slot, const struct message_record *m, uint64_t whole)
 {
 	struct spool *s = r->spool;
-	struct span rest = m->extents;
 	bool kept = aside_message(s, slot, m, false);
-	struct extent e;
 
-	while (!kept && extent_take(&rest, &e))
-		if (journal_segment(&s->journal, e.segment) != NULL)
-			segment_hold(&s->journal, e.segment, 0, false);
+	if (!kept)
+		lost_hold(s, m, true);
 	return lost_add(s, &(struct lost){ .id = m->id, .whole = whole, .kept = kept });
 }
 

@@ -95,6 +95,7 @@ spool_close(struct spool *s)
 	journal_fini(&s->journal);
 	free(s->scratch.p);
 	free(s->lost);
+	free(s->unkept);
 	free(s->copy.extents.p);
 	free(s->copy.rcpts.p);
 	(void)close(s->dirfd);

@@ -82,6 +82,8 @@ struct unreadable { uint64_t id; bool said; };
 /* A waiting message whose content is damaged, behind so many octets that are whole. kept: there is a copy of what is left. met: not by a start
  * but while we run; it is looked at once more before it is lost. said: that there is no copy yet, which is in the log. */
 struct lost { uint64_t id, whole; bool kept, met, said; };
+/* Damaged octets of which there is no copy yet: their segment is held until there is. */
+struct unkept { uint64_t segment, from, to; };
 
 struct spool {
 	struct spool_conf conf;
@@ -103,6 +105,9 @@ struct spool {
 	uint32_t unreadables;
 	struct lost *lost;
 	uint32_t losts, losts_max;
+	struct unkept *unkept;
+	uint32_t unkepts, unkepts_max;
+	uint64_t keep_next;             /* clock_run(): copies that could not be made are not tried again before */
 	uint64_t room;                  /* octets above free_min, as last seen */
 	uint32_t refusals;              /* how often the disk was full */
 	uint32_t chance;                /* state of a small generator, for jitter only */
@@ -209,6 +214,9 @@ void plan_forget(struct spool *, uint32_t slot);
 /* The same for jobs that do not run. */
 void plan_rest(struct spool *, uint32_t slot);
 bool lost_add(struct spool *, const struct lost *);
+bool unkept_add(struct spool *, const struct unkept *);
+/* What there is of it is held, or no more. */
+void lost_hold(struct spool *, const struct message_record *, bool hold);
 const struct lost *lost_find(const struct spool *, uint64_t id);
 /* Its content could not be read just now. */
 void lost_meet(struct spool *, uint64_t id);

@@ -62,7 +62,7 @@ def killed_in_turn(server, sink, record_property):
     load.stop()
     operator.running = False
     operator.join(60)
-    assert operator.ask("release").returncode == 0
+    assert operator.ask("release").returncode in (0, 66)        # 66: nothing is held any more
     missing = load.missing(sink)
     duplicates = sum(n - 1 for n in sink.taken.values())
     words = (f"seed {SEED}, {ROUNDS * len(VICTIMS)} kills, {len(load.acknowledged)} acknowledged, {len(missing)} missing, "
