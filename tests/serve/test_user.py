@@ -201,6 +201,8 @@ def test_a_full_standard_output_is_said(alice):
     with open("/dev/full", "w") as full:
         done = alice("key", "alice", "laptop", capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 65 and "could not be shown" in done.stderr
+    assert [k["state"] for k in listed(alice)[0]["keys"]] == ["revoked"], "nobody has seen it"
+    assert alice("key", "alice", "laptop").returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what it cannot read")
