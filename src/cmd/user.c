@@ -130,6 +130,16 @@ do_grant(struct user_command *c, struct buf *why)
 	return buf_refuse(why, "nothing to grant: --address ADDRESS", NULL);
 }
 
+/* Nobody has seen the key: it must neither be in force nor stand in the way of the next one. */
+static bool
+take_back(const struct user_command *c, struct buf *why)
+{
+	bool back = users_revoke(c->users_file, c->word[0], c->word[1], why);
+
+	return buf_refuse(why, back ? "the key could not be shown, and is revoked; make another one"
+	    : "the key is in force but could not be shown; revoke it", NULL);
+}
+
 static bool
 do_key(struct user_command *c, struct buf *why)
 {
@@ -146,8 +156,7 @@ do_key(struct user_command *c, struct buf *why)
 		(void)fprintf(stderr, "Sender key of %s/%s. It is shown this once; log in as %s/%s (or as %s) with it as the password:\n",
 		    c->word[0], c->word[1], c->word[0], c->word[1], c->word[0]);
 		(void)printf("%s\n", key);
-		done = fflush(stdout) == 0 || (buf_put_text(why, "the key is made but could not be shown; revoke it")
-		    && buf_terminate(why) && false);
+		done = fflush(stdout) == 0 || take_back(c, why);
 	}
 	wipe(key, sizeof key);
 	return done;
