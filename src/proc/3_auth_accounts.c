@@ -378,7 +378,7 @@ here(const struct accounts *a, struct span login, struct buf *out)
 	return buf_span(out);
 }
 
-/* Nobody is alice@elsewhere.example, but it is shown what alice is here: who is nobody here is as much nobody there. decisions/0045 */
+/* Nobody is alice@elsewhere.example, but it is shown what alice is here: who is nobody here is as much nobody there. decisions/0042 */
 void
 accounts_for_scram(const struct accounts *a, struct span login, struct candidate *c)
 {
