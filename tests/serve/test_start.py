@@ -1,5 +1,6 @@
 """Starting: with nothing, with a configuration, and with one that is wrong."""
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -7,7 +8,7 @@ import stat
 import time
 
 import pytest
-from postern_server import eventually, make_certificate, postern
+from postern_server import POSTERN, eventually, make_certificate, postern
 
 
 def test_no_configuration_is_safe(server):
@@ -162,7 +163,8 @@ def test_second_signal_ends_at_once(make_server):
 def test_no_proc(make_server):
     """Regress 0435: what is missing is named."""
     one = make_server(config="").launch(prefix=["unshare", "-m", "sh", "-c", 'umount -l /proc && exec "$0" "$@"'])
-    assert one.process.wait(20) == 71
+    # The search for leaks at the end of a build with sanitizers fails without /proc, whatever its options say: those are read there.
+    assert one.process.wait(20) == (1 if b"__asan_init" in pathlib.Path(POSTERN).read_bytes() else 71)
     event, = one.events("child")
     assert event["of"] == "spool" and "/proc" in event["remedy"]
 
