@@ -38,7 +38,7 @@ class Hangup(Exception):
 
 class Milter:
     """Listens until closed. answers: {command: octets} instead of "go on"; end: what it says at the end of a message, or a
-    function of what it has seen; each connection is a list of (command, data) in seen, macros a dictionary of what it was told."""
+    function of what it has seen of it; each connection is a list of (command, data) in seen, macros a dictionary of what it was told."""
 
     def __init__(self, path=None, answers=None, end=b"", protocol=0, actions=ACTIONS, version=6, symbols=b"", host="127.0.0.1", backlog=64):
         self.answers, self.end, self.protocol, self.actions = answers or {}, end, protocol, actions
@@ -95,8 +95,9 @@ class Milter:
             said = self.answers[command]
             return said(data, seen) if callable(said) else said
         if command == b"E":
-            said = self.end(seen) if callable(self.end) else self.end
-            return said if said[-5:-4] == b"\1" and said[-1:] in b"acdrt" else said + packet(b"c")
+            begin = max(i for i, (c, _) in enumerate(seen) if c == b"M")
+            said = self.end(seen[begin:]) if callable(self.end) else self.end
+            return said if said[-5:-1] == b"\0\0\0\1" and said[-1:] in b"acdrt" else said + packet(b"c")
         return packet(b"c")
 
     def talk(self, connection):
