@@ -29,6 +29,7 @@ static uint16_t port, clear_port;
 static int stranger[STRANGERS];         /* -1: he has not come; on clear_port when odd, from the proxy's address from the third on */
 static uint32_t auth_session, spool_session;
 static unsigned proofs, commits, welcomed, accepted;
+static bool arrived;                    /* a message was accepted */
 
 static uint16_t
 open_listener(enum conf_service service)
@@ -136,6 +137,7 @@ read_replies(SSL *client)
 		for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL) {
 			welcomed += strncmp(line, in, sizeof in - 1) == 0;
 			accepted += is_acceptance(line);
+			arrived = arrived || accepted > 0;
 		}
 	}
 	ERR_clear_error();
@@ -224,6 +226,12 @@ say(const struct frames_one *f, const int fd[2], SSL *client)
 		m.session = UINT32_MAX;
 	note(&m);
 	(void)frames_write(fd[i > AUTHS], &m, -1);
+}
+
+bool
+fuzz_arrived(void)
+{
+	return arrived;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

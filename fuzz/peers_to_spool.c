@@ -26,6 +26,7 @@ static struct keeper k;
 static const char *directory;
 static unsigned commits, inputs;
 static uint32_t try_number;
+static bool arrived;                    /* what a front brought was handed to the relay */
 
 static int
 control_socket(void)
@@ -154,6 +155,7 @@ heard_by_relay(const struct frames_one *f)
 	} else if (f->type == RELAY_TRY) {
 		frames_insist(fields_parse(relay_try_layout, f->body, &try) && try.extents.len % RELAY_EXTENT == 0 && try.rcpts > 0);
 		try_number = f->session;
+		arrived = true;
 	} else if (f->type == RELAY_LETTER_TAKEN) {
 		frames_insist(fields_parse(relay_letter_taken_layout, f->body, &taken) && taken.fail < FAIL_MAX);
 	} else {
@@ -229,6 +231,12 @@ start_anew_sometimes(void)
 	}
 	free(k.try);
 	memset(&k, 0, sizeof k);
+}
+
+bool
+fuzz_arrived(void)
+{
+	return arrived;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
