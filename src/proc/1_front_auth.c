@@ -279,7 +279,7 @@ on_result(struct front_session *s, struct span body)
 		return false;
 	if (s->waiting != WAIT_PROOF)
 		return true;
-	a.verdict = (struct verdict){ (enum fail)r.fail, r.words };
+	a.verdict = (struct verdict){ (enum fail)r.fail, { NULL, 0 } };
 	if (r.fail == OK && (s->login = copy_of(r.login)) == NULL)
 		a.verdict = (struct verdict){ FAIL_AUTH_BACKEND, { NULL, 0 } };
 	if (a.verdict.fail == OK) {
