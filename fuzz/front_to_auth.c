@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "frames.h"
 #include "os/clock.h"
 #include "os/log.h"
@@ -54,8 +52,6 @@ set_up(void)
 	if (auth != NULL)
 		return;
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* As proc/child.c: workers may still hash when the program ends. */
-	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	log_open(&quiet, "fuzz");
 	directory = frames_directory();
 	conf_defaults(&conf);
@@ -104,16 +100,18 @@ heard(const struct frames_one *f)
 static bool
 turn(int fd, bool waiting)
 {
-	uint64_t until = clock_run() + (waiting ? 200 : 0);
+	/* auth->pause_ms, some times doubled. */
+	uint64_t until = clock_run() + (waiting ? 50 : 0);
 	unsigned before = answers;
 	bool open;
 
 	do {
 		(void)uv_run(&loop, UV_RUN_NOWAIT);
 		open = frames_read(fd, heard);
-		if (waiting && open && answers == before)
-			(void)usleep(200);
-	} while (waiting && open && answers == before && clock_run() < until);
+		waiting = waiting && open && owed > 0 && answers == before;
+		if (waiting)
+			(void)usleep(100);
+	} while (waiting && clock_run() < until);
 	return open;
 }
 
