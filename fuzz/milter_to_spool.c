@@ -113,8 +113,6 @@ turns(const int fd[2], unsigned n)
 		(void)uv_run(&k.child.loop, UV_RUN_NOWAIT);
 		(void)frames_read(fd[0], heard_by_front);
 		(void)frames_read(fd[1], heard_by_milter);
-		if (n > 4)
-			(void)usleep(50);
 	}
 }
 
@@ -215,10 +213,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	submit(ours, 2, 6);
 	name_one(ours);
 	/* Its chunks must be in the file before anybody is asked. */
-	for (unsigned i = 0; i < 400 && asked[1] == 0; i++) {
+	for (unsigned i = 0; i < 400 && asked[1] == 0; i++)
 		turns(ours, 1);
-		(void)usleep(50);
-	}
 	while (frames_next(&in, types, TYPES, &f)) {
 		if (f.session <= SESSIONS)
 			f.session = asked[f.session];

@@ -184,8 +184,6 @@ turns(const int fd[4], bool waiting)
 		(void)frames_read(fd[3], heard_by_history);
 		if (waiting && commits == 0)
 			break;
-		if (waiting)
-			(void)usleep(100);
 	}
 }
 

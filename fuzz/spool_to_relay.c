@@ -69,8 +69,6 @@ turns(int fd, bool waiting)
 	for (unsigned i = 0; i < (waiting ? 100u : 3u) && (!waiting || ended < tries); i++) {
 		(void)uv_run(&relay.child.loop, UV_RUN_NOWAIT);
 		(void)frames_read(fd, heard);
-		if (waiting)
-			(void)usleep(100);
 	}
 }
 

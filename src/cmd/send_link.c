@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/send_connect.h"
 #include "os/clock.h"
 
 void
@@ -55,11 +54,22 @@ wait_for(int fd, short events, uint64_t deadline)
 /* ---- TCP ---- */
 
 static void
-add_why(struct send_link *l, const char *words)
+add_why(struct send_link *l, const struct addrinfo *a, const char *words)
 {
+	char numeric[sizeof l->peer] = "";
 	size_t len = strlen(l->why);
 
-	(void)snprintf(l->why + len, sizeof l->why - len, "%s%s: %s", len == 0 ? "" : "; ", l->peer, words);
+	(void)getnameinfo(a->ai_addr, a->ai_addrlen, numeric, sizeof numeric, NULL, 0, NI_NUMERICHOST);
+	(void)snprintf(l->why + len, sizeof l->why - len, "%s%s: %s", len == 0 ? "" : "; ", numeric, words);
+}
+
+static void
+not_connected(void *arg, const struct addrinfo *a, int error)
+{
+	struct send_link *l = arg;
+
+	add_why(l, a, strerror(error));
+	l->temporary = true;
 }
 
 static bool
@@ -70,45 +80,12 @@ is_loopback(const struct sockaddr *a)
 	return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
 }
 
-static int
-connect_within(int fd, const struct addrinfo *a, uint32_t ms)
-{
-	int error = 0, on = 1;
-	socklen_t len = sizeof error;
-
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return errno;
-	if (!wait_for(fd, POLLOUT, clock_run() + ms))
-		return ETIMEDOUT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		return errno;
-	return error;
-}
-
 static bool
-try_address(struct send_link *l, const struct addrinfo *a, uint32_t ms, bool loopback_only)
+is_on_this_machine(void *arg, const struct addrinfo *a)
 {
-	int fd, error;
-
-	if (getnameinfo(a->ai_addr, a->ai_addrlen, l->peer, sizeof l->peer, NULL, 0, NI_NUMERICHOST) != 0)
-		l->peer[0] = '\0';
-	if (loopback_only && !is_loopback(a->ai_addr)) {
-		add_why(l, "smtp:// has no TLS and is for this machine alone; use submissions://");
-		return false;
-	}
-	fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
-	error = fd == -1 ? errno : connect_within(fd, a, ms);
-	if (error == 0) {
-		l->fd = fd;
+	if (is_loopback(a->ai_addr))
 		return true;
-	}
-	add_why(l, strerror(error));
-	l->temporary = true;
-	if (fd != -1)
-		(void)close(fd);
+	add_why(arg, a, "smtp:// has no TLS and is for this machine alone; use submissions://");
 	return false;
 }
 
@@ -116,6 +93,8 @@ bool
 send_link_open(struct send_link *l, const char *host, uint16_t port, uint32_t ms, bool loopback_only)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	struct send_connect connect = { .ms = ms, .failed = not_connected, .arg = l };
+	const struct addrinfo *to;
 	char service[8];
 	int error;
 
@@ -129,9 +108,11 @@ send_link_open(struct send_link *l, const char *host, uint16_t port, uint32_t ms
 		(void)snprintf(l->why, sizeof l->why, "%s", error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
 		return false;
 	}
-	for (const struct addrinfo *a = list; a != NULL && l->fd == -1; a = a->ai_next)
-		if (try_address(l, a, ms, loopback_only))
-			break;
+	connect.list = list;
+	connect.may = loopback_only ? is_on_this_machine : NULL;
+	l->fd = send_connect(&connect, &to);
+	if (l->fd != -1 && getnameinfo(to->ai_addr, to->ai_addrlen, l->peer, sizeof l->peer, NULL, 0, NI_NUMERICHOST) != 0)
+		l->peer[0] = '\0';
 	freeaddrinfo(list);
 	return l->fd != -1;
 }

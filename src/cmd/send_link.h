@@ -24,7 +24,7 @@ struct send_link {
 };
 
 void send_link_init(struct send_link *);
-/* Tries each address of the host in turn. loopback_only refuses all others. */
+/* To the first of the host's addresses that answers. loopback_only refuses all others. */
 bool send_link_open(struct send_link *, const char *host, uint16_t port, uint32_t ms, bool loopback_only);
 /* The handshake; chain and name are verified. ca: empty for the system's. */
 bool send_link_secure(struct send_link *, const char *host, const char *ca, uint32_t ms);

@@ -22,6 +22,31 @@ struct submission {
 
 /* ---- a transaction ---- */
 
+static bool
+all_is_utf8(const struct submission *u)
+{
+	return u->send->message.utf8 || !send_is_ascii(send_reverse_path(u->send));
+}
+
+/* 6531-6: those who cannot be named to this server must not take the others with them. */
+static void
+leave_out_unnameable(struct submission *u)
+{
+	static const struct smtp_outcome unnameable = { .stage = SMTP_STAGE_RCPT, .class = SMTP_CLASS_NEVER, .enhanced = "5.6.7",
+		.text = SPAN_INIT("the server does not offer SMTPUTF8, which this address needs") };
+
+	if (u->session->client.caps.utf8 || all_is_utf8(u))
+		return;
+	for (uint32_t i = 0; i < u->send->rcpt_count; i++) {
+		struct send_rcpt *r = &u->send->rcpts[i];
+
+		if (r->fate != SEND_WAITING || send_is_ascii(r->address))
+			continue;
+		r->fate = SEND_NEVER;
+		send_outcome(u->send, &unnameable, r->address);
+	}
+}
+
 /* As many waiting recipients as one transaction takes. */
 static void
 fill_batch(struct submission *u)
@@ -39,7 +64,7 @@ fill_batch(struct submission *u)
 static bool
 needs_utf8(const struct submission *u)
 {
-	if (u->send->message.utf8 || !send_is_ascii(send_reverse_path(u->send)))
+	if (all_is_utf8(u))
 		return true;
 	for (uint32_t i = 0; i < u->batch_count; i++)
 		if (!send_is_ascii(u->send->rcpts[u->batch[i]].address))
@@ -53,6 +78,7 @@ is_due(struct submission *u)
 {
 	const struct smtp_client *c = &u->session->client;
 
+	leave_out_unnameable(u);
 	fill_batch(u);
 	if (u->batch_count == 0 || (c->transactions > 0 && !u->progress))
 		return false;

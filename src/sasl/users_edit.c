@@ -112,12 +112,26 @@ name_ok(const char *name, struct buf *why)
 }
 
 static bool
+listed(struct span list, struct span address)
+{
+	while (!span_done(list)) {
+		if (span_same(span_take_until(&list, ','), address))
+			return true;
+		(void)span_take_byte(&list, ',');
+	}
+	return false;
+}
+
+/* Those that the list does not have yet. */
+static bool
 put_addresses(struct buf *list, const char *const *address, size_t addresses, struct buf *why)
 {
 	for (size_t i = 0; i < addresses; i++) {
 		if (!users_grant_valid(span_of(address[i]))) {
 			return buf_refuse(why, "not an address (alice@example.org) or a domain (@example.org)", address[i]);
 		}
+		if (listed(buf_span(list), span_of(address[i])))
+			continue;
 		if ((list->len > 0 && !buf_put_byte(list, ',')) || !buf_put_text(list, address[i]) || list->len > USERS_GRANTS_MAX) {
 			return buf_refuse(why, "too many addresses: grant a whole domain instead", NULL);
 		}
