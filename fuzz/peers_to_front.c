@@ -277,8 +277,12 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			(void)close(stranger[i]);
 	for (unsigned i = 0; i < 2; i++)
 		(void)close(fd[i]);
-	for (unsigned i = 0; i < 100 && (i < 4 || front.sessions > 0); i++)
+	for (unsigned i = 0; i < 100 && (i < 4 || front.sessions > 0); i++) {
 		(void)uv_run(&front.child.loop, UV_RUN_NOWAIT);
+		/* Who waits for a process that is begun again waits for seconds; they are over. */
+		front.auth_gone = front.spool_gone = 0;
+		await_sweep();
+	}
 	frames_insist(front.sessions == 0 && front.auth == NULL && front.spool == NULL);
 	return 0;
 }
