@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "mail/utf8.h"
+#include "base/utf8.h"
 
 size_t
 shown_width(struct span s)

@@ -18,7 +18,7 @@ label_is_valid(struct span label)
 static unsigned
 host_labels(struct span name)
 {
-	struct span label = { name.p, 0 };
+	struct span label;
 	unsigned labels = 0;
 
 	if (name.len > 253)
@@ -52,7 +52,7 @@ bool
 address_is_v4(struct span text)
 {
 	for (unsigned i = 0; i < 4; i++) {
-		size_t before = text.len;
+		size_t before;
 		uint64_t octet;
 
 		if (i > 0 && !span_take_byte(&text, '.'))
@@ -69,7 +69,7 @@ hex_digits(struct span text)
 {
 	unsigned n = 0;
 
-	while (n < text.len && (ascii_is_digit(text.p[n]) || (ascii_lower(text.p[n]) >= 'a' && ascii_lower(text.p[n]) <= 'f')))
+	while (n < text.len && ascii_hex_value(text.p[n]) < 16)
 		n++;
 	return n;
 }

@@ -1,7 +1,7 @@
 #include "mail/path.h"
 
+#include "base/utf8.h"
 #include "mail/token.h"
-#include "mail/utf8.h"
 
 /* A comment may hold comments to any depth, so depth is counted and not recursed into. */
 static bool

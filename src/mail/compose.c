@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "mail/field.h"
 #include "mail/path.h"
-#include "mail/utf8.h"
 
 /* ---- the fields that mean something here ---- */
 

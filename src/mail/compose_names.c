@@ -1,10 +1,10 @@
 /* Jürgen Groß <root>: the name as encoded-words (RFC 2047 5 (2), (3)), the address completed, everything else as it is. */
 #include "mail/compose_parts.h"
 
+#include "base/utf8.h"
 #include "mail/encoded_word.h"
 #include "mail/field.h"
 #include "mail/path.h"
-#include "mail/utf8.h"
 
 enum { NAME_MAX_OCTETS = 500, SHORT_NAME = 10 };        /* of a person; of a field whose line has room for an encoded-word */
 

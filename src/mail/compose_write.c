@@ -6,11 +6,11 @@
 #include "base/base64.h"
 #include "base/fields.h"
 #include "base/queue_id.h"
+#include "base/utf8.h"
 #include "mail/encoded_word.h"
 #include "mail/field.h"
 #include "mail/path.h"
 #include "mail/trace.h"
-#include "mail/utf8.h"
 
 enum { SHORT_NAME = 12 };               /* "Organization" */
 

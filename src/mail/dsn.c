@@ -3,13 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "mail/dsn_words.h"
 #include "mail/letter.h"
 #include "mail/path.h"
 #include "mail/pen.h"
 #include "mail/trace.h"
 #include "mail/unitext.h"
-#include "mail/utf8.h"
 
 enum {
 	OCTET_GROWS_TO = 16,    /* a CR that was held, and an octet, in quoted-printable with soft breaks before them */

@@ -1,7 +1,7 @@
 #include "mail/encoded_word.h"
 
 #include "base/base64.h"
-#include "mail/utf8.h"
+#include "base/utf8.h"
 
 /* RFC 2047 2: a line of 76 has room for "Comments: ", the charset and so many octets. */
 enum { OCTETS_MAX = 39, OCTETS_MAX_UNKNOWN = 33 };

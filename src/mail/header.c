@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "mail/field.h"
-#include "mail/utf8.h"
 
 enum rule {
 	RULE_ONCE = 1,          /* at most one (RFC 5322 3.6) */

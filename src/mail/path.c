@@ -1,7 +1,7 @@
 #include "mail/path.h"
 
+#include "base/utf8.h"
 #include "mail/token.h"
-#include "mail/utf8.h"
 
 enum {
 	LABEL_MAX = 63,                         /* RFC 1035 2.3.4 */
@@ -95,7 +95,7 @@ static bool
 take_ipv4(struct span *s)
 {
 	for (unsigned i = 0; i < 4; i++) {
-		struct span number = *s;
+		struct span number;
 		uint64_t value;
 
 		if (i > 0 && !span_take_byte(s, '.'))
@@ -111,18 +111,11 @@ take_ipv4(struct span *s)
 }
 
 static bool
-is_hex_digit(uint8_t c)
-{
-	c = ascii_lower(c);
-	return ascii_is_digit(c) || (c >= 'a' && c <= 'f');
-}
-
-static bool
 take_ipv6_group(struct span *s)
 {
 	size_t n = 0;
 
-	while (n < 4 && n < s->len && is_hex_digit(s->p[n]))
+	while (n < 4 && n < s->len && ascii_hex_value(s->p[n]) < 16)
 		n++;
 	span_skip(s, n);
 	return n > 0;

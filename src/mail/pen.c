@@ -1,6 +1,6 @@
 #include "mail/pen.h"
 
-#include "mail/utf8.h"
+#include "base/utf8.h"
 #include "mail/xtext.h"
 
 enum {

@@ -1,6 +1,6 @@
 #include "mail/token.h"
 
-#include "mail/utf8.h"
+#include "base/utf8.h"
 
 static bool
 is_atext(uint8_t c)

@@ -1,7 +1,7 @@
 #include "mail/unitext.h"
 
+#include "base/utf8.h"
 #include "mail/pen.h"
-#include "mail/utf8.h"
 
 bool
 unitext_narrow(struct span text, struct buf *out)

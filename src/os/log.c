@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/queue_id.h"
+#include "base/utf8.h"
 
 static struct {
 	struct log_conf conf;
@@ -32,29 +33,6 @@ log_open(const struct log_conf *conf, const char *who)
 	(void)snprintf(at.who, sizeof at.who, "%s", who);
 }
 
-/* Octets of the well-formed UTF-8 sequence in front of s, 0 when there is none. Overlong forms and surrogates are none. */
-static size_t
-utf8_length(struct span s)
-{
-	static const struct { uint8_t first, mask; size_t len; uint32_t least; } forms[] = {
-		{ 0xc0, 0xe0, 2, 0x80 }, { 0xe0, 0xf0, 3, 0x800 }, { 0xf0, 0xf8, 4, 0x10000 },
-	};
-
-	for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
-		uint32_t c = s.p[0] & (uint8_t)~forms[k].mask;
-
-		if ((s.p[0] & forms[k].mask) != forms[k].first || s.len < forms[k].len)
-			continue;
-		for (size_t i = 1; i < forms[k].len; i++) {
-			if ((s.p[i] & 0xc0) != 0x80)
-				return 0;
-			c = c << 6 | (s.p[i] & 0x3f);
-		}
-		return c >= forms[k].least && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? forms[k].len : 0;
-	}
-	return 0;
-}
-
 /* U+0080 to U+009F: a terminal takes them for the beginning of a sequence, as it does an escape. */
 static bool
 is_control(struct span s)
@@ -69,7 +47,7 @@ put_escaped(struct buf *b, struct span s)
 	bool fits = true;
 
 	while (fits && s.len > 0) {
-		size_t n = s.p[0] < 0x80 ? 1 : utf8_length(s);
+		size_t n = s.p[0] < 0x80 ? 1 : utf8_width(s);
 		uint8_t c = s.p[0];
 
 		if (n == 0 || is_control(s)) {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/utf8.h"
+#include "base/utf8.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "proc/3_auth.h"

@@ -6,8 +6,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "mail/letter.h"
-#include "mail/utf8.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool.h"

@@ -1,8 +1,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/utf8.h"
 #include "mail/tls_report.h"
-#include "mail/utf8.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "policy/tlsrpt.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "mail/unitext.h"
-#include "mail/utf8.h"
 #include "os/log.h"
 #include "proc/5_relay.h"
 

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "mail/utf8.h"
+#include "base/utf8.h"
 #include "smtp/server_room.h"
 
 /* Every state that awaits a command. */

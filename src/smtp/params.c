@@ -1,6 +1,6 @@
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "mail/timestamp.h"
-#include "mail/utf8.h"
 #include "mail/xtext.h"
 #include "smtp/server_room.h"
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "mail/utf8.h"
+#include "base/utf8.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "proc/3_auth.h"

@@ -1,10 +1,10 @@
 /*
- * mail/utf8.h - which octets above 127 are characters (RFC 3629; RFC 6532 3.1 wants nothing else in a header).
+ * base/utf8.h - which octets above 127 are characters (RFC 3629; RFC 6532 3.1 wants nothing else in a header).
  *
  * Owner     the caller. Blocks never.
  */
-#ifndef POSTERN_MAIL_UTF8_H
-#define POSTERN_MAIL_UTF8_H
+#ifndef POSTERN_BASE_UTF8_H
+#define POSTERN_BASE_UTF8_H
 
 #include "base/span.h"
 
