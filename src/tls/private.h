@@ -52,8 +52,6 @@ struct tls_session {
 bool tls_context_setup(SSL_CTX *);
 /* Allocates, takes fd, joins the SSL to the session. NULL when memory is short. */
 struct tls_session *tls_session_new(SSL_CTX *, int fd, const char *name);
-/* Forget a reference; the last one frees. */
-void tls_server_release(struct tls_server *);
 /* The session behind an SSL object. */
 struct tls_session *tls_session_of(const SSL *);
 

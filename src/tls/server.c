@@ -48,14 +48,14 @@ tls_server_new(void)
 	s->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	/* Until the master gives keys all fronts share, tickets work with our own; the previous key is nobody's. */
 	if (s->cipher == NULL || s->mac == NULL || RAND_bytes((uint8_t *)s->key, sizeof s->key) != 1) {
-		tls_server_release(s);
+		tls_server_free(s);
 		return NULL;
 	}
 	return s;
 }
 
 void
-tls_server_release(struct tls_server *s)
+tls_server_free(struct tls_server *s)
 {
 	if (s == NULL || --s->refs > 0)
 		return;
@@ -65,12 +65,6 @@ tls_server_release(struct tls_server *s)
 	EVP_MAC_free(s->mac);
 	wipe(s->key, sizeof s->key);
 	free(s);
-}
-
-void
-tls_server_free(struct tls_server *s)
-{
-	tls_server_release(s);
 }
 
 void

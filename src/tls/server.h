@@ -17,6 +17,7 @@ struct tls_server;
 enum { TLS_HELLO_MAX = 16 * 1024 };
 
 struct tls_server *tls_server_new(void);
+/* Each session has a reference of its own; the last one frees. */
 void tls_server_free(struct tls_server *);
 /* PEM texts. False with words in why (NUL-terminated): does not parse, key does not belong to certificate, too weak, expired. */
 bool tls_server_add(struct tls_server *, struct span chain_pem, struct span key_pem, struct buf *why);

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "tls/private.h"
+#include "tls/server.h"
 
 bool
 tls_context_setup(SSL_CTX *ctx)
@@ -57,7 +58,7 @@ tls_free(struct tls_session *t)
 	if (t->up && !t->broken)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
-	tls_server_release(t->server);
+	tls_server_free(t->server);
 	free(t->words);
 	free(t);
 }
