@@ -146,12 +146,9 @@ ask(struct ask *a, uint16_t type, struct layout layout, const void *question, ui
 		return false;
 	}
 	while (wait_for(a, POLLIN, until)) {
-		if (!receive(a) || !take(a, answer_type, &octets)) {
+		/* More than was asked for is no better than nonsense here either. */
+		if (!receive(a) || !take(a, answer_type, &octets) || (octets > 0 && a->len > octets)) {
 			ask_close(a);
-			return false;
-		}
-		if (octets > 0 && a->len > octets) {
-			ask_close(a);           /* more than we have asked for */
 			return false;
 		}
 		if (octets > 0) {
