@@ -80,6 +80,13 @@ session_queue(struct front_session *s, enum front_queue queue)
 
 /* ---- places ---- */
 
+static void
+place_free(struct front_session *s)
+{
+	s->newer = front.free_sessions;
+	front.free_sessions = s;
+}
+
 static bool
 more_sessions(void)
 {
@@ -93,8 +100,7 @@ more_sessions(void)
 		front.slot[front.slots + i] = &slab[i];
 		slab[i].id = front.slots + (uint32_t)i;
 		slab[i].phase = PHASE_GONE;
-		slab[i].newer = front.free_sessions;
-		front.free_sessions = &slab[i];
+		place_free(&slab[i]);
 	}
 	front.slots += FRONT_SLAB;
 	return true;
@@ -125,10 +131,8 @@ session_give(uv_handle_t *poll)
 
 	/* The answer would find whoever has the same number next. */
 	s->parked = s->owed;
-	if (s->parked)
-		return;
-	s->newer = front.free_sessions;
-	front.free_sessions = s;
+	if (!s->parked)
+		place_free(s);
 }
 
 static void
@@ -230,8 +234,7 @@ session_open(int fd, bool implicit, const char *peer)
 	if (s == NULL || uv_poll_init(&front.child.loop, &s->poll, fd) != 0) {
 		if (s != NULL) {
 			s->phase = PHASE_GONE;
-			s->newer = front.free_sessions;
-			front.free_sessions = s;
+			place_free(s);
 		}
 		return NULL;
 	}

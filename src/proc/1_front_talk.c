@@ -44,7 +44,7 @@ has_moved(struct front_session *s, bool content, size_t used)
 	return s->brought >= c->content_rate_min * c->command_timeout / 60 && used > 0;
 }
 
-static bool
+static void
 feed(struct front_session *s)
 {
 	struct span rest = { front.in.p + front.at, front.in.len - front.at };
@@ -61,7 +61,6 @@ feed(struct front_session *s)
 	front.at += used;
 	front.moved = has_moved(s, content, used) || front.moved;
 	front.hungry = used == 0 && want == SMTP_WANT_INPUT;
-	return true;
 }
 
 static void
@@ -153,8 +152,12 @@ want_input(struct front_session *s)
 {
 	if (s->out.p != NULL)
 		return false;           /* who does not read our replies is not read either */
-	if (!front.hungry && front.at < front.in.len)
-		return front.fed < TURN || !turn_ends(s) ? feed(s) : false;
+	if (!front.hungry && front.at < front.in.len) {
+		if (front.fed >= TURN && turn_ends(s))
+			return false;
+		feed(s);
+		return true;
+	}
 	if (front.draining && talk_is_idle(s)) {
 		(void)smtp_server_end(&s->smtp, FAIL_SHUTDOWN);
 		return true;
