@@ -85,7 +85,7 @@ send_recipients(struct keeper *k, struct channel *c, uint32_t session, uint32_t 
 	uint8_t text[OUTCOME_TEXT];
 
 	for (uint32_t i = 0; i < m->rcpts && recipient_take(&rest, &r); i++) {
-		struct queue_recipient out = { .number = i, .path = r.path };
+		struct queue_recipient out = { .path = r.path };
 
 		spool_outcome(&k->spool, slot, i, &r, text, &o);
 		out.class = o.class;

@@ -283,7 +283,6 @@ static const struct field queue_entry_fields[] = {
 const struct layout queue_entry_layout = LAYOUT(queue_entry_fields);
 
 static const struct field queue_recipient_fields[] = {
-	FIELD_OF_U32(struct queue_recipient, number),
 	FIELD_OF_U32(struct queue_recipient, class),
 	FIELD_OF_U32(struct queue_recipient, code),
 	FIELD_OF_U32(struct queue_recipient, kind),

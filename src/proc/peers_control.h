@@ -27,7 +27,7 @@ struct queue_entry {
 	uint32_t by, priority;
 };
 struct queue_recipient {
-	uint32_t number, class, code;           /* class: enum smtp_class, or 99: not tried yet */
+	uint32_t class, code;                   /* class: enum smtp_class, or 99: not tried yet */
 	uint32_t kind;                          /* enum reply_class, of a class that is later or never */
 	uint64_t when;
 	struct span path, host, tls, text;
