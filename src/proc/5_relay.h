@@ -47,6 +47,8 @@ enum {
 	RELAY_COUNTED_LOOK = 256,               /* waiting messages that are asked whose session has failed */
 };
 
+#define RELAY_NO_REPLY UINT32_MAX
+
 /* A buffer of RELAY_OUT octets while nobody has it. */
 struct relay_out { struct relay_out *next; };
 
@@ -89,6 +91,7 @@ struct relay_connection {
 	uv_poll_t *poll;
 	int fd, events;
 	uint64_t deadline, born;        /* uv_now() */
+	uint32_t awaited;               /* smtp.replies when the deadline was set for the next one; RELAY_NO_REPLY: for something else */
 	struct relay_hosts *hosts;
 	uint32_t opener;                /* for whom it was opened: into relay.opening_of */
 	uint32_t first_address;         /* the one to begin with; UINT32_MAX: as they stand */
