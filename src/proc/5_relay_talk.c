@@ -340,6 +340,15 @@ outcome_of_session(struct relay_connection *k)
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }
 
+/* 530 (RFC 4954 6, 3207 4) is about the session: what a smart host wants of us its operator can give, and TLS that failed may be had again. */
+static bool
+wants_another_session(const struct relay_connection *k)
+{
+	bool smart = k->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST;
+
+	return k->smtp.outcome.code == 530 && (smart || k->policy.tls == SMTP_TLS_NONE);
+}
+
 /* A "later" that asks for less of everything, not only for this message again. */
 static bool
 asks_for_less(const struct smtp_outcome *o)
@@ -364,6 +373,10 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 		assert(o->recipient < k->attempt->window);
 		relay_reason_set(&k->reason, o->class, o->code, o->enhanced, "");
 		k->reason.stage = o->stage;
+		if (wants_another_session(k)) {
+			k->reason.class = SMTP_CLASS_LATER;
+			k->reason.enhanced[0] = '4';
+		}
 		k->delivered |= o->class == SMTP_CLASS_DELIVERED;
 		if (asks_for_less(o))
 			relay_destination_slow(k->to);
