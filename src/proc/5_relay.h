@@ -114,12 +114,14 @@ struct relay_connection {
 	bool hopeless;                  /* no other address is worth trying */
 	bool last;                      /* takes nothing more */
 	bool elsewhere;                 /* of this transaction somebody is left to another session */
-	bool all_never;                 /* every address so far said never */
+	bool doubted;                   /* an address said "later", so the whole is "later" */
+	uint16_t refusing, unreached;   /* bits of hosts: said "never" at an address; has one that could not be reached */
 	enum smtp_client_want want;
 	struct smtp_client smtp;
 	struct smtp_client_conf conf;
 	struct smtp_io io;
 	struct relay_reason reason;     /* host and tls of the address in use; the rest of the last failure */
+	struct relay_reason refusal;    /* the last "never" */
 	struct relay_counted counted;   /* for TLS reports */
 	size_t in_len;
 	uint8_t in[RELAY_IN];
