@@ -33,4 +33,4 @@ def test_above_the_leaf(papers, stem):
     endpoint, = json.loads(done.stdout)["targets"][0]["endpoints"]
     bad = [f for f in endpoint["findings"] if f["severity"] not in ("good", "info", "low")]
     assert [f["id"] for f in bad] == ["cert-untrusted"] and endpoint["grade"] == "D" and done.returncode == 1, (bad, endpoint["grade"])
-    assert "the 2nd of the chain" in bad[0]["evidence"]
+    assert "number 2 of the chain" in bad[0]["evidence"]
