@@ -35,6 +35,10 @@ const char *frames_directory(void);
 /* Remove it now; another may be made. */
 void frames_directory_remove(void);
 
+/* The target's own, asked when its inputs have been replayed: has any come to where its talk leads? Else they are all turned away on the way,
+ * since a message has changed its form, and nothing behind that is looked at any more. */
+bool fuzz_arrived(void);
+
 /* What is still open on the loop of a process that has left, and the loop. */
 void frames_loop_close(uv_loop_t *);
 

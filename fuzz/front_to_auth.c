@@ -26,7 +26,7 @@ static const uint16_t types[] = { AUTH_START, AUTH_NEXT, AUTH_CANCEL, AUTH_SENDE
 static uv_loop_t loop;
 static struct auth *auth;
 static unsigned owed, answers;
-static bool knows_password;
+static bool knows_password, arrived;            /* arrived: somebody who had proved himself was told that he may send so much */
 
 /* Instead of libcrypto's own: one iteration of the thousands. The point is the order, not the hash, which is all that there would be time for. */
 int
@@ -104,6 +104,7 @@ heard(const struct frames_one *f)
 		break;
 	case AUTH_SPENT:
 		frames_insist(fields_parse(auth_spent_layout, f->body, &spent));
+		arrived = arrived || spent.fail == OK;
 		break;
 	default:
 		frames_insist(false);
@@ -136,6 +137,12 @@ contains(struct span in, struct span what)
 		if (memcmp(in.p, what.p, what.len) == 0)
 			return true;
 	return false;
+}
+
+bool
+fuzz_arrived(void)
+{
+	return arrived;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -14,7 +14,7 @@ static const uint16_t types[] = { MASTER_CONF, MASTER_CERTIFICATE, MASTER_TICKET
 	MASTER_GO, MASTER_RELOAD, MASTER_DRAIN, MASTER_BACK, MASTER_PING, CHILD_READY, MASTER_DKIM };
 static struct child child;
 static unsigned gone, pings;
-static bool drained;
+static bool drained, peered, arrived;   /* arrived: it was told to go, with a peer */
 
 bool
 cage_take(enum role role, const struct conf *conf)
@@ -45,6 +45,7 @@ take_peer(void *arg, enum role role, uint32_t slot, int fd)
 {
 	(void)arg, (void)slot;
 	frames_insist(role < ROLE_MAX && close(fd) == 0);
+	peered = true;
 }
 
 static void
@@ -63,6 +64,7 @@ take_go(void *arg)
 
 	(void)arg;
 	frames_insist(++gone == 1);
+	arrived = arrived || peered;
 	/* What is in force can be handed on, and means the same then. */
 	frames_insist(conf_format(&child.conf, &a) && conf_parse(&copy, buf_span(&a), &why) && conf_format(&copy, &b));
 	frames_insist(span_eq(buf_span(&a), buf_span(&b)));
@@ -108,7 +110,13 @@ begin(int fd)
 	child.master = channel_open(&child.loop, fd, &master, NULL);
 	frames_insist(child.master != NULL);
 	gone = pings = 0;
-	drained = false;
+	drained = peered = false;
+}
+
+bool
+fuzz_arrived(void)
+{
+	return arrived;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

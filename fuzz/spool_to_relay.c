@@ -16,6 +16,7 @@ static const uint16_t types[] = { RELAY_SEGMENT, RELAY_SEGMENT_GONE, RELAY_TRY, 
 static const char *directory;
 static int segment = -1;
 static unsigned tries, ended, rcpts, results;
+static bool arrived;                    /* a message was delivered */
 
 static void
 set_up(void)
@@ -59,6 +60,7 @@ heard(const struct frames_one *f)
 	}
 	frames_insist(f->type == RELAY_RESULT && fields_parse(relay_result_layout, f->body, &m));
 	frames_insist(++results <= rcpts);
+	arrived = arrived || m.class == SMTP_CLASS_DELIVERED;
 }
 
 static void
@@ -68,6 +70,12 @@ turns(int fd, bool waiting)
 		(void)uv_run(&relay.child.loop, UV_RUN_NOWAIT);
 		(void)frames_read(fd, heard);
 	}
+}
+
+bool
+fuzz_arrived(void)
+{
+	return arrived;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -1,8 +1,8 @@
 /*
  * base/fail.h - every way in which something may not work, whose turn it then is, and in what words we say so.
  *
- * One table (fail.c) turns a failure into an SMTP reply (RFC 5321 4.2, RFC 3463, RFC 5248), a sysexits(3) status and
- * words. The first digit of the reply and of the enhanced code always agree (RFC 2034 4).
+ * One table (fail.c) turns a failure into an SMTP reply (RFC 5321 4.2, RFC 3463, RFC 5248) and words. The first digit of the
+ * reply and of the enhanced code always agree (RFC 2034 4).
  */
 #ifndef POSTERN_BASE_FAIL_H
 #define POSTERN_BASE_FAIL_H
@@ -80,7 +80,6 @@ enum blame { BLAME_NOBODY, BLAME_PEER, BLAME_WORLD, BLAME_SELF };
 struct fail_row {
 	enum blame blame;
 	uint16_t smtp;          /* reply code */
-	uint8_t exit;           /* sysexits(3) */
 	char enhanced[8];       /* RFC 3463 */
 	const char *text;       /* no CR, no LF, at most 100 octets */
 };

@@ -47,8 +47,6 @@ void queue_print_page(struct queue_answer *, struct queue_total *);
 void queue_print_total(const struct queue_total *);
 bool queue_print_json_page(struct queue_answer *, struct queue_total *);
 void queue_print_json_total(const struct queue_total *);
-/* "delivered", "deferred", "failed", "waiting" */
-const char *queue_class_name(uint32_t class);
 /* NUL-terminated. */
 void queue_id_text(uint64_t id, char out[16]);
 

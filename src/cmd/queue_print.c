@@ -11,8 +11,8 @@
 #include "queue/record.h"
 #include "smtp/client.h"
 
-const char *
-queue_class_name(uint32_t class)
+static const char *
+class_name(uint32_t class)
 {
 	static const char *const names[] = { "delivered", "deferred", "failed" };
 
@@ -126,7 +126,7 @@ print_person(const struct queue_recipient *r)
 	char when[WHEN_ROOM];
 
 	when_format(r->when, when);
-	(void)printf("  %-9s  <", queue_class_name(r->class));
+	(void)printf("  %-9s  <", class_name(r->class));
 	shown_put(r->path);
 	(void)printf(">%s%s", r->when == 0 ? "" : "  ", when);
 	if (r->code != 0)
@@ -192,7 +192,7 @@ row_of(const struct queue_entry *e)
 static json_t *
 person_of(const struct queue_recipient *r)
 {
-	return json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "to", json_words(r->path), "state", queue_class_name(r->class),
+	return json_pack("{s:o, s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "to", json_words(r->path), "state", class_name(r->class),
 	    "code", (json_int_t)r->code, "kind", queue_kind_name(r), "when", json_when(r->when), "host", json_words(r->host),
 	    "tls", json_words(r->tls), "text", json_words(r->text));
 }

@@ -46,8 +46,6 @@ struct where_answer {
 extern const struct history_answer where_gather;
 void where_answer_free(struct where_answer *);
 
-/* A recipient's newest attempt, or NULL. */
-const struct history_attempt *where_newest(const struct where_answer *, size_t row, uint32_t number);
 enum where_state where_state(const struct where_answer *, size_t row, uint32_t number);
 const char *where_state_name(enum where_state);
 /* The end of the row's recipients, attempts, events. */

@@ -154,8 +154,9 @@ where_events_end(const struct where_answer *a, size_t row)
 	return row + 1 < a->rows ? a->row[row + 1].first_event : a->events;
 }
 
-const struct history_attempt *
-where_newest(const struct where_answer *a, size_t row, uint32_t number)
+/* A recipient's newest attempt, or NULL. */
+static const struct history_attempt *
+newest_of(const struct where_answer *a, size_t row, uint32_t number)
 {
 	const struct history_attempt *newest = NULL;
 
@@ -183,7 +184,7 @@ state_of_message(const struct where_answer *a, size_t row)
 enum where_state
 where_state(const struct where_answer *a, size_t row, uint32_t number)
 {
-	const struct history_attempt *t = where_newest(a, row, number);
+	const struct history_attempt *t = newest_of(a, row, number);
 	enum where_state state;
 
 	if (a->row[row].message.flags & MAIL_DISCARDED)

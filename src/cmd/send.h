@@ -111,8 +111,6 @@ void send_clean(struct span text, char *out, size_t room);
 /* send_options.c */
 bool send_options_parse(struct send *, int argc, char **argv);
 bool sendmail_options_parse(struct send *, int argc, char **argv);
-/* "success,failure,delay" or "never". */
-bool send_notify_parse(const char *text, uint32_t *notify);
 
 /* send_terms.c */
 bool send_take_hold_for(struct send *, const char *text);

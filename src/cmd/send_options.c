@@ -5,8 +5,9 @@
 
 #include "cmd/send.h"
 
-bool
-send_notify_parse(const char *text, uint32_t *notify)
+/* "success,failure,delay" or "never". */
+static bool
+notify_parse(const char *text, uint32_t *notify)
 {
 	static const struct { struct span word; uint32_t bit; } words[] = {
 		{ SPAN_INIT("never"), SMTP_NOTIFY_NEVER }, { SPAN_INIT("success"), SMTP_NOTIFY_SUCCESS },
@@ -32,7 +33,7 @@ send_notify_parse(const char *text, uint32_t *notify)
 static bool
 take_notify(struct send *s, const char *text)
 {
-	return send_notify_parse(text, &s->options.notify)
+	return notify_parse(text, &s->options.notify)
 	    || send_fail(s, EX_USAGE, "\"%s\": notify takes never, or some of success,failure,delay", text);
 }
 

@@ -33,7 +33,7 @@ static const char usage[] =
     "       all: [--users FILE] [--config FILE] [--state DIR] [--set KEY=VALUE]...\n"
     "\n"
     "ADDRESS is alice@example.org (with alice+anything@example.org), or @example.org for all of a domain.\n"
-    "`key` prints a new sender key once: log in as NAME/DEVICE, or as NAME, with the key as the password.\n"
+    "`key` prints a new sender key once: log in as NAME/DEVICE with the key as the password.\n"
     "A password is asked for on the terminal, or is the first line of the standard input.\n"
     "A running server takes every change within a second, and drops nobody.\n"
     "`attempts` shows whose secrets were guessed wrongly, from where, and who is refused for it; `forgive` ends that.\n"
@@ -155,8 +155,8 @@ do_key(struct user_command *c, struct buf *why)
 	done = users_add_key(c->users_file, c->word[0], c->word[1], &options, key, why);
 	if (done) {
 		/* The key alone on standard output, so that a script can take it. */
-		(void)fprintf(stderr, "Sender key of %s/%s. It is shown this once; log in as %s/%s (or as %s) with it as the password:\n",
-		    c->word[0], c->word[1], c->word[0], c->word[1], c->word[0]);
+		(void)fprintf(stderr, "Sender key of %s/%s. It is shown this once; log in as %s/%s with it as the password:\n",
+		    c->word[0], c->word[1], c->word[0], c->word[1]);
 		(void)printf("%s\n", key);
 		done = fflush(stdout) == 0 || take_back(c, why);
 	}

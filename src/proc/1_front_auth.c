@@ -269,17 +269,24 @@ on_challenge(struct front_session *s, struct span body)
 	return true;
 }
 
+/* Log, queue and limits are kept by it. */
+static bool
+login_valid(struct span login)
+{
+	return login.len > 0 && span_find(login, '\0') == login.len;
+}
+
 static bool
 on_result(struct front_session *s, struct span body)
 {
 	struct auth_result r;
 	struct smtp_answer a = { .auth = SMTP_AUTH_FAILED };
 
-	if (!fields_parse(auth_result_layout, body, &r) || r.fail >= FAIL_MAX)
+	if (!fields_parse(auth_result_layout, body, &r) || r.fail >= FAIL_MAX || (r.fail == OK && !login_valid(r.login)))
 		return false;
 	if (s->waiting != WAIT_PROOF)
 		return true;
-	a.verdict = (struct verdict){ (enum fail)r.fail, r.words };
+	a.verdict = (struct verdict){ (enum fail)r.fail, { NULL, 0 } };
 	if (r.fail == OK && (s->login = copy_of(r.login)) == NULL)
 		a.verdict = (struct verdict){ FAIL_AUTH_BACKEND, { NULL, 0 } };
 	if (a.verdict.fail == OK) {

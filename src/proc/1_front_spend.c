@@ -13,7 +13,7 @@ can_ask(const struct front_session *s)
 static void
 send_spend(struct front_session *s)
 {
-	struct auth_spend m = { s->draft->mail.rcpts, s->draft->declared, s->draft->queue_id };
+	struct auth_spend m = { s->draft->mail.rcpts, s->draft->queue_id };
 
 	(void)channel_send(front.auth, AUTH_SPEND, s->id, auth_spend_layout, &m);
 	s->spending = s->draft->asked = true;

@@ -99,7 +99,7 @@ say(const struct attempt *a, enum log_level level, struct span login, const char
 static void
 send_result(const struct attempt *a, enum fail fail, struct span login)
 {
-	struct auth_result r = { (uint32_t)fail, { NULL, 0 }, login };
+	struct auth_result r = { (uint32_t)fail, login };
 
 	(void)channel_send(a->front->channel, AUTH_RESULT, a->session->id, auth_result_layout, &r);
 }
@@ -386,7 +386,7 @@ attempt_begin(struct front *f, struct session *s, const struct auth_start *start
 {
 	struct attempt *a = make(f, s, start);
 	enum smtp_mechanism mechanism = (enum smtp_mechanism)start->mechanism;
-	struct auth_result busy = { FAIL_AUTH_BACKEND, { NULL, 0 }, { NULL, 0 } };
+	struct auth_result busy = { FAIL_AUTH_BACKEND, { NULL, 0 } };
 
 	if (a == NULL) {
 		(void)channel_send(f->channel, AUTH_RESULT, s->id, auth_result_layout, &busy);

@@ -290,7 +290,7 @@ static const struct call {
 	[AUTH_CANCEL - AUTH_START] = { BIT(PHASE_PROVING), 0, answer_cancel },
 	[AUTH_SENDER - AUTH_START] = { BIT(PHASE_PROVED), 320, answer_sender },
 	[AUTH_AUTHOR - AUTH_START] = { BIT(PHASE_PROVED), 320, answer_author },
-	[AUTH_SPEND - AUTH_START] = { BIT(PHASE_PROVED), 20, answer_spend },
+	[AUTH_SPEND - AUTH_START] = { BIT(PHASE_PROVED), 12, answer_spend },
 	[AUTH_END - AUTH_START] = { BIT(PHASE_FRESH) | BIT(PHASE_PROVING) | BIT(PHASE_WAITING) | BIT(PHASE_PROVED), 0, answer_end },
 };
 
@@ -300,7 +300,7 @@ serve(struct front *f, const struct frame *frame)
 {
 	const struct call *call = &calls[frame->type - AUTH_START];
 	struct session *s = front_find(f, frame->session);
-	struct auth_result busy = { FAIL_AUTH_BACKEND, { NULL, 0 }, { NULL, 0 } };
+	struct auth_result busy = { FAIL_AUTH_BACKEND, { NULL, 0 } };
 
 	if (frame->body.len > call->max) {
 		front_broken(f, frame->type, "body too long");

@@ -155,7 +155,7 @@ struct keeper {
 	uv_prepare_t before;            /* a turn: its log lines are gathered */
 	uv_check_t turn;
 	uv_idle_t walk_on;              /* active while a walk has more to do */
-	uv_timer_t tick, lazy, due, drain_limit;
+	uv_timer_t tick, lazy, due;
 	uv_work_t work;
 	struct batch *batch;            /* being written by the worker */
 	uint64_t written_at, write_ns;  /* begin of the newest batch; how long one takes, in the mean */

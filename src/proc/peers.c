@@ -116,7 +116,6 @@ const struct layout auth_start_layout = LAYOUT(auth_start_fields);
 
 static const struct field auth_result_fields[] = {
 	FIELD_OF_U32(struct auth_result, fail),
-	FIELD_OF_SPAN(struct auth_result, words, 400),
 	FIELD_OF_SPAN(struct auth_result, login, 255),
 };
 const struct layout auth_result_layout = LAYOUT(auth_result_fields);
@@ -319,7 +318,6 @@ const struct layout child_alarm_layout = LAYOUT(child_alarm_fields);
 
 static const struct field auth_spend_fields[] = {
 	FIELD_OF_U32(struct auth_spend, rcpts),
-	FIELD_OF_U64(struct auth_spend, size),
 	FIELD_OF_U64(struct auth_spend, queue_id),
 };
 const struct layout auth_spend_layout = LAYOUT(auth_spend_fields);
@@ -327,8 +325,6 @@ const struct layout auth_spend_layout = LAYOUT(auth_spend_fields);
 static const struct field auth_spent_fields[] = {
 	FIELD_OF_U32(struct auth_spent, fail),
 	FIELD_OF_U32(struct auth_spent, hold),
-	FIELD_OF_U32(struct auth_spent, delay),
-	FIELD_OF_SPAN(struct auth_spent, words, 400),
 	FIELD_OF_U64(struct auth_spent, warrant),
 	FIELD_OF_U64(struct auth_spent, when),
 };

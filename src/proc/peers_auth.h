@@ -21,7 +21,6 @@ struct auth_start {
 enum auth_start_flag { AUTH_PEER_IS_PROXY = 1 /* peer is a proxy that did not say for whom it asks: never punished */ };
 struct auth_result {
 	uint32_t fail;                  /* enum fail; OK: proved; FAIL_GUESSING: also hang up */
-	struct span words;              /* extra words, mostly empty */
 	struct span login;              /* what logs and queue call this principal: "alice", "alice/laptop" for a sender key */
 };
 struct auth_verdict {
@@ -32,12 +31,10 @@ struct auth_verdict {
 	uint32_t unwatched;             /* 1: there is no need to ask SPEND about messages with this one */
 };
 enum { AUTH_PRIORITY_UNSAID = 100 };
-struct auth_spend { uint32_t rcpts; uint64_t size, queue_id; };        /* size: declared, 0 when nobody said */
+struct auth_spend { uint32_t rcpts; uint64_t queue_id; };
 struct auth_spent {
 	uint32_t fail;                  /* OK, FAIL_SLOW_DOWN, FAIL_LOCKED */
 	uint32_t hold;                  /* 1: accept it, with MAIL_HOLD */
-	uint32_t delay;                 /* ms to wait before going on; 0: none */
-	struct span words;
 	uint64_t warrant, when;         /* when it is OK: policy/warrant.h */
 };
 

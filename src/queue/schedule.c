@@ -288,14 +288,8 @@ job_run(struct schedule *s, uint32_t index)
 }
 
 uint32_t
-schedule_add(struct schedule *s, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due, uint32_t attempts)
-{
-	return schedule_add_ranked(s, destination, principal, message, due, attempts, 0);
-}
-
-uint32_t
-schedule_add_ranked(struct schedule *s, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due,
-    uint32_t attempts, int8_t priority)
+schedule_add(struct schedule *s, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due, uint32_t attempts,
+    int8_t priority)
 {
 	uint32_t flow = schedule_full(&s->jobs) ? SCHEDULE_NONE : flow_take(s, destination, principal), i;
 

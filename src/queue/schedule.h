@@ -144,11 +144,10 @@ uint32_t schedule_destination(struct schedule *, struct span name);
 bool schedule_retire(struct schedule *, uint32_t destination, uint64_t now);
 uint32_t schedule_job_destination(const struct schedule *, uint32_t job);
 
-/* A new waiting job; SCHEDULE_NONE when an array is full: jobs, flows or principals. */
-uint32_t schedule_add(struct schedule *, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due, uint32_t attempts);
-/* The same with a priority other than 0; the first of them walks over everything. */
-uint32_t schedule_add_ranked(struct schedule *, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due,
-    uint32_t attempts, int8_t priority);
+/* A new waiting job; SCHEDULE_NONE when an array is full: jobs, flows or principals. The first whose priority is not 0 walks over
+ * everything. */
+uint32_t schedule_add(struct schedule *, uint32_t destination, uint32_t principal, uint32_t message, uint64_t due, uint32_t attempts,
+    int8_t priority);
 /* Take a job out in whatever phase it is. */
 void schedule_remove(struct schedule *, uint32_t job);
 

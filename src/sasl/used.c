@@ -41,10 +41,13 @@ used_note(struct used *u, struct span login, uint64_t when, struct span peer)
 {
 	struct used_entry *e;
 
-	if (login.len == 0 || (u->count * 2 >= u->slots && (u->count >= USED_MAX || !grow(u))))
+	if (login.len == 0)
 		return;
 	e = entry_of(u, login);
 	if (e->login == NULL) {
+		if (u->count * 2 >= u->slots && (u->count >= USED_MAX || !grow(u)))
+			return;
+		e = entry_of(u, login);
 		e->login = strndup((const char *)login.p, login.len);
 		if (e->login == NULL)
 			return;

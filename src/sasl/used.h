@@ -26,7 +26,7 @@ struct used {
 /* A file that is not there gives an empty table. NULL when memory is short. */
 struct used *used_load(const char *path);
 void used_free(struct used *);
-/* Silently forgets when the table is full or memory is short. */
+/* Silently forgets a new login when the table is full or memory is short. */
 void used_note(struct used *, struct span login, uint64_t when, struct span peer);
 /* NULL: never. */
 const struct used_entry *used_find(const struct used *, struct span login);

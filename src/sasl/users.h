@@ -34,7 +34,7 @@ struct user {
 	struct span crypt;              /* hash for crypt(3), else empty */
 	struct verifier verifier;       /* of the password; iterations 0: none */
 	struct span recovery;           /* where the owner is told; empty: nowhere */
-	uint64_t created, changed, revoked;
+	uint64_t created, revoked;
 	uint64_t limit;                 /* recipients a day; 0: none of its own */
 	int32_t first_key;
 	int8_t priority;                /* the highest it may ask for (RFC 6710), when ranked */

@@ -61,7 +61,6 @@ take_password(struct loading *l, struct user *user, const struct users_line *lin
 	}
 	user->crypt = line->crypt;
 	user->verifier = line->verifier;
-	user->changed = line->created;
 }
 
 static void

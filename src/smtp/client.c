@@ -165,7 +165,6 @@ ehlo_reply(struct smtp_client *c)
 		return say_and_enter(c, "HELO ", c->conf->helo, CLIENT_HELO);
 	if (!is_positive(c))
 		return client_session_refused(c);
-	c->caps.esmtp = true;
 	if (c->proved)
 		return client_ready(c);
 	if (wants_tls && c->caps.starttls)

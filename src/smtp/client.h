@@ -69,7 +69,7 @@ struct smtp_client_conf {
 };
 
 struct smtp_client_caps {               /* of the newest EHLO; all forgotten at STARTTLS (3207-8) */
-	bool esmtp, starttls, auth, pipelining, size, eightbit, utf8, dsn, chunking, binary, enhanced;
+	bool starttls, auth, pipelining, size, eightbit, utf8, dsn, chunking, binary;
 	bool requiretls;                /* counts behind TLS only (RFC 8689 2) */
 	bool future_release, mt_priority, deliver_by;
 	uint64_t by_least;              /* seconds that BY=n;R must have; 0: any */

@@ -78,9 +78,6 @@ struct span client_reply_keep(struct smtp_client *, struct span words);
 /* client_terms.c: NULL, or what the peer cannot be trusted with; into MAIL, as far as it is offered */
 const struct client_verdict *client_terms_obstacle(const struct smtp_client *);
 void client_terms_put(struct smtp_client *);
-void client_offer_future_release(struct smtp_client_caps *, struct span args);
-void client_offer_mt_priority(struct smtp_client_caps *, struct span args);
-void client_offer_deliver_by(struct smtp_client_caps *, struct span args);
 
 /* client_auth.c */
 enum smtp_client_want client_auth_reply(struct smtp_client *);

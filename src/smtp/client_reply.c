@@ -7,99 +7,43 @@
 
 /* ---- what EHLO offers ---- */
 
-static void
-offer_starttls(struct smtp_client_caps *caps, struct span args)
+/* 0: none is said, or none that can be read. */
+static uint64_t
+number_of(struct span args)
 {
-	(void)args;
-	caps->starttls = true;
+	uint64_t n;
+
+	return span_take_u64(&args, &n) && span_done(args) ? n : 0;
 }
 
 static void
-offer_auth(struct smtp_client_caps *caps, struct span args)
+note_mechanisms(struct smtp_client_caps *caps, struct span args)
 {
-	caps->auth = true;
 	while (!span_done(args))
 		caps->mechanisms |= smtp_mechanism_find(span_take_word(&args));
 }
 
 static void
-offer_pipelining(struct smtp_client_caps *caps, struct span args)
+note_size(struct smtp_client_caps *caps, struct span args)
 {
-	(void)args;
-	caps->pipelining = true;
+	caps->size_max = number_of(args);
 }
 
 static void
-offer_size(struct smtp_client_caps *caps, struct span args)
+note_by(struct smtp_client_caps *caps, struct span args)
 {
-	uint64_t n;
-
-	caps->size = true;
-	caps->size_max = span_take_u64(&args, &n) && span_done(args) ? n : 0;
-}
-
-static void
-offer_eightbit(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->eightbit = true;
-}
-
-static void
-offer_utf8(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->utf8 = true;
-}
-
-static void
-offer_dsn(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->dsn = true;
-}
-
-static void
-offer_chunking(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->chunking = true;
-}
-
-static void
-offer_binary(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->binary = true;
-}
-
-static void
-offer_enhanced(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->enhanced = true;
-}
-
-static void
-offer_requiretls(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->requiretls = true;
+	caps->by_least = number_of(args);
 }
 
 /* RFC 9422 3.7: a limit that cannot be read was not offered. */
 static uint32_t
 limit_value(struct span digits)
 {
-	uint64_t n;
-
-	if (digits.len > 6 || !span_take_u64(&digits, &n) || !span_done(digits))
-		return 0;
-	return (uint32_t)n;
+	return digits.len > 6 ? 0 : (uint32_t)number_of(digits);
 }
 
 static void
-offer_limits(struct smtp_client_caps *caps, struct span args)
+note_limits(struct smtp_client_caps *caps, struct span args)
 {
 	while (!span_done(args)) {
 		struct span word = span_take_word(&args);
@@ -113,25 +57,20 @@ offer_limits(struct smtp_client_caps *caps, struct span args)
 	}
 }
 
-static const struct offer {
-	struct span keyword;
-	void (*note)(struct smtp_client_caps *, struct span args);
-} offers[] = {
-	{ SPAN_INIT("STARTTLS"), offer_starttls },
-	{ SPAN_INIT("AUTH"), offer_auth },
-	{ SPAN_INIT("PIPELINING"), offer_pipelining },
-	{ SPAN_INIT("SIZE"), offer_size },
-	{ SPAN_INIT("8BITMIME"), offer_eightbit },
-	{ SPAN_INIT("SMTPUTF8"), offer_utf8 },
-	{ SPAN_INIT("DSN"), offer_dsn },
-	{ SPAN_INIT("CHUNKING"), offer_chunking },
-	{ SPAN_INIT("BINARYMIME"), offer_binary },
-	{ SPAN_INIT("ENHANCEDSTATUSCODES"), offer_enhanced },
-	{ SPAN_INIT("REQUIRETLS"), offer_requiretls },
-	{ SPAN_INIT("LIMITS"), offer_limits },
-	{ SPAN_INIT("FUTURERELEASE"), client_offer_future_release },
-	{ SPAN_INIT("MT-PRIORITY"), client_offer_mt_priority },
-	{ SPAN_INIT("DELIVERBY"), client_offer_deliver_by },
+#define OFFER(keyword, member) { SPAN_INIT(keyword), offsetof(struct smtp_client_caps, member) }
+/* Each is a bool. */
+static const struct { struct span keyword; size_t member; } offers[] = {
+	OFFER("STARTTLS", starttls), OFFER("AUTH", auth), OFFER("PIPELINING", pipelining), OFFER("SIZE", size),
+	OFFER("8BITMIME", eightbit), OFFER("SMTPUTF8", utf8), OFFER("DSN", dsn), OFFER("CHUNKING", chunking),
+	OFFER("BINARYMIME", binary), OFFER("REQUIRETLS", requiretls), OFFER("FUTURERELEASE", future_release),
+	OFFER("MT-PRIORITY", mt_priority), OFFER("DELIVERBY", deliver_by),
+};
+/* Those of which more than the keyword counts. */
+static const struct { struct span keyword; void (*note)(struct smtp_client_caps *, struct span args); } details[] = {
+	{ SPAN_INIT("AUTH"), note_mechanisms },
+	{ SPAN_INIT("SIZE"), note_size },
+	{ SPAN_INIT("LIMITS"), note_limits },
+	{ SPAN_INIT("DELIVERBY"), note_by },
 };
 
 static void
@@ -141,7 +80,10 @@ note_offer(struct smtp_client *c, struct span text)
 
 	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
 		if (span_same(keyword, offers[i].keyword))
-			offers[i].note(&c->caps, text);
+			*(bool *)((char *)&c->caps + offers[i].member) = true;
+	for (size_t i = 0; i < sizeof details / sizeof details[0]; i++)
+		if (span_same(keyword, details[i].keyword))
+			details[i].note(&c->caps, text);
 }
 
 /* ---- the text ---- */

@@ -72,28 +72,3 @@ client_terms_put(struct smtp_client *c)
 	if (t->by && c->caps.deliver_by)
 		put_by(out, t);
 }
-
-/* ---- what EHLO offers ---- */
-
-void
-client_offer_future_release(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->future_release = true;
-}
-
-void
-client_offer_mt_priority(struct smtp_client_caps *caps, struct span args)
-{
-	(void)args;
-	caps->mt_priority = true;
-}
-
-void
-client_offer_deliver_by(struct smtp_client_caps *caps, struct span args)
-{
-	uint64_t n;
-
-	caps->deliver_by = true;
-	caps->by_least = span_take_u64(&args, &n) && span_done(args) ? n : 0;
-}

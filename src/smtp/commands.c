@@ -134,7 +134,6 @@ mail_begin(struct smtp_server *s)
 	if (from.len > 0)
 		memcpy(m->reverse_path, from.p, from.len);
 	m->recipient_len = 0;
-	m->declared = s->ask.size;
 	m->body = s->ask.body;
 	m->utf8 = s->ask.utf8;
 	m->requiretls = s->ask.requiretls;

@@ -139,10 +139,7 @@ crc_read(struct proxy_header *p)
 static enum proxy_step
 addresses_read(struct proxy_header *p)
 {
-	size_t octets = p->client == PROXY_IPV6 ? 16 : 4;
-
-	memcpy(p->address, p->kept, octets);
-	p->port = (uint16_t)(p->kept[2 * octets] << 8 | p->kept[2 * octets + 1]);
+	memcpy(p->address, p->kept, p->client == PROXY_IPV6 ? 16 : 4);
 	return tlv_begin(p);
 }
 

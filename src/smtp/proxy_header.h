@@ -35,7 +35,6 @@ struct proxy_header {
 	/* At PROXY_DONE. */
 	enum proxy_client client;
 	uint8_t address[16];            /* the client's, network order; IPv4: the first four octets */
-	uint16_t port;
 	/* At PROXY_BAD. */
 	const char *why;                /* static */
 	bool absent;                    /* there is no header of any version */

@@ -154,7 +154,6 @@ struct smtp_mail {
 	uint16_t reverse_path_len;
 	uint8_t recipient[PATH_MAX_OCTETS];     /* the first one, for the trace field */
 	uint16_t recipient_len;
-	uint64_t declared;              /* SIZE= */
 	uint64_t size;                  /* octets of content as received (RFC 1870 5) */
 	uint64_t taken;                 /* the same with stuffed dots, refused or not */
 	uint64_t queue_id;

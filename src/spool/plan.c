@@ -151,7 +151,7 @@ add_job(struct spool *s, uint32_t slot, uint32_t destination, uint64_t due)
 	uint32_t job = SCHEDULE_NONE;
 
 	if (room_for_job(s))
-		job = schedule_add_ranked(&s->schedule, destination, e->account, slot, due, e->attempts, e->priority);
+		job = schedule_add(&s->schedule, destination, e->account, slot, due, e->attempts, e->priority);
 	if (job == SCHEDULE_NONE)
 		return SCHEDULE_NONE;
 	s->schedule.job[job].sibling = e->job;

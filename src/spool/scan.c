@@ -165,8 +165,9 @@ scan_segment(int fd, uint64_t size, const struct scan_handler *handler, void *ar
 	return !s.w.short_of_memory && !end->newer;
 }
 
-bool
-segment_name_parse(const char *name, uint64_t *number)
+/* The number in the name of a segment's file; false: it is no such name. */
+static bool
+number_of(const char *name, uint64_t *number)
 {
 	uint64_t n = 0;
 
@@ -218,7 +219,7 @@ segments_list(int dirfd, uint64_t **number, size_t *count)
 		return false;
 	}
 	while ((e = readdir(d)) != NULL)
-		if (segment_name_parse(e->d_name, &one) && !list_add(number, count, one))
+		if (number_of(e->d_name, &one) && !list_add(number, count, one))
 			break;
 	(void)closedir(d);
 	if (*count > 1)

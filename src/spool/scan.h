@@ -22,8 +22,6 @@ struct scan_end {
 	bool newer;             /* made by a version of ours that is not this one */
 };
 
-/* The number in the name of a segment's file; false: it is no such name. */
-bool segment_name_parse(const char *name, uint64_t *number);
 /* The numbers of all segments in a directory, in order, onto a list that begins as NULL, 0 and is the caller's to free. False: memory is
  * short, or the directory cannot be read. */
 bool segments_list(int dirfd, uint64_t **number, size_t *count);

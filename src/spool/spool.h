@@ -48,7 +48,6 @@ struct spool_conf {
 	uint64_t content_max;                   /* octets of one message, whatever is said; 0: no such ceiling */
 	struct schedule_conf schedule;
 	bool single;                            /* one next hop for everything: smart host, Maildir */
-	uint32_t slot;                          /* of our queue ids, for DSNs */
 	uint64_t duplicate_window;              /* ms; 0: what comes twice is queued twice */
 	bool history;                           /* somebody follows the log: write what only he wants, keep it until he has read it */
 };

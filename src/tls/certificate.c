@@ -163,7 +163,6 @@ tls_certificate_read(struct span chain_pem, struct tls_certificate_facts *facts,
 	leaf = sk_X509_value(chain, 0);
 	tls_name_text(X509_get_subject_name(leaf), &subject);
 	tls_certificate_names(leaf, " ", &names);
-	facts->not_before = seconds_of(X509_get0_notBefore(leaf));
 	facts->not_after = seconds_of(X509_get0_notAfter(leaf));
 	facts->self_signed = X509_self_signed(leaf, 0) == 1;
 	sk_X509_pop_free(chain, X509_free);

@@ -33,7 +33,7 @@ struct tls_session *tls_accept(struct tls_server *, int fd);
 struct tls_certificate_facts {
 	char subject[256];
 	char names[1024];       /* dNSNames and addresses, space-separated */
-	uint64_t not_before, not_after;
+	uint64_t not_after;
 	bool self_signed;
 };
 bool tls_certificate_read(struct span chain_pem, struct tls_certificate_facts *, struct buf *why);

@@ -34,7 +34,7 @@ static uint32_t named(struct schedule *, unsigned);
 static uint32_t
 add(struct schedule *s, unsigned n, uint32_t message, uint64_t due, uint32_t attempts)
 {
-	return schedule_add(s, named(s, n), ALICE, message, due, attempts);
+	return schedule_add(s, named(s, n), ALICE, message, due, attempts, 0);
 }
 
 static uint32_t
@@ -94,7 +94,7 @@ a_dead_destination_delays_nobody(void **state)
 	fresh(&s, &usual);
 	dead = named(&s, 0);
 	for (uint32_t i = 0; i < 10000; i++)
-		(void)schedule_add(&s, dead, ALICE, i, 100, 0);
+		(void)schedule_add(&s, dead, ALICE, i, 100, 0, 0);
 	(void)add(&s, 1, 10000, 200, 0);
 	while ((job = schedule_next(&s, 1000)) != SCHEDULE_NONE) {
 		other = other || schedule_job_destination(&s, job) != dead;
@@ -117,7 +117,7 @@ a_dead_destination_is_held_off(void **state)
 	fresh(&s, &usual);
 	d = named(&s, 0);
 	for (uint32_t i = 0; i < 100; i++)
-		(void)schedule_add(&s, d, ALICE, i, 1, 0);
+		(void)schedule_add(&s, d, ALICE, i, 1, 0, 0);
 	for (unsigned i = 0; i < 20; i++)
 		out[i] = schedule_next(&s, now);
 	assert_int_equal(schedule_next(&s, now), SCHEDULE_NONE);
@@ -216,7 +216,7 @@ the_most_urgent_first(void **state)
 	fresh(&s, &wide);
 	srand(3);
 	for (uint32_t i = 0; i < left; i++)
-		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 3), ALICE, i, (uint64_t)(rand() % 5000), 0,
+		assert_int_not_equal(schedule_add(&s, named(&s, i % 3), ALICE, i, (uint64_t)(rand() % 5000), 0,
 		    (int8_t)(rand() % 19 - 9)), SCHEDULE_NONE);
 	while (left > 0) {
 		now += (uint64_t)(rand() % 50);
@@ -342,7 +342,7 @@ destinations_retire(void **state)
 	(void)state;
 	fresh(&s, &usual);
 	d = named(&s, 0);
-	job = schedule_add(&s, d, ALICE, 0, 1, 0);
+	job = schedule_add(&s, d, ALICE, 0, 1, 0, 0);
 	assert_false(schedule_retire(&s, d, 1));
 	assert_int_equal(schedule_next(&s, 1), job);
 	assert_false(schedule_retire(&s, d, 1));
@@ -374,7 +374,7 @@ any_order(void **state)
 		switch (rand() % 6) {
 		case 0:
 		case 1:
-			live[count++] = schedule_add(&s, named(&s, (unsigned)rand() % 40), (uint32_t)rand() % 5, step, now + (uint64_t)(rand() % 9999), 0);
+			live[count++] = schedule_add(&s, named(&s, (unsigned)rand() % 40), (uint32_t)rand() % 5, step, now + (uint64_t)(rand() % 9999), 0, 0);
 			break;
 		case 2:
 			(void)schedule_next(&s, now);
@@ -414,7 +414,7 @@ principals_take_turns(void **state)
 			assert_int_not_equal(add(&s, wide ? i % 200 : 0, i, 1, 0), SCHEDULE_NONE);
 		for (unsigned i = 0; i < 15; i++)
 			assert_int_not_equal(schedule_next(&s, 10), SCHEDULE_NONE);
-		bobs = schedule_add(&s, named(&s, 0), BOB, 50000, 10, 0);
+		bobs = schedule_add(&s, named(&s, 0), BOB, 50000, 10, 0, 0);
 		job = schedule_next(&s, 10);
 		if (job != bobs)
 			assert_int_equal(schedule_next(&s, 10), bobs);
@@ -434,7 +434,7 @@ principals_share(void **state)
 	narrow.running = 10;
 	fresh(&s, &narrow);
 	for (uint32_t i = 0; i < 4000; i++)
-		(void)schedule_add(&s, named(&s, i % 100), i < 3000 ? ALICE : BOB, i, 1, 0);
+		(void)schedule_add(&s, named(&s, i % 100), i < 3000 ? ALICE : BOB, i, 1, 0, 0);
 	for (unsigned i = 0; i < 1600; i++) {
 		job = schedule_next(&s, 10);
 		assert_int_not_equal(job, SCHEDULE_NONE);
@@ -469,10 +469,10 @@ the_unproven_leave_room(void **state)
 	/* Half of it is somebody else's. */
 	assert_int_equal(running, 50);
 	assert_int_equal(schedule_when(&s), UINT64_MAX);
-	job = schedule_add(&s, named(&s, 240), BOB, 30000, 2, 0);
+	job = schedule_add(&s, named(&s, 240), BOB, 30000, 2, 0, 0);
 	assert_int_equal(schedule_next(&s, 2), job);
 	for (uint32_t i = 0; i < 20000; i++)
-		(void)schedule_add(&s, named(&s, i % 200), BOB, 30001 + i, 2, 0);
+		(void)schedule_add(&s, named(&s, i % 200), BOB, 30001 + i, 2, 0, 0);
 	for (running = 1; schedule_next(&s, 2) != SCHEDULE_NONE; running++)
 		;
 	assert_int_equal(running, 50);
@@ -545,11 +545,11 @@ an_urgent_stream_starves_nobody(void **state)
 	narrow.window = 1;
 	fresh(&s, &narrow);
 	for (uint32_t i = 0; i < PLAIN; i++)
-		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 3), ALICE, i, 1, 0, (int8_t)(i % 2 == 0 ? 0 : -9)), SCHEDULE_NONE);
+		assert_int_not_equal(schedule_add(&s, named(&s, i % 3), ALICE, i, 1, 0, (int8_t)(i % 2 == 0 ? 0 : -9)), SCHEDULE_NONE);
 	for (uint32_t i = 0; i < PICKS; i++) {
 		uint32_t job;
 
-		assert_int_not_equal(schedule_add_ranked(&s, named(&s, i % 4), ALICE, PLAIN + i, 10 + i, 0, (int8_t)(1 + i % 9)), SCHEDULE_NONE);
+		assert_int_not_equal(schedule_add(&s, named(&s, i % 4), ALICE, PLAIN + i, 10 + i, 0, (int8_t)(1 + i % 9)), SCHEDULE_NONE);
 		job = schedule_next(&s, 10 + i);
 		assert_int_not_equal(job, SCHEDULE_NONE);
 		run = s.job[job].message < PLAIN ? run + 1 : 0;
@@ -580,7 +580,7 @@ the_order_by_time_begins_late(void **state)
 	}
 	assert_false(s.ranked);
 	schedule_check(&s);
-	assert_int_not_equal(schedule_add_ranked(&s, named(&s, 3), BOB, 500, 1, 0, 2), SCHEDULE_NONE);
+	assert_int_not_equal(schedule_add(&s, named(&s, 3), BOB, 500, 1, 0, 2), SCHEDULE_NONE);
 	assert_true(s.ranked);
 	schedule_check(&s);
 	for (uint32_t i = 0, job; i < 500; i++)

@@ -414,6 +414,25 @@ last_uses(void **state)
 	used_free(u);
 }
 
+/* tests/regress/0480 */
+static void
+a_full_table_of_last_uses_goes_on_with_those_it_has(void **state)
+{
+	struct used *u = used_load("");
+	char login[32];
+
+	(void)state;
+	for (int i = 0; i <= USED_MAX; i++) {
+		(void)snprintf(login, sizeof login, "u%d", i);
+		used_note(u, span_of(login), 1, SPAN("192.0.2.2"));
+	}
+	assert_int_equal(u->count, USED_MAX);
+	assert_null(used_find(u, span_of(login)));
+	used_note(u, SPAN("u7"), 2, SPAN("192.0.2.3"));
+	assert_int_equal(used_find(u, SPAN("u7"))->when, 2);
+	used_free(u);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -422,7 +441,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(round_trip), TEST(refusals_change_nothing), TEST(damaged_lines_grant_nothing), TEST(priorities_are_kept), TEST(a_change_keeps_the_other_lines),
 		TEST(shared_addresses_name_nobody), TEST(passwd_files), TEST(import_writes_the_same), TEST(changes_at_once_all_stay),
-		TEST(many_principals), TEST(last_uses),
+		TEST(many_principals), TEST(last_uses), TEST(a_full_table_of_last_uses_goes_on_with_those_it_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
