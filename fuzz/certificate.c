@@ -66,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		put(&out, "postern-audit", SPAN("1"));
 		put(&out, "target", SPAN("mail.example.org"));
 		put(&out, "endpoint", SPAN("192.0.2.1 465 submissions"));
-		tls_leaf_tell(&teller, leaf, "mail.example.org", verify(leaf), (struct span){ end, n - (size_t)(end - p) });
+		tls_leaf_tell(&teller, leaf, "mail.example.org", verify(leaf), (int)(n % 3), (struct span){ end, n - (size_t)(end - p) });
 		(void)tls_leaf_covers(leaf, "192.0.2.1");
 		if (!audit_judge(buf_span(&out), check, NULL))
 			abort();

@@ -51,7 +51,7 @@ cert_long(const struct section *s, struct buf *e)
 	return days(s, "cert-until", &left) && days(s, "cert-from", &since) && left + since > LONG_DAYS && quote(s, "cert-until", e);
 }
 
-/* OpenSSL's numbers: 18 and 19 self-signed, 20 and 21 the issuer is not at hand, 9 and 10 the dates, which have checks of their own. */
+/* OpenSSL's numbers: 18 self-signed, 20 and 21 the issuer is not at hand, 9 and 10 the dates. */
 static int64_t
 trust(const struct section *s)
 {
@@ -73,12 +73,25 @@ cert_incomplete(const struct section *s, struct buf *e)
 	return (trust(s) == 20 || trust(s) == 21) && quote(s, "cert-trust", e);
 }
 
+/* The leaf's own dates have checks of their own; those above it have not. */
+static bool
+has_own_check(const struct section *s, int64_t code)
+{
+	int64_t left, since;
+
+	if (code == 9)
+		return days(s, "cert-from", &since) && since < 0;
+	if (code == 10)
+		return days(s, "cert-until", &left) && left < 0;
+	return code == 18 || code == 20 || code == 21;
+}
+
 bool
 cert_untrusted(const struct section *s, struct buf *e)
 {
 	int64_t code = trust(s);
 
-	return code != 0 && code != 9 && code != 10 && code != 18 && code != 20 && code != 21 && quote(s, "cert-trust", e);
+	return code != 0 && !has_own_check(s, code) && quote(s, "cert-trust", e);
 }
 
 /* "3 unordered root" */

@@ -348,18 +348,31 @@ open_relay(const struct section *s, struct buf *e)
 
 /* ---- manners ---- */
 
+/* X.7.Y: not the address but the question is refused (RFC 3463 3.8). */
+static bool
+is_forbidden(const struct section *s, const char *key)
+{
+	struct span value;
+
+	if (!section_find(s, key, &value))
+		return false;
+	(void)span_take_word(&value);
+	return span_take(&value, SPAN("5.7."));
+}
+
 bool
 vrfy_tells(const struct section *s, struct buf *e)
 {
 	unsigned code = reply_code(s, "vrfy");
 
-	return (code == 250 || code == 251 || code == 550) && quote(s, "vrfy", e);
+	return (code == 250 || code == 251 || (code == 550 && !is_forbidden(s, "vrfy"))) && quote(s, "vrfy", e);
 }
 
+/* 252: it will not say (RFC 5321 3.5.3). */
 bool
 expn_tells(const struct section *s, struct buf *e)
 {
-	return reply_code(s, "expn") / 100 == 2 && quote(s, "expn", e);
+	return reply_code(s, "expn") == 250 && quote(s, "expn", e);
 }
 
 /* A host name as RFC 5321 4.1.2 has it, with a dot; or an address literal. */

@@ -38,7 +38,7 @@
  *	cert-from, cert-until                   DATE DAYS-FROM-THEN-OR-TO-THEN
  *	cert-key         RSA | EC | ED25519 | ..., BITS
  *	cert-signature   NAME
- *	cert-trust       ok | CODE WORDS        of OpenSSL's verification
+ *	cert-trust       ok | CODE WORDS        of OpenSSL's verification; which of the chain, where it is not the leaf
  *	cert-match       yes | no               NAME
  *	cert-chain       HOW-MANY ordered | unordered, root | no-root       as they were sent
  *	cert-sct, cert-must-staple              yes | no

@@ -378,6 +378,10 @@ run(struct audit *a)
 	else
 		examine_all(a);
 	a->report.format->end();
+	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+		(void)audit_misused("standard output", "the report could not be written");
+		a->status = NOT_EXAMINED;
+	}
 	if (a->watch_file != NULL && !audit_watch_close(&a->watch)) {
 		(void)audit_misused(a->watch_file, a->watch.full ? "has grown beyond 64 MiB" : strerror(errno));
 		a->status = NOT_EXAMINED;

@@ -124,8 +124,11 @@ struct smtp_client_terms send_terms(const struct send *);
 bool send_add_rcpt(struct send *, const char *address);
 void send_forget_rcpts(struct send *);
 bool send_settle_rcpts(struct send *);
-/* The address of a MAIL or RCPT can be sent to this server as it is. */
 bool send_is_ascii(const char *address);
+/* The other form of a domain that is not ASCII (RFC 5891 4.4); false: it has none. */
+bool send_a_labels(struct span domain, struct buf *out);
+/* local@domain, the domain in A-labels unless what stands before it needs SMTPUTF8 anyhow. */
+bool send_put_address(struct span local, struct span domain, struct buf *out);
 
 /* send_account.c: options, then the account, then the environment, into server, ca, from, domain, host. */
 bool send_account(struct send *);

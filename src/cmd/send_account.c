@@ -320,7 +320,7 @@ put_from(struct send *s, const char *text, struct span domain)
 
 	if (address_next_bare(&rest, &m) != ADDRESS_ONE || address_next_bare(&rest, &more) != ADDRESS_END)
 		return send_fail(s, EX_USAGE, "sender \"%s\": one address is wanted, like alice@example.org", text);
-	if (!buf_put(&out, m.local) || !buf_put_byte(&out, '@') || !buf_put(&out, m.domain.len > 0 ? m.domain : domain))
+	if (!send_put_address(m.local, m.domain.len > 0 ? m.domain : domain, &out))
 		return send_fail(s, EX_USAGE, "sender %s: the address is too long", text);
 	s->from[out.len] = '\0';
 	return true;

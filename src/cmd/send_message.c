@@ -140,17 +140,29 @@ read_header(struct work *w)
 }
 
 static bool
+add_rcpt(struct send *s, struct span address)
+{
+	char text[COMPOSE_ADDRESS_ROOM + 1];
+	struct buf out = { (uint8_t *)text, 0, COMPOSE_ADDRESS_ROOM };
+	struct mailbox m;
+
+	if (address_next_bare(&address, &m) != ADDRESS_ONE || !send_put_address(m.local, m.domain, &out))
+		return send_fail(s, EX_DATAERR, "a recipient's address is too long");
+	text[out.len] = '\0';
+	return send_add_rcpt(s, text);
+}
+
+static bool
 read_recipients(struct work *w)
 {
-	uint8_t text[COMPOSE_ADDRESS_ROOM + 1];
-	struct buf address = { text, 0, COMPOSE_ADDRESS_ROOM };
+	uint8_t text[COMPOSE_ADDRESS_ROOM];
+	struct buf address = BUF_OVER(text);
 	enum compose_step step;
 
 	if (!w->send->options.read_recipients)
 		return true;
 	while ((step = compose_recipient(&w->compose, &address)) == COMPOSE_MORE) {
-		text[address.len] = '\0';
-		if (!send_add_rcpt(w->send, (const char *)text))
+		if (!add_rcpt(w->send, buf_span(&address)))
 			return false;
 	}
 	if (step == COMPOSE_BAD)
@@ -217,7 +229,7 @@ prepare(struct work *w, struct send *s)
 	w->send = s;
 	w->in = -1;
 	w->out = (struct buf){ w->out_octets, 0, sizeof w->out_octets };
-	w->facts = (struct compose_facts){ .from = span_of(s->from), .name = span_of(s->options.name),
+	w->facts = (struct compose_facts){ .from = span_of(s->from), .name = span_of(s->options.name), .a_labels = send_a_labels,
 		.domain = span_of(s->domain), .env = os_env, .dot_ends = s->options.dot_ends };
 	compose_init(&w->compose, &w->facts, (struct buf){ w->header, 0, sizeof w->header });
 }

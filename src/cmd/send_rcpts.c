@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "cmd/send.h"
+#include "dns/lookup.h"
 #include "mail/path.h"
+#include "mail/utf8.h"
 
 bool
 send_is_ascii(const char *address)
@@ -12,6 +14,24 @@ send_is_ascii(const char *address)
 		if ((unsigned char)*p > 127)
 			return false;
 	return true;
+}
+
+bool
+send_a_labels(struct span domain, struct buf *out)
+{
+	char name[MX_NAME_MAX];
+
+	return dns_ascii(domain, name) && buf_put_text(out, name);
+}
+
+bool
+send_put_address(struct span local, struct span domain, struct buf *out)
+{
+	if (!buf_put(out, local) || !buf_put_byte(out, '@'))
+		return false;
+	if (!utf8_is_ascii(domain) && utf8_is_ascii(local) && send_a_labels(domain, out))
+		return true;
+	return buf_put(out, domain);
 }
 
 static bool
@@ -69,15 +89,14 @@ send_add_rcpt(struct send *s, const char *address)
 static bool
 complete(struct send *s, const struct mailbox *m)
 {
-	struct span domain = m->domain.len > 0 ? m->domain : span_of(s->domain);
 	char address[600];
+	struct buf out = { (uint8_t *)address, 0, sizeof address - 1 };
 	struct mailbox check;
 	enum path_error e;
 
-	if (m->local.len > 255 || domain.len > 255)
+	if (!send_put_address(m->local, m->domain.len > 0 ? m->domain : span_of(s->domain), &out))
 		return send_fail(s, EX_USAGE, "a recipient's address is too long");
-	(void)snprintf(address, sizeof address, "%.*s@%.*s", (int)m->local.len, (const char *)m->local.p, (int)domain.len,
-	    (const char *)domain.p);
+	address[out.len] = '\0';
 	e = mailbox_parse(span_of(address), &check);
 	if (e != PATH_OK && e != PATH_UNQUALIFIED)
 		return send_fail(s, EX_USAGE, "%s: %s", address, path_error_text(e));

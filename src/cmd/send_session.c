@@ -138,7 +138,14 @@ want_flush(struct session *s)
 
 /* ---- TLS and proof ---- */
 
-/* Port 587 greets in clear (RFC 8314 3.3). A CA of one's own is none of the system's. */
+/* Port 587 greets in clear (RFC 8314 3.3); who has seen our first octets before that may answer them as TLS wants it. */
+static bool
+awaits_starttls(const char *why)
+{
+	return strncmp(why, "not TLS", 7) == 0 || strstr(why, "(alert unexpected_message)") != NULL;
+}
+
+/* A CA of one's own is none of the system's. */
 static void
 advise_tls(const struct session *s)
 {
@@ -146,7 +153,7 @@ advise_tls(const struct session *s)
 
 	if (send->ca.p[0] == '\0' && strstr(s->link.why, "not trusted here") != NULL)
 		(void)fprintf(stderr, "%s: --ca FILE (ca in an account) trusts the CAs in FILE instead of the system's\n", send->program);
-	if (send->server.tls == CONF_RELAY_IMPLICIT && strncmp(s->link.why, "not TLS", 7) == 0)
+	if (send->server.tls == CONF_RELAY_IMPLICIT && awaits_starttls(s->link.why))
 		(void)fprintf(stderr, "%s: where STARTTLS is awaited, as on port 587, right would be submission://%s:%u\n", send->program,
 		    send->server.host.p, send->server.port);
 }

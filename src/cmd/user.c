@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "cmd/commands.h"
+#include "dns/lookup.h"
+#include "mail/utf8.h"
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_REFUSED = 65, EXIT_CONFIG = 78 };
 
@@ -248,6 +250,24 @@ append(const char **list, size_t *count, const char *value, struct buf *why)
 	return true;
 }
 
+/* The domain of an address has two forms when it is not ASCII (RFC 5890 2.3.2.1), and programs send from either: both are meant. */
+static bool
+append_both(struct user_command *c, const char **list, size_t *count, const char *value, struct buf *why)
+{
+	struct buf out = { c->forms + c->forms_len, 0, sizeof c->forms - c->forms_len };
+	const char *at = strrchr(value, '@');
+	char name[MX_NAME_MAX];
+
+	if (!append(list, count, value, why))
+		return false;
+	if (at == NULL || utf8_is_ascii(span_of(at)) || !dns_ascii(span_of(at + 1), name))
+		return true;
+	if (!buf_put(&out, (struct span){ (const uint8_t *)value, (size_t)(at + 1 - value) }) || !buf_put_text(&out, name) || !buf_put_byte(&out, 0))
+		return not_understood(why, "too many international addresses; grant a domain instead: ", value);
+	c->forms_len += out.len;
+	return append(list, count, (const char *)out.p, why);
+}
+
 static void
 note_given(struct user_command *c, const char *name)
 {
@@ -291,9 +311,9 @@ take_value(struct user_command *c, const char *name, const char *value, struct b
 	if (value[0] == 0)
 		return not_understood(why, "an empty value behind ", name);
 	if (strcmp(name, "--address") == 0)
-		return append(c->address, &c->addresses, value, why);
+		return append_both(c, c->address, &c->addresses, value, why);
 	if (strcmp(name, "--from") == 0)
-		return append(c->from, &c->froms, value, why);
+		return append_both(c, c->from, &c->froms, value, why);
 	if (strcmp(name, "--recovery") == 0)
 		c->recovery = value;
 	else if (strcmp(name, "--network") == 0)

@@ -34,6 +34,8 @@ struct user_command {
 	size_t addresses;
 	const char *from[USER_ADDRESSES_MAX];           /* --from */
 	size_t froms;
+	uint8_t forms[8192];            /* what of address and from was not on the command line */
+	size_t forms_len;
 	const char *expires, *hostname, *recovery, *limit, *priority, *network;
 	unsigned given;                 /* enum user_option */
 	bool password, json, wait;

@@ -5,8 +5,8 @@
  * file is dropped. Without any header section one is made. From, Date and Message-ID are added when missing; Bcc, Resent-Bcc
  * and Return-Path are removed (5322-7, 5321-43); addresses without a domain get ours. With a Resent- block (RFC 5322 3.6.6)
  * the missing Resent-From, Resent-Date and Resent-Message-ID are added in front of it, and From, Date and Message-ID stay as
- * they are (5322-8). A Subject, Comments, Organization, X- field, comment or person's name that is not ASCII is written in encoded-words (RFC 2047), unless something
- * else needs SMTPUTF8 anyhow. A header line of more than 998 octets is folded at a space (RFC 5322 2.2.3). A body whose lines
+ * they are (5322-8). A Subject, Comments, Organization, X- field, comment or person's name that is not ASCII is written in encoded-words (RFC 2047), and a
+ * domain in A-labels, unless something else needs SMTPUTF8 anyhow. A header line of more than 998 octets is folded at a space (RFC 5322 2.2.3). A body whose lines
  * are too long, or that has NUL octets, passes as it is and sets `unfit`: mail/downgrade.h makes of it what may be sent.
  *
  * The steps, in this order:
@@ -41,6 +41,8 @@ struct compose_facts {
 	struct span from;                       /* address for a missing From, without <>; "alice@example.org" */
 	struct span name;                       /* of the person, UTF-8, for a missing From; may be empty */
 	struct span domain;                     /* for addresses that have none, and for Message-ID */
+	/* The A-labels of a domain that is not ASCII (RFC 5891 4.4); false: it has none. NULL: domains stay as they are. */
+	bool (*a_labels)(struct span domain, struct buf *out);
 	struct env env;
 	bool dot_ends;                          /* a line "." ends the message (sendmail without -i) */
 };

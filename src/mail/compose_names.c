@@ -1,4 +1,4 @@
-/* Jürgen Groß <root>: the name as encoded-words (RFC 2047 5 (2), (3)), the address completed, everything else as it is. */
+/* Jürgen Groß <root>: the name as encoded-words (RFC 2047 5 (2), (3)), the address completed, its domain in A-labels, everything else as it is. */
 #include "mail/compose_parts.h"
 
 #include "base/utf8.h"
@@ -12,21 +12,38 @@ struct names {
 	struct compose *c;
 	struct span value;
 	struct span addresses;          /* what is left of them */
-	const uint8_t *bare;            /* where the next one without a domain ends; NULL: there is none */
+	const uint8_t *gap;             /* where the next one has its domain, or lacks it; NULL: none needs another */
+	size_t gap_len;                 /* octets there that words stand for */
+	struct buf words;
+	uint8_t words_octets[DOMAIN_MAX + 2];
 	size_t start;                   /* of what has not been written */
 	bool comment;                   /* it has one */
 	struct buf *out;
 };
 
+/* A domain for an address that has none, A-labels for one whose domain is not ASCII. */
+static bool
+is_gap(struct names *n, const struct mailbox *m)
+{
+	const struct compose_facts *facts = n->c->facts;
+
+	n->words = (struct buf){ n->words_octets, 0, sizeof n->words_octets };
+	n->gap = span_done(m->domain) ? m->local.p + m->local.len : m->domain.p;
+	n->gap_len = m->domain.len;
+	if (span_done(m->domain))
+		return buf_put_byte(&n->words, '@') && buf_put(&n->words, facts->domain);
+	return !utf8_is_ascii(m->domain) && facts->a_labels != NULL && facts->a_labels(m->domain, &n->words);
+}
+
 static void
-find_bare(struct names *n)
+find_gap(struct names *n)
 {
 	struct mailbox m;
 
-	n->bare = NULL;
-	while (n->bare == NULL && compose_address_next(n->c, &n->addresses, &m) == ADDRESS_ONE)
-		if (span_done(m.domain))
-			n->bare = m.local.p + m.local.len;
+	while (compose_address_next(n->c, &n->addresses, &m) == ADDRESS_ONE)
+		if (is_gap(n, &m))
+			return;
+	n->gap = NULL;
 }
 
 static struct span
@@ -35,25 +52,30 @@ piece(const struct names *n, size_t end)
 	return (struct span){ n->value.p + n->start, end - n->start };
 }
 
+static bool
+put_some(struct names *n, struct span text)
+{
+	n->c->utf8 |= !utf8_is_ascii(text);
+	return buf_put(n->out, text);
+}
+
 /* Up to end, as it is but for domains. */
 static bool
 put_raw(struct names *n, size_t end)
 {
-	struct span text = piece(n, end), domain = n->c->facts->domain;
+	struct span text = piece(n, end);
 
 	n->start = end;
 	n->comment = false;
-	n->c->utf8 |= !utf8_is_ascii(text);
-	while (n->bare != NULL && n->bare > text.p && n->bare <= text.p + text.len) {
-		struct span head = span_head(text, (size_t)(n->bare - text.p));
+	while (n->gap != NULL && n->gap > text.p && n->gap + n->gap_len <= text.p + text.len) {
+		struct span head = span_head(text, (size_t)(n->gap - text.p));
 
-		if (!buf_put(n->out, head) || !buf_put_byte(n->out, '@') || !buf_put(n->out, domain))
+		if (!put_some(n, head) || !put_some(n, buf_span(&n->words)))
 			return false;
-		n->c->utf8 |= !utf8_is_ascii(domain);
-		span_skip(&text, head.len);
-		find_bare(n);
+		span_skip(&text, head.len + n->gap_len);
+		find_gap(n);
 	}
-	return buf_put(n->out, text);
+	return put_some(n, text);
 }
 
 /* The octets that are meant. False: too many. */
@@ -87,9 +109,9 @@ put_phrase(struct names *n, size_t end, bool folds)
 	struct span phrase = piece(n, end);
 	uint8_t octets[NAME_MAX_OCTETS];
 	struct buf name = BUF_OVER(octets);
-	bool holds_bare = n->bare != NULL && n->bare <= phrase.p + phrase.len;
+	bool holds_gap = n->gap != NULL && n->gap <= phrase.p + phrase.len;
 
-	if (utf8_is_ascii(phrase) || n->comment || holds_bare || !unquote(phrase, &name))
+	if (utf8_is_ascii(phrase) || n->comment || holds_gap || !unquote(phrase, &name))
 		return put_raw(n, end);
 	folds = folds || n->start > 0;
 	n->start = end;
@@ -155,7 +177,7 @@ compose_names_put(struct compose *c, const struct header_field *f, struct buf *o
 	bool good = buf_put(out, span_head(f->whole, f->whole.len - f->value.len)), folds = f->name.len > SHORT_NAME;
 	size_t at = 0;
 
-	find_bare(&n);
+	find_gap(&n);
 	while (at < n.value.len && good) {
 		uint8_t octet = n.value.p[at];
 		size_t end = octet == '"' || octet == '(' || octet == '<' ? skip_to_end(n.value, at) : at + 1;

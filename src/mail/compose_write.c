@@ -137,13 +137,23 @@ put_end(struct compose *c, struct buf *out)
 	    (!c->headless || buf_put(out, buf_span(&c->header)));
 }
 
+/* What stands before the @ has one form, a domain two (RFC 5891 4.4). */
+static bool
+is_foreign(const struct compose *c, const struct mailbox *m)
+{
+	uint8_t text[DOMAIN_MAX + 1];
+	struct buf name = BUF_OVER(text);
+
+	return !utf8_is_ascii(m->local) || (!utf8_is_ascii(m->domain) && (c->facts->a_labels == NULL || !c->facts->a_labels(m->domain, &name)));
+}
+
 static bool
 has_foreign_address(struct compose *c, struct span value)
 {
 	struct mailbox m;
 
 	while (compose_address_next(c, &value, &m) == ADDRESS_ONE)
-		if (!utf8_is_ascii(m.local) || !utf8_is_ascii(m.domain))
+		if (is_foreign(c, &m))
 			return true;
 	return false;
 }

@@ -47,6 +47,8 @@ enum {
 	RELAY_COUNTED_LOOK = 256,               /* waiting messages that are asked whose session has failed */
 };
 
+#define RELAY_NO_REPLY UINT32_MAX
+
 /* A buffer of RELAY_OUT octets while nobody has it. */
 struct relay_out { struct relay_out *next; };
 
@@ -89,6 +91,7 @@ struct relay_connection {
 	uv_poll_t *poll;
 	int fd, events;
 	uint64_t deadline, born;        /* uv_now() */
+	uint32_t awaited;               /* smtp.replies when the deadline was set for the next one; RELAY_NO_REPLY: for something else */
 	struct relay_hosts *hosts;
 	uint32_t opener;                /* for whom it was opened: into relay.opening_of */
 	uint32_t first_address;         /* the one to begin with; UINT32_MAX: as they stand */
@@ -111,12 +114,14 @@ struct relay_connection {
 	bool hopeless;                  /* no other address is worth trying */
 	bool last;                      /* takes nothing more */
 	bool elsewhere;                 /* of this transaction somebody is left to another session */
-	bool all_never;                 /* every address so far said never */
+	bool doubted;                   /* an address said "later", so the whole is "later" */
+	uint16_t refusing, unreached;   /* bits of hosts: said "never" at an address; has one that could not be reached */
 	enum smtp_client_want want;
 	struct smtp_client smtp;
 	struct smtp_client_conf conf;
 	struct smtp_io io;
 	struct relay_reason reason;     /* host and tls of the address in use; the rest of the last failure */
+	struct relay_reason refusal;    /* the last "never" */
 	struct relay_counted counted;   /* for TLS reports */
 	size_t in_len;
 	uint8_t in[RELAY_IN];

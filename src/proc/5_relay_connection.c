@@ -83,13 +83,38 @@ relay_connection_log(const struct relay_connection *k, enum log_level level, con
 	log_end(&l);
 }
 
+static uint16_t
+host_bit(const struct relay_connection *k)
+{
+	return (uint16_t)(1u << k->hosts->list.address[k->at].host);
+}
+
 /* What went wrong with this address; the last word counts, but one "later" among the addresses makes the whole "later". */
 void
 relay_connection_blame(struct relay_connection *k, enum smtp_class class, uint16_t code, const char *enhanced, const char *text)
 {
 	relay_reason_set(&k->reason, class, code, enhanced, text);
-	if (class != SMTP_CLASS_NEVER)
-		k->all_never = false;
+	if (class != SMTP_CLASS_NEVER) {
+		k->doubted = true;
+		return;
+	}
+	k->refusing |= host_bit(k);
+	k->refusal = k->reason;
+}
+
+/* This address cannot be had from here, mostly for want of IPv6. Another one of the host may speak for it. */
+static void
+blame_unreached(struct relay_connection *k, const char *why)
+{
+	k->reason.stage = SMTP_STAGE_GREETING;
+	relay_reason_set(&k->reason, SMTP_CLASS_LATER, 0, "4.4.1", why);
+	k->unreached |= host_bit(k);
+}
+
+static bool
+all_refuse(const struct relay_connection *k)
+{
+	return !k->doubted && (k->unreached & ~k->refusing) == 0;
 }
 
 /* ---- the socket ---- */
@@ -193,8 +218,7 @@ refuse_connect(struct relay_connection *k, enum log_level level, const char *why
 	char text[160];
 
 	(void)snprintf(text, sizeof text, "cannot connect: %s", why);
-	k->reason.stage = SMTP_STAGE_GREETING;
-	relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.1", text);
+	blame_unreached(k, text);
 	relay_connection_log(k, level, "connect-failed", why);
 }
 
@@ -252,8 +276,7 @@ has_source(struct relay_connection *k, const struct mx_address *a)
 
 	if (relay_source_has(&k->to->source, a->v6))
 		return true;
-	k->reason.stage = SMTP_STAGE_GREETING;
-	relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.1", why);
+	blame_unreached(k, why);
 	return false;
 }
 
@@ -354,13 +377,13 @@ static void
 connection_refused(struct relay_connection *k)
 {
 	struct relay_destination *d = k->to;
-	struct relay_reason reason = k->reason;
-
+	bool refused = all_refuse(k);
+	struct relay_reason reason = refused ? k->refusal : k->reason;
 	/* What REQUIRETLS asks for and nobody has is the sender's to hear (8689 4.2.1). */
 	bool unfit = k->to->need == TRANSPORT_NEED_TLS && reason.code == 0;
 
 	/* A smart host that refuses us is the operator's to put right: its mail waits. */
-	if (!k->all_never || (k->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST && !unfit))
+	if (!refused || (k->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST && !unfit))
 		reason.class = SMTP_CLASS_LATER;
 	if (reason.class == SMTP_CLASS_LATER && reason.enhanced[0] == '5')
 		reason.enhanced[0] = '4';
@@ -387,7 +410,6 @@ relay_connection_open(struct relay_destination *d)
 	link_in(k, d);
 	k->relay = d->relay;
 	k->fd = -1;
-	k->all_never = true;
 	k->hosts = d->hosts;
 	k->hosts->refs++;
 	k->first_address = d->good;

@@ -18,15 +18,26 @@ awaits_room(const struct relay_connection *k)
 	return k->tls != NULL && tls_awaits_room(k->tls);
 }
 
+/* How long. What has come of a reply does not give the rest of it more time, or who drips would keep us for ever. */
 static void
-wait_for(struct relay_connection *k)
+set_deadline(struct relay_connection *k)
 {
 	uint32_t patience = smtp_client_patience(&k->smtp);
-	bool hearing = k->want == SMTP_CLIENT_INPUT || k->in_content, stuck = hearing && awaits_room(k);
+	bool awaits = k->want == SMTP_CLIENT_INPUT && k->io.out.len == 0;
 
 	if (k->state == RELAY_LEAVING)
 		patience = k->relay->draining ? RELAY_LEAVE_DRAINING_MS : RELAY_LEAVE_MS;
-	k->deadline = relay_now(k->relay) + patience;
+	if (!awaits || k->awaited != k->smtp.replies)
+		k->deadline = relay_now(k->relay) + patience;
+	k->awaited = awaits ? k->smtp.replies : RELAY_NO_REPLY;
+}
+
+static void
+wait_for(struct relay_connection *k)
+{
+	bool hearing = k->want == SMTP_CLIENT_INPUT || k->in_content, stuck = hearing && awaits_room(k);
+
+	set_deadline(k);
 	/* Replies are of interest while content goes out, not while commands do. */
 	relay_connection_watch(k, (hearing && !stuck ? UV_READABLE : 0) | (k->io.out.len > 0 || stuck ? UV_WRITABLE : 0));
 }
@@ -329,6 +340,15 @@ outcome_of_session(struct relay_connection *k)
 	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
 }
 
+/* 530 (RFC 4954 6, 3207 4) is about the session: what a smart host wants of us its operator can give, and TLS that failed may be had again. */
+static bool
+wants_another_session(const struct relay_connection *k)
+{
+	bool smart = k->relay->child.conf.relay.kind == CONF_RELAY_SMART_HOST;
+
+	return k->smtp.outcome.code == 530 && (smart || k->policy.tls == SMTP_TLS_NONE);
+}
+
 /* A "later" that asks for less of everything, not only for this message again. */
 static bool
 asks_for_less(const struct smtp_outcome *o)
@@ -353,6 +373,10 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 		assert(o->recipient < k->attempt->window);
 		relay_reason_set(&k->reason, o->class, o->code, o->enhanced, "");
 		k->reason.stage = o->stage;
+		if (wants_another_session(k)) {
+			k->reason.class = SMTP_CLASS_LATER;
+			k->reason.enhanced[0] = '4';
+		}
 		k->delivered |= o->class == SMTP_CLASS_DELIVERED;
 		if (asks_for_less(o))
 			relay_destination_slow(k->to);
@@ -409,6 +433,7 @@ relay_talk_begin(struct relay_connection *k)
 		return;
 	}
 	relay_connection_enter(k, RELAY_TALKING);
+	k->awaited = RELAY_NO_REPLY;
 	k->conf = (struct smtp_client_conf){ .helo = span_of(k->helo), .tls = k->policy.tls, .auth = k->policy.auth,
 		.relays = true, .helo_fallback = !k->policy.auth };
 	talk(k, smtp_client_begin(&k->smtp, &k->conf, &k->io));

@@ -285,6 +285,7 @@ smtp_client_feed(struct smtp_client *c, struct span in, size_t *used)
 			return client_broken(c, "the peer's reply is not SMTP");
 		if (line == SMTP_REPLY_PART)
 			continue;
+		c->replies++;
 		(void)on_reply[c->state](c);
 		if (c->state == CLIENT_SECURING)
 			*used = in.len;         /* 3207-8: what came behind the 220 was never said */

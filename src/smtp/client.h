@@ -169,6 +169,7 @@ struct smtp_client {
 	bool initial_unsent;            /* AUTH_NEXT: the initial response made the AUTH line too long (4954-10); give it now */
 	uint32_t rcpt_wanted;           /* RCPT: number to give */
 	uint32_t rcpts_sent, rcpts_answered, rcpts_accepted, rcpts_reported;
+	uint32_t replies;               /* whole ones that have come */
 	uint32_t transactions;          /* MAIL commands of this session, refused ones too, for LIMITS MAILMAX (9422-2) */
 	enum smtp_client_want want;
 	/* The rest is the engine's own. */

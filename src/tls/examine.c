@@ -12,11 +12,18 @@
 #include "tls/examine_leaf.h"
 #include "tls/private.h"
 
-enum { CHAIN_DEPTH = 10 };
+enum { CHAIN_DEPTH = 10, CLIENTS_LEVEL = 2 /* of OpenSSL: 112 bits, as its clients of today want them */ };
 
 struct tls_examiner {
 	SSL_CTX *context;
 };
+
+/* The leaf's name and strength are looked at by themselves, so that they do not hide a wrong chain. */
+static bool
+is_leafs_own(int error, int depth)
+{
+	return error == X509_V_ERR_EE_KEY_TOO_SMALL || (error == X509_V_ERR_CA_MD_TOO_WEAK && depth == 0);
+}
 
 /* The first thing that is wrong, and on. */
 static int
@@ -24,11 +31,22 @@ on_verify(int good, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_session *t = tls_session_of(ssl);
+	int error = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
 
-	/* The name is looked at by itself, so that a wrong one does not hide a wrong chain. */
-	if (!good && t->verify_error == X509_V_OK)
-		t->verify_error = X509_STORE_CTX_get_error(store);
+	if (!good && t->verify_error == X509_V_OK && !is_leafs_own(error, depth)) {
+		t->verify_error = error;
+		t->verify_depth = depth;
+	}
 	return 1;
+}
+
+/* Handshakes come about with anything; the chain is to be as strong as clients demand it (RFC 9325 4.5, RFC 9155). */
+static int
+on_chain(X509_STORE_CTX *store, void *arg)
+{
+	(void)arg;
+	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(store), CLIENTS_LEVEL);
+	return X509_verify_cert(store);
 }
 
 /* The server asks for a certificate, and gets none. */
@@ -47,6 +65,7 @@ setup(SSL_CTX *ctx, const char *ca_file)
 	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
 	SSL_CTX_set_read_ahead(ctx, 0);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify);
+	SSL_CTX_set_cert_verify_callback(ctx, on_chain, NULL);
 	SSL_CTX_set_client_cert_cb(ctx, on_asked);
 	(void)SSL_CTX_set_max_cert_list(ctx, 64 * 1024);
 	if (ca_file != NULL)
@@ -174,7 +193,7 @@ tls_examined(const struct tls_session *t, void (*say)(void *arg, const char *key
 	}
 	if (leaf == NULL)
 		return;
-	tls_leaf_tell(&w, leaf, t->name, t->verify_error, staple_of(t));
+	tls_leaf_tell(&w, leaf, t->name, t->verify_error, t->verify_depth, staple_of(t));
 	tell_chain(&w, t);
 }
 

@@ -97,15 +97,17 @@ tell_match(const struct tls_teller *w, X509 *leaf, const char *name)
 }
 
 static void
-tell_trust(const struct tls_teller *w, int error)
+tell_trust(const struct tls_teller *w, int error, int depth)
 {
-	char text[200];
+	char text[200], where[40] = "";
 
 	if (error == X509_V_OK) {
 		tls_tell(w, "cert-trust", SPAN("ok"));
 		return;
 	}
-	(void)snprintf(text, sizeof text, "%d %s", error, X509_verify_cert_error_string(error));
+	if (depth > 0)
+		(void)snprintf(where, sizeof where, " (number %d of the chain)", depth + 1);
+	(void)snprintf(text, sizeof text, "%d %s%s", error, X509_verify_cert_error_string(error), where);
 	tls_tell(w, "cert-trust", span_of(text));
 }
 
@@ -126,7 +128,7 @@ tell_staple(const struct tls_teller *w, struct span staple)
 }
 
 void
-tls_leaf_tell(const struct tls_teller *w, X509 *leaf, const char *name, int error, struct span staple)
+tls_leaf_tell(const struct tls_teller *w, X509 *leaf, const char *name, int error, int depth, struct span staple)
 {
 	tell_name(w, "cert-subject", X509_get_subject_name(leaf));
 	tell_name(w, "cert-issuer", X509_get_issuer_name(leaf));
@@ -134,7 +136,7 @@ tls_leaf_tell(const struct tls_teller *w, X509 *leaf, const char *name, int erro
 	tell_date(w, "cert-from", X509_get0_notBefore(leaf), false);
 	tell_date(w, "cert-until", X509_get0_notAfter(leaf), true);
 	tell_key(w, leaf);
-	tell_trust(w, error);
+	tell_trust(w, error, depth);
 	tell_match(w, leaf, name);
 	tls_tell_yes(w, "cert-sct", X509_get_ext_by_NID(leaf, NID_ct_precert_scts, -1) >= 0);
 	tls_tell_yes(w, "cert-must-staple", X509_get_ext_by_NID(leaf, NID_tlsfeature, -1) >= 0);

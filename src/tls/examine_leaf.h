@@ -18,8 +18,8 @@ struct tls_teller {
 
 void tls_tell(const struct tls_teller *, const char *key, struct span value);
 void tls_tell_yes(const struct tls_teller *, const char *key, bool yes);
-/* name: the host that was asked for; error: X509_V_ERR_* of the chain; staple: an OCSP response, DER, or empty. */
-void tls_leaf_tell(const struct tls_teller *, X509 *leaf, const char *name, int error, struct span staple);
+/* name: the host that was asked for; error: X509_V_ERR_* of the chain, depth: where in it, 0 the leaf; staple: an OCSP response, DER, or empty. */
+void tls_leaf_tell(const struct tls_teller *, X509 *leaf, const char *name, int error, int depth, struct span staple);
 /* subjectAltName only (RFC 9525). */
 bool tls_leaf_covers(X509 *leaf, const char *name);
 

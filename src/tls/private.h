@@ -33,6 +33,7 @@ struct tls_session {
 	unsigned long error;            /* OpenSSL's code for the last failure, 0 for none */
 	int sys;                        /* errno of the last failure, 0 for none */
 	int verify_error;               /* X509_V_ERR_*, the first one met */
+	int verify_depth;               /* of the certificate that it is about, 0 the leaf; only examine.c keeps it */
 	uint16_t offered;               /* highest version in the ClientHello, server's side */
 	uint8_t hello[TLS_HELLO_SEEN], hello_len;       /* how a ClientHello begins; server's side */
 	bool up;                        /* handshake is over */

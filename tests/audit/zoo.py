@@ -45,13 +45,13 @@ class Papers:
                          "-extensions", "v3", "-out", chain.name)
         return chain, private
 
-    def sign_dated(self, stem, dates):
+    def sign_dated(self, stem, dates, digest="sha256"):
         (self.folder / "index.txt").write_text("")
         (self.folder / "serial").write_text(f"{int.from_bytes(os.urandom(4), 'big'):08X}\n")
         (self.folder / "ca.cnf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
                                             "policy=p\nunique_subject=no\n[p]\ncommonName=supplied\n")
-        self.openssl("ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca-key.pem", "-in", f"{stem}.csr", "-startdate", dates[0],
-                     "-enddate", dates[1], "-extfile", f"{stem}.cnf", "-extensions", "v3", "-notext", "-out", f"{stem}.pem")
+        self.openssl("ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca-key.pem", "-in", f"{stem}.csr", "-md", digest,
+                     "-startdate", dates[0], "-enddate", dates[1], "-extfile", f"{stem}.cnf", "-extensions", "v3", "-notext", "-out", f"{stem}.pem")
 
 
 @dataclasses.dataclass

@@ -240,7 +240,8 @@ class Session:
 
 class Hop(Listener):
     """A next hop. Replies come from the script: {"RCPT TO:<b@x>": "550 5.1.1 no", "MAIL": "DROP", ...}: the longest key that
-    the command line begins with counts; a list is used up one by one; "DROP" closes, "STALL" says nothing."""
+    the command line begins with counts; a list is used up one by one; "DROP" closes, "STALL" says nothing, "DRIP 221 bye" says it
+    with a fifth of a second between two octets."""
 
     def __init__(self, script=None, offers=("PIPELINING", "SIZE 50000000", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES"),
                  implicit=None, starttls=None, users=None, address="127.0.0.1", port=0, slow=0):
@@ -299,7 +300,14 @@ class Talk:
         if said == "STALL":
             time.sleep(60)
             raise EOFError
-        self.s.sendall(said.encode(errors="surrogateescape") + b"\r\n")
+        if said.startswith("DRIP "):
+            said = said[len("DRIP "):]
+            for c in said.encode():
+                self.s.sendall(bytes([c]))
+                time.sleep(0.2)
+        else:
+            self.s.sendall(said.encode(errors="surrogateescape"))
+        self.s.sendall(b"\r\n")
         if said.startswith("421"):
             raise EOFError
         return said
