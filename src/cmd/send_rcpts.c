@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cmd/send.h"
 #include "dns/lookup.h"
 #include "mail/path.h"
-#include "mail/utf8.h"
 
 bool
 send_is_ascii(const char *address)

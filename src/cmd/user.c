@@ -5,9 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/utf8.h"
 #include "cmd/commands.h"
 #include "dns/lookup.h"
-#include "mail/utf8.h"
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_REFUSED = 65, EXIT_CONFIG = 78 };
 
