@@ -42,6 +42,8 @@ enum {
 	RELAY_STS_FETCH_MS = 60 * 1000,
 	RELAY_STS_FETCHES_MAX = 64,             /* at a time */
 	RELAY_STS_DOMAINS_MAX = 20000,          /* remembered in memory; the others lie in files */
+	RELAY_STS_KEEP_MS = 2 * RELAY_STS_CHECK_MS,     /* so long if nobody asks; when half of the places are taken */
+	RELAY_STS_CROWDED_MS = 1000,
 	RELAY_STS_BUCKETS = 1024,
 	RELAY_COUNTED_MAX = 64,                 /* domains that one session is counted for, in turn, without counting twice */
 	RELAY_COUNTED_LOOK = 256,               /* waiting messages that are asked whose session has failed */

@@ -177,6 +177,8 @@ limit_now(const struct relay_destination *d)
 
 	if (!d->proven)
 		return 1;
+	if (relay_now(d->relay) < d->enough_until && d->enough < most)
+		most = d->enough;
 	return d->limit < most ? d->limit : most;
 }
 
@@ -242,7 +244,8 @@ relay_destination_yields(const struct relay_destination *d, const struct relay_c
 	const struct relay *relay = d->relay;
 	uint32_t share;
 
-	if (d->open > limit_now(d))
+	/* Not for one that is not ready: nobody knows whether it will be. */
+	if (d->open - d->opening > limit_now(d))
 		return true;
 	if (relay->hungry == NULL || relay->connections < relay->child.conf.relay_connections)
 		return false;
@@ -424,12 +427,16 @@ remember_down(struct relay_destination *d, const struct relay_reason *reason)
 void
 relay_destination_refused(struct relay_destination *d, const struct relay_reason *reason)
 {
-	d->limit = d->limit > 1 ? d->limit / 2 : 1;
 	d->stale = true;
 	if (reason->policy == TRANSPORT_STS)
 		relay_domains_doubt(d);
-	if (d->open > 0)
-		return;                 /* the others may still carry what waits */
+	if (d->open > 0) {
+		/* The others may still carry what waits. */
+		d->enough = d->open;
+		d->enough_until = relay_now(d->relay) + RELAY_ENOUGH_MS;
+		return;
+	}
+	d->limit = d->limit > 1 ? d->limit / 2 : 1;
 	remember_down(d, reason);
 	fail_waiting(d, reason);
 }

@@ -25,6 +25,7 @@ enum {
 	RELAY_LINE_BUCKETS = 4096,
 	RELAY_OPENERS = 1024,           /* two principals of one remainder share what one may have */
 	RELAY_LIMIT_FIRST = 5,          /* connections at once to where somebody has just answered; one until then */
+	RELAY_ENOUGH_MS = 60 * 1000,    /* how long no more connections are asked for than were open when one was refused */
 	RELAY_SLOW_MS = 1000,           /* answers that ask for less within this are one */
 	RELAY_RATE_SLACK_US = 1000000,  /* what a rate allows ahead of its time: waiting ones are looked at once a second */
 	RELAY_TURN_MS = 2000,           /* a connection of this age makes room when others have none */
@@ -78,6 +79,8 @@ struct relay_destination {
 	uint32_t domains;               /* that point here */
 	uint32_t waiting, open, opening;        /* open: not LEAVING; opening: not yet ready */
 	uint32_t limit, credit;         /* connections; successes since it was raised after a slowing */
+	uint32_t enough;                /* connections that were open when a further one was refused; counts */
+	uint64_t enough_until;          /* so long */
 	uint32_t rate;                  /* messages a minute; 0: any */
 	uint32_t most;                  /* connections, by configuration */
 	uint32_t good;                  /* index of the address that worked last, UINT32_MAX: none */

@@ -477,11 +477,13 @@ relay_sts_doubt(struct relay_domain *d)
 		s->checked = 0;
 }
 
-/* Nobody would miss it: what is in force can be read again. */
+/* Nobody would miss it: what is in force can be read again. Where many come and go those who ask wait for no memory of others. */
 static bool
 is_idle(const struct relay_sts *s, uint64_t now)
 {
-	return s->state == STS_IDLE && s->waiters == NULL && now - s->asked > 2 * RELAY_STS_CHECK_MS &&
+	uint64_t keep = s->policies->domains > RELAY_STS_DOMAINS_MAX / 2 ? RELAY_STS_CROWDED_MS : RELAY_STS_KEEP_MS;
+
+	return s->state == STS_IDLE && s->waiters == NULL && now - s->asked > keep &&
 	    now - s->failed > RELAY_STS_CHECK_MS && (s->filed || !in_force(s));
 }
 

@@ -336,8 +336,8 @@ outcome_of_session(struct relay_connection *k)
 		relay_connection_blame(k, SMTP_CLASS_NEVER, 0, "5.7.10", text);         /* 8689-3 */
 	else
 		relay_connection_blame(k, relay_policy_unproved(k) ? SMTP_CLASS_LATER : o->class, o->code, o->enhanced, text);
-	/* Another address of the same name would count the same wrong password. */
-	k->hopeless |= o->stage == SMTP_STAGE_AUTH;
+	/* Another address of the same name would count the same wrong password; that this one cannot tell just now says nothing of it. */
+	k->hopeless |= o->stage == SMTP_STAGE_AUTH && o->class == SMTP_CLASS_NEVER;
 }
 
 /* 530 (RFC 4954 6, 3207 4) is about the session: what a smart host wants of us its operator can give, and TLS that failed may be had again. */
