@@ -428,7 +428,7 @@ spawn(struct worker *w, int fd)
 		{ .flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = fd },
-		{ .flags = UV_INHERIT_FD, .data.fd = w->master->lock_fd },
+		{ .flags = UV_INHERIT_FD, .data.fd = w->master->spool_fd },
 	};
 	uv_process_options_t options = { .exit_cb = on_exit, .file = "/proc/self/exe", .args = args,
 		.env = environment(w), .stdio = stdio,
