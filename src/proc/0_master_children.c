@@ -139,6 +139,9 @@ send_secret(struct worker *w)
 		n = read(fd, password.p, sizeof(password.p));
 	if (n > 0) {
 		password.len = span_find((struct span){ password.p, (size_t)n }, '\n');
+		/* Nor is the CR of a CRLF a part of it. */
+		if (password.len > 0 && password.p[password.len - 1] == '\r')
+			password.len--;
 		(void)channel_send_octets(w->channel, MASTER_SECRET, 0, (struct span){ password.p, password.len });
 	} else {
 		log_say(LOG_FAULT, w->role == ROLE_HOOK ? "webhook-secret" : "relay-credentials", "cannot be read, is empty, or may be read by others");
