@@ -275,6 +275,7 @@ static int
 report(const struct settings *s, const struct where_answer *a, const char *what, bool json)
 {
 	char begun[WHEN_ROOM] = "";
+	int found = EXIT_FINE;
 
 	if (a->short_of_memory) {
 		(void)fprintf(stderr, "postern queue: out of memory; --limit asks for less\n");
@@ -288,11 +289,12 @@ report(const struct settings *s, const struct where_answer *a, const char *what,
 		when_format(a->found.begun, begun);
 		(void)fprintf(stderr, "postern queue: nothing is known of %s; the history begins at %s%s%s\n", what, begun,
 		    waits ? "; but it waits: postern queue show " : "", waits ? what : "");
-		return EXIT_NOINPUT;
+		found = EXIT_NOINPUT;
 	}
+	/* When nothing was found, what is missing from the history matters most. */
 	if (!json)
-		where_print(a, what);
-	return fflush(stdout) == 0 ? EXIT_FINE : EXIT_OS;
+		where_print(a);
+	return fflush(stdout) == 0 ? found : EXIT_OS;
 }
 
 static int

@@ -56,7 +56,7 @@ size_t where_events_end(const struct where_answer *, size_t row);
 struct span where_policy(struct span tls);
 
 /* stdout. */
-void where_print(const struct where_answer *, const char *what);
+void where_print(const struct where_answer *);
 /* False when memory is short. */
 bool where_print_json(const struct where_answer *);
 

@@ -176,9 +176,8 @@ print_row(const struct where_answer *a, size_t row)
 }
 
 void
-where_print(const struct where_answer *a, const char *what)
+where_print(const struct where_answer *a)
 {
-	(void)what;
 	if (a->offline)
 		(void)fputs("The server is not running; this is what its history says.\n", stdout);
 	for (size_t i = 0; i < a->rows; i++) {

@@ -116,6 +116,7 @@ settings_check(const struct settings *s, struct buf *why)
 
 	return check_certificates(s, why) && check_readable(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_closed(s, "relay-credentials", &c->relay_credentials, why) &&
+	    check_readable(s, "webhook-secret", &c->webhook_secret, why) && check_closed(s, "webhook-secret", &c->webhook_secret, why) &&
 	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) &&
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
 	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&

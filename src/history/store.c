@@ -279,11 +279,12 @@ prepare_to_write(struct history *h, uint64_t now)
 {
 	uint64_t version = 0;
 
-	if (!get_number(h, "PRAGMA user_version", &version))
+	/* Before anything is read: the first look would make that index a file. */
+	if (!run_text(h, "PRAGMA locking_mode = EXCLUSIVE") || !get_number(h, "PRAGMA user_version", &version))
 		return false;
 	if (version > SCHEMA)
 		return refuse_newer(h);
-	if (!run_text(h, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;"
+	if (!run_text(h, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;"
 	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;"
 	    "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216"))
 		return false;

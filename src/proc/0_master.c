@@ -402,7 +402,7 @@ master_run(const struct master_setup *setup)
 	promise_begin(STDERR_FILENO);
 	m.setup = setup;
 	m.conf = setup->conf;
-	m.lock_fd = m.control_fd = m.ledger_fd = m.history_fd = -1;
+	m.lock_fd = m.spool_fd = m.control_fd = m.ledger_fd = m.history_fd = -1;
 	log_target_open(&m.conf, "master");
 	descriptors_raise();
 	if (uv_loop_init(&m.loop) != 0) {

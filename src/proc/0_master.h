@@ -115,7 +115,7 @@ struct master {
 	enum master_phase phase;
 	enum stage stage;               /* being started, or being drained */
 	int status;                     /* that master_run() will return */
-	int lock_fd, control_fd, ledger_fd, history_fd;
+	int lock_fd, spool_fd, control_fd, ledger_fd, history_fd;
 	struct worker worker[WORKERS_MAX];
 	size_t workers;
 	struct socket_bound socket[SOCKETS_MAX];
@@ -179,7 +179,7 @@ void master_alarms_end(struct master *);
 bool master_listen(struct master *, const struct conf *, struct buf *why, int *status);
 /* Those of `postern queue`, of `postern user attempts` and of `postern queue where`. */
 bool master_control_open(struct master *, struct buf *why, int *status);
-/* One server for one state directory. */
+/* One server for one state directory, and for one spool. */
 bool master_lock(struct master *, struct buf *why, int *status);
 void master_listeners_close(struct master *);
 /* Control socket and lock too. */

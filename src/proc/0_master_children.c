@@ -139,6 +139,9 @@ send_secret(struct worker *w)
 		n = read(fd, password.p, sizeof(password.p));
 	if (n > 0) {
 		password.len = span_find((struct span){ password.p, (size_t)n }, '\n');
+		/* Nor is the CR of a CRLF a part of it. */
+		if (password.len > 0 && password.p[password.len - 1] == '\r')
+			password.len--;
 		(void)channel_send_octets(w->channel, MASTER_SECRET, 0, (struct span){ password.p, password.len });
 	} else {
 		log_say(LOG_FAULT, w->role == ROLE_HOOK ? "webhook-secret" : "relay-credentials", "cannot be read, is empty, or may be read by others");
@@ -428,7 +431,7 @@ spawn(struct worker *w, int fd)
 		{ .flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = fd },
-		{ .flags = UV_INHERIT_FD, .data.fd = w->master->lock_fd },
+		{ .flags = UV_INHERIT_FD, .data.fd = w->master->spool_fd },
 	};
 	uv_process_options_t options = { .exit_cb = on_exit, .file = "/proc/self/exe", .args = args,
 		.env = environment(w), .stdio = stdio,

@@ -309,25 +309,35 @@ take_lock(int fd, char holder[32])
 	return false;
 }
 
-bool
-master_lock(struct master *m, struct buf *why, int *status)
+/* DIRECTORY/lock. */
+static bool
+lock_directory(int *fd, const char *key, const char *directory, struct buf *why, int *status)
 {
 	char path[CONF_TEXT_MAX + 8], words[CONF_TEXT_MAX + 160], holder[32] = "";
 
-	(void)snprintf(path, sizeof(path), "%s/lock", m->conf.state_dir.p);
-	m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (m->lock_fd == -1) {
+	(void)snprintf(path, sizeof(path), "%s/lock", directory);
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd == -1) {
 		*status = EXIT_CONFIG;
-		(void)snprintf(words, sizeof(words), "state-dir %s: %s", m->conf.state_dir.p, strerror(errno));
+		(void)snprintf(words, sizeof(words), "%s %s: %s", key, directory, strerror(errno));
 		return buf_refuse(why, words, NULL);
 	}
-	if (take_lock(m->lock_fd, holder)) {
-		write_pid(m->lock_fd);
+	if (take_lock(*fd, holder)) {
+		write_pid(*fd);
 		return true;
 	}
 	*status = EXIT_TEMPORARY;
-	(void)snprintf(words, sizeof(words), "another server (process %s) already works in %s", holder, m->conf.state_dir.p);
+	(void)snprintf(words, sizeof(words), "another server (process %s) already works in %s", holder, directory);
 	return buf_refuse(why, words, NULL);
+}
+
+bool
+master_lock(struct master *m, struct buf *why, int *status)
+{
+	/* Two configurations may differ in everything but the spool. */
+	(void)mkdir(m->conf.spool_dir.p, 0700);
+	return lock_directory(&m->lock_fd, "state-dir", m->conf.state_dir.p, why, status) &&
+	    lock_directory(&m->spool_fd, "spool-dir", m->conf.spool_dir.p, why, status);
 }
 
 void
@@ -356,5 +366,7 @@ master_sockets_close(struct master *m)
 	control_close(m->history_fd, m->conf.history_socket.p);
 	if (m->lock_fd != -1)
 		(void)close(m->lock_fd);
-	m->control_fd = m->ledger_fd = m->history_fd = m->lock_fd = -1;
+	if (m->spool_fd != -1)
+		(void)close(m->spool_fd);
+	m->control_fd = m->ledger_fd = m->history_fd = m->lock_fd = m->spool_fd = -1;
 }

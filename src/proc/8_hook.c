@@ -38,6 +38,8 @@ enum {
 	DIGEST = 32, SIGNATURE_MAX = 80, ID_MAX = 64,
 };
 
+#define UNUSABLE "webhook or its secret cannot be used; see the log of the start"
+
 /* One event under way. */
 struct post {
 	uint64_t row;
@@ -240,7 +242,7 @@ on_send(struct poster *o, const struct frame *f)
 	p->len = m.body.len;
 	p->body = malloc(p->len);
 	if (p->body == NULL || !o->wanting) {
-		post_over(p, false, o->wanting ? "out of memory" : "webhook or its secret cannot be used; see the log of the start");
+		post_over(p, false, o->wanting ? "out of memory" : UNUSABLE);
 		return true;
 	}
 	memcpy(p->body, m.body.p, p->len);
@@ -328,21 +330,16 @@ prepare(struct poster *o, struct buf *why)
 	return o->fetcher != NULL ? NULL : (const char *)why->p;
 }
 
+/* What is under way stays, and waits to be posted anew. */
 static void
-configure(struct poster *o)
+stop_all(struct poster *o)
 {
-	char text[400] = "";
-	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
-	const char *wrong;
-
 	mx_lookup_cancel(o->lookup);
 	o->lookup = NULL;
-	for (size_t i = 0; i < HOOK_IN_FLIGHT; i++)
-		if (o->post[i].used) {
-			fetch_cancel(o->post[i].fetch);
-			o->post[i].fetch = NULL;
-			post_over(&o->post[i], false, "the configuration was read again");
-		}
+	for (size_t i = 0; i < HOOK_IN_FLIGHT; i++) {
+		fetch_cancel(o->post[i].fetch);
+		o->post[i].fetch = NULL;
+	}
 	fetcher_close(o->fetcher);
 	resolver_close(o->resolver);
 	tls_client_free(o->trust);
@@ -351,6 +348,16 @@ configure(struct poster *o)
 	o->trust = NULL;
 	o->looked_up = 0;
 	o->wanting = false;
+}
+
+static void
+configure(struct poster *o)
+{
+	char text[400] = "";
+	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
+	const char *wrong;
+
+	stop_all(o);
 	if (o->child.conf.webhook.p[0] == '\0')
 		return;
 	wrong = prepare(o, &why);
@@ -373,10 +380,20 @@ on_go(void *arg)
 	child_ready(&o->child);
 }
 
+/* A reload is nobody's failure: no try is counted, and nobody waits longer for it. */
 static void
 on_reload(void *arg)
 {
-	configure(arg);
+	struct poster *o = arg;
+	bool waits = false;
+
+	configure(o);
+	for (size_t i = 0; i < HOOK_IN_FLIGHT; i++)
+		waits = waits || o->post[i].used;
+	if (waits && o->wanting)
+		find_addresses(o);
+	else
+		all_over(o, UNUSABLE);
 }
 
 /* What is under way is posted again by the next one. */

@@ -19,7 +19,7 @@
 #include "proc/peers_master.h"
 #include "proc/peers_sign.h"
 
-/* 4_spool has the state directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
+/* 4_spool has the spool directory's lock as well: as long as it lives, whatever became of the master, nobody else may write there. */
 enum { PEERS_MASTER_FD = 3, PEERS_LOCK_FD = 4, PEERS_SLOTS_MAX = 64, HOOK_IN_FLIGHT = 8 };
 
 enum role { ROLE_MASTER, ROLE_FRONT, ROLE_SIGNER, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_HTTP, ROLE_MILTER, ROLE_HISTORY, ROLE_HOOK, ROLE_MAX };

@@ -88,6 +88,19 @@ dkim_file_read(const char *path, bool secret, uint8_t *out, size_t max, size_t *
 	return error == 0;
 }
 
+static const char *
+why_not(int error)
+{
+	switch (error) {
+	case EPERM:
+		return "others may read this key: chmod 600, and think about a new one";
+	case ELOOP:
+		return "a symbolic link, which is not followed: put the key itself here";
+	default:
+		return strerror(error);
+	}
+}
+
 bool
 dkim_store_pem(const char *dir, const struct dkim_entry *e, struct dkim_pem *pem, struct buf *why)
 {
@@ -98,8 +111,7 @@ dkim_store_pem(const char *dir, const struct dkim_entry *e, struct dkim_pem *pem
 	if (dkim_file_read(path, true, pem->p, sizeof pem->p, &pem->len))
 		return true;
 	wipe(pem->p, sizeof pem->p);
-	return dkim_refuse(why, path,
-	    errno == EPERM ? "others may read this key: chmod 600, and think about a new one" : strerror(errno));
+	return dkim_refuse(why, path, why_not(errno));
 }
 
 bool

@@ -59,7 +59,7 @@ def test_strangers_descriptors_stay_outside(make_server, tmp_path):
 
 @root
 def test_the_spool_holds_the_lock(server):
-    held = {name.split(":")[0] for name, pid in server.children().items() if str(server.state / "lock") in open_files(pid).values()}
+    held = {name.split(":")[0] for name, pid in server.children().items() if str(server.state / "spool" / "lock") in open_files(pid).values()}
     assert held == {"spool"}
 
 
