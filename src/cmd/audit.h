@@ -68,7 +68,7 @@ struct endpoint {
 	const struct audit_login *login;        /* NULL: none */
 	bool vouched;                   /* credentials may go there: see audit_place */
 	bool active;                    /* messages are begun, and broken off */
-	bool greeted, secured;          /* it said 220 in clear; TLS came about */
+	bool heard, greeted, secured;   /* octets came in the last whole conversation; it said 220 in clear; TLS came about */
 	struct buf *out;                /* the transcript */
 	struct smtp_probe probe;        /* the conversation that is under way, or was the last one */
 	struct smtp_io io;

@@ -171,7 +171,8 @@ audit_pace_reply(unsigned code, struct span text, uint64_t ms)
 void
 audit_pace_silence(const char *why)
 {
-	see("%s", why);
+	if (pace.heard > 0 || pace.greeted)
+		see("%s", why);
 	had_enough(pace.heard++ == 0);
 }
 

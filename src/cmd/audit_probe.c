@@ -45,7 +45,9 @@ examine_clear(struct endpoint *e)
 	char text[64];
 	int offered = 0, made = 0;
 
-	for (; made < AUDIT_TRIES && audit_talk(e, &l, plan); made++) {
+	for (int tries = 0; tries < AUDIT_TRIES && audit_talk(e, &l, plan); tries++) {
+		/* A list that never came does not lack it. */
+		made += e->probe.greeted;
 		offered += e->probe.starttls;
 		plan = SMTP_PROBE_GLANCE;
 		audit_put_hostile(e, &l);
@@ -179,11 +181,13 @@ examine_other(struct endpoint *e)
 	link_close(&l);
 }
 
-static void
+/* False: nothing came, and nothing more can be asked. */
+static bool
 examine_greeting(struct endpoint *e)
 {
 	audit_talk_whole(e, SMTP_PROBE_GREETING, 0);
 	e->greeted = e->probe.code == 220;
+	return e->heard;
 }
 
 static void
@@ -205,7 +209,11 @@ examine(struct endpoint *e)
 	if (speaks_first(e))
 		return;
 	if (!audit_is_implicit(e)) {
-		examine_greeting(e);
+		if (!examine_greeting(e)) {
+			put_first(e, SPAN(""));
+			(void)transcript_put_text(e->out, "unexamined", "what comes behind the greeting");
+			return;
+		}
 		audit_part(e, "what is offered and taken in clear", examine_clear);
 		audit_part(e, "injection into STARTTLS", examine_injection);
 	}

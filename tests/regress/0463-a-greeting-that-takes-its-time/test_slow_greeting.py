@@ -20,10 +20,10 @@ class Screen(Talk):
 
 
 class Late(Talk):
-    """Each time, as long as the client asks nothing but what it needs to know."""
+    """Before the greeting, at first."""
 
     def run(self):
-        time.sleep(WAIT if self.number <= 4 else 0)
+        time.sleep(WAIT if self.number == 1 else 0)
         super().run()
 
 
