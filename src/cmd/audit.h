@@ -12,6 +12,7 @@
 
 #include "audit/judge.h"
 #include "audit/policy.h"
+#include "dns/mx.h"
 #include "smtp/probe.h"
 #include "tls/examine.h"
 
@@ -197,7 +198,7 @@ bool audit_watch_close(struct audit_watch *);
 #define AUDIT_TRUST_ANCHOR "/usr/share/dns/root.key"   /* Debian's dns-root-data */
 
 struct audit_host {
-	char name[256];
+	char name[MX_NAME_MAX];
 	bool domain;                    /* a mail domain: its service is to be found */
 	uint16_t port;                  /* 0: the usual ones */
 	enum audit_service service;
