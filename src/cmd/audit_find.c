@@ -230,13 +230,14 @@ audit_find(struct audit_dns *d, const struct audit_web *web, const char *domain,
 }
 
 /* ---- addresses ---- */
+/* That nobody answers says nothing about the host. */
 static void
-put_unknown(struct buf *out, const char *host, const char *why)
+put_unknown(struct buf *out, const char *host, const char *why, bool answered)
 {
 	char text[400];
 
 	(void)snprintf(text, sizeof text, "%s: %s", host, why);
-	(void)transcript_put_text(out, "unknown-host", text);
+	(void)transcript_put_text(out, answered ? "unknown-host" : "dns-failed", text);
 }
 
 static size_t
@@ -247,7 +248,7 @@ addresses_of_system(struct audit_dns *d, const char *host, char address[AUDIT_AD
 	size_t n = 0;
 
 	if (error != 0)
-		put_unknown(out, host, gai_strerror(error));
+		put_unknown(out, host, gai_strerror(error), error != EAI_AGAIN);
 	if (d != NULL && error == EAI_AGAIN)
 		d->unsure = true;
 	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next)
@@ -281,7 +282,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
 	if (n == 0)
-		put_unknown(out, host, d->away ? "the resolver did not answer" : "it has no address");
+		put_unknown(out, host, d->away ? "the resolver did not answer" : "it has no address", !d->away);
 	return n;
 }
 
