@@ -70,7 +70,8 @@ struct endpoint {
 	bool vouched;                   /* credentials may go there: see audit_place */
 	bool active;                    /* messages are begun, and broken off */
 	bool heard, greeted, secured;   /* octets came in the last whole conversation; it said 220 in clear; TLS came about */
-	struct buf *out;                /* the transcript */
+	struct buf *out;                /* the transcript, as far as it has not been written */
+	int fd;                         /* where it is written, piece by piece; -1: that is not for audit_probe() to do */
 	struct smtp_probe probe;        /* the conversation that is under way, or was the last one */
 	struct smtp_io io;
 	uint8_t out_octets[AUDIT_OUT_ROOM];

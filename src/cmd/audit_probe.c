@@ -4,6 +4,7 @@
 
 #include "cmd/audit_pace.h"
 #include "os/clock.h"
+#include "os/replace.h"
 
 enum { FIRST_MS = 400 };                /* a server that speaks first does so at once */
 
@@ -203,6 +204,23 @@ examine_stripped(struct endpoint *e)
 	audit_talk_whole(e, SMTP_PROBE_STRIPPED_HELO, 0);
 }
 
+/* Out to who judges: it is kept then, whatever becomes of us. */
+static void
+keep(struct endpoint *e)
+{
+	if (e->fd == -1)
+		return;
+	(void)file_write(e->fd, buf_span(e->out));
+	e->out->len = 0;
+}
+
+static void
+part(struct endpoint *e, const char *name, void (*examine_it)(struct endpoint *))
+{
+	audit_part(e, name, examine_it);
+	keep(e);
+}
+
 static void
 examine(struct endpoint *e)
 {
@@ -214,18 +232,18 @@ examine(struct endpoint *e)
 			(void)transcript_put_text(e->out, "unexamined", "what comes behind the greeting");
 			return;
 		}
-		audit_part(e, "what is offered and taken in clear", examine_clear);
-		audit_part(e, "injection into STARTTLS", examine_injection);
+		part(e, "what is offered and taken in clear", examine_clear);
+		part(e, "injection into STARTTLS", examine_injection);
 	}
 	if (e->service == AUDIT_SUBMISSION)
-		audit_part(e, "what is left without STARTTLS", examine_stripped);
-	audit_part(e, "TLS, the certificate and what is said over TLS", examine_tls);
+		part(e, "what is left without STARTTLS", examine_stripped);
+	part(e, "TLS, the certificate and what is said over TLS", examine_tls);
 	if (e->secured) {
-		audit_part(e, "versions and suites of TLS", audit_hellos);
-		audit_part(e, "renegotiation", examine_renegotiation);
-		audit_part(e, "what a login may do", audit_inside);
+		part(e, "versions and suites of TLS", audit_hellos);
+		part(e, "renegotiation", examine_renegotiation);
+		part(e, "what a login may do", audit_inside);
 	} else if (audit_is_implicit(e)) {
-		audit_part(e, "what else answers", examine_other);
+		part(e, "what else answers", examine_other);
 	}
 }
 
@@ -237,7 +255,9 @@ audit_probe(struct endpoint *e)
 	(void)snprintf(text, sizeof text, "%s %u %s", e->address, e->port, audit_service_name(e->service));
 	(void)transcript_put_text(e->out, "endpoint", text);
 	(void)transcript_put_text(e->out, "host", e->host);
+	keep(e);
 	audit_pace_endpoint(e);
 	examine(e);
 	audit_pace_end(e);
+	keep(e);
 }

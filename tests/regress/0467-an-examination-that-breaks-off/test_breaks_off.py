@@ -15,10 +15,12 @@ HOST = "mail.example.org"
 class Fatal(Talk):
     """At the second address the examiner is ended when it has come for the twelfth time."""
 
-    auditor = None
+    auditor, places = None, []
 
     def run(self):
-        if self.habits.place[0] == "127.0.0.2" and self.number == 12:
+        if self.habits.place not in Fatal.places:
+            Fatal.places.append(self.habits.place)
+        if self.habits.place in Fatal.places[1:] and self.number == 12:
             child, = subprocess.run(["ps", "-o", "pid=", "--ppid", str(Fatal.auditor.pid)], capture_output=True, text=True, check=True).stdout.split()
             os.kill(int(child), signal.SIGKILL)
         super().run()
