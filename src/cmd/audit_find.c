@@ -46,6 +46,17 @@ audit_dns_close(struct audit_dns *d)
 	free(d);
 }
 
+/* The canonical order (RFC 4034 6.3): resolvers turn them round at each question. */
+static int
+by_octets(const void *one, const void *other)
+{
+	const struct span *a = one, *b = other;
+	size_t least = a->len < b->len ? a->len : b->len;
+	int order = least > 0 ? memcmp(a->p, b->p, least) : 0;
+
+	return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
+}
+
 /* False: it is not known, and that is in the transcript. */
 static bool
 ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, struct dns_answer *a)
@@ -53,6 +64,7 @@ ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, 
 	if (d->away)
 		return false;
 	dns_ask(d->asker, name, type, d->patience, a);
+	qsort(a->record, a->records, sizeof a->record[0], by_octets);
 	if (a->verdict != DNS_FAILED)
 		return true;
 	(void)transcript_put_text(out, "dns-failed", a->words);
@@ -240,6 +252,12 @@ put_unknown(struct buf *out, const char *host, const char *why, bool answered)
 	(void)transcript_put_text(out, answered ? "unknown-host" : "dns-failed", text);
 }
 
+static int
+by_text(const void *one, const void *other)
+{
+	return strcmp(one, other);
+}
+
 static size_t
 addresses_of_system(struct audit_dns *d, const char *host, char address[AUDIT_ADDRESSES_MAX][64], struct buf *out)
 {
@@ -255,6 +273,7 @@ addresses_of_system(struct audit_dns *d, const char *host, char address[AUDIT_AD
 		n += getnameinfo(i->ai_addr, i->ai_addrlen, address[n], sizeof address[n], NULL, 0, NI_NUMERICHOST) == 0;
 	if (list != NULL)
 		freeaddrinfo(list);
+	qsort(address, n, sizeof address[0], by_text);
 	return n;
 }
 
