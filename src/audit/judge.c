@@ -39,6 +39,8 @@ section_kind(const struct section *s)
 		return "the domain's records";
 	if (section_count(s, "unknown-host") > 0)
 		return "a name without an address";
+	if (span_done(s->address) && section_count(s, "dns-failed") > 0)
+		return "a name that could not be looked up";
 	if (section_has(s, "first", "nothing") && tls_answers(s))
 		return "TLS that did not come about";
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)

@@ -122,7 +122,8 @@ other_here(const struct section *s, struct buf *e)
 bool
 other_greets(const struct section *s)
 {
-	return (is_service(s, "submission") || is_service(s, "smtp")) && section_count(s, "greeting") > 0 && reply_code(s, "greeting") == 0;
+	return (is_service(s, "submission") || is_service(s, "smtp")) && section_count(s, "greeting") > 0 && reply_code(s, "greeting") == 0
+	    && !section_has(s, "first", "nothing");
 }
 
 bool

@@ -45,7 +45,6 @@ put_head(const struct audit_host *h, struct buf *out)
 	(void)transcript_put_text(out, "at", text);
 }
 
-/* Piece by piece, so that what was seen until then is kept when the rest takes too long. */
 static void
 write_whole(int fd, struct buf *out)
 {
@@ -116,12 +115,11 @@ probe_place(const struct audit *a, struct audit_dns *dns, const struct audit_pla
 		e->port = place->port;
 		e->service = place->service;
 		e->vouched = place->vouched;
+		e->fd = a->slow == 0 ? fd : -1;
 		memcpy(e->address, address[i], sizeof e->address);
 		audit_probe(e);
 		if (a->slow != 0)
 			hold(e);
-		else
-			write_whole(fd, out);
 	}
 }
 
@@ -154,6 +152,7 @@ probe_host(const struct audit *a, const struct audit_host *h, struct buf *out, i
 	struct audit_dns *dns = audit_dns_open(a->resolver, anchor, a->patience);
 
 	put_head(h, out);
+	write_whole(fd, out);
 	audit_pace_begin(a->pace);
 	held.slow.most = (uint64_t)a->slow * 1000;
 	if (h->domain)
@@ -197,12 +196,30 @@ begin(struct audit *a, struct audit_host *h)
 	return true;
 }
 
+/* What is missing is missing at the endpoint that it was at. */
 static void
-finish(struct audit_host *h)
+put_broken_off(struct audit_host *h, const char *why)
 {
+	struct buf b = { h->text, h->len, TRANSCRIPT_MAX };
+
+	while (b.len > 0 && b.p[b.len - 1] != '\n')
+		b.len--;
+	if (b.len > 0)
+		(void)transcript_put_text(&b, "unexamined", why);
+	h->len = b.len;
+}
+
+/* why: it is broken off; NULL: as it says itself. */
+static void
+finish(struct audit_host *h, const char *why)
+{
+	int status = 0;
+
 	(void)close(h->fd);
 	h->fd = -1;
-	(void)waitpid(h->pid, NULL, 0);
+	(void)waitpid(h->pid, &status, 0);
+	if (why != NULL || status != 0)
+		put_broken_off(h, why != NULL ? why : "the rest: the examination ended in the middle");
 	h->done = true;
 }
 
@@ -216,7 +233,7 @@ receive(struct audit_host *h)
 	if (n > 0)
 		h->len += (size_t)n;
 	else if (n == 0 || errno != EINTR)
-		finish(h);
+		finish(h, NULL);
 }
 
 /* How long one host may take: longer when it is we who wait. */
@@ -231,14 +248,11 @@ seconds_for(const struct audit *a)
 static void
 give_up(const struct audit *a, struct audit_host *h)
 {
-	struct buf b = { h->text, h->len, TRANSCRIPT_MAX };
 	char words[80];
 
 	(void)kill(h->pid, SIGKILL);
-	(void)snprintf(words, sizeof words, "the examination took more than %u s", seconds_for(a));
-	(void)transcript_put_text(&b, "hostile", words);
-	h->len = b.len;
-	finish(h);
+	(void)snprintf(words, sizeof words, "the rest: the examination took more than %u s", seconds_for(a));
+	finish(h, words);
 }
 
 /* Wait for those that run, a second at most; whoever takes too long is ended. */

@@ -12,6 +12,7 @@
 
 #include "audit/judge.h"
 #include "audit/policy.h"
+#include "dns/mx.h"
 #include "smtp/probe.h"
 #include "tls/examine.h"
 
@@ -68,8 +69,9 @@ struct endpoint {
 	const struct audit_login *login;        /* NULL: none */
 	bool vouched;                   /* credentials may go there: see audit_place */
 	bool active;                    /* messages are begun, and broken off */
-	bool greeted, secured;          /* it said 220 in clear; TLS came about */
-	struct buf *out;                /* the transcript */
+	bool heard, greeted, secured;   /* octets came in the last whole conversation; it said 220 in clear; TLS came about */
+	struct buf *out;                /* the transcript, as far as it has not been written */
+	int fd;                         /* where it is written, piece by piece; -1: that is not for audit_probe() to do */
 	struct smtp_probe probe;        /* the conversation that is under way, or was the last one */
 	struct smtp_io io;
 	uint8_t out_octets[AUDIT_OUT_ROOM];
@@ -197,7 +199,7 @@ bool audit_watch_close(struct audit_watch *);
 #define AUDIT_TRUST_ANCHOR "/usr/share/dns/root.key"   /* Debian's dns-root-data */
 
 struct audit_host {
-	char name[256];
+	char name[MX_NAME_MAX];
 	bool domain;                    /* a mail domain: its service is to be found */
 	uint16_t port;                  /* 0: the usual ones */
 	enum audit_service service;

@@ -46,6 +46,17 @@ audit_dns_close(struct audit_dns *d)
 	free(d);
 }
 
+/* The canonical order (RFC 4034 6.3): resolvers turn them round at each question. */
+static int
+by_octets(const void *one, const void *other)
+{
+	const struct span *a = one, *b = other;
+	size_t least = a->len < b->len ? a->len : b->len;
+	int order = least > 0 ? memcmp(a->p, b->p, least) : 0;
+
+	return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
+}
+
 /* False: it is not known, and that is in the transcript. */
 static bool
 ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, struct dns_answer *a)
@@ -53,6 +64,7 @@ ask(struct audit_dns *d, struct buf *out, const char *name, enum dns_type type, 
 	if (d->away)
 		return false;
 	dns_ask(d->asker, name, type, d->patience, a);
+	qsort(a->record, a->records, sizeof a->record[0], by_octets);
 	if (a->verdict != DNS_FAILED)
 		return true;
 	(void)transcript_put_text(out, "dns-failed", a->words);
@@ -230,13 +242,20 @@ audit_find(struct audit_dns *d, const struct audit_web *web, const char *domain,
 }
 
 /* ---- addresses ---- */
+/* That nobody answers says nothing about the host. */
 static void
-put_unknown(struct buf *out, const char *host, const char *why)
+put_unknown(struct buf *out, const char *host, const char *why, bool answered)
 {
 	char text[400];
 
 	(void)snprintf(text, sizeof text, "%s: %s", host, why);
-	(void)transcript_put_text(out, "unknown-host", text);
+	(void)transcript_put_text(out, answered ? "unknown-host" : "dns-failed", text);
+}
+
+static int
+by_text(const void *one, const void *other)
+{
+	return strcmp(one, other);
 }
 
 static size_t
@@ -247,13 +266,14 @@ addresses_of_system(struct audit_dns *d, const char *host, char address[AUDIT_AD
 	size_t n = 0;
 
 	if (error != 0)
-		put_unknown(out, host, gai_strerror(error));
+		put_unknown(out, host, gai_strerror(error), error != EAI_AGAIN);
 	if (d != NULL && error == EAI_AGAIN)
 		d->unsure = true;
 	for (struct addrinfo *i = list; i != NULL && n < AUDIT_ADDRESSES_MAX; i = i->ai_next)
 		n += getnameinfo(i->ai_addr, i->ai_addrlen, address[n], sizeof address[n], NULL, 0, NI_NUMERICHOST) == 0;
 	if (list != NULL)
 		freeaddrinfo(list);
+	qsort(address, n, sizeof address[0], by_text);
 	return n;
 }
 
@@ -281,7 +301,7 @@ audit_addresses(struct audit_dns *d, const char *host, char address[AUDIT_ADDRES
 	n = addresses_of_kind(d, name, true, address, 0, out);
 	n = addresses_of_kind(d, name, false, address, n, out);
 	if (n == 0)
-		put_unknown(out, host, d->away ? "the resolver did not answer" : "it has no address");
+		put_unknown(out, host, d->away ? "the resolver did not answer" : "it has no address", !d->away);
 	return n;
 }
 

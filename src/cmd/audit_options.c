@@ -7,6 +7,7 @@
 
 #include "cmd/audit_pace.h"
 #include "cmd/audit_slow.h"
+#include "dns/lookup.h"
 #include "os/address.h"
 
 enum { USAGE = 64 };
@@ -98,14 +99,27 @@ take_port(struct span rest, struct audit_host *h)
 	return said ? NULL : "the port does not say the service: write HOST:PORT/submissions, or /submission, /smtp, /imaps, /pop3s";
 }
 
+/* Without the dot at its end, and in ASCII: as it is asked for, sent as SNI, and looked for in certificates. */
+static const char *
+take_name(struct span name, bool literal, char out[MX_NAME_MAX])
+{
+	if (!literal)
+		return dns_ascii(name, out) ? NULL : "no host name";
+	span_text(name, out, MX_NAME_MAX);
+	return address_is_numeric(out) ? NULL : "in brackets stands an address, as in [2001:db8::1]:465";
+}
+
 /* NULL, or what is wrong with it. */
 static const char *
 parse_host(struct span text, struct audit_host *h)
 {
 	struct span name;
 	bool literal = span_take_byte(&text, '[');
+	const char *wrong;
 
 	*h = (struct audit_host){ .fd = -1 };
+	if (span_find(text, '%') < text.len)
+		return "an address of one zone only (what stands behind the %) cannot be examined; take one that is good everywhere";
 	name = span_take_until(&text, literal ? ']' : ':');
 	if (literal && !span_take_byte(&text, ']'))
 		return "the bracket is not closed";
@@ -116,13 +130,8 @@ parse_host(struct span text, struct audit_host *h)
 		return "a domain's service is found by itself; name its host to choose a port";
 	if (h->domain)
 		span_skip(&name, span_find(name, '@') + 1);
-	if (name.len == 0 || name.len >= sizeof h->name)
-		return "no host name";
-	for (size_t i = 0; i < name.len; i++)
-		if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' && name.p[i] != '.' && name.p[i] != '_' && !(literal && name.p[i] == ':'))
-			return "no host name";
-	memcpy(h->name, name.p, name.len);
-	return take_port(text, h);
+	wrong = take_name(name, literal, h->name);
+	return wrong != NULL ? wrong : take_port(text, h);
 }
 
 static int

@@ -136,11 +136,14 @@ audit_pace_again(const char *failed)
 	return true;
 }
 
+/* A greeting may be late on purpose, each time (RFC 5321 4.5.3.2.1): it says how quick the server can be, not that it grows tired. */
 static void
-note_delay(uint64_t ms)
+note_delay(uint64_t ms, bool greeting)
 {
 	pace.replies++;
 	pace.quickest = ms < pace.quickest ? ms : pace.quickest;
+	if (greeting)
+		return;
 	pace.slowest = ms > pace.slowest ? ms : pace.slowest;
 	if (ms >= SLOW_MS && ms >= pace.quickest * SLOW_TIMES)
 		pace.slow++;
@@ -159,7 +162,7 @@ audit_pace_reply(unsigned code, struct span text, uint64_t ms)
 {
 	bool first = pace.heard++ == 0;
 
-	note_delay(ms);
+	note_delay(ms, first && code == 220);
 	if (first && code == 220)
 		pace.greeted = true;
 	if (code != 421 && (!first || code / 100 != 4))
@@ -171,7 +174,8 @@ audit_pace_reply(unsigned code, struct span text, uint64_t ms)
 void
 audit_pace_silence(const char *why)
 {
-	see("%s", why);
+	if (pace.heard > 0 || pace.greeted)
+		see("%s", why);
 	had_enough(pace.heard++ == 0);
 }
 

@@ -4,6 +4,7 @@
 
 #include "cmd/audit_pace.h"
 #include "os/clock.h"
+#include "os/replace.h"
 
 enum { FIRST_MS = 400 };                /* a server that speaks first does so at once */
 
@@ -45,7 +46,9 @@ examine_clear(struct endpoint *e)
 	char text[64];
 	int offered = 0, made = 0;
 
-	for (; made < AUDIT_TRIES && audit_talk(e, &l, plan); made++) {
+	for (int tries = 0; tries < AUDIT_TRIES && audit_talk(e, &l, plan); tries++) {
+		/* A list that never came does not lack it. */
+		made += e->probe.greeted;
 		offered += e->probe.starttls;
 		plan = SMTP_PROBE_GLANCE;
 		audit_put_hostile(e, &l);
@@ -179,11 +182,13 @@ examine_other(struct endpoint *e)
 	link_close(&l);
 }
 
-static void
+/* False: nothing came, and nothing more can be asked. */
+static bool
 examine_greeting(struct endpoint *e)
 {
 	audit_talk_whole(e, SMTP_PROBE_GREETING, 0);
 	e->greeted = e->probe.code == 220;
+	return e->heard;
 }
 
 static void
@@ -199,25 +204,46 @@ examine_stripped(struct endpoint *e)
 	audit_talk_whole(e, SMTP_PROBE_STRIPPED_HELO, 0);
 }
 
+/* Out to who judges: it is kept then, whatever becomes of us. */
+static void
+keep(struct endpoint *e)
+{
+	if (e->fd == -1)
+		return;
+	(void)file_write(e->fd, buf_span(e->out));
+	e->out->len = 0;
+}
+
+static void
+part(struct endpoint *e, const char *name, void (*examine_it)(struct endpoint *))
+{
+	audit_part(e, name, examine_it);
+	keep(e);
+}
+
 static void
 examine(struct endpoint *e)
 {
 	if (speaks_first(e))
 		return;
 	if (!audit_is_implicit(e)) {
-		examine_greeting(e);
-		audit_part(e, "what is offered and taken in clear", examine_clear);
-		audit_part(e, "injection into STARTTLS", examine_injection);
+		if (!examine_greeting(e)) {
+			put_first(e, SPAN(""));
+			(void)transcript_put_text(e->out, "unexamined", "what comes behind the greeting");
+			return;
+		}
+		part(e, "what is offered and taken in clear", examine_clear);
+		part(e, "injection into STARTTLS", examine_injection);
 	}
 	if (e->service == AUDIT_SUBMISSION)
-		audit_part(e, "what is left without STARTTLS", examine_stripped);
-	audit_part(e, "TLS, the certificate and what is said over TLS", examine_tls);
+		part(e, "what is left without STARTTLS", examine_stripped);
+	part(e, "TLS, the certificate and what is said over TLS", examine_tls);
 	if (e->secured) {
-		audit_part(e, "versions and suites of TLS", audit_hellos);
-		audit_part(e, "renegotiation", examine_renegotiation);
-		audit_part(e, "what a login may do", audit_inside);
+		part(e, "versions and suites of TLS", audit_hellos);
+		part(e, "renegotiation", examine_renegotiation);
+		part(e, "what a login may do", audit_inside);
 	} else if (audit_is_implicit(e)) {
-		audit_part(e, "what else answers", examine_other);
+		part(e, "what else answers", examine_other);
 	}
 }
 
@@ -229,7 +255,9 @@ audit_probe(struct endpoint *e)
 	(void)snprintf(text, sizeof text, "%s %u %s", e->address, e->port, audit_service_name(e->service));
 	(void)transcript_put_text(e->out, "endpoint", text);
 	(void)transcript_put_text(e->out, "host", e->host);
+	keep(e);
 	audit_pace_endpoint(e);
 	examine(e);
 	audit_pace_end(e);
+	keep(e);
 }

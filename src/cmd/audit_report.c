@@ -62,7 +62,8 @@ audit_report(const struct audit_report *report, struct span text)
 	if (!transcript_open(&transcript, text))
 		return AUDIT_NOT_EXAMINED;
 	report->format->target(transcript.name, transcript.at);
-	if (section_count(&transcript.target, "domain") > 0 || section_count(&transcript.target, "unknown-host") > 0)
+	if (section_count(&transcript.target, "domain") > 0 || section_count(&transcript.target, "unknown-host") > 0
+	    || section_count(&transcript.target, "dns-failed") > 0)
 		failed = report_endpoint(report, &transcript.target);
 	while (transcript_next(&transcript, &s)) {
 		failed |= report_endpoint(report, &s);

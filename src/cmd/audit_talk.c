@@ -6,7 +6,7 @@
 #include "os/clock.h"
 #include "sasl/client.h"
 
-enum { REPLY_STEPS = 3, RESPONSE_MAX = 2048 };  /* one reply comes within so many times the patience of a step, however it comes */
+enum { REPLY_STEPS = 3, RESPONSE_MAX = 2048 };  /* one reply comes within so many times the patience of a step, however it comes; a greeting may come late */
 
 /* A login under way. */
 struct login {
@@ -65,6 +65,7 @@ static enum smtp_probe_want
 exchange(struct endpoint *e, struct link *l)
 {
 	unsigned patience = smtp_probe_patience(&e->probe, e->patience);
+	unsigned step = smtp_probe_awaits_greeting(&e->probe) ? REPLY_STEPS * patience : patience;
 	enum smtp_probe_want want;
 	uint64_t end, now;
 	size_t used;
@@ -75,9 +76,9 @@ exchange(struct endpoint *e, struct link *l)
 		return want;
 	end = l->asked + (uint64_t)REPLY_STEPS * patience;
 	now = clock_run();
-	if (now < end && link_wait(l, end - now < patience ? (unsigned)(end - now) : patience))
+	if (now < end && link_wait(l, end - now < step ? (unsigned)(end - now) : step))
 		return SMTP_PROBE_INPUT;
-	return give_up(e, l, !l->ended && clock_run() >= end);
+	return give_up(e, l, !l->ended && now + patience > end);
 }
 
 /* ---- the login ---- */
@@ -199,6 +200,7 @@ audit_talk_whole(struct endpoint *e, enum smtp_probe_plan plan, uint8_t ending)
 		audit_talk_on(e, &l);
 	/* Where TLS did not come about the plan ends here. */
 	(void)smtp_probe_lost(&e->probe, l.ended);
+	e->heard = l.octets > 0;
 	audit_put_hostile(e, &l);
 	link_close(&l);
 }

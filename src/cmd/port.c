@@ -34,18 +34,24 @@ take_protocol(struct span text, struct port_query *q)
 	return false;
 }
 
-/* RFC 6335 5.1, and the few older names that have other signs in them. */
+/* What makes a name, which may begin with digits and have hyphens (RFC 6335 5.1). */
+static bool
+has_letter(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (ascii_is_alpha(text.p[i]))
+			return true;
+	return false;
+}
+
+/* A few older names have other signs in them. */
 static bool
 is_name(struct span text)
 {
-	bool letter = false;
-
-	for (size_t i = 0; i < text.len; i++) {
+	for (size_t i = 0; i < text.len; i++)
 		if (!ascii_is_graph(text.p[i]))
 			return false;
-		letter = letter || ascii_is_alpha(text.p[i]);
-	}
-	return letter && text.len <= 63;
+	return has_letter(text) && text.len <= 63;
 }
 
 /* NULL, or what is wrong with it. */
@@ -60,7 +66,7 @@ parse_query(const char *text, struct port_query *q)
 		return "the protocol is none of tcp, udp, sctp, dccp";
 	if (head.len == 0)
 		return "it is empty";
-	if (!ascii_is_digit(head.p[0]) || span_find(head, '-') == head.len) {
+	if (!ascii_is_digit(head.p[0]) || span_find(head, '-') == head.len || has_letter(head)) {
 		struct span number = head;
 
 		if (registry_port_take(&number, &q->first) && span_done(number)) {

@@ -554,6 +554,12 @@ smtp_probe_patience(const struct smtp_probe *p, uint32_t usual)
 }
 
 bool
+smtp_probe_awaits_greeting(const struct smtp_probe *p)
+{
+	return p->want == SMTP_PROBE_INPUT && p->phase == PROBE_TALKING && smtp_client_awaits(&p->client) == SMTP_STAGE_GREETING;
+}
+
+bool
 smtp_probe_awaits_reply(const struct smtp_probe *p)
 {
 	return p->want == SMTP_PROBE_INPUT && (p->phase == PROBE_TALKING || p->phase == PROBE_ASIDE);

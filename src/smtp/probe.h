@@ -105,6 +105,8 @@ enum smtp_probe_want smtp_probe_decline(struct smtp_probe *, struct span why);
 uint32_t smtp_probe_patience(const struct smtp_probe *, uint32_t usual);
 /* Would an honest server answer now? After a farewell, or an end that is none, silence is no wonder. */
 bool smtp_probe_awaits_reply(const struct smtp_probe *);
+/* Is it the first word of all? A server should be given more time for it (RFC 5321 4.5.3.2.1). */
+bool smtp_probe_awaits_greeting(const struct smtp_probe *);
 /* Has a part of a reply come? */
 bool smtp_probe_is_within_reply(const struct smtp_probe *, struct span unused);
 void smtp_probe_check(const struct smtp_probe *);

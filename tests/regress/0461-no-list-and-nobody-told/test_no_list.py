@@ -7,7 +7,7 @@ from zoo import Animal, Habits
 
 TELLS = {
     ("expn", "252 2.1.5 cannot expand"): False, ("expn", "250 2.1.5 <alice@example.org>"): True,
-    ("vrfy", "550 5.7.1 VRFY is not for you"): False, ("vrfy", "550 5.1.1 no such user"): True, ("vrfy", "550 no such user"): True,
+    ("vrfy", "550 5.7.1 VRFY is not for you"): False, ("vrfy", "550 5.1.1 no such user"): True,
 }
 
 

@@ -226,6 +226,20 @@ replies_that_come_late(void **state)
 }
 
 static void
+greetings_that_are_late_on_purpose(void **state)
+{
+	(void)state;
+	begin("127.0.0.9");
+	for (unsigned i = 0; i < 4; i++) {
+		connect_well();
+		hear(220, 7000);
+		hear(250, 5);
+	}
+	audit_pace_end(&e);
+	wrote("paced 4 connections, at least 0 ms apart\n");
+}
+
+static void
 strangers_are_asked_more_slowly_than_ourselves(void **state)
 {
 	(void)state;
@@ -244,7 +258,8 @@ main(void)
 		cmocka_unit_test(what_was_answered_is_kept), cmocka_unit_test(who_has_enough_is_asked_once_more),
 		cmocka_unit_test(who_never_greeted_has_not_changed_his_mind), cmocka_unit_test(what_breaks_off_is_known_in_part),
 		cmocka_unit_test(who_sends_what_nobody_should_is_not_tired), cmocka_unit_test(refused_after_good_ones),
-		cmocka_unit_test(replies_that_come_late), cmocka_unit_test(strangers_are_asked_more_slowly_than_ourselves),
+		cmocka_unit_test(replies_that_come_late), cmocka_unit_test(greetings_that_are_late_on_purpose),
+		cmocka_unit_test(strangers_are_asked_more_slowly_than_ourselves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
