@@ -128,6 +128,15 @@ def test_animal(papers, name):
         assert "urd" in found
 
 
+@pytest.mark.parametrize(("server_order", "words"), [(True, "server"), (False, "client")])
+def test_whose_order_beside_chacha(papers, server_order, words):
+    """A client that puts ChaCha20 first may be given it; the order is the server's all the same (SSL_OP_PRIORITIZE_CHACHA)."""
+    chain, key = papers.issue("chacha")
+    with Animal(Habits(chain=chain, key=key, server_order=server_order, chacha_counts=server_order)) as animal:
+        _, (endpoint, *_) = examine(papers, animal.target)
+    assert endpoint["facts"]["tls-preference"] == [words]
+
+
 def test_dripping(papers):
     """A reply that comes octet by octet ends by the clock, and is a finding."""
     chain, key = papers.issue("drip")

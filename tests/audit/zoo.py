@@ -65,6 +65,7 @@ class Habits:
     most: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
     suites: str = "ECDHE+AESGCM:ECDHE+CHACHA20"
     server_order: bool = True
+    chacha_counts: bool = False         # ChaCha20 is taken where the client puts it first, as HAProxy does
     asks_certificate: bool = False
     renegotiates: bool = False
     place: tuple = ("127.0.0.1", 0)     # address and port
@@ -316,6 +317,8 @@ class Animal:
             self.context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
         else:
             self.context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+        if habits.chacha_counts:
+            self.context.options |= 0x200000    # SSL_OP_PRIORITIZE_CHACHA
         if habits.renegotiates:
             self.context.options &= ~ssl.OP_NO_RENEGOTIATION
             self.context.options |= 0x100   # OpenSSL 3: a client may ask for it
