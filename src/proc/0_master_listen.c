@@ -16,7 +16,7 @@
 #include "os/log.h"
 #include "proc/0_master.h"
 
-enum { BACKLOG = 1024, EXIT_OS = 71, EXIT_CONFIG = 78, EXIT_TEMPORARY = 75, LOCK_TRIES = 200, LOCK_PAUSE_MS = 50 };
+enum { BACKLOG = 1024, EXIT_OS = 71, EXIT_CONFIG = 78, EXIT_TEMPORARY = 75, LOCK_TRIES = 200, LOCK_PAUSE_MS = 50, CONTROL_TRIES = 100 };
 
 /* What the operator should do about it. */
 static const char *
@@ -218,6 +218,20 @@ somebody_listens(const struct sockaddr_un *sun)
 	return answered;
 }
 
+/* The children of a server that was killed a moment ago may have it open yet. */
+static bool
+somebody_stays(const struct sockaddr_un *sun)
+{
+	struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
+
+	for (unsigned i = 0; i < CONTROL_TRIES; i++) {
+		if (!somebody_listens(sun))
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 static int
 control_socket(const struct sockaddr_un *sun, int *error)
 {
@@ -253,7 +267,7 @@ control_open(int *fd, const char *key, const char *path, struct buf *why, int *s
 		return refuse_control(why, key, path, "longer than the 107 octets that a socket's name may have");
 	memcpy(sun.sun_path, path, strlen(path));
 	*status = EXIT_TEMPORARY;
-	if (somebody_listens(&sun))
+	if (somebody_stays(&sun))
 		return refuse_control(why, key, path, "another server listens on it");
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)unlink(path);

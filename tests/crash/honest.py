@@ -28,6 +28,11 @@ class Client(smtplib.SMTP_SSL):
         tcp = socket.create_connection(("127.0.0.1", port), timeout, source_address=("127.200.1.1", 0))
         return self.context.wrap_socket(tcp, server_hostname=host)
 
+    def data(self, content):
+        """reply: what was said to the last message."""
+        self.reply = super().data(content)
+        return self.reply
+
 
 class Load:
     """Submits for as long as it is let. A message that fails is tried again on a new connection until it is acknowledged.
@@ -75,6 +80,9 @@ class Load:
             if code >= 500 or isinstance(error, smtplib.SMTPNotSupportedError):
                 self.permanent.append(repr(error))
 
+    def hand_over(self, smtp, number, content):
+        smtp.sendmail(FROM, [TO], content)
+
     def deliver(self, number, smtp):
         """Until it is acknowledged or we are to stop; the connection that is open then, or None."""
         content, failed = self.message(number), None
@@ -82,7 +90,7 @@ class Load:
         while self.running:
             try:
                 smtp = smtp or self.connect()
-                smtp.sendmail(FROM, [TO], content)
+                self.hand_over(smtp, number, content)
             except (OSError, smtplib.SMTPException) as error:
                 self.note(error)
                 if smtp is not None:
