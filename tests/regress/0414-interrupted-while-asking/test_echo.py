@@ -20,9 +20,15 @@ def echoes(terminal):
 
 def ask(arguments, answer):
     """How it ends that somebody answers so, and whether his terminal echoes then."""
+    def sit_down():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # Who runs the tests in the background ignores them, and so would we.
+        for one in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(one, signal.SIG_DFL)
+
     master, terminal = pty.openpty()
     process = subprocess.Popen([POSTERN, *map(str, arguments)], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                               preexec_fn=sit_down)
     try:
         shown, end = b"", time.monotonic() + 10
         while b"assword of" not in shown and time.monotonic() < end:
