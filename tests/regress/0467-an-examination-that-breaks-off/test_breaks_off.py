@@ -1,6 +1,7 @@
 """The process that examines a host ends in the middle: that is told, of the endpoint that it was at, and of no other."""
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -21,7 +22,8 @@ class Fatal(Talk):
         if self.habits.place not in Fatal.places:
             Fatal.places.append(self.habits.place)
         if self.habits.place in Fatal.places[1:] and self.number == 12:
-            child, = subprocess.run(["ps", "-o", "pid=", "--ppid", str(Fatal.auditor.pid)], capture_output=True, text=True, check=True).stdout.split()
+            auditor = Fatal.auditor.pid
+            child, = pathlib.Path(f"/proc/{auditor}/task/{auditor}/children").read_text().split()
             os.kill(int(child), signal.SIGKILL)
         super().run()
 
