@@ -7,7 +7,6 @@ import re
 import resource
 import smtplib
 import socket
-import statistics
 import time
 
 import pytest
@@ -147,12 +146,12 @@ def test_a_stranger_learns_nothing(make_server):
     }
     replies, times = {}, {name: [] for name in cases}
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        for _ in range(3):      # one late answer of a busy machine is not the middle one
+        for _ in range(3):      # a busy machine makes an answer late, none makes it early: the quickest tells
             for name, (reply, took) in zip(cases, pool.map(lambda case: refusal(one, *case), cases.values())):
                 replies[name] = reply
                 times[name].append(took)
     assert set(replies.values()) == {replies["unknown login"]} and replies["unknown login"][0] == 535
-    middles = {name: statistics.median(took) for name, took in times.items()}
-    assert max(middles.values()) - min(middles.values()) < 0.05, middles
-    assert min(middles.values()) > 0.9, middles
+    quickest = {name: min(took) for name, took in times.items()}
+    assert max(quickest.values()) - min(quickest.values()) < 0.05, quickest
+    assert min(quickest.values()) > 0.9, quickest
     assert one.stop() == 0
