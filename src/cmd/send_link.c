@@ -225,6 +225,12 @@ send_link_quiet(struct send_link *l, struct buf *in)
 	return step == TLS_READ || step == TLS_WRITE;
 }
 
+bool
+send_link_wait(const struct send_link *l, uint32_t ms)
+{
+	return wait_for(l->fd, POLLIN, clock_run() + ms);
+}
+
 enum send_link_step
 send_link_write(struct send_link *l, struct span out, struct buf *spoken, uint32_t ms)
 {

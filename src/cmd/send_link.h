@@ -36,6 +36,8 @@ enum send_link_step send_link_write(struct send_link *, struct span out, struct 
 enum send_link_step send_link_read(struct send_link *, struct buf *in, uint32_t ms);
 /* Without waiting: nothing has come, and the connection stands. What has come lies in in. */
 bool send_link_quiet(struct send_link *, struct buf *in);
+/* Waits for octets of a connection in clear: false when none have come for ms. */
+bool send_link_wait(const struct send_link *, uint32_t ms);
 void send_link_close(struct send_link *);
 
 #endif

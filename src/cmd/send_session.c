@@ -112,6 +112,35 @@ cannot_write(struct session *s, bool content)
 	return content ? last_words(s) : lose(s);
 }
 
+/* RFC 8314 3.3: where TLS comes first the server waits as we do. It may only be slow as well, so this is advice. */
+static void
+advise_greeting(const struct session *s, const char *words)
+{
+	const struct send *send = s->send;
+
+	(void)fprintf(stderr, "%s: %s:%u [%s] %s: where TLS is awaited from the first octet, as on port 465, right would be submissions://%s:%u\n",
+	    send->program, send->server.host.p, send->server.port, s->link.peer, words, send->server.host.p, send->server.port);
+}
+
+/* More into in, with an eye on a greeting that may never come. */
+static enum send_link_step
+await_input(struct session *s)
+{
+	uint32_t patience = smtp_client_patience(&s->client), first = s->send->options.seconds * 1000;
+	bool greeting = s->link.tls == NULL && s->send->server.tls == CONF_RELAY_STARTTLS && smtp_client_awaits(&s->client) == SMTP_STAGE_GREETING;
+	enum send_link_step step;
+
+	if (greeting && first < patience && !send_link_wait(&s->link, first)) {
+		if (!s->send->options.quiet)
+			advise_greeting(s, "has not greeted us yet");
+		patience -= first;
+	}
+	step = send_link_read(&s->link, &s->in, patience);
+	if (greeting && step != LINK_DATA)
+		advise_greeting(s, "never greeted us");
+	return step;
+}
+
 static enum smtp_client_want
 want_input(struct session *s)
 {
@@ -119,12 +148,8 @@ want_input(struct session *s)
 
 	if (!flush(s))
 		return cannot_write(s, content);
-	if (!s->fresh) {
-		enum send_link_step step = send_link_read(&s->link, &s->in, smtp_client_patience(&s->client));
-
-		if (step != LINK_DATA)
-			return lose(s);
-	}
+	if (!s->fresh && await_input(s) != LINK_DATA)
+		return lose(s);
 	return feed(s);
 }
 
