@@ -250,6 +250,8 @@ hashed(struct hash_job *job)
 		turn_away(a);
 	else if (job->fate == HASH_CROWDED)
 		crowded_out(a);
+	else if (job->fate == HASH_UNABLE)
+		cannot(a, "no memory to check the secret (a limit such as MemoryMax or ulimit -v?), or a damaged hash in passwd-file");
 	else
 		matched(a);
 }
@@ -301,6 +303,8 @@ refused(struct attempt *a)
 {
 	if (a->sasl.has_verifier && strcmp(a->sasl.why, "GSASL_AUTHENTICATION_ERROR") == 0)
 		wrong(a, a->candidate.fake ? "no such login" : "wrong secret");
+	else if (strcmp(a->sasl.why, "GSASL_MALLOC_ERROR") == 0)
+		cannot(a, "no memory for SCRAM");
 	else
 		refuse_malformed(a, FAIL_CREDENTIALS, a->sasl.why);
 }

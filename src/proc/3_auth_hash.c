@@ -28,12 +28,10 @@ check(uv_work_t *work)
 {
 	struct hash_job *job = work->data;
 	const struct candidate *c = job->candidate;
+	enum match match = c->check == CHECK_CRYPT ? crypt_check(span_of(c->crypt), job->secret) : verifier_check(&c->verifier, job->secret);
 
-	if (c->check == CHECK_CRYPT)
-		job->matched = crypt_check(span_of(c->crypt), job->secret);
-	else
-		job->matched = verifier_check(&c->verifier, job->secret);
-	job->matched &= !c->fake;
+	job->matched = match == MATCH_YES && !c->fake;
+	job->fate = match == MATCH_UNKNOWN ? HASH_UNABLE : HASH_DONE;
 }
 
 static void

@@ -21,8 +21,8 @@ enum {
 enum hash_cost { HASH_CHEAP, HASH_EXPENSIVE, HASH_COSTS };
 /* In this order. A guesser's host is clean once: then it comes after everybody who has not failed. */
 enum hash_rank { HASH_KNOWN, HASH_CLEAN, HASH_TAINTED, HASH_RANKS };
-/* STOPPED: may() said no. CROWDED: somebody else needed its place in the line more. */
-enum hash_fate { HASH_DONE, HASH_STOPPED, HASH_CROWDED };
+/* STOPPED: may() said no. CROWDED: somebody else needed its place in the line more. UNABLE: it could not be found out. */
+enum hash_fate { HASH_DONE, HASH_STOPPED, HASH_CROWDED, HASH_UNABLE };
 
 struct hash_job {
 	uv_work_t work;

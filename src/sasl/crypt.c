@@ -54,27 +54,37 @@ crypt_supported(struct span *hash, const char **why)
 	return true;
 }
 
-bool
+/* crypt(3) says EINVAL whatever it was. These methods take much memory, and a setting that looks right may still have parameters that are
+ * wrong: that is no guesser's doing either. */
+static bool
+may_lack_memory(const char *setting)
+{
+	return (strncmp(setting, "$y$", 3) == 0 || strncmp(setting, "$gy$", 4) == 0 || strncmp(setting, "$7$", 3) == 0)
+	    && crypt_checksalt(setting) == CRYPT_SALT_OK;
+}
+
+enum match
 crypt_check(struct span hash, struct span secret)
 {
 	char setting[CRYPT_TEXT_MAX + 1], phrase[SECRET_MAX + 1];
-	struct crypt_data *data = calloc(1, sizeof *data);      /* 32 KiB: too much for a worker's stack to be sure of */
-	const char *made = NULL;
-	bool same = false;
+	struct crypt_data *data;
+	const char *made;
+	enum match match;
 
-	if (data == NULL || hash.len >= sizeof setting || secret.len >= sizeof phrase)
-		goto done;
+	if (hash.len >= sizeof setting || secret.len >= sizeof phrase)
+		return MATCH_NO;
+	data = calloc(1, sizeof *data);         /* 32 KiB: too much for a worker's stack to be sure of */
+	if (data == NULL)
+		return MATCH_UNKNOWN;
 	memcpy(setting, hash.p, hash.len);
 	setting[hash.len] = 0;
 	memcpy(phrase, secret.p, secret.len);
 	phrase[secret.len] = 0;
 	/* Not crypt_r(): a sanitizer has one of its own, and the linker then leaves the library out. */
 	made = crypt_rn(phrase, setting, data, sizeof *data);
+	match = made != NULL ? secret_equal(span_of(made), hash) : may_lack_memory(setting) ? MATCH_UNKNOWN : MATCH_NO;
 	wipe(phrase, sizeof phrase);
-	same = made != NULL && secret_equal(span_of(made), hash);
-done:
-	if (data != NULL)
-		wipe(data, sizeof *data);
+	wipe(data, sizeof *data);
 	free(data);
-	return same;
+	return match;
 }

@@ -68,15 +68,16 @@ verifier_make(struct verifier *v, struct span secret, uint32_t iterations)
 	    && verifier_derive(v, secret, (struct span){ salt, sizeof salt }, iterations);
 }
 
-bool
+enum match
 verifier_check(const struct verifier *v, struct span secret)
 {
 	struct verifier again;
-	bool same = verifier_derive(&again, secret, (struct span){ v->salt, v->salt_len }, v->iterations)
-	    && secret_equal((struct span){ v->stored, VERIFIER_HASH }, (struct span){ again.stored, VERIFIER_HASH });
+	enum match match = MATCH_UNKNOWN;
 
+	if (verifier_derive(&again, secret, (struct span){ v->salt, v->salt_len }, v->iterations))
+		match = secret_equal((struct span){ v->stored, VERIFIER_HASH }, (struct span){ again.stored, VERIFIER_HASH });
 	wipe(&again, sizeof again);
-	return same;
+	return match;
 }
 
 void

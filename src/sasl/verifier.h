@@ -40,8 +40,11 @@ struct verifier {
 bool verifier_make(struct verifier *, struct span secret, uint32_t iterations);
 /* The same with a given salt (at most VERIFIER_SALT_MAX octets). */
 bool verifier_derive(struct verifier *, struct span secret, struct span salt, uint32_t iterations);
+/* Whether a secret is the right one. MATCH_UNKNOWN: it could not be found out, mostly for want of memory; that says nothing of the secret. */
+enum match { MATCH_NO, MATCH_YES, MATCH_UNKNOWN };
+
 /* Takes the same time whether it matches or not. */
-bool verifier_check(const struct verifier *, struct span secret);
+enum match verifier_check(const struct verifier *, struct span secret);
 /* What an unknown login is shown (scram-7): the same salt each time for the same key and login, and keys that nothing matches. */
 void verifier_fake(struct verifier *, const uint8_t key[VERIFIER_HASH], struct span login, uint32_t iterations);
 
