@@ -1,7 +1,8 @@
 /*
  * proc/4_spool and what fronts say: when memory is short, and when they say what no sane front says.
  *
- * malloc() is ours: it fails for what a session or a draft takes while `starved` is set, in the process that is looked at too.
+ * malloc() is ours: it fails for what a session or a draft takes while `starved` is set, in the process that is looked at too; and for the
+ * name of one destination while `nameless` is.
  */
 #include "spool_talk.h"
 
@@ -19,7 +20,10 @@
 #include "proc/4_spool_session.h"
 #include "spool/draft_room.h"
 
-static volatile bool *starved;
+#define SIXTY "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz-and-on."
+#define LONG_DOMAIN SIXTY SIXTY "example.net"
+
+static volatile bool *starved, *nameless;
 
 void *__real_malloc(size_t);
 void *__wrap_malloc(size_t);
@@ -29,17 +33,20 @@ __wrap_malloc(size_t n)
 {
 	if (starved != NULL && *starved && (n == sizeof(struct front_session) || n == sizeof(struct draft)))
 		return NULL;
+	if (nameless != NULL && *nameless && n == sizeof LONG_DOMAIN)
+		return NULL;
 	return __real_malloc(n);
 }
 
 static int
 setup(void **state)
 {
-	void *shared = mmap(NULL, sizeof *starved, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool *shared = mmap(NULL, 2 * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
 	assert_ptr_not_equal(shared, MAP_FAILED);
 	starved = shared;
+	nameless = shared + 1;
 	return 0;
 }
 
@@ -177,6 +184,32 @@ served_without_a_notice(void **state)
 	assert_string_equal(t.from, "");
 	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
 	bed_send_octets(&b.front, SPOOL_ABORT, 2, SPAN(""));
+	bed_close(&b);
+}
+
+/* tests/regress/0501: a message that was acknowledged and then found no memory for its jobs is tried when there is some. */
+static void
+no_memory_for_a_destination(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	*nameless = true;
+	say_message(&b, 1, 100, "a@example.org", "x@example.net,y@" LONG_DOMAIN, 0);
+	assert_int_equal(answer(&b, 1), OK);
+	want_try(&b, &t);
+	assert_string_equal(t.to[0], "x@example.net");
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	nothing_comes(&b, 1500);
+	*nameless = false;
+	want_try(&b, &t);
+	assert_int_equal(t.rcpts, 1);
+	assert_memory_equal(t.to[0], "y@" SIXTY, 62);
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	nothing_comes(&b, 1500);
 	bed_close(&b);
 }
 
@@ -432,7 +465,7 @@ main(void)
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones),
-		cmocka_unit_test(served_without_a_notice),
+		cmocka_unit_test(served_without_a_notice), cmocka_unit_test(no_memory_for_a_destination),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
