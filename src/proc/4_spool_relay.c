@@ -354,6 +354,7 @@ relay_overdue(struct keeper *k)
 	    && k->spool.journal.state == OK && !journal_crowded(&k->spool.journal); looked++) {
 		uint32_t slot = k->overdue = k->overdue + 1 < x->used ? k->overdue + 1 : 0, job;
 
+		spool_plan_again(&k->spool, slot, now);
 		/* All of them now, so that they are told of together. */
 		while (ended < KEEPER_OVERDUE_MOST && (job = job_overdue(k, slot, now)) != SCHEDULE_NONE) {
 			schedule_take(&k->spool.schedule, job);

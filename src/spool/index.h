@@ -60,7 +60,8 @@ struct entry {
 	uint8_t flags;
 	bool used;
 	int8_t priority;        /* RFC 6710 */
-	uint8_t by;             /* enum record_by, of the deadline */
+	uint8_t by : 7;         /* enum record_by, of the deadline */
+	uint8_t unplanned : 1;  /* there was no memory for its jobs, or for some of them */
 };
 
 struct index {

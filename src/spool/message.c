@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "os/log.h"
+#include "spool/plan.h"
 
 /* Said once: whoever meets it next meets what was said already. What finds no place here will be met again. */
 static bool

@@ -1,8 +1,10 @@
 /* The schedule's memory, and which jobs a message has in it. */
+#include "spool/plan.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "spool/spool.h"
+#include "os/log.h"
 
 enum { BUCKETS = 65536, FIRST = 256, NAME_MAX_OCTETS = 320, SWEEP = 64, SWEEP_ROUND = 60, SWEEP_RETIRED = 4096 };
 
@@ -195,6 +197,29 @@ plan_message(struct spool *s, uint32_t slot, const struct message_record *m, uin
 		s->schedule.job[job].late = s->schedule.job[job].late && (*entry_last(e, i) & LAST_LATE);
 	}
 	return true;
+}
+
+void
+plan_or_mark(struct spool *s, uint32_t slot, uint64_t now)
+{
+	struct entry *e = &s->index.entry[slot];
+	struct message_record m;
+	uint64_t content_at;
+	bool planned = spool_envelope(s, slot, &m, &content_at) && plan_message(s, slot, &m, now);
+
+	/* It is durable, and that is what counts. */
+	if (!planned && !e->unplanned)
+		log_say(LOG_FAULT, "spool", "no memory to plan a message; it is planned when there is some");
+	e->unplanned = !planned;
+}
+
+void
+spool_plan_again(struct spool *s, uint32_t slot, uint64_t now)
+{
+	const struct entry *e = &s->index.entry[slot];
+
+	if (e->unplanned && spool_ready(s, slot) && !spool_is_held(s, slot))
+		plan_or_mark(s, slot, now);
 }
 
 /* A reply's wait begins with the reply. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "os/log.h"
+#include "spool/plan.h"
 
 uint32_t
 account_hash(struct span login)
@@ -52,8 +53,6 @@ bool
 spool_release(struct spool *s, uint32_t slot, uint64_t now)
 {
 	struct entry *e = &s->index.entry[slot];
-	struct message_record m;
-	uint64_t content_at;
 
 	if (!append_held(s, e, false, now, (struct span){ NULL, 0 }))
 		return false;
@@ -62,8 +61,7 @@ spool_release(struct spool *s, uint32_t slot, uint64_t now)
 	e->arrival = now;
 	if (e->flags & ENTRY_PENDING)
 		return true;
-	if (!spool_envelope(s, slot, &m, &content_at) || !plan_message(s, slot, &m, now))
-		log_say(LOG_FAULT, "spool", "a released message could not be planned; it waits for the next start");
+	plan_or_mark(s, slot, now);
 	spool_hurry(s, slot, now);
 	return true;
 }

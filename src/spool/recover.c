@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "os/log.h"
 #include "spool/aside.h"
+#include "spool/plan.h"
 #include "spool/scan.h"
 #include "spool/spool.h"
 #include "spool/suspects.h"

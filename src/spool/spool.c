@@ -9,19 +9,15 @@
 
 #include "os/log.h"
 #include "spool/draft.h"
+#include "spool/plan.h"
 
 static void
 message_settled(struct spool *s, const struct ticket *t, enum fail fail)
 {
-	struct message_record m;
-	uint64_t content_at;
-
 	if (fail == OK) {
 		s->index.entry[t->index].flags &= (uint8_t)~ENTRY_PENDING;
-		/* Without memory for its jobs it waits for the next start: it is durable, and that is what counts. */
-		if (!spool_is_held(s, t->index) && (!spool_envelope(s, t->index, &m, &content_at)
-		    || !plan_message(s, t->index, &m, s->index.entry[t->index].arrival)))
-			log_say(LOG_FAULT, "spool", "a message could not be planned; it waits for the next start");
+		if (!spool_is_held(s, t->index))
+			plan_or_mark(s, t->index, s->index.entry[t->index].arrival);
 	} else {
 		once_forget(&s->once, s->index.entry[t->index].once, t->id);
 		spool_forget(s, t->index);

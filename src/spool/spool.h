@@ -196,6 +196,8 @@ void spool_job_again(struct spool *, uint32_t job, uint64_t due, enum try_end, u
 struct retry { uint64_t expiry, wait; bool exact; };
 /* It is tried again later; when. */
 uint64_t spool_job_later(struct spool *, uint32_t job, enum try_end, const struct retry *, uint64_t now);
+/* Jobs for a message that there was no memory for. */
+void spool_plan_again(struct spool *, uint32_t slot, uint64_t now);
 /* Try everything of this message at once, unless it waits for its release. */
 void spool_hurry(struct spool *, uint32_t slot, uint64_t now);
 /* The clock was set: nothing has arrived later than now. */
@@ -203,15 +205,6 @@ void spool_no_later(struct spool *, uint64_t now);
 
 /* ---- inside the room ---- */
 enum ticket_kind { TICKET_MESSAGE = 1, TICKET_COPY };
-bool plan_init(struct spool *);
-void plan_fini(struct spool *);
-/* A job for each destination with waiting recipients. */
-bool plan_message(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
-/* What replies have asked for counts for those jobs, and not the usual back-off; reads the newest outcome of each recipient that waits. */
-void plan_waits(struct spool *, uint32_t slot, const struct message_record *, uint64_t now);
-void plan_forget(struct spool *, uint32_t slot);
-/* The same for jobs that do not run. */
-void plan_rest(struct spool *, uint32_t slot);
 bool lost_add(struct spool *, const struct lost *);
 bool unkept_add(struct spool *, const struct unkept *);
 /* What there is of it is held, or no more. */
