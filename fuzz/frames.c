@@ -174,7 +174,8 @@ work_done(uv_idle_t *idle)
 	struct work *w = idle->data;
 
 	uv_close((uv_handle_t *)idle, work_closed);
-	w->after(w->req, 0);
+	if (w->after != NULL)
+		w->after(w->req, 0);
 }
 
 /* Instead of libuv's own: the work is done here and now, and is over with the loop's next turn. No input waits for a thread, and its runs

@@ -5,6 +5,7 @@
 
 #include "conf/network.h"
 #include "os/log.h"
+#include "os/workers.h"
 #include "proc/0_master.h"
 #include "smtp/proxy_header.h"
 
@@ -87,8 +88,9 @@ master_prove(struct master *m)
 	struct proof *p = calloc(1, sizeof(*p) + most * sizeof(p->question[0]));
 	char name[CERTIFICATE_NAME_MAX];
 
-	if (p == NULL) {
-		master_on_proof(m, false, "out of memory");
+	if (p == NULL || !workers_start(&m->loop)) {
+		master_on_proof(m, false, p == NULL ? "out of memory" : "no thread for it");
+		free(p);
 		return;
 	}
 	p->master = m;

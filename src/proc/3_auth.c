@@ -18,6 +18,7 @@
 #include "base/secret.h"
 #include "os/country.h"
 #include "os/log.h"
+#include "os/workers.h"
 #include "proc/3_auth.h"
 #include "proc/cage.h"
 #include "proc/child.h"
@@ -384,6 +385,10 @@ static void
 on_go(void *arg)
 {
 	(void)arg;
+	if (!workers_start(&me.child.loop)) {
+		child_give_up(&me.child, "no threads to check passwords");
+		return;
+	}
 	me.auth = me.has_key ? auth_open(&me.child.loop, &me.child.conf) : NULL;
 	if (me.auth == NULL) {
 		log_say(LOG_FAULT, "start", me.has_key ? "out of memory or of randomness" : "the master gave no key for warrants");

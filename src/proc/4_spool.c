@@ -13,6 +13,7 @@
 
 #include "os/clock.h"
 #include "os/log.h"
+#include "os/workers.h"
 #include "proc/4_spool_gather.h"
 #include "proc/4_spool_session.h"
 #include "proc/4_spool_show.h"
@@ -359,6 +360,8 @@ on_go(void *arg)
 		log_say(LOG_FAULT, "start", "the master gave no key for warrants");
 		exit(70);
 	}
+	if (!workers_start(&k->child.loop))
+		exit(70);
 	if (!spool_open(&k->spool, &sc, &spool_handler, k, clock_wall()))
 		exit(74);
 	k->opened = true;

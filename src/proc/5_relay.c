@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "os/log.h"
+#include "os/workers.h"
 #include "proc/5_relay.h"
 #include "proc/5_relay_report.h"
 #include "proc/5_relay_sts.h"
@@ -310,6 +311,10 @@ on_go(void *arg)
 {
 	struct relay *r = arg;
 
+	if (!workers_start(&r->child.loop)) {
+		child_give_up(&r->child, "no threads to write files");
+		return;
+	}
 	r->clock.data = r->soon.data = r->alone.data = r;
 	uv_timer_init(&r->child.loop, &r->clock);
 	uv_timer_init(&r->child.loop, &r->soon);
