@@ -268,6 +268,52 @@ def test_each_has_its_own_identity(make_server, people, again):
     assert one.stop() == 0
 
 
+def test_accounts_beside_the_configuration(people):
+    """Regress 0514: users-file as its manual has it, and a passwd-file of another program's: postern-auth reads both, or it is said."""
+    prefix, place = people
+    place.chmod(0o755)
+    conf, users, passwd = place / "postern.conf", place / "users", place / "passwd"
+    conf.write_text(f'hostname = "mail.example.org"\nstate-dir = "{place}/state"\nusers-file = "{users}"\n')
+
+    def run(*words, status=0):
+        done = subprocess.run([*prefix, POSTERN, *words, "--config", conf], check=False, capture_output=True, text=True)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stderr
+
+    run("user", "add", "alice", "--address", "alice@example.org")
+    assert users.stat().st_uid == USERS["postern-auth"] and users.stat().st_mode & 0o777 == 0o600
+    run("user", "key", "alice", "laptop")
+    assert users.stat().st_uid == USERS["postern-auth"]
+    run("check")
+    with conf.open("a") as more:
+        more.write(f'passwd-file = "{passwd}"\n')
+    passwd.write_text("")
+    passwd.chmod(0o600)
+    words = run("check", status=78)
+    assert f"{conf}:4: " in words and str(passwd) in words and "postern-auth" in words and "chgrp" in words, words
+    passwd.chmod(0o640)
+    os.chown(passwd, 0, USERS["postern-auth"])
+    run("check")
+    os.chown(users, 0, 0)
+    words = run("check", status=78)
+    assert f"{conf}:3: " in words and f"chown postern-auth {users}" in words, words
+    # Made by nobody yet it is no reason to refuse.
+    users.unlink()
+    run("check")
+
+
+def test_what_the_relay_reads(people):
+    """Regress 0510: a CA file that postern-relay may not read is named before mail waits for it."""
+    prefix, place = people
+    place.chmod(0o755)
+    anchors = place / "ca.pem"
+    anchors.write_text("")
+    anchors.chmod(0o600)
+    done = subprocess.run([*prefix, POSTERN, "check", "--state", place / "state", "--set", f"relay-ca-file={anchors}"],
+                          check=False, capture_output=True, text=True)
+    assert done.returncode == 78 and "postern-relay" in done.stderr and str(anchors) in done.stderr, done.stderr
+
+
 def test_hostile_children_with_an_identity(people):
     prefix, _ = people
     program = pathlib.Path(POSTERN).parent / "tests" / "cage" / "test_hostile"
