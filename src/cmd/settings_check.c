@@ -7,6 +7,7 @@
 
 #include "cmd/settings.h"
 #include "os/country.h"
+#include "proc/cage.h"
 #include "proc/master.h"
 
 /* FILE:LINE: key "x": path: words */
@@ -40,6 +41,32 @@ check_readable(const struct settings *s, const char *key, const struct conf_text
 	if (path->p[0] == '\0' || access(path->p, R_OK) == 0)
 		return true;
 	return refuse(s, key, path->p, strerror(errno), why);
+}
+
+/* The process that reads it is another user than we are: said before it stumbles over it. What lies in the state directory it is given at the
+ * start, and what is not there yet nobody must read. */
+static bool
+check_read_by(const struct settings *s, const char *key, const struct conf_text *path, enum role role, struct buf *why)
+{
+	uint8_t text[300];
+	struct buf unused = BUF_OVER(text), closed = BUF_OVER(text);
+	char words[2 * CONF_TEXT_MAX];
+	struct identity id;
+	int error;
+
+	if (path->p[0] == '\0' || geteuid() != 0 || s->conf.sandbox == CONF_SANDBOX_OFF
+	    || strncmp(path->p, s->conf.state_dir.p, strlen(s->conf.state_dir.p)) == 0)
+		return true;
+	id = cage_identity(role, &s->conf, &unused);
+	error = id.uid == 0 ? 0 : identity_reads(&id, path->p);
+	if (error == 0 || error == ENOENT)
+		return true;
+	if (identity_reaches(&id, path->p, &closed))
+		(void)snprintf(words, sizeof(words), "%s may not read it: %s; right would be chown %s %s, or chgrp %s and chmod g+r", id.name,
+		    strerror(error), id.name, path->p, id.name);
+	else
+		(void)snprintf(words, sizeof(words), "%s cannot pass %s; right would be chmod a+x", id.name, (const char *)text);
+	return refuse(s, key, path->p, words, why);
 }
 
 static bool
@@ -117,9 +144,12 @@ settings_check(const struct settings *s, struct buf *why)
 	return check_certificates(s, why) && check_readable(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_closed(s, "relay-credentials", &c->relay_credentials, why) &&
 	    check_readable(s, "webhook-secret", &c->webhook_secret, why) && check_closed(s, "webhook-secret", &c->webhook_secret, why) &&
-	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) &&
+	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) && check_read_by(s, "relay-ca-file", &c->relay_ca_file, ROLE_RELAY, why) &&
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
-	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
+	    check_read_by(s, "dns-trust-anchor", &c->dns_trust_anchor, ROLE_RELAY, why) &&
+	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_read_by(s, "passwd-file", &c->passwd_file, ROLE_AUTH, why) &&
+	    check_read_by(s, "users-file", &c->users_file, ROLE_AUTH, why) &&
+	    check_read_by(s, "country-database", &c->country_database, ROLE_AUTH, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
 	    check_writable(s, "state-dir", c->state_dir.p, why) && check_writable(s, "spool-dir", c->spool_dir.p, why) &&
 	    check_dkim(s, why) &&
 	    (c->relay.kind != CONF_RELAY_MAILDIR || check_writable(s, "relay", c->relay.directory.p, why));

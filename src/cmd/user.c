@@ -1,5 +1,6 @@
 #include "cmd/user.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/utf8.h"
 #include "cmd/commands.h"
 #include "dns/lookup.h"
+#include "proc/cage.h"
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_REFUSED = 65, EXIT_CONFIG = 78 };
 
@@ -407,8 +409,12 @@ run(struct user_command *c, const struct verb *verb, struct buf *why)
 		c->users_file = c->settings.conf.users_file.p;
 	}
 	why->len = 0;
-	if (verb->run(c, why))
+	if (verb->run(c, why)) {
+		if (!cage_give_users(&c->settings.conf))
+			(void)fprintf(stderr, "postern user: %s: cannot be given to postern-auth, which reads it: %s\n", c->settings.conf.users_file.p,
+			    strerror(errno));
 		return EXIT_FINE;
+	}
 	(void)fprintf(stderr, "postern user %s: %s\n", verb->name, (const char *)why->p);
 	return c->status != 0 ? c->status : EXIT_REFUSED;
 }

@@ -221,6 +221,21 @@ cage_hand_over(const struct conf *conf, struct buf *why)
 	return true;
 }
 
+bool
+cage_give_users(const struct conf *conf)
+{
+	const char *path = conf->users_file.p;
+	uint8_t words[300];
+	struct buf unused = BUF_OVER(words);
+	struct identity id;
+	struct stat st;
+
+	if (geteuid() != 0 || conf->sandbox == CONF_SANDBOX_OFF || lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != 0)
+		return true;
+	id = cage_identity(ROLE_AUTH, conf, &unused);
+	return id.uid == 0 || lchown(path, id.uid, id.gid) == 0;
+}
+
 /* ---- the child's part ---- */
 
 /* What libraries open at their first use must have been opened: the time zone, OpenSSL's configuration, its randomness. */

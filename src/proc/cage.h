@@ -63,6 +63,8 @@ struct identity cage_identity(enum role, const struct conf *, struct buf *why);
 bool cage_take(enum role, const struct conf *);
 /* As root: make the directories of each process and give them to it. Elsewhere nothing. */
 bool cage_hand_over(const struct conf *, struct buf *why);
+/* As root: what root has written for users-file becomes the file of who reads it. Elsewhere nothing. False: it cannot, errno says why. */
+bool cage_give_users(const struct conf *);
 /* May a process that took its promise under now work under next? */
 bool cage_fits(enum role, const struct conf *now, const struct conf *next);
 
