@@ -65,6 +65,22 @@ say_loaded(const struct accounts *a)
 	log_end(&l);
 }
 
+/* Which of the two it was says whoever can open the other one. */
+static void
+say_not_loaded(const struct accounts *a, int error)
+{
+	bool users = access(a->users_file, R_OK) == 0 || errno == ENOENT;
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "users");
+	log_text(&l, "file", users && a->passwd_file[0] != 0 ? a->passwd_file : a->users_file);
+	log_text(&l, "what", "cannot read the accounts; what was in force stays");
+	log_errno(&l, error);
+	if (error == EACCES)
+		log_text(&l, "remedy", "chown it to the user of this process, or chgrp and chmod g+r; `postern check` says whom");
+	log_end(&l);
+}
+
 /* Verifiers can be guessed against by whoever reads them. It may be meant so, thus a word and no more. */
 static void
 warn_when_open(const char *path)
@@ -88,6 +104,7 @@ load(struct accounts *a)
 	/* What they were before they were read: a change in between is seen at the next look. */
 	struct file_identity users_id = identify(a->users_file), passwd_id = identify(a->passwd_file);
 	struct users *fresh = users_load(&source, &trouble);
+	int error = errno;
 
 	warn_when_open(a->users_file);
 	warn_when_open(a->passwd_file);
@@ -95,7 +112,7 @@ load(struct accounts *a)
 	a->passwd_seen = passwd_id;
 	recall_clear(&a->recall);
 	if (fresh == NULL) {
-		log_fail("users", "cannot read the accounts; what was in force stays", errno);
+		say_not_loaded(a, error);
 		return;
 	}
 	users_free(a->users);
