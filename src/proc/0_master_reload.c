@@ -441,6 +441,8 @@ master_reload(struct master *m)
 	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
 	if (anew && cage_hand_over(&m->conf, &why))
 		master_drain_stage(m, STAGE_RELAY);
+	else if (anew)
+		log_say(LOG_FAULT, "relay-stays", (const char *)words);
 	master_milter(m, milters);
 	master_log_state(m, "reloaded");
 	master_log_doubts(m);
