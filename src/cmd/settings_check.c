@@ -50,12 +50,13 @@ check_read_by(const struct settings *s, const char *key, const struct conf_text 
 {
 	uint8_t text[300];
 	struct buf unused = BUF_OVER(text), closed = BUF_OVER(text);
+	size_t state = strlen(s->conf.state_dir.p);
 	char words[2 * CONF_TEXT_MAX];
 	struct identity id;
 	int error;
 
 	if (path->p[0] == '\0' || geteuid() != 0 || s->conf.sandbox == CONF_SANDBOX_OFF
-	    || strncmp(path->p, s->conf.state_dir.p, strlen(s->conf.state_dir.p)) == 0)
+	    || (strncmp(path->p, s->conf.state_dir.p, state) == 0 && path->p[state] == '/'))
 		return true;
 	id = cage_identity(role, &s->conf, &unused);
 	error = id.uid == 0 ? 0 : identity_reads(&id, path->p);
