@@ -134,6 +134,7 @@ struct relay {
 	struct child child;
 	struct channel *spool;
 	struct relay_attempt *receiving;        /* its recipients are still coming */
+	uint32_t given_back;                    /* session of a try whose recipients are still coming, and that there was no memory for; 0: none */
 	struct relay_file *file[RELAY_SEGMENT_BUCKETS];
 	struct relay_domain *domain_bucket[RELAY_DOMAIN_BUCKETS];
 	struct relay_domain *domains;

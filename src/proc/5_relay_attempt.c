@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "os/clock.h"
+#include "os/log.h"
 #include "proc/5_relay.h"
 #include "spool/spool.h"
 
@@ -46,6 +47,16 @@ relay_attempt_free(struct relay_attempt *a)
 	free(a);
 }
 
+/* 4_spool tries it again later and counts nothing. */
+static void
+give_back(struct relay *relay, uint32_t session)
+{
+	log_say(LOG_FAULT, "no-memory", "a try is given back, it is tried later; is there a limit, such as MemoryMax or ulimit -v?");
+	relay->given_back = session;
+	if (relay->spool != NULL)
+		(void)channel_send_octets(relay->spool, RELAY_DONE, session, (struct span){ NULL, 0 });
+}
+
 bool
 relay_attempt_begin(struct relay *relay, uint32_t session, struct span body)
 {
@@ -55,9 +66,12 @@ relay_attempt_begin(struct relay *relay, uint32_t session, struct span body)
 	if (relay->receiving != NULL || !fields_parse(relay_try_layout, body, &m) || m.rcpts == 0 ||
 	    m.rcpts > RELAY_RCPTS_MAX)
 		return false;
+	relay->given_back = 0;
 	a = attempt_new(&m);
-	if (a == NULL)
-		return false;
+	if (a == NULL) {
+		give_back(relay, session);
+		return true;
+	}
 	a->relay = relay;
 	a->session = session;
 	relay->receiving = a;
@@ -89,9 +103,16 @@ relay_attempt_rcpt(struct relay *relay, uint32_t session, struct span body)
 	struct relay_attempt *a = relay->receiving;
 	struct spool_rcpt m;
 
-	if (a == NULL || a->session != session || !fields_parse(spool_rcpt_layout, body, &m) ||
-	    !texts_grow(a, m.path.len + m.orcpt.len))
+	if (!fields_parse(spool_rcpt_layout, body, &m))
 		return false;
+	if (a == NULL || a->session != session)
+		return a == NULL && session != 0 && relay->given_back == session;
+	if (!texts_grow(a, m.path.len + m.orcpt.len)) {
+		give_back(relay, session);
+		relay->receiving = NULL;
+		relay_attempt_free(a);
+		return true;
+	}
 	a->rcpt[a->arrived++] = (struct relay_recipient){
 		.number = m.number, .notify = m.notify,
 		.path_at = (uint32_t)a->texts.len, .path_len = (uint16_t)m.path.len,

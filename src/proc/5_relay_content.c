@@ -58,6 +58,8 @@ relay_file_add(struct relay *relay, uint64_t number, int fd)
 	relay_file_gone(relay, number);
 	if (f == NULL) {
 		(void)close(fd);
+		/* It is shown once: without it all mail in it could not be read, and would come back to its senders. */
+		child_give_up(&relay->child, "no memory to keep a segment open");
 		return;
 	}
 	*f = (struct relay_file){ .next = *bucket_of(relay, number), .number = number, .fd = fd };

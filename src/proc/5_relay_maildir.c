@@ -389,6 +389,8 @@ job_begin(struct relay_destination *d)
 	while (j != NULL && j->count < RELAY_MAILDIR_BATCH && (a = relay_destination_take(d)) != NULL)
 		if (!delivery_begin(j, a))
 			relay_attempt_finish(a);
+	if (j == NULL)
+		child_give_up(&d->relay->child, "no memory to deliver");
 	if (j == NULL || j->count == 0) {
 		free(j);
 		return;
