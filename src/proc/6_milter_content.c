@@ -37,6 +37,8 @@ milter_file_add(uint64_t number, int fd)
 	milter_file_gone(number);
 	if (f == NULL) {
 		(void)close(fd);
+		/* It is shown once: without it no mail in it could be looked at any more. */
+		child_give_up(&milters.child, "no memory to keep a segment open");
 		return;
 	}
 	*f = (struct milter_file){ .next = *bucket_of(number), .number = number, .fd = fd };
