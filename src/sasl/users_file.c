@@ -231,7 +231,10 @@ users_file_commit(struct users_file *f, struct buf *why)
 {
 	bool done = false;
 
-	if (f->memory_short || f->made.len > USERS_FILE_MAX)
+	errno = ENOMEM;
+	if (f->memory_short)
+		say_errno(why, "write", f->path);
+	else if (f->made.len > USERS_FILE_MAX)
 		(void)buf_refuse(why, "the users file would become too large", NULL);
 	else if (!replace(f))
 		say_errno(why, "write", f->path);
