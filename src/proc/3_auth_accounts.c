@@ -81,13 +81,27 @@ warn_when_open(const char *path)
 }
 
 static void
+say_unread(const char *file, int error)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "users");
+	log_text(&l, "what", "cannot read the accounts; what was in force stays");
+	log_text(&l, "file", file);
+	log_errno(&l, error);
+	log_end(&l);
+}
+
+static void
 load(struct accounts *a)
 {
 	struct users_source source = { a->users_file, a->passwd_file, span_of(a->hostname) };
-	struct users_trouble trouble = { damaged, NULL };
+	const char *unread = a->users_file;
+	struct users_trouble trouble = { damaged, NULL, &unread };
 	/* What they were before they were read: a change in between is seen at the next look. */
 	struct file_identity users_id = identify(a->users_file), passwd_id = identify(a->passwd_file);
 	struct users *fresh = users_load(&source, &trouble);
+	int error = errno;
 
 	warn_when_open(a->users_file);
 	warn_when_open(a->passwd_file);
@@ -95,7 +109,7 @@ load(struct accounts *a)
 	a->passwd_seen = passwd_id;
 	recall_clear(&a->recall);
 	if (fresh == NULL) {
-		log_fail("users", "cannot read the accounts; what was in force stays", errno);
+		say_unread(unread, error);
 		return;
 	}
 	users_free(a->users);
