@@ -173,15 +173,16 @@ print_json(const struct users *users, const struct used *used)
 bool
 user_list(struct user_command *c, struct buf *why)
 {
+	const char *unread = c->users_file;
 	struct users_source source = { c->users_file, c->settings.conf.passwd_file.p, span_of(c->settings.conf.hostname.p) };
-	struct users_trouble trouble = { tell_damaged, NULL };
+	struct users_trouble trouble = { tell_damaged, NULL, &unread };
 	struct users *users = users_load(&source, &trouble);
 	char path[CONF_TEXT_MAX + 32];
 	struct used *used;
 	bool done;
 
 	if (users == NULL)
-		return buf_put_text(why, c->users_file) && buf_put_text(why, ": ") && buf_put_text(why, strerror(errno))
+		return buf_put_text(why, unread) && buf_put_text(why, ": ") && buf_put_text(why, strerror(errno))
 		    && buf_terminate(why) && false;
 	(void)snprintf(path, sizeof path, "%s/auth/last-used", c->settings.conf.state_dir.p);
 	used = used_load(path);

@@ -63,7 +63,7 @@ read_open(int fd, uint64_t most, size_t *len)
 	if (fstat(fd, &st) == -1)
 		return NULL;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > most) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+		errno = S_ISREG(st.st_mode) ? EFBIG : S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 		return NULL;
 	}
 	*len = (size_t)st.st_size;

@@ -14,7 +14,7 @@
 bool file_write(int fd, struct span octets);
 /* Mode 0600. */
 bool file_replace(const char *path, const char *fresh, struct span text);
-/* A regular file of at most `most` octets (else EFBIG), with a NUL behind them. */
+/* A regular file of at most `most` octets (else EFBIG; EISDIR of a directory, EINVAL of what else is no file), with a NUL behind them. */
 char *file_read(const char *path, uint64_t most, size_t *len);
 
 #endif

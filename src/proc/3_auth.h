@@ -2,7 +2,7 @@
  * proc/3_auth.h - what the files of 3_auth share; nobody else includes it but its test.
  *
  * A session of a front is in one of four phases. FRESH: nothing is known. PROVING: we wait for the front. WAITING: the front waits for
- * us. PROVED: login is set. The phase is ours, whatever the front believes.
+ * us. PROVED: login is set. The phase is ours, whatever the front believes: the side that holds the secret keeps its own copy of the order.
  */
 #ifndef POSTERN_PROC_3_AUTH_H
 #define POSTERN_PROC_3_AUTH_H

@@ -65,22 +65,6 @@ say_loaded(const struct accounts *a)
 	log_end(&l);
 }
 
-/* Which of the two it was says whoever can open the other one. */
-static void
-say_not_loaded(const struct accounts *a, int error)
-{
-	bool users = access(a->users_file, R_OK) == 0 || errno == ENOENT;
-	struct log_line l;
-
-	log_begin(&l, LOG_FAULT, "users");
-	log_text(&l, "file", users && a->passwd_file[0] != 0 ? a->passwd_file : a->users_file);
-	log_text(&l, "what", "cannot read the accounts; what was in force stays");
-	log_errno(&l, error);
-	if (error == EACCES)
-		log_text(&l, "remedy", "chown it to the user of this process, or chgrp and chmod g+r; `postern check` says whom");
-	log_end(&l);
-}
-
 /* Verifiers can be guessed against by whoever reads them. It may be meant so, thus a word and no more. */
 static void
 warn_when_open(const char *path)
@@ -97,10 +81,25 @@ warn_when_open(const char *path)
 }
 
 static void
+say_unread(const char *file, int error)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_FAULT, "users");
+	log_text(&l, "what", "cannot read the accounts; what was in force stays");
+	log_text(&l, "file", file);
+	log_errno(&l, error);
+	if (error == EACCES)
+		log_text(&l, "remedy", "chown it to the user of this process, or chgrp and chmod g+r; `postern check` says whom");
+	log_end(&l);
+}
+
+static void
 load(struct accounts *a)
 {
 	struct users_source source = { a->users_file, a->passwd_file, span_of(a->hostname) };
-	struct users_trouble trouble = { damaged, NULL };
+	const char *unread = a->users_file;
+	struct users_trouble trouble = { damaged, NULL, &unread };
 	/* What they were before they were read: a change in between is seen at the next look. */
 	struct file_identity users_id = identify(a->users_file), passwd_id = identify(a->passwd_file);
 	struct users *fresh = users_load(&source, &trouble);
@@ -112,7 +111,7 @@ load(struct accounts *a)
 	a->passwd_seen = passwd_id;
 	recall_clear(&a->recall);
 	if (fresh == NULL) {
-		say_not_loaded(a, error);
+		say_unread(unread, error);
 		return;
 	}
 	users_free(a->users);

@@ -47,6 +47,7 @@ struct users;
 struct users_trouble {
 	void (*damaged)(void *arg, const char *file, uint32_t line, const char *why);
 	void *arg;
+	const char **unread;            /* may be NULL; when users_load() fails: the file, the source's own text */
 };
 
 struct users_source {

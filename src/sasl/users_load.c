@@ -185,11 +185,12 @@ struct users *
 users_load(const struct users_source *from, const struct users_trouble *trouble)
 {
 	struct users *u = calloc(1, sizeof *u);
+	const char *at = from->users_file;
 	int error;
 
 	if (u == NULL)
-		return NULL;
-	if (load_users(u, from, trouble) && load_passwd(u, from, trouble)) {
+		goto failed;
+	if (load_users(u, from, trouble) && (at = from->passwd_file, load_passwd(u, from, trouble))) {
 		if (users_index_addresses(u))
 			return u;
 		errno = ENOMEM;
@@ -197,5 +198,8 @@ users_load(const struct users_source *from, const struct users_trouble *trouble)
 	error = errno;
 	users_free(u);
 	errno = error;
+failed:
+	if (trouble != NULL && trouble->unread != NULL)
+		*trouble->unread = at != NULL ? at : from->users_file;
 	return NULL;
 }

@@ -37,7 +37,7 @@ static struct users *
 load(const char *passwd)
 {
 	struct users_source source = { file, passwd, SPAN("mail.example.org") };
-	struct users_trouble trouble = { on_damage, NULL };
+	struct users_trouble trouble = { on_damage, NULL, NULL };
 
 	damages = 0;
 	return users_load(&source, &trouble);
