@@ -14,13 +14,18 @@ PATIENCE = 30
 ROLES = ("spool", "history", "signer", "auth", "relay", "front")
 
 
+given_ports = set()
+
+
 def free_port():
-    """A loopback port above 10000 that nobody listens on."""
+    """A loopback port above 10000 that nobody listens on, and that nobody here was given before."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            if probe.getsockname()[1] > 10000:
-                return probe.getsockname()[1]
+            port = probe.getsockname()[1]
+        if port > 10000 and port not in given_ports:
+            given_ports.add(port)
+            return port
 
 
 def postern(*arguments, **more):
