@@ -38,9 +38,20 @@ refuse(const struct settings *s, const char *key, const char *path, const char *
 static bool
 check_readable(const struct settings *s, const char *key, const struct conf_text *path, struct buf *why)
 {
-	if (path->p[0] == '\0' || access(path->p, R_OK) == 0)
+	struct stat st;
+
+	if (path->p[0] == '\0')
 		return true;
-	return refuse(s, key, path->p, strerror(errno), why);
+	if (stat(path->p, &st) == 0 && S_ISDIR(st.st_mode))
+		return refuse(s, key, path->p, "is a directory; right would be a file", why);
+	return access(path->p, R_OK) == 0 || refuse(s, key, path->p, strerror(errno), why);
+}
+
+/* What is to be made yet is no mistake. */
+static bool
+check_readable_if_there(const struct settings *s, const char *key, const struct conf_text *path, struct buf *why)
+{
+	return access(path->p, F_OK) != 0 || check_readable(s, key, path, why);
 }
 
 /* The process that reads it is another user than we are: said before it stumbles over it. What lies in the state directory it is given at the
@@ -149,7 +160,7 @@ settings_check(const struct settings *s, struct buf *why)
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
 	    check_read_by(s, "dns-trust-anchor", &c->dns_trust_anchor, ROLE_RELAY, why) &&
 	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_read_by(s, "passwd-file", &c->passwd_file, ROLE_AUTH, why) &&
-	    check_read_by(s, "users-file", &c->users_file, ROLE_AUTH, why) &&
+	    check_readable_if_there(s, "users-file", &c->users_file, why) && check_read_by(s, "users-file", &c->users_file, ROLE_AUTH, why) &&
 	    check_read_by(s, "country-database", &c->country_database, ROLE_AUTH, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
 	    check_writable(s, "state-dir", c->state_dir.p, why) && check_writable(s, "spool-dir", c->spool_dir.p, why) &&
 	    check_dkim(s, why) &&

@@ -4,7 +4,7 @@ import pytest
 from postern_server import postern
 
 
-@pytest.mark.parametrize("key", ["users-file", "passwd-file", "relay-ca-file", "dns-trust-anchor", "webhook-secret"])
+@pytest.mark.parametrize("key", ["users-file", "passwd-file", "relay-ca-file", "dns-trust-anchor"])
 def test_named(tmp_path, key):
     there = tmp_path / "there"
     there.mkdir(mode=0o700)
