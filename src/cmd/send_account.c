@@ -256,6 +256,18 @@ find_account(struct send *s, struct account_text *t)
 
 /* ---- what follows ---- */
 
+/* Of what we know, or none at all. */
+static bool
+is_scheme_of_ours(const char *text)
+{
+	static const char *const ours[] = { "submissions://", "submission://", "smtp://" };
+
+	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+		if (strncmp(text, ours[i], strlen(ours[i])) == 0)
+			return true;
+	return strstr(text, "://") == NULL;
+}
+
 /* "HOST" alone is implicit TLS first (8314-4), and 587 when nobody listens there. */
 static bool
 set_server(struct send *s, const char *text)
@@ -265,6 +277,8 @@ set_server(struct send *s, const char *text)
 
 	if (text == NULL || text[0] == '\0')
 		return send_fail(s, EX_CONFIG, "no server: --server submissions://HOST, or an account in ~/.config/postern/accounts or /etc/postern/accounts");
+	if (!is_scheme_of_ours(text))
+		return send_fail(s, EX_CONFIG, "server \"%s\" is no submission server; right would be submissions://%s", text, strstr(text, "://") + 3);
 	s->guess = strstr(text, "://") == NULL;
 	if (s->guess)
 		(void)snprintf(url, sizeof url, "submissions://%s", text);
