@@ -314,6 +314,24 @@ def test_what_the_relay_reads(people):
     assert done.returncode == 78 and "postern-relay" in done.stderr and str(anchors) in done.stderr, done.stderr
 
 
+def test_an_alarm_that_nobody_may_run(people):
+    """Regress 0518: alarm-command is never run as root, so that root may run it says nothing."""
+    prefix, place = people
+    place.chmod(0o755)
+    program = place / "alarm"
+    program.write_text("#!/bin/sh\n")
+
+    def check():
+        return subprocess.run([*prefix, POSTERN, "check", "--state", place / "state", "--set", f"alarm-command={program}"],
+                              check=False, capture_output=True, text=True)
+
+    program.chmod(0o700)
+    done = check()
+    assert done.returncode == 78 and f"{program}: nobody may not run it" in done.stderr and "chmod 755" in done.stderr, done.stderr
+    program.chmod(0o755)
+    assert check().returncode == 0
+
+
 def test_hostile_children_with_an_identity(people):
     prefix, _ = people
     program = pathlib.Path(POSTERN).parent / "tests" / "cage" / "test_hostile"
