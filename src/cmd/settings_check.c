@@ -70,7 +70,7 @@ check_read_by(const struct settings *s, const char *key, const struct conf_text 
 	    || (strncmp(path->p, s->conf.state_dir.p, state) == 0 && path->p[state] == '/'))
 		return true;
 	id = cage_identity(role, &s->conf, &unused);
-	error = id.uid == 0 ? 0 : identity_reads(&id, path->p);
+	error = id.uid == 0 ? 0 : identity_may(&id, path->p, R_OK);
 	if (error == 0 || error == ENOENT)
 		return true;
 	if (identity_reaches(&id, path->p, &closed))
@@ -95,6 +95,8 @@ check_closed(const struct settings *s, const char *key, const struct conf_text *
 static bool
 check_program(const struct settings *s, const char *key, const struct conf_text *path, struct buf *why)
 {
+	char words[200];
+	struct identity id;
 	struct stat st;
 
 	if (path->p[0] == '\0')
@@ -105,7 +107,10 @@ check_program(const struct settings *s, const char *key, const struct conf_text 
 		return refuse(s, key, path->p, "is not a program; right would be chmod 755", why);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return refuse(s, key, path->p, "may be changed by others; right would be chmod 755", why);
-	return true;
+	if (geteuid() != 0 || !master_alarm_identity(&id) || identity_may(&id, path->p, X_OK) == 0)
+		return true;
+	(void)snprintf(words, sizeof(words), "%s may not run it; right would be chmod 755, and chmod a+x for the directories above it", id.name);
+	return refuse(s, key, path->p, words, why);
 }
 
 /* A directory that can be written, or one that can be made below the first parent that is there. */

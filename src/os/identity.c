@@ -69,13 +69,13 @@ identity_reaches(const struct identity *id, const char *path, struct buf *closed
 
 /* In a process of its own. */
 static int
-read_as(const struct identity *id, const char *path)
+access_as(const struct identity *id, const char *path, int mode)
 {
-	return !identity_take(id) ? EPERM : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) != -1 ? 0 : errno;
+	return !identity_take(id) ? EPERM : access(path, mode) == 0 ? 0 : errno;
 }
 
 int
-identity_reads(const struct identity *id, const char *path)
+identity_may(const struct identity *id, const char *path, int mode)
 {
 	pid_t pid = fork();
 	int status;
@@ -83,7 +83,7 @@ identity_reads(const struct identity *id, const char *path)
 	if (pid == -1)
 		return errno;
 	if (pid == 0)
-		_exit(read_as(id, path));
+		_exit(access_as(id, path, mode));
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR)
 			return errno;

@@ -81,8 +81,8 @@ bool promise_keep_master(void);
 bool identity_find(const char *const *names, size_t count, struct identity *);
 /* May it pass through every directory above path? False with the one that is closed in closed. */
 bool identity_reaches(const struct identity *, const char *path, struct buf *closed);
-/* May it open the file for reading? 0 or an errno. As root only; asks the kernel in a process that has become it. Blocks for milliseconds. */
-int identity_reads(const struct identity *, const char *path);
+/* What access(2) says to it, 0 or an errno. As root only: the kernel is asked in a process that has become it. Blocks for milliseconds. */
+int identity_may(const struct identity *, const char *path, int mode);
 /* Make the directory if it is missing, and hand it with the plain files in it to owner, if it is another's. As root only. */
 bool identity_give(const char *directory, const struct identity *owner);
 

@@ -100,15 +100,22 @@ on_limit(uv_timer_t *timer)
 }
 
 /* Root's own programs read other variables and other files than these people may choose: never as root. */
+bool
+master_alarm_identity(struct identity *out)
+{
+	static const char *const names[] = { "postern-alarm", "nobody" };
+
+	return identity_find(names, 2, out);
+}
+
 static bool
 choose_user(uv_process_options_t *options)
 {
-	static const char *const names[] = { "postern-alarm", "nobody" };
 	struct identity id;
 
 	if (geteuid() != 0)
 		return true;
-	if (!identity_find(names, 2, &id))
+	if (!master_alarm_identity(&id))
 		return false;
 	options->flags |= UV_PROCESS_SETUID | UV_PROCESS_SETGID;
 	options->uid = id.uid;

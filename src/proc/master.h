@@ -10,6 +10,7 @@
 #define POSTERN_PROC_MASTER_H
 
 #include "conf/conf.h"
+#include "os/promise.h"
 #include "tls/server.h"
 
 enum { MASTER_DRAIN_MS = 35000 };
@@ -40,5 +41,8 @@ struct master_certificates_handler {
 bool master_certificates(const struct conf *, const struct master_certificates_handler *, void *arg, struct buf *why);
 /* Can the keys that sign mail be used? False with words in why that name the file. */
 bool master_dkim_keys(const struct conf *, struct buf *why);
+
+/* Whom alarm-command runs as when the server is started as root. False: there is no such user, and it is not run. */
+bool master_alarm_identity(struct identity *);
 
 #endif

@@ -1,6 +1,19 @@
 """alarm-command as the operator sets it. docs/guard.md"""
+import pathlib
+import shutil
+import tempfile
+
 import pytest
 from postern_server import postern
+
+
+@pytest.fixture
+def place():
+    """A folder that whoever runs the command reaches."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="alarm-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def check(make_server, command):
@@ -8,8 +21,8 @@ def check(make_server, command):
     return server, postern("check", *server.options)
 
 
-def test_a_program_will_do(make_server, tmp_path):
-    program = tmp_path / "alarm"
+def test_a_program_will_do(make_server, place):
+    program = place / "alarm"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     server, done = check(make_server, program)
