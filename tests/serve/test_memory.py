@@ -140,6 +140,12 @@ def test_no_password_stays_of_who_talks_on(make_server):
     assert one.stop() == 0
 
 
+def ended(pid):
+    """All of it, that is; its parent does not know yet."""
+    state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    return state == "Z" and len(os.listdir(f"/proc/{pid}/task")) == 1
+
+
 def test_no_password_stays_of_who_waited(make_server):
     """A login that came while 3_auth was away is kept for the next one, and nowhere after that; of who did not wait for it neither."""
     one = make_server(config="fronts = 1\n").start()
@@ -147,8 +153,8 @@ def test_no_password_stays_of_who_waited(make_server):
     os.kill(one.process.pid, signal.SIGSTOP)
     auth = one.children()["auth:0"]
     os.kill(auth, signal.SIGKILL)
-    # What comes before the front has seen its end is asked of the one that ends.
-    eventually(lambda: pathlib.Path(f"/proc/{auth}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z", "the end of 3_auth")
+    # What comes before the front has seen its end is asked of the one that ends; its channels are there until its last thread is gone.
+    eventually(lambda: ended(auth), "the end of 3_auth")
     for raw in (waits, leaves):
         raw.tls.sendall(b"AUTH PLAIN " + plain(PASSWORD).encode() + b"\r\n")
     eventually(lambda: finds(one.children()["front:0"], pieces(PASSWORD)), "a password that waits")
