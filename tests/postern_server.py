@@ -79,7 +79,10 @@ class Server:
         ]
         if not re.search(r"^relay *=", more, re.M):
             lines.append(f'relay = "maildir:{self.maildir}"')
-        self.config.write_text("\n".join(lines) + "\n" + more)
+        # Whoever reads it meanwhile finds all of one.
+        fresh = self.config.with_suffix(".new")
+        fresh.write_text("\n".join(lines) + "\n" + more)
+        os.replace(fresh, self.config)
 
     @property
     def options(self):

@@ -135,6 +135,7 @@ class Weather:
             os.rename(f"{live}.new", live)
 
     def queue(self, *words):
+        self.server.write_config(self.config)   # one that is wrong is refused by this command too
         return postern("queue", *words, *self.server.options)
 
     def hold(self):
