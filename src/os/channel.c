@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "os/given.h"
 
 enum {
 	HEADER = 12,
@@ -85,7 +86,7 @@ channel_close(struct channel *c)
 	c->closed = true;
 	uv_close((uv_handle_t *)&c->poll, release);
 	uv_close((uv_handle_t *)&c->turn, release);
-	(void)close(c->fd);
+	given_close(c->fd);
 	for (size_t i = 0; i < c->departings; i++)
 		(void)close(c->departing[i].fd);
 	for (size_t i = 0; i < c->arriveds; i++)

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/given.h"
 #include "os/promise.h"
 
 #define SYS(name) SCMP_SYS(name)
@@ -87,19 +88,6 @@ add_if(scmp_filter_ctx filter, uint32_t action, int call, struct scmp_arg_cmp co
 	return seccomp_rule_add_array(filter, action, call, 1, &condition) == 0;
 }
 
-/* What was given has a number up to this one; what is opened or accepted later has a higher one, or one that has become free. */
-static unsigned
-highest_descriptor(void)
-{
-	unsigned highest = 2;
-
-	for (int fd = 3; fd < 1024; fd++) {
-		if (fcntl(fd, F_GETFD) != -1)
-			highest = (unsigned)fd;
-	}
-	return highest;
-}
-
 /* No page that was written becomes code. */
 static bool
 add_memory(scmp_filter_ctx filter)
@@ -133,13 +121,16 @@ add_tasks(scmp_filter_ctx filter, unsigned calls)
  * the other fronts. libuv asks with FIONBIO first; ENOTTY makes it look at the flags, and what it is given does not wait already.
  */
 static bool
-add_descriptors(scmp_filter_ctx filter, unsigned calls)
+add_descriptors(scmp_filter_ctx filter, unsigned calls, int given)
 {
-	struct scmp_arg_cmp setting[] = { ARG(1, SCMP_CMP_EQ, F_SETFL), ARG(0, SCMP_CMP_GT, highest_descriptor()) };
+	struct scmp_arg_cmp setting[] = { ARG(1, SCMP_CMP_EQ, F_SETFL), ARG(0, SCMP_CMP_GT, given) };
+	struct scmp_arg_cmp filling[] = { ARG(0, SCMP_CMP_EQ, STDIN_FILENO), ARG(1, SCMP_CMP_LE, given) };
 	bool added = add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETFL)) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETFD)) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_SETFD)) &&
-	    add_if(filter, SCMP_ACT_ERRNO(ENOTTY), SYS(ioctl), ARG(1, SCMP_CMP_EQ, FIONBIO));
+	    add_if(filter, SCMP_ACT_ERRNO(ENOTTY), SYS(ioctl), ARG(1, SCMP_CMP_EQ, FIONBIO)) &&
+	    /* given_close() */
+	    seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(dup3), 2, filling) == 0;
 
 	if (calls & PROMISE_PASS)
 		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
@@ -172,7 +163,7 @@ add_streams(scmp_filter_ctx filter, unsigned calls)
 }
 
 static bool
-add_network(scmp_filter_ctx filter, unsigned calls)
+add_network(scmp_filter_ctx filter, unsigned calls, int given)
 {
 	bool added = true;
 
@@ -180,7 +171,7 @@ add_network(scmp_filter_ctx filter, unsigned calls)
 		added &= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS(accept4), 0) == 0;
 	/* Not of the listening socket that all fronts share. */
 	if (calls & (PROMISE_ACCEPT | PROMISE_CONNECT))
-		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), ARG(0, SCMP_CMP_GT, highest_descriptor()));
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), ARG(0, SCMP_CMP_GT, given));
 	if ((calls & (PROMISE_CONNECT | PROMISE_STREAMS | PROMISE_LOCAL)) == 0)
 		return added && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, sockets);
 	if ((calls & PROMISE_CONNECT) == 0)
@@ -193,8 +184,9 @@ add_network(scmp_filter_ctx filter, unsigned calls)
 static bool
 fill(scmp_filter_ctx filter, unsigned calls)
 {
+	int given = given_seal();
 	bool filled = ADD_ALL(filter, SCMP_ACT_ALLOW, always) && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, deadly) && add_memory(filter) &&
-	    add_tasks(filter, calls) && add_descriptors(filter, calls) && add_network(filter, calls);
+	    add_tasks(filter, calls) && add_descriptors(filter, calls, given) && add_network(filter, calls, given);
 
 	return filled && (calls & PROMISE_FILES ? ADD_ALL(filter, SCMP_ACT_ALLOW, with_files)
 	                                        : ADD_ALL(filter, SCMP_ACT_ERRNO(EACCES), files));

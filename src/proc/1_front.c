@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "os/given.h"
 #include "proc/1_front_away.h"
 #include "proc/1_front_crowd.h"
 #include "proc/1_front_first.h"
@@ -153,7 +154,7 @@ listener_close(struct front_listener *l)
 	l->closing = front.going;
 	if (front.going)
 		uv_close((uv_handle_t *)&l->poll, on_listener_closed);
-	(void)close(l->fd);
+	given_close(l->fd);
 }
 
 /* What the new configuration no longer has. Sessions that came in there go on. */

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "os/given.h"
 #include "os/log.h"
 
 static void
@@ -46,6 +47,6 @@ door_close(struct door *d)
 		return false;
 	d->open = false;
 	(void)uv_poll_stop(&d->poll);
-	(void)close(d->fd);
+	given_close(d->fd);
 	return true;
 }

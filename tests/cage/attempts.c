@@ -135,6 +135,7 @@ static int make_it_wait_by_ioctl(void) { int off = 0; return got(ioctl(world.pas
 static int signal_driven(void) { return got(fcntl(world.passed, F_SETOWN, getpid())); }
 static int duplicate(void) { return got(fcntl(world.passed, F_DUPFD_CLOEXEC, 0)); }
 static int put_in_place(void) { return got(dup2(world.passed, 2)); }
+static int put_in_place_for_later(void) { return got(dup3(world.passed, 2, O_CLOEXEC)); }
 
 /* ---- processes ---- */
 
@@ -243,6 +244,7 @@ const struct attempt attempts[] = {
 	{ "have signals sent for a passed descriptor", signal_driven, NOBODY, 0 },
 	{ "duplicate a descriptor", duplicate, SPOOL, 0 },
 	{ "put another descriptor in the log's place", put_in_place, NOBODY, 0 },
+	{ "put another descriptor in the log's place, closed on exec", put_in_place_for_later, NOBODY, 0 },
 	{ "run a program", run_program, NOBODY, 0 },
 	{ "fork", second_process, NOBODY, 0 },
 	{ "start a thread", work_beside, AUTH | SPOOL | RELAY | HOOK, 0 },

@@ -10,7 +10,7 @@ import socket
 
 import pytest
 from postern_server import eventually
-from road import submit
+from road import LETTER, SENDER, client
 
 
 @contextlib.contextmanager
@@ -29,11 +29,15 @@ def without(server, name):
 
 def test_questions_are_answered(world):
     hop = world.hop()
-    world.names({"one.example": "127.0.0.1"})
+    world.names({"one.example": "127.0.0.1", "two.example": "127.0.0.1"})
     server = world.serve()
-    with without(server, "signer:0"):
-        submit(server, "b@one.example")
-        eventually(lambda: hop.mails, "the mail", 10)
+    with client(server) as smtp:
+        # The first question of all makes what the resolver has open for good.
+        smtp.sendmail(SENDER, ["b@one.example"], LETTER)
+        eventually(lambda: len(hop.mails) == 1, "the first mail")
+        with without(server, "signer:0"):
+            smtp.sendmail(SENDER, ["b@two.example"], LETTER)
+            eventually(lambda: len(hop.mails) == 2, "the second mail", 10)
 
 
 @pytest.mark.parametrize("peer", ["signer:0", "auth:0", "spool:0"])
