@@ -5,11 +5,8 @@
  * to pass it on. May not: see the certificates' private keys, queued mail, credentials, or say 250 to a message for which
  * 4_spool has not said durable.
  */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -129,10 +126,6 @@ on_sweep(uv_timer_t *timer)
 static void
 listener_start(struct front_listener *l)
 {
-	int on = 1;
-
-	/* Accepted sockets inherit it. */
-	(void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	l->poll.data = l;
 	if (uv_poll_init(&front.child.loop, &l->poll, l->fd) != 0 ||
 	    uv_poll_start(&l->poll, UV_READABLE, wire_accept) != 0)
