@@ -176,6 +176,21 @@ read_text(int fd, char *out, size_t room)
 	return -1;
 }
 
+/* What libconfuse would say of the last line, or not at all. */
+static bool
+text_is_whole(struct send *s, char *text, size_t len)
+{
+	struct span name;
+	size_t open = config_text_blank(text, len), unset;
+
+	if (open < len)
+		return send_fail(s, EX_CONFIG, "%s:%u: the %s that begins here is never closed", reading_path, config_text_line(text, open),
+		    text[open] == ' ' ? "comment" : "quote");
+	unset = config_text_unset(text, len, &name);
+	return unset == len || send_fail(s, EX_CONFIG, "%s:%u: the environment has no ${%.*s}; between single quotes it stands for itself",
+	    reading_path, config_text_line(text, unset), (int)name.len, (const char *)name.p);
+}
+
 static bool
 read_open_file(struct send *s, int fd, struct account_text *t, bool *found)
 {
@@ -188,9 +203,8 @@ read_open_file(struct send *s, int fd, struct account_text *t, bool *found)
 		return send_fail(s, EX_NOINPUT, "%s: %s", reading_path, strerror(errno));
 	reading = s;
 	reading_private = is_private(&st);
-	(void)config_text_blank(text, (size_t)len);
 	good = is_ours(&st) || send_fail(s, EX_CONFIG, "%s: belongs to somebody else, or somebody else may write it; chown it to yourself, and chmod 600", reading_path);
-	good = good && parse_accounts(s, text, t, found);
+	good = good && text_is_whole(s, text, (size_t)len) && parse_accounts(s, text, t, found);
 	wipe(text, sizeof text);
 	return good;
 }

@@ -77,6 +77,47 @@ config_text_blank(char *text, size_t len)
 	return open;
 }
 
+/* Does ${NAME} that begins here have a value, or a default? Not closed: libconfuse takes it for text. */
+static bool
+has_value(const char *text, size_t len, struct span *name)
+{
+	const char *end = memchr(text, '}', len), *after;
+	char variable[256];
+
+	*name = (struct span){ (const uint8_t *)text + 2, end == NULL ? 0 : (size_t)(end - text) - 2 };
+	after = end == NULL ? NULL : memchr(name->p, ':', name->len);
+	if (end == NULL || (after != NULL && after[1] == '-'))
+		return true;
+	(void)snprintf(variable, sizeof(variable), "%.*s", (int)name->len, (const char *)name->p);
+	return getenv(variable) != NULL;
+}
+
+size_t
+config_text_unset(const char *text, size_t len, struct span *name)
+{
+	for (size_t i = 0, quoted = len; i < len; i++) {
+		if (text[i] == '\'' && quoted == len)
+			i = behind_quoted(text, len, i) - 1;
+		else if (text[i] == '\\')
+			i++;
+		else if (text[i] == '"')
+			quoted = quoted == len ? i : len;
+		else if (text[i] == '$' && i + 1 < len && text[i + 1] == '{' && !has_value(text + i, len - i, name))
+			return i;
+	}
+	return len;
+}
+
+uint32_t
+config_text_line(const char *text, size_t at)
+{
+	uint32_t line = 1;
+
+	for (size_t i = 0; i < at; i++)
+		line += text[i] == '\n';
+	return line;
+}
+
 /* The whole file, NUL behind it. NULL with errno. */
 static char *
 read_file(const char *path, size_t *len)
@@ -130,14 +171,22 @@ complain(struct maker *m, const char *file, uint32_t line, const char *name, con
 static bool
 complain_open(struct maker *m, const char *file, const char *text, size_t at)
 {
-	uint32_t line = 1;
-
-	for (size_t i = 0; i < at; i++)
-		line += text[i] == '\n';
 	buf_put_text(m->why, file);
 	buf_put_byte(m->why, ':');
-	buf_put_u64(m->why, line);
+	buf_put_u64(m->why, config_text_line(text, at));
 	buf_put_text(m->why, text[at] == ' ' ? ": the comment that begins here is never closed" : ": the quote that begins here is never closed");
+	return false;
+}
+
+static bool
+complain_unset(struct maker *m, const char *file, const char *text, size_t at, struct span name)
+{
+	buf_put_text(m->why, file);
+	buf_put_byte(m->why, ':');
+	buf_put_u64(m->why, config_text_line(text, at));
+	buf_put_text(m->why, ": the environment has no ${");
+	buf_put(m->why, name);
+	buf_put_text(m->why, "}; between single quotes it stands for itself");
 	return false;
 }
 
@@ -255,7 +304,8 @@ append_text(struct maker *m, const char *path, const char *text, size_t len, uns
 static bool
 append(struct maker *m, const char *path, const char *from, uint32_t line, unsigned depth)
 {
-	size_t len = 0, open;
+	size_t len = 0, open, unset;
+	struct span name;
 	char *text = depth < CONFIG_DEPTH_MAX ? read_file(path, &len) : NULL;
 	bool ok;
 
@@ -265,6 +315,8 @@ append(struct maker *m, const char *path, const char *from, uint32_t line, unsig
 	}
 	open = config_text_blank(text, len);
 	ok = open == len || complain_open(m, path, text, open);
+	unset = ok ? config_text_unset(text, len, &name) : len;
+	ok = ok && (unset == len || complain_unset(m, path, text, unset, name));
 	ok = ok && part_begin(m, path, 1) && append_text(m, path, text, len, depth) && (line == 0 || put(m, "\n", 1));
 	free(text);
 	return ok;

@@ -40,5 +40,10 @@ const char *config_text_where(const struct config_text *, uint32_t whole, uint32
 /* Blank `#...`, `//...` and C comments outside quotes, in place. The offset of the first quote or comment that is never closed (a blank stands
  * where the comment began); len: all are. */
 size_t config_text_blank(char *text, size_t len);
+/* The offset of the first ${NAME} without a default (${NAME:-words}) that the environment has not, outside single quotes, in text without
+ * comments; len: there is none. libconfuse would read an empty value. */
+size_t config_text_unset(const char *text, size_t len, struct span *name);
+/* Which line it is on, from 1. */
+uint32_t config_text_line(const char *text, size_t at);
 
 #endif

@@ -18,7 +18,7 @@ def said(tmp_path, account):
 @pytest.mark.parametrize("value", FINE)
 def test_an_account_that_is_right(tmp_path, monkeypatch, value):
     monkeypatch.setenv("POSTERN_TEST_HOME", "x")
-    assert said(tmp_path, f"ca = {value}") == (0, "", 1)
+    assert said(tmp_path, f"password-command = {value}") == (0, "", 1)
 
 
 @pytest.mark.parametrize("value", ['"pa${POSTERN_TEST_UNSET}ss"', "${POSTERN_TEST_UNSET}"])
