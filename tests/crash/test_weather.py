@@ -23,7 +23,7 @@ from road import Report
 SECONDS = float(os.environ.get("WEATHER_SECONDS", "8"))
 SEED = int(os.environ.get("WEATHER_SEED", "0")) or random.randrange(1, 1 << 30)
 ROLES = ("front", "signer", "auth", "spool", "relay", "history")
-REPORT = re.compile(r"^.*(?:Sanitizer|runtime error:|Assertion|event=child-broken|event=child-hangs).*$", re.M)
+REPORT = re.compile(r"^.*(?:Sanitizer|runtime error:|Assertion|Bad system call|event=child-broken|event=child-hangs).*$", re.M)
 DOMAINS = {"a.example": [(10, "h1.example"), (20, "h2.example")], "b.example": [(10, "h2.example")],
            "c.example": [(10, "nobody.example"), (20, "h3.example")], "null.example": [(0, "")],
            honest.FROM.partition("@")[2]: [(10, "h4.example")]}
