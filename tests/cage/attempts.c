@@ -128,6 +128,24 @@ static int raw_socket(void) { return got(socket(AF_PACKET, SOCK_RAW, 0)); }
 static int accept_one(void) { int e = got(accept4(world.listener, NULL, NULL, SOCK_CLOEXEC)); return e == EAGAIN ? 0 : e; }
 static int stop_listening(void) { return got(shutdown(world.listener, SHUT_RDWR)); }
 
+/* As a reload brings one: it has a later number than what was given at the start. */
+static int
+stop_listening_later(void)
+{
+	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = { .head = {
+	    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	char octet = 0;
+	struct iovec one = { &octet, 1 };
+	struct msghdr m = { .msg_iov = &one, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	int later;
+
+	memcpy(CMSG_DATA(&control.head), &world.listener, sizeof world.listener);
+	if (sendmsg(world.mirror[0], &m, 0) != 1 || recvmsg(world.mirror[1], &m, 0) != 1)
+		return errno;
+	memcpy(&later, CMSG_DATA(&control.head), sizeof later);
+	return later > world.mirror[1] ? got(shutdown(later, SHUT_RDWR)) : EBADF;
+}
+
 /* ---- descriptors that others share ---- */
 
 static int make_it_wait(void) { return got(fcntl(world.passed, F_SETFL, 0)); }
@@ -239,6 +257,7 @@ const struct attempt attempts[] = {
 	{ "make a raw socket", raw_socket, NOBODY, 0 },
 	{ "accept", accept_one, FRONT | AUTH | SPOOL | HISTORY, 0 },
 	{ "shut the shared listener", stop_listening, NOBODY, 0 },
+	{ "shut a shared listener that came later", stop_listening_later, NOBODY, 0 },
 	{ "make a passed descriptor wait", make_it_wait, NOBODY, 0 },
 	{ "make a passed descriptor wait, by ioctl", make_it_wait_by_ioctl, NOBODY, 0 },
 	{ "have signals sent for a passed descriptor", signal_driven, NOBODY, 0 },

@@ -16,6 +16,7 @@ struct world {
 	pid_t sibling;                  /* lives, and is of the same user */
 	int passed;                     /* a descriptor that was given, shared with others */
 	int listener;                   /* one that listens */
+	int mirror[2];                  /* what is sent into one comes out of the other */
 	unsigned short port;            /* somebody listens on 127.0.0.1 */
 	unsigned short other;           /* the same, and no milter is there */
 	int abi;                        /* of Landlock */

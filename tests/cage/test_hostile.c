@@ -114,6 +114,7 @@ set_up(void **state)
 	assert_true(conf_finish(&conf, &why));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	world.passed = pair[0];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, world.mirror), 0);
 	world.abi = landlock_abi();
 	world.listener = listen_somewhere(&world.port);
 	(void)listen_somewhere(&world.other);
