@@ -116,21 +116,29 @@ add_tasks(scmp_filter_ctx filter, unsigned calls)
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(prlimit64), ARG(2, SCMP_CMP_EQ, 0));
 }
 
+/* Only descriptors that it opened later may be changed; those that were given have numbers that never become free. */
+static bool
+add_flags(scmp_filter_ctx filter)
+{
+	int given = given_seal();
+	struct scmp_arg_cmp setting[] = { ARG(1, SCMP_CMP_EQ, F_SETFL), ARG(0, SCMP_CMP_GT, given) };
+	struct scmp_arg_cmp filling[] = { ARG(0, SCMP_CMP_EQ, STDIN_FILENO), ARG(1, SCMP_CMP_LE, given) };
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(fcntl), 2, setting) == 0 &&
+	    seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(dup3), 2, filling) == 0;
+}
+
 /*
  * The flags of a descriptor that others share stay as they are: whoever made the common listening socket a waiting one would stop
  * the other fronts. libuv asks with FIONBIO first; ENOTTY makes it look at the flags, and what it is given does not wait already.
  */
 static bool
-add_descriptors(scmp_filter_ctx filter, unsigned calls, int given)
+add_descriptors(scmp_filter_ctx filter, unsigned calls)
 {
-	struct scmp_arg_cmp setting[] = { ARG(1, SCMP_CMP_EQ, F_SETFL), ARG(0, SCMP_CMP_GT, given) };
-	struct scmp_arg_cmp filling[] = { ARG(0, SCMP_CMP_EQ, STDIN_FILENO), ARG(1, SCMP_CMP_LE, given) };
 	bool added = add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETFL)) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETFD)) &&
 	    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_SETFD)) &&
-	    add_if(filter, SCMP_ACT_ERRNO(ENOTTY), SYS(ioctl), ARG(1, SCMP_CMP_EQ, FIONBIO)) &&
-	    /* given_close() */
-	    seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(dup3), 2, filling) == 0;
+	    add_if(filter, SCMP_ACT_ERRNO(ENOTTY), SYS(ioctl), ARG(1, SCMP_CMP_EQ, FIONBIO));
 
 	if (calls & PROMISE_PASS)
 		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
@@ -138,7 +146,7 @@ add_descriptors(scmp_filter_ctx filter, unsigned calls, int given)
 		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_SETLK)) &&
 		    add_if(filter, SCMP_ACT_ALLOW, SYS(fcntl), ARG(1, SCMP_CMP_EQ, F_GETLK));
 	if (calls & PROMISE_CONNECT)
-		added &= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SYS(fcntl), 2, setting) == 0;
+		added &= add_flags(filter);
 	return added;
 }
 
@@ -163,15 +171,15 @@ add_streams(scmp_filter_ctx filter, unsigned calls)
 }
 
 static bool
-add_network(scmp_filter_ctx filter, unsigned calls, int given)
+add_network(scmp_filter_ctx filter, unsigned calls)
 {
 	bool added = true;
 
 	if (calls & PROMISE_ACCEPT)
 		added &= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS(accept4), 0) == 0;
-	/* Not of the listening socket that all fronts share. */
+	/* Which does nothing to a listening socket, and all fronts share those. */
 	if (calls & (PROMISE_ACCEPT | PROMISE_CONNECT))
-		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), ARG(0, SCMP_CMP_GT, given));
+		added &= add_if(filter, SCMP_ACT_ALLOW, SYS(shutdown), ARG(1, SCMP_CMP_EQ, SHUT_WR));
 	if ((calls & (PROMISE_CONNECT | PROMISE_STREAMS | PROMISE_LOCAL)) == 0)
 		return added && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, sockets);
 	if ((calls & PROMISE_CONNECT) == 0)
@@ -184,9 +192,8 @@ add_network(scmp_filter_ctx filter, unsigned calls, int given)
 static bool
 fill(scmp_filter_ctx filter, unsigned calls)
 {
-	int given = given_seal();
 	bool filled = ADD_ALL(filter, SCMP_ACT_ALLOW, always) && ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, deadly) && add_memory(filter) &&
-	    add_tasks(filter, calls) && add_descriptors(filter, calls, given) && add_network(filter, calls, given);
+	    add_tasks(filter, calls) && add_descriptors(filter, calls) && add_network(filter, calls);
 
 	return filled && (calls & PROMISE_FILES ? ADD_ALL(filter, SCMP_ACT_ALLOW, with_files)
 	                                        : ADD_ALL(filter, SCMP_ACT_ERRNO(EACCES), files));

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/secret.h"
-#include "os/given.h"
 #include "proc/1_front_away.h"
 #include "proc/1_front_crowd.h"
 #include "proc/1_front_first.h"
@@ -147,7 +146,7 @@ listener_close(struct front_listener *l)
 	l->closing = front.going;
 	if (front.going)
 		uv_close((uv_handle_t *)&l->poll, on_listener_closed);
-	given_close(l->fd);
+	(void)close(l->fd);
 }
 
 /* What the new configuration no longer has. Sessions that came in there go on. */

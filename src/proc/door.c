@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "os/given.h"
 #include "os/log.h"
 
 static void
@@ -47,6 +46,6 @@ door_close(struct door *d)
 		return false;
 	d->open = false;
 	(void)uv_poll_stop(&d->poll);
-	given_close(d->fd);
+	(void)close(d->fd);
 	return true;
 }
