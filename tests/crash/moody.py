@@ -1,23 +1,28 @@
-"""moody - next hops as the world has them: they are busy, slow or gone, say later, say never, hang up in the middle, and lose their 250.
+"""moody - next hops as the world has them: they are busy, slow or gone, say later, say never, hang up in the middle, and lose their 250;
+a content filter and a webhook's receiver of the same kind.
 
 Whom they are asked for says what becomes of it in the end: never...@ is refused for good, later...@ often put off, others are taken.
 """
 import collections
+import json
 import random
 import re
 import threading
 import time
 
-from listeners import Listener
+from listeners import HttpsServer, Listener, response
+from milters import Milter, add, packet
 
 NUMBER = re.compile(rb"^X-Number: (\S+)\r$", re.M)
+SAMPLES = 5
 
 
 class Hop(Listener):
-    """taken: how often each (X-Number, recipient) was; reports: the content of those that are some. calm: no moods any more."""
+    """taken: how often each (X-Number, recipient) was; reports: the content of those that are some; unmarked: that of mail which has not been
+    through the filter, or has no signature; samples: that of some mail. calm: no moods any more."""
 
     def __init__(self, address, port=0):
-        self.taken, self.reports = collections.Counter(), []
+        self.taken, self.reports, self.unmarked, self.samples = collections.Counter(), [], [], []
         self.calm, self.away, self.lock = False, False, threading.Lock()
         super().__init__(address, port)
 
@@ -41,6 +46,10 @@ class Hop(Listener):
             self.taken.update((number.group(1).decode() if number else "?", rcpt) for rcpt in rcpts)
             if b"multipart/report" in content:
                 self.reports.append(content)
+            elif not (Filter.MARK in content and b"DKIM-Signature:" in content):
+                self.unmarked.append(content)
+            elif len(self.samples) < SAMPLES:
+                self.samples.append(content)
 
 
 class HangUp(OSError):
@@ -109,3 +118,41 @@ class Talk:
         self.hop.take(self.rcpts, content)
         self.hang_up(0.01)              # taken, and the 250 is lost
         self.say("250 2.0.0 taken")
+
+
+class Filter(Milter):
+    """Marks all mail."""
+    MARK = b"X-Filtered: yes\r\n"
+
+    def __init__(self):
+        self.calm = False
+        super().__init__(answers={b"R": lambda *_: self.go_on(b""), b"E": lambda *_: self.go_on(add(b"X-Filtered", b"yes"))})
+
+    def go_on(self, said):
+        """None hangs up."""
+        mood = 1 if self.calm else random.random()
+        if mood < 0.02:
+            time.sleep(random.uniform(0, 1))
+        return None if mood < 0.01 else packet(b"t") if mood < 0.03 else said + packet(b"c")
+
+
+class Receiver(Listener):
+    """Of webhooks. ends: {(queue id, recipient): types of the events}"""
+
+    def __init__(self):
+        self.calm, self.ends = False, collections.defaultdict(set)
+        super().__init__()
+
+    def serve(self, s):
+        try:
+            s.settimeout(10)
+            _, body = HttpsServer.request(s)
+            event, mood = json.loads(body), 1 if self.calm else random.random()
+            if mood > 0.1:
+                self.ends[event["id"], event.get("to")].add(event["type"])
+            if mood > 0.05:             # or it is taken, and nobody hears of it
+                s.sendall(response("503 Busy" if mood < 0.1 else "204 No Content", more="Connection: close\r\n"))
+        except (OSError, ValueError):
+            pass
+        finally:
+            s.close()

@@ -1,8 +1,9 @@
 """Everything that happens to a server, at once, and the books balance in the end: each recipient of what was acknowledged has it or its sender
-has a report, not both, the history says the same, and nothing is left (5321-47, 5321-26, 3461, 8058).
+has a report, not both, the history says the same, its webhook was told, and nothing is left (5321-47, 5321-26, 3461, 8058). All mail has been
+through the content filter, and is signed.
 
 Processes are killed and stopped, the configuration changes and is wrong, certificates are renewed, logins come and go, mail is held and
-released, next hops and the DNS are as tests/crash/moody.py has them. WEATHER_SECONDS, WEATHER_SEED (make soak: longer, with sanitizers).
+released, next hops, the filter and the receiver of webhooks are as tests/crash/moody.py has them. WEATHER_SECONDS, WEATHER_SEED (make soak: longer, with sanitizers).
 """
 import collections
 import json
@@ -15,14 +16,15 @@ import time
 
 import honest
 from kept import kept_log
-from moody import Hop
+from dkim_verify import records, verified
+from moody import Filter, Hop, Receiver
 from peers import A, MX, Dns
 from postern_server import eventually, make_certificate, postern
 from road import Report
 
 SECONDS = float(os.environ.get("WEATHER_SECONDS", "8"))
 SEED = int(os.environ.get("WEATHER_SEED", "0")) or random.randrange(1, 1 << 30)
-ROLES = ("front", "signer", "auth", "spool", "relay", "history")
+ROLES = ("front", "signer", "auth", "spool", "relay", "history", "milter", "hook")
 REPORT = re.compile(r"^.*(?:Sanitizer|runtime error:|Assertion|Bad system call|event=child-broken|event=child-hangs).*$", re.M)
 DOMAINS = {"a.example": [(10, "h1.example"), (20, "h2.example")], "b.example": [(10, "h2.example")],
            "c.example": [(10, "nobody.example"), (20, "h3.example")], "null.example": [(0, "")],
@@ -40,6 +42,9 @@ habit-watch = no
 retry-first = "1 s"
 retry-max = "2 s"
 segment-size = "1 MiB"
+milter = "{milter}"
+webhook = "http://127.0.0.1:{webhook}/events"
+webhook-secret = "{secret}"
 certificate {{ chain = "{chain}" key = "{key}" }}
 """
 VARIATIONS = ("", "relay-connections = 20\n", "relay-concurrency = 1\n", 'size-max = "2 MiB"\n', 'spool-free-min = "900 TiB"\n', "nonsense = 1\n")
@@ -73,8 +78,13 @@ class Weather:
 
     def __init__(self, server, hops, dns, papers):
         self.server, self.hops, self.dns, self.papers = server, hops, dns, papers
+        self.filter, self.receiver = Filter(), Receiver()
         self.live = server.folder / "live.pem", server.folder / "live-key.pem"
-        self.config = CONFIG.format(port=hops[0].port, dns=dns.server, chain=self.live[0], key=self.live[1])
+        secret = server.folder / "webhook-secret"
+        secret.write_text("of no use to anybody else\n")
+        secret.chmod(0o600)
+        self.config = CONFIG.format(port=hops[0].port, dns=dns.server, chain=self.live[0], key=self.live[1], milter=self.filter.place,
+                                    webhook=self.receiver.port, secret=secret)
         self.renew()
         # Clients trust both.
         server.ca = server.folder / "both.pem"
@@ -157,6 +167,10 @@ class Weather:
         name = f"user{random.randrange(20)}"
         postern("user", *random.choice([("add", name, "--address", f"{name}@mail.example.org"), ("revoke", name)]), *self.server.options)
 
+    def calm_down(self):
+        for one in [*self.hops, self.filter, self.receiver]:
+            one.calm = True
+
     def hop_away(self):
         hop = random.choice(self.hops)
         hop.away = True
@@ -213,6 +227,19 @@ class Books:
         return wrong
 
 
+def untold(receiver, load):
+    """Whose end no webhook has told, or another one."""
+    return [f"{load.ids[number]} to {rcpt}" for number, rcpts in load.rcpts.items() for rcpt in rcpts
+            if receiver.ends[load.ids[number], rcpt] - {"deferred"} != {"bounced" if fails(rcpt) else "delivered"}]
+
+
+def marks_say(server, hops, tmp_path):
+    """Mail that is not marked, or whose signature is wrong."""
+    known = records(server, honest.FROM.partition("@")[2])
+    return [content for hop in hops for content in hop.unmarked] + [
+        content for hop in hops for content in hop.samples if not all(verified(content, known, tmp_path).values())]
+
+
 def history_says(server, load, most=25):
     """Where the history says something else; it may be behind for a moment."""
     wrong = []
@@ -236,20 +263,21 @@ def test_the_books_balance(make_server, tmp_path, record_property):
     weather = Weather(make_server(config=""), hops, dns, [make_certificate(tmp_path, "mail.example.org", stem) for stem in ("one", "two")])
     with kept_log(weather.server, "weather"):
         through(weather, record_property)
-    for one in [*hops, dns]:
+    for one in [*hops, dns, weather.filter, weather.receiver]:
         one.close()
 
 
 def through(weather, record_property):
     server = weather.server
+    server.write_config(weather.config)
+    assert postern("user", "domain", "add", honest.FROM.partition("@")[2], *server.options).returncode == 0
     weather.begin_anew(lambda: None)
     server.add_key()
     load = Load(server)
     load.begun()
     weather.blow(SECONDS)
     load.stop()
-    for hop in weather.hops:
-        hop.calm = True
+    weather.calm_down()
     books = Books(load, weather.hops)
     wrong, taken = books.settled(), books.taken()
     unasked = [f"{number} to {rcpt}" for number, rcpt in taken if rcpt != honest.FROM and rcpt not in load.people(number)]
@@ -261,5 +289,7 @@ def through(weather, record_property):
     assert not load.permanent, f"nothing of this is a reason for a permanent refusal: {load.permanent[:5]}"
     eventually(lambda: json.loads(weather.queue("list", "--json").stdout) == [], "an empty queue")
     assert history_says(server, load) == [], words
+    assert marks_say(server, weather.hops, server.folder)[:1] == [], words
+    eventually(lambda: not untold(weather.receiver, load), "an event of each end")
     assert server.stop() == 0
     assert not REPORT.findall(server.log.read_text(errors="replace")), words
