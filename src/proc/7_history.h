@@ -10,6 +10,7 @@
 #define POSTERN_PROC_7_HISTORY_H
 
 #include "history/history.h"
+#include "os/log.h"
 #include "proc/child.h"
 #include "proc/door.h"
 #include "spool/tail.h"
@@ -63,7 +64,8 @@ struct archive {
 	struct archive_hook_end hook_end[ARCHIVE_HOOKED];
 	size_t in_flight, hooked;
 	uint64_t hook_trimmed;          /* ms since 1970 */
-	bool hook_trouble;
+	bool hook_trouble;              /* what was said last */
+	struct log_pause hook_said;
 	struct door door;               /* `postern queue where` comes through it */
 	uv_timer_t tick, go_on, drain_limit;
 };

@@ -13,10 +13,9 @@
 #include "base/queue_id.h"
 #include "conf/webhook.h"
 #include "os/clock.h"
-#include "os/log.h"
 #include "proc/7_history.h"
 
-enum { RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 3600 * 1000, SETTLE_AT = ARCHIVE_HOOKED / 2 };
+enum { RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 3600 * 1000, SETTLE_AT = ARCHIVE_HOOKED / 2, HOOK_SAY_MS = 60 * 1000 };
 
 /* ---- what an event is ---- */
 bool
@@ -235,18 +234,22 @@ log_host(const struct archive *a, struct log_line *l)
 	log_span(l, "url", span_head(url, url.len - rest.len));
 }
 
+/* A receiver that is up and down by turns is said to be down once in a while. */
 static void
 say_trouble(struct archive *a, bool good, struct span words)
 {
 	struct log_line l;
+	uint64_t unsaid = 0;
 
-	if (good == !a->hook_trouble)
+	if (good == !a->hook_trouble || (!good && !log_may(&a->hook_said, uv_now(&a->child.loop), HOOK_SAY_MS, &unsaid)))
 		return;
 	a->hook_trouble = !good;
 	log_begin(&l, good ? LOG_NOTE : LOG_WARN, good ? "webhook-works" : "webhook-failed");
 	log_host(a, &l);
 	if (!good)
 		log_span(&l, "why", words);
+	if (unsaid > 0)
+		log_u64(&l, "unsaid", unsaid);
 	log_end(&l);
 }
 

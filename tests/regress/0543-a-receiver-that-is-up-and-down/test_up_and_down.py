@@ -37,10 +37,10 @@ def test_it_is_said_once(make_server, tmp_path):
     one.add_key()
     with smtplib.SMTP_SSL(one.host, one.submissions, timeout=20, context=one.context(), local_hostname="c.example.org") as smtp:
         smtp.login(one.login, one.key)
-        for n in range(10):
+        for n in range(6):
             smtp.sendmail("a@mail.example.org", ["b@example.net"], f"From: a@mail.example.org\r\nSubject: {n}\r\n\r\nhello\r\n")
-    eventually(lambda: len(receiver.taken) == 10, "all posts")
+    eventually(lambda: len(receiver.taken) == 6, "all posts")
     assert one.stop() == 0
     receiver.shutdown()
-    assert receiver.asked >= 20
+    assert receiver.asked >= 12
     assert len(one.events("webhook-failed")) == 1 and len(one.events("webhook-works")) <= 1
