@@ -148,8 +148,7 @@ static void
 probe_host(const struct audit *a, const struct audit_host *h, struct buf *out, int fd)
 {
 	static struct audit_places places;
-	const char *anchor = a->trust_anchor != NULL ? a->trust_anchor : access(AUDIT_TRUST_ANCHOR, R_OK) == 0 ? AUDIT_TRUST_ANCHOR : NULL;
-	struct audit_dns *dns = audit_dns_open(a->resolver, anchor, a->patience);
+	struct audit_dns *dns = audit_dns_open(a->resolver, a->trust_anchor, a->patience);
 
 	put_head(h, out);
 	write_whole(fd, out);

@@ -207,7 +207,7 @@ command_check(int argc, char **argv)
 		limits_print();
 		return 0;
 	}
-	if (!settings_read(&s, &why) || !settings_check(&s, &why) || !settings_check_country(&s, &why)) {
+	if (!settings_read(&s, &why) || !settings_check(&s, &why) || !settings_check_country(&s, &why) || !settings_check_anchor(&s, &why)) {
 		(void)fprintf(stderr, "postern check: %s\n", (const char *)words);
 		return EXIT_CONFIG;
 	}

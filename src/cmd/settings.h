@@ -38,8 +38,9 @@ enum settings_taken settings_option(struct settings *, int argc, char **argv, in
 bool settings_read(struct settings *, struct buf *why);
 /* Beyond the text: are the files there, readable, and as closed as they should be; can the state be written? */
 bool settings_check(const struct settings *, struct buf *why);
-/* What `postern serve` puts up with, saying so in the log: a country database that is none. */
+/* What `postern serve` puts up with, saying so in the log: a country database that is none, a root key of the DNS that signs no more. */
 bool settings_check_country(const struct settings *, struct buf *why);
+bool settings_check_anchor(const struct settings *, struct buf *why);
 /* The state directory and those above it, as far as they are missing. False with words. */
 bool settings_make_state(const struct conf *, struct buf *why);
 /* "HOSTNAME localhost 127.0.0.1 ::1" for a certificate of our own. */

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "cmd/settings.h"
+#include "dns/anchor.h"
 #include "os/country.h"
 #include "proc/cage.h"
 #include "proc/master.h"
+#include "tls/client.h"
 
 /* FILE:LINE: key "x": path: words */
 static bool
@@ -153,6 +155,21 @@ check_dkim(const struct settings *s, struct buf *why)
 	return master_dkim_keys(&s->conf, &wrong) || refuse(s, "dkim-dir", "", (const char *)words, why);
 }
 
+/* As 5_relay will read them: what is found wrong there can only be logged. */
+static bool
+check_trust(const struct settings *s, struct buf *why)
+{
+	const char *ca = s->conf.relay_ca_file.p, *anchor = s->conf.dns_trust_anchor.p;
+	uint8_t words[400];
+	struct buf wrong = BUF_OVER(words);
+	struct tls_client *client = ca[0] != '\0' ? tls_client_new(ca, &wrong) : NULL;
+
+	if (ca[0] != '\0' && client == NULL)
+		return refuse(s, "relay-ca-file", ca, (const char *)words, why);
+	tls_client_free(client);
+	return anchor[0] == '\0' || dns_anchor_usable(anchor, &wrong) || refuse(s, "dns-trust-anchor", anchor, (const char *)words, why);
+}
+
 bool
 settings_check(const struct settings *s, struct buf *why)
 {
@@ -163,7 +180,7 @@ settings_check(const struct settings *s, struct buf *why)
 	    check_readable(s, "webhook-secret", &c->webhook_secret, why) && check_closed(s, "webhook-secret", &c->webhook_secret, why) &&
 	    check_readable(s, "relay-ca-file", &c->relay_ca_file, why) && check_read_by(s, "relay-ca-file", &c->relay_ca_file, ROLE_RELAY, why) &&
 	    check_readable(s, "dns-trust-anchor", &c->dns_trust_anchor, why) &&
-	    check_read_by(s, "dns-trust-anchor", &c->dns_trust_anchor, ROLE_RELAY, why) &&
+	    check_read_by(s, "dns-trust-anchor", &c->dns_trust_anchor, ROLE_RELAY, why) && check_trust(s, why) &&
 	    check_readable(s, "passwd-file", &c->passwd_file, why) && check_read_by(s, "passwd-file", &c->passwd_file, ROLE_AUTH, why) &&
 	    check_readable_if_there(s, "users-file", &c->users_file, why) && check_read_by(s, "users-file", &c->users_file, ROLE_AUTH, why) &&
 	    check_read_by(s, "country-database", &c->country_database, ROLE_AUTH, why) && check_program(s, "alarm-command", &c->alarm_command, why) &&
@@ -185,4 +202,14 @@ settings_check_country(const struct settings *s, struct buf *why)
 	c = country_open(path, NULL, &wrong);
 	country_close(c);
 	return c != NULL || refuse(s, "country-database", path, (const char *)words, why);
+}
+
+bool
+settings_check_anchor(const struct settings *s, struct buf *why)
+{
+	const char *path = s->conf.dns_trust_anchor.p;
+	uint8_t words[400];
+	struct buf wrong = BUF_OVER(words);
+
+	return path[0] == '\0' || dns_anchor_current(path, &wrong) || refuse(s, "dns-trust-anchor", path, (const char *)words, why);
 }

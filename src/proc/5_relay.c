@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dns/anchor.h"
 #include "os/log.h"
 #include "os/workers.h"
 #include "proc/5_relay.h"
@@ -230,6 +231,22 @@ trust_new(const struct conf *conf)
 	return NULL;
 }
 
+/* What a start-up puts up with: the mail waits, and the file may be mended. */
+static void
+judge_anchor(const char *file)
+{
+	char text[400] = "";
+	struct buf why = BUF_OVER(text);
+	struct log_line l;
+
+	if (file[0] == 0 || dns_anchor_current(file, &why))
+		return;
+	log_begin(&l, LOG_FAULT, "trust-anchor-old");
+	log_text(&l, "file", file);
+	log_text(&l, "why", text);
+	log_end(&l);
+}
+
 static struct resolver *
 resolver_new(struct relay *r)
 {
@@ -240,6 +257,7 @@ resolver_new(struct relay *r)
 
 	if (resolver == NULL)
 		log_say(LOG_FAULT, "resolver", text);
+	judge_anchor(conf.trust_anchor);
 	return resolver;
 }
 
