@@ -1,5 +1,6 @@
 """The fixtures that every folder may ask for; postern_server.py, tests/relay and tests/audit have what they make."""
 import os
+import ssl
 import sys
 
 import pytest
@@ -51,6 +52,13 @@ def world(make_server):
 def authority(tmp_path_factory):
     """A CA for the next hops of tests/relay."""
     return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def somebody_is_trusted(tmp_path_factory):
+    """`postern audit` wants to trust somebody. On a machine without a list of CA certificates, that is a CA of our own."""
+    if ssl.get_default_verify_paths().cafile is None:
+        os.environ["SSL_CERT_FILE"] = str(Authority(tmp_path_factory.mktemp("trusted")).ca)
 
 
 @pytest.fixture(scope="module")

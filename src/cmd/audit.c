@@ -19,6 +19,7 @@
 #include "cmd/when.h"
 #include "os/clock.h"
 #include "os/replace.h"
+#include "tls/client.h"
 
 enum {
 	MET = 0, NOT_MET = 1, NOT_EXAMINED = 2, WRONG = 64,
@@ -370,17 +371,28 @@ announce(const struct audit *a)
 		(void)fprintf(stderr, "postern audit: keeps up to %u connections to each endpoint open and silent, for %u s at most\n", AUDIT_SLOW_WAYS, a->slow);
 }
 
+/* Who trusts nobody would accuse everybody. */
+static bool
+trust(struct audit *a)
+{
+	char text[600];
+	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
+
+	if (a->judge == NULL && a->ca_file == NULL && !tls_system_trusts(&why)) {
+		(void)fprintf(stderr, "postern audit: %s; --ca-file names others\n", text);
+		return false;
+	}
+	a->examiner = tls_examiner_new(a->ca_file, &why);
+	if (a->examiner == NULL)
+		(void)fprintf(stderr, "postern audit: %.*s\n", (int)why.len, text);
+	return a->examiner != NULL;
+}
+
 static int
 run(struct audit *a)
 {
-	char text[400];
-	struct buf why = { (uint8_t *)text, 0, sizeof text - 1 };
-
-	a->examiner = tls_examiner_new(a->ca_file, &why);
-	if (a->examiner == NULL) {
-		(void)fprintf(stderr, "postern audit: %.*s\n", (int)why.len, text);
+	if (!trust(a))
 		return a->ca_file != NULL ? WRONG : NOT_EXAMINED;
-	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (a->watch_file != NULL && !audit_watch_open(&a->watch, a->watch_file))
 		return audit_misused(a->watch_file, strerror(errno));

@@ -6,10 +6,12 @@
 #include "cmd/check_limits.h"
 #include "cmd/commands.h"
 #include "cmd/settings.h"
+#include "conf/webhook.h"
 #include "os/promise.h"
 #include "proc/cage.h"
 #include "proc/descriptors.h"
 #include "proc/master.h"
+#include "tls/client.h"
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, COLUMN = 56 };
 
@@ -119,6 +121,19 @@ print_doubt(void *arg, const char *file, const char *words)
 	(void)printf("doubt        %s: %s\n", file, words);
 }
 
+/* Whom mail is sent to is found out by their certificates. */
+static void
+print_trust(const struct conf *c)
+{
+	uint8_t words[600];
+	struct buf why = BUF_OVER(words);
+	struct webhook_url url;
+	bool posts = c->webhook.p[0] != '\0' && webhook_url_parse(span_of(c->webhook.p), &url, &why) && !url.clear;
+
+	if ((c->relay.kind != CONF_RELAY_MAILDIR || posts) && c->relay_ca_file.p[0] == '\0' && !tls_system_trusts(&why))
+		(void)printf("doubt        %s; relay-ca-file names others\n", (const char *)words);
+}
+
 /* What the kernel keeps of the cages, and who the processes become. */
 static void
 print_sandbox(const struct conf *c)
@@ -168,6 +183,7 @@ summarise(const struct settings *s)
 	why = (struct buf){ text, 0, sizeof(text) };
 	if (conf_value(c, conf_find(SPAN("relay")), 0, &why))
 		(void)printf("relay        %.*s\n", (int)why.len, (const char *)text);
+	print_trust(c);
 	for (size_t i = 0; i < c->milters; i++) {
 		why = (struct buf){ text, 0, sizeof(text) };
 		if (conf_value(c, conf_find(SPAN("milter")), i, &why))

@@ -296,6 +296,7 @@ configure(struct relay *r)
 	if (r->child.conf.relay.kind == CONF_RELAY_MX && r->child.conf.dns_trust_anchor.p[0] == 0)
 		log_say(LOG_NOTE, "dane-off", "without dns-trust-anchor no TLSA record can be validated, so none is asked for");
 	r->trust = trust_new(&r->child.conf);
+	child_judge_trust(&r->child);
 	if (!keep)
 		r->resolver = resolver_new(r);
 	if (!relay_sts_configure(r)) {

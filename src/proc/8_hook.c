@@ -364,6 +364,8 @@ configure(struct poster *o)
 	if (wrong != NULL)
 		log_say(LOG_FAULT, "webhook", wrong);
 	o->wanting = wrong == NULL;
+	if (o->wanting && !o->url.clear)
+		child_judge_trust(&o->child);
 	o->to = (struct fetch_question){ .host = o->url.host, .path = o->url.path, .port = o->url.port, .clear = o->url.clear,
 		.most = ANSWER_MAX, .milliseconds = POST_MS };
 }

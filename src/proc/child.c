@@ -12,6 +12,7 @@
 #include "os/log.h"
 #include "os/log_target.h"
 #include "proc/cage.h"
+#include "tls/client.h"
 
 /* What the master has staged but not yet put in force. */
 static struct {
@@ -286,4 +287,14 @@ child_drained(struct child *child)
 		channel_flush(child->master);
 	}
 	uv_stop(&child->loop);
+}
+
+void
+child_judge_trust(const struct child *child)
+{
+	char text[600];
+	struct buf why = BUF_OVER(text);
+
+	if (child->conf.relay_ca_file.p[0] == '\0' && !tls_system_trusts(&why))
+		log_say(LOG_FAULT, "no-ca", text);
 }

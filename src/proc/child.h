@@ -53,6 +53,9 @@ uint32_t child_life(enum role role, uint32_t slot);
 /* This process can be of no use any more: leave the loop with status 70, so that the master starts another. */
 void child_give_up(struct child *, const char *why);
 
+/* Say it in the log when relay-ca-file and the system together name no CA: OpenSSL keeps silent about that. Blocks on the disk. */
+void child_judge_trust(const struct child *);
+
 /* The entry points, one for each numbered file. */
 int front_main(uint32_t slot);
 int signer_main(uint32_t slot);

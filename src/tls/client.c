@@ -26,6 +26,7 @@ struct remembered {
 
 struct tls_client {
 	SSL_CTX *context;
+	bool system;                    /* trusts whom the system's store has */
 	size_t next;                    /* the place that is overwritten next: the oldest */
 	struct remembered remembered[TLS_REMEMBERED_MAX];
 };
@@ -89,6 +90,19 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/* It may be no fault of the server's. */
+static void
+say_of_system(const struct tls_session *t, struct buf *words)
+{
+	char text[TLS_WORDS_MAX];
+	struct buf why = BUF_OVER(text);
+
+	if (!t->client->system || tls_fault(t) != TLS_FAULT_UNTRUSTED || tls_system_trusts(&why))
+		return;
+	(void)(buf_put_text(words, "; ") && buf_put_text(words, text));
+	buf_end_words(words);
+}
+
 /* Remember the first thing that is wrong, in words while the certificate is at hand. */
 static int
 on_verify(int good, X509_STORE_CTX *store)
@@ -101,6 +115,7 @@ on_verify(int good, X509_STORE_CTX *store)
 	if (!good && t->verify_error == X509_V_OK) {
 		t->verify_error = X509_STORE_CTX_get_error(store);
 		tls_verify_words(t->name, t->verify_error, X509_STORE_CTX_get_current_cert(store), &words);
+		say_of_system(t, &words);
 		t->words = strdup(text);
 	}
 	if (t->verify_error != X509_V_OK)
@@ -138,6 +153,7 @@ tls_client_new(const char *ca_file, struct buf *why)
 	}
 	if (!trust_load(c->context, ca_file, why))
 		goto bad;
+	c->system = ca_file == NULL;
 	/* Record by record, so that poll announces whatever is still to come and no driver needs to ask tls_buffered(). */
 	SSL_CTX_set_read_ahead(c->context, 0);
 	SSL_CTX_set_session_cache_mode(c->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

@@ -19,6 +19,10 @@ enum tls_verify {
 	TLS_VERIFY_NOTHING,     /* opportunistic relaying on port 25 only */
 };
 
+/* Has the system's store, which OpenSSL looks for in vain without a word, a CA? False with words in why: where it was looked for,
+ * and what to do. Blocks on the disk. */
+bool tls_system_trusts(struct buf *why);
+
 /* ca_file: PEM file of trusted CAs, NULL for the system's. NULL with words in why when it cannot be read. */
 struct tls_client *tls_client_new(const char *ca_file, struct buf *why);
 void tls_client_free(struct tls_client *);

@@ -1,13 +1,12 @@
 #include "tls/inspect.h"
 
-#include <dirent.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "tls/client.h"
 #include "tls/private.h"
 
 enum { SECURITY_BITS = 112, WORDS = 700 };
@@ -83,22 +82,6 @@ inspect_order(const struct inspection *i)
 	return good;
 }
 
-/* Where this machine has no list of CA certificates, nothing can be said about what clients have. */
-static bool
-list_is_here(void)
-{
-	DIR *d = opendir(X509_get_default_cert_dir());
-	bool here = access(X509_get_default_cert_file(), R_OK) == 0;
-	const struct dirent *e;
-
-	/* As c_rehash(1) names them: 5ed36f99.0 */
-	while (!here && d != NULL && (e = readdir(d)) != NULL)
-		here = strlen(e->d_name) == 10 && e->d_name[8] == '.';
-	if (d != NULL)
-		(void)closedir(d);
-	return here;
-}
-
 /* The error that a client meets who trusts what this machine trusts; the date is not looked at here. */
 static int
 verify(const struct inspection *i)
@@ -122,9 +105,12 @@ static void
 inspect_end(const struct inspection *i)
 {
 	X509 *last = at(i, sk_X509_num(i->chain) - 1);
+	uint8_t unused_room[16];
+	struct buf unused = BUF_OVER(unused_room);
 	int error;
 
-	if (X509_self_signed(last, 0) == 1 || !list_is_here())
+	/* Where this machine has no list of CA certificates, nothing can be said about what clients have. */
+	if (X509_self_signed(last, 0) == 1 || !tls_system_trusts(&unused))
 		return;
 	error = verify(i);
 	if (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
