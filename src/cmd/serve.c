@@ -101,7 +101,7 @@ make_demo_login(struct serving *s, struct buf *why)
 	if (!s->settings.unconfigured || access(file, F_OK) == 0)
 		return true;
 	(void)snprintf(grant, sizeof(grant), "@%s", s->settings.conf.hostname.p);
-	return users_add_principal(file, SETTINGS_DEMO_LOGIN, grants, 1, why) &&
+	return users_add_principal(file, &(struct users_new){ .name = SETTINGS_DEMO_LOGIN, .address = grants, .addresses = 1 }, why) &&
 	    users_add_key(file, SETTINGS_DEMO_LOGIN, "first", NULL, s->key, why);
 }
 

@@ -60,35 +60,11 @@ set_password(const struct user_command *c, const char *name, struct buf *why)
 	return done;
 }
 
-/* The password comes first: when it is refused, nobody has been added. */
-static bool
-add_with_password(const struct user_command *c, struct buf *why)
-{
-	struct secret password;
-	struct span said = { password.p, 0 };
-	bool done = user_ask_password(c->word[0], &password, why);
-
-	said.len = password.len;
-	done = done && users_password_valid(said, why)
-	    && users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why)
-	    && users_set_password(c->users_file, c->word[0], said, why);
-	secret_wipe(&password);
-	return done;
-}
-
 /* "none" takes away what was set. */
 static const char *
 setting(const char *text)
 {
 	return text != NULL && strcmp(text, "none") == 0 ? "" : text;
-}
-
-static bool
-set_recovery(const struct user_command *c, struct buf *why)
-{
-	struct users_settings s = { .recovery = setting(c->recovery) };
-
-	return c->recovery == NULL || users_set(c->users_file, c->word[0], NULL, &s, why);
 }
 
 static bool
@@ -113,16 +89,23 @@ do_set(struct user_command *c, struct buf *why)
 static bool
 do_add(struct user_command *c, struct buf *why)
 {
-	/* Before anybody is added. */
+	struct users_new u = { .name = c->word[0], .address = c->address, .addresses = c->addresses, .recovery = c->recovery };
+	struct secret password = { .len = 0 };
+	struct span said;
+	bool done;
+
+	/* Before anybody is asked for anything. */
 	if (c->recovery != NULL && !users_recovery_valid(span_of(c->recovery)))
 		return buf_refuse(why, "--recovery: not an address like alice@example.net", NULL);
-	if (c->password)
-		return add_with_password(c, why) && set_recovery(c, why);
-	if (!users_add_principal(c->users_file, c->word[0], c->address, c->addresses, why) || !set_recovery(c, why))
-		return false;
-	(void)fprintf(stderr, "%s is known. `postern user key %s DEVICE` makes a sender key, `postern user password %s` sets a password.\n",
-	    c->word[0], c->word[0], c->word[0]);
-	return true;
+	done = !c->password || user_ask_password(u.name, &password, why);
+	said = (struct span){ password.p, password.len };
+	u.password = c->password ? &said : NULL;
+	done = done && users_add_principal(c->users_file, &u, why);
+	secret_wipe(&password);
+	if (done && !c->password)
+		(void)fprintf(stderr, "%s is known. `postern user key %s DEVICE` makes a sender key, `postern user password %s` sets a password.\n",
+		    u.name, u.name, u.name);
+	return done;
 }
 
 static bool

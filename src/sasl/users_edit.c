@@ -10,6 +10,8 @@
 #include "sasl/users_file.h"
 #include "sasl/users_store.h"
 
+enum { LINES_MAX = 2 };         /* of one change: a principal, and its password */
+
 /* What a change looks for: the line of this kind, name and device, if there is one. */
 struct found {
 	struct users_line line;         /* parsed; spans point into the file's text */
@@ -56,43 +58,64 @@ find(const struct users_file *f, const struct users_line *wanted)
 	return found;
 }
 
-/* The whole text with this line in place of the one that says the same, or behind all others. */
+static size_t
+index_of(const struct users_line *head, const struct users_line *const *wanted, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !same_line(head, wanted[i]))
+		i++;
+	return i;
+}
+
+/* The whole text with each of these lines in place of the one that says the same, or behind all others. */
 static bool
-put_instead(struct users_file *f, const struct users_line *wanted)
+put_instead(struct users_file *f, const struct users_line *const *wanted, size_t n)
 {
 	struct span text = users_file_lines(f), line;
 	struct users_line head;
-	uint8_t made[USERS_LINE_MAX + 1];
-	struct buf b = BUF_OVER(made);
-	bool placed = false;
+	uint8_t made[LINES_MAX][USERS_LINE_MAX + 1];
+	struct buf b[LINES_MAX] = { BUF_OVER(made[0]), BUF_OVER(made[1]) };
+	bool placed[LINES_MAX] = { false };
 
-	if (!users_line_format(wanted, &b))
-		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!users_line_format(wanted[i], &b[i]))
+			return false;
 	while (next_line(&text, &line)) {
+		size_t i;
+
 		users_line_head(line, &head);
-		if (same_line(&head, wanted)) {
-			if (!placed)
-				users_file_put(f, buf_span(&b));
-			placed = true;
+		i = index_of(&head, wanted, n);
+		if (i < n) {
+			if (!placed[i])
+				users_file_put(f, buf_span(&b[i]));
+			placed[i] = true;
 			continue;
 		}
 		users_file_put(f, line);
 		users_file_put(f, SPAN("\n"));
 	}
-	if (!placed)
-		users_file_put(f, buf_span(&b));
+	for (size_t i = 0; i < n; i++)
+		if (!placed[i])
+			users_file_put(f, buf_span(&b[i]));
 	users_file_put_remnant(f);
 	return true;
 }
 
 static bool
-finish(struct users_file *f, const struct users_line *line, struct buf *why)
+finish_all(struct users_file *f, const struct users_line *const *line, size_t n, struct buf *why)
 {
-	if (put_instead(f, line))
+	if (put_instead(f, line, n))
 		return users_file_commit(f, why);
 	(void)buf_refuse(why, "the line would be longer than 4096 octets: grant a whole domain instead", NULL);
 	users_file_abort(f);
 	return false;
+}
+
+static bool
+finish(struct users_file *f, const struct users_line *line, struct buf *why)
+{
+	return finish_all(f, &line, 1, why);
 }
 
 /* A change that is refused: words, and the file as it was. */
@@ -140,31 +163,6 @@ put_addresses(struct buf *list, const char *const *address, size_t addresses, st
 }
 
 static const char REVOKED[] = "this principal is revoked and its name stays taken (without revoked= in its line of the users file it is back, keys and all)";
-
-bool
-users_add_principal(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why)
-{
-	uint8_t list[USERS_GRANTS_MAX + 256];
-	struct buf b = BUF_OVER(list);
-	struct users_line line = { .kind = USERS_PRINCIPAL, .name = span_of(name), .created = now_seconds() };
-	struct users_file f;
-	struct found found;
-
-	if (!name_ok(name, why) || !put_addresses(&b, address, addresses, why))
-		return false;
-	if (addresses == 0) {
-		return buf_refuse(why, "a principal needs an address that it may send from: --address", NULL);
-	}
-	line.grants = buf_span(&b);
-	if (!users_file_begin(&f, file, why))
-		return false;
-	found = find(&f, &line);
-	if (found.present && found.sound && found.line.revoked != 0)
-		return refuse(&f, why, REVOKED, name);
-	if (found.present)
-		return refuse(&f, why, "there is already a principal (postern user grant gives it more addresses)", name);
-	return finish(&f, &line, why);
-}
 
 /* The principal's line, which must be there, sound and not revoked. */
 static bool
@@ -218,16 +216,6 @@ take_password(struct span password, struct secret *prepared, struct buf *why)
 	return done;
 }
 
-bool
-users_password_valid(struct span password, struct buf *why)
-{
-	struct secret prepared = { .len = 0 };
-	bool valid = take_password(password, &prepared, why);
-
-	secret_wipe(&prepared);
-	return valid;
-}
-
 static bool
 make_password(struct span password, struct verifier *v, struct buf *why)
 {
@@ -239,6 +227,42 @@ make_password(struct span password, struct verifier *v, struct buf *why)
 		(void)buf_refuse(why, "no randomness for a salt", NULL);
 	secret_wipe(&prepared);
 	return done;
+}
+
+static bool
+principal_new(const struct users_new *u, struct users_line *line, struct buf *list, struct buf *why)
+{
+	*line = (struct users_line){ .kind = USERS_PRINCIPAL, .name = span_of(u->name), .created = now_seconds() };
+	if (!name_ok(u->name, why) || !put_addresses(list, u->address, u->addresses, why))
+		return false;
+	if (u->addresses == 0)
+		return buf_refuse(why, "a principal needs an address that it may send from: --address", NULL);
+	if (u->recovery != NULL && u->recovery[0] != 0 && !users_recovery_valid(span_of(u->recovery)))
+		return buf_refuse(why, "the recovery address is not one like alice@example.net", NULL);
+	line->grants = buf_span(list);
+	line->recovery = span_of(u->recovery);
+	return true;
+}
+
+bool
+users_add_principal(const char *file, const struct users_new *u, struct buf *why)
+{
+	uint8_t list[USERS_GRANTS_MAX + 256];
+	struct buf b = BUF_OVER(list);
+	struct users_line line, password = { .kind = USERS_PASSWORD, .name = span_of(u->name), .created = now_seconds() };
+	struct users_file f;
+	struct found found;
+
+	/* Hashed before the lock is taken: others need not wait for it. */
+	if (!principal_new(u, &line, &b, why) || (u->password != NULL && !make_password(*u->password, &password.verifier, why)) ||
+	    !users_file_begin(&f, file, why))
+		return false;
+	found = find(&f, &line);
+	if (found.present && found.sound && found.line.revoked != 0)
+		return refuse(&f, why, REVOKED, u->name);
+	if (found.present)
+		return refuse(&f, why, "there is already a principal (postern user grant gives it more addresses)", u->name);
+	return finish_all(&f, (const struct users_line *const[]){ &line, &password }, u->password != NULL ? 2 : 1, why);
 }
 
 bool

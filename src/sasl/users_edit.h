@@ -20,12 +20,17 @@ struct users_key_options {
 	uint64_t expires;               /* seconds since 1970; 0: never */
 };
 
-/* The principal must be new, and have one address at least. */
-bool users_add_principal(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why);
+struct users_new {
+	const char *name;
+	const char *const *address;
+	size_t addresses;               /* one at least */
+	const char *recovery;           /* NULL or empty: none */
+	const struct span *password;    /* raw, as typed; NULL: none */
+};
+/* The principal must be new. */
+bool users_add_principal(const char *file, const struct users_new *, struct buf *why);
 /* More addresses for a principal that exists. */
 bool users_add_addresses(const char *file, const char *name, const char *const *address, size_t addresses, struct buf *why);
-/* Could it be somebody's password? False with words. */
-bool users_password_valid(struct span password, struct buf *why);
 /* Set or replace the password (raw, as typed). */
 bool users_set_password(const char *file, const char *name, struct span password, struct buf *why);
 /* A new sender key, NUL-terminated in key. options may be NULL. */

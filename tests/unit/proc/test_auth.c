@@ -109,12 +109,12 @@ people(struct fixture *x)
 	struct users_key_options limited = { from, 1, 0 }, expired = { NULL, 0, 1000 };
 	const char *file = x->conf.users_file.p;
 
-	assert_true(users_add_principal(file, "alice", alice, 2, &why));
+	assert_true(users_add_principal(file, &(struct users_new){ .name = "alice", .address = alice, .addresses = 2 }, &why));
 	assert_true(users_set_password(file, "alice", SPAN("correct horse"), &why));
 	assert_true(users_add_key(file, "alice", "laptop", NULL, x->key, &why));
 	assert_true(users_add_key(file, "alice", "shop", &limited, x->shop, &why));
 	assert_true(users_add_key(file, "alice", "old", &expired, x->old, &why));
-	assert_true(users_add_principal(file, "bob", bob, 1, &why));
+	assert_true(users_add_principal(file, &(struct users_new){ .name = "bob", .address = bob, .addresses = 1 }, &why));
 }
 
 static void
@@ -356,7 +356,7 @@ a_salt_does_not_tell_who_is_there(void **state)
 	char one[128], other[128], login[64];
 	uint32_t session = 1;
 
-	assert_true(users_add_principal(x->conf.users_file.p, "smith", smith, 1, &why));
+	assert_true(users_add_principal(x->conf.users_file.p, &(struct users_new){ .name = "smith", .address = smith, .addresses = 1 }, &why));
 	assert_true(users_set_password(x->conf.users_file.p, "smith", SPAN("correct horse"), &why));
 	x->auth->accounts.looked = 0;
 	for (size_t i = 0; i < sizeof spelled / sizeof spelled[0]; i++) {
@@ -989,7 +989,7 @@ a_long_name_is_cut_between_letters(void **state)
 		for (size_t at = 1 + i; at < USERS_NAME_MAX - 2; at += 2)
 			memcpy(name + at, "\u00e9", 3);
 		(void)snprintf(login, sizeof login, "%s/laptop", name);
-		assert_true(users_add_principal(x->conf.users_file.p, name, address, 1, &why));
+		assert_true(users_add_principal(x->conf.users_file.p, &(struct users_new){ .name = name, .address = address, .addresses = 1 }, &why));
 		assert_true(users_add_key(x->conf.users_file.p, name, "laptop", NULL, key, &why));
 		assert_true(users_set(x->conf.users_file.p, name, NULL, &s, &why));
 		x->auth->accounts.looked = 0;

@@ -93,7 +93,7 @@ round_trip(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_true(users_add_principal(file, "alice", alice, 2, &why));
+	assert_true(users_add_principal(file, &(struct users_new){ .name = "alice", .address = alice, .addresses = 2 }, &why));
 	assert_true(users_set_password(file, "alice", SPAN("correct horse"), &why));
 	assert_true(users_add_key(file, "alice", "laptop", &options, key, &why));
 	assert_true(users_add_addresses(file, "alice", &(const char *){ "a@b.example" }, 1, &why));
@@ -142,14 +142,14 @@ refusals_change_nothing(void **state)
 	char key[SENDER_KEY_ROOM];
 
 	(void)state;
-	assert_true(users_add_principal(file, "alice", alice, 2, &why));
-	assert_false(users_add_principal(file, "Alice", alice, 2, &why));
-	assert_false(users_add_principal(file, "a/b", alice, 2, &why));
-	assert_false(users_add_principal(file, "a b", alice, 2, &why));
-	assert_false(users_add_principal(file, "", alice, 2, &why));
-	assert_false(users_add_principal(file, "bob", alice, 0, &why));
+	assert_true(users_add_principal(file, &(struct users_new){ .name = "alice", .address = alice, .addresses = 2 }, &why));
+	assert_false(users_add_principal(file, &(struct users_new){ .name = "Alice", .address = alice, .addresses = 2 }, &why));
+	assert_false(users_add_principal(file, &(struct users_new){ .name = "a/b", .address = alice, .addresses = 2 }, &why));
+	assert_false(users_add_principal(file, &(struct users_new){ .name = "a b", .address = alice, .addresses = 2 }, &why));
+	assert_false(users_add_principal(file, &(struct users_new){ .name = "", .address = alice, .addresses = 2 }, &why));
+	assert_false(users_add_principal(file, &(struct users_new){ .name = "bob", .address = alice, .addresses = 0 }, &why));
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		assert_false(users_add_principal(file, "bob", &bad[i], 1, &why));
+		assert_false(users_add_principal(file, &(struct users_new){ .name = "bob", .address = &bad[i], .addresses = 1 }, &why));
 	assert_false(users_set_password(file, "nobody", SPAN("x"), &why));
 	assert_false(users_set_password(file, "alice", SPAN(""), &why));
 	assert_false(users_set_password(file, "alice", SPAN("a\nb"), &why));
@@ -349,7 +349,7 @@ changes_at_once_all_stay(void **state)
 			char name[32];
 
 			(void)snprintf(name, sizeof name, "user%d.%d", w, i);
-			if (!users_add_principal(file, name, alice, 2, &why))
+			if (!users_add_principal(file, &(struct users_new){ .name = name, .address = alice, .addresses = 2 }, &why))
 				_exit(1);
 		}
 		_exit(0);
