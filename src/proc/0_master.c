@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "os/log.h"
 #include "os/log_target.h"
+#include "os/notify.h"
 #include "proc/0_master.h"
 #include "proc/cage.h"
 #include "proc/descriptors.h"
@@ -103,6 +104,7 @@ drain(struct master *m, int status)
 	master_listeners_close(m);
 	atomic_store(&m->hurry, true);
 	log_say(LOG_NOTE, "drain", "accepting nothing new");
+	notify_stopping("finishing what was begun");
 	drain_on(m);
 }
 
@@ -153,6 +155,7 @@ master_on_ready(struct master *m, struct worker *w)
 	for (size_t i = 0; i < m->sockets; i++)
 		m->socket[i].fresh = false;
 	master_log_state(m, "ready");
+	notify_ready(NOTIFY_SERVING);
 	master_log_doubts(m);
 	master_log_endings(m);
 	if (m->setup->ready != NULL)
@@ -402,6 +405,7 @@ master_run(const struct master_setup *setup)
 	promise_begin(STDERR_FILENO);
 	m.setup = setup;
 	m.conf = setup->conf;
+	notify_begin();
 	m.lock_fd = m.spool_fd = m.control_fd = m.ledger_fd = m.history_fd = -1;
 	log_target_open(&m.conf, "master");
 	descriptors_raise();

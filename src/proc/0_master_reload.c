@@ -5,6 +5,7 @@
 #include "conf/milter.h"
 #include "os/log.h"
 #include "os/log_target.h"
+#include "os/notify.h"
 #include "proc/0_master.h"
 #include "proc/cage.h"
 #include "proc/descriptors.h"
@@ -407,46 +408,59 @@ fresh_take(struct master *m, struct fresh *f)
 	f->dkim = (struct dkim_store){ NULL, 0 };
 }
 
-void
-master_reload(struct master *m)
+/* All of it, or nothing: false with words in why. */
+static bool
+reload(struct master *m, struct buf *why)
 {
 	static struct conf next;
 	static struct fresh fresh;
-	uint8_t words[1024];
-	struct buf why = BUF_OVER(words);
 	bool anew, milters;
 	int status;
 
-	/* One after the other: 2_signer keeps the keys of one change only. */
-	m->reload_wanted = m->proving != NULL || m->untold;
-	if (m->reload_wanted)
-		return;
-	if (!m->setup->reread(m->setup->arg, &next, &why) || !fresh_read(&next, m->dkim.count > 0, &fresh, &why)) {
-		refuse("reload-refused", (const char *)words);
-		return;
-	}
+	if (!m->setup->reread(m->setup->arg, &next, why) || !fresh_read(&next, m->dkim.count > 0, &fresh, why))
+		return false;
 	keep_fixed(&next, &m->conf);
 	descriptors_fit_and_say(&next);
 	anew = m->conf.sandbox != CONF_SANDBOX_OFF && !cage_fits(ROLE_RELAY, &m->conf, &next);
 	milters = !conf_milters_same(m->conf.milter, m->conf.milters, next.milter, next.milters);
-	if (!master_listen(m, &next, &why, &status)) {
+	if (!master_listen(m, &next, why, &status)) {
 		fresh_free(&fresh);
-		refuse("reload-refused", (const char *)words);
-		return;
+		return false;
 	}
 	m->conf = next;
 	fresh_take(m, &fresh);
 	log_target_open(&m->conf, "master");
 	tell_everybody(m);
 	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
-	if (anew && cage_hand_over(&m->conf, &why))
+	if (anew && cage_hand_over(&m->conf, why))
 		master_drain_stage(m, STAGE_RELAY);
 	else if (anew)
-		log_say(LOG_FAULT, "relay-stays", (const char *)words);
+		log_say(LOG_FAULT, "relay-stays", (const char *)why->p);
 	master_milter(m, milters);
+	return true;
+}
+
+void
+master_reload(struct master *m)
+{
+	char words[1024], status[sizeof words + 64];
+	struct buf why = BUF_OVER(words);
+
+	/* One after the other: 2_signer keeps the keys of one change only. */
+	m->reload_wanted = m->proving != NULL || m->untold;
+	if (m->reload_wanted)
+		return;
+	notify_reloading();
+	if (!reload(m, &why)) {
+		refuse("reload-refused", words);
+		(void)snprintf(status, sizeof status, NOTIFY_SERVING "; the last reload was refused: %s", words);
+		notify_ready(status);
+		return;
+	}
 	master_log_state(m, "reloaded");
 	master_log_doubts(m);
 	master_log_endings(m);
+	notify_ready(NOTIFY_SERVING);
 }
 
 void
