@@ -1,8 +1,10 @@
 /* The RDATA of MX, TLSA and TXT records as anybody's name server may send it (RFC 1035 3.3, RFC 6698 2.1): what parses is a name,
- * and the order holds; what is usable has the length that its digest has. */
+ * and the order holds; what is usable has the length that its digest has. And a file of trust anchors (RFC 1035 5.1), where a comment and
+ * a key that signs change what they should. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/anchor.h"
 #include "dns/mx.h"
 #include "dns/text.h"
 #include "dns/tlsa.h"
@@ -32,6 +34,28 @@ check_others(struct span rdata)
 		abort();
 }
 
+static enum dns_anchor
+judge_with(const char *before, struct span text, const char *after)
+{
+	static uint8_t room[65536];
+	struct buf all = BUF_OVER(room);
+
+	if (!buf_put_text(&all, before) || !buf_put(&all, text) || !buf_put_text(&all, after))
+		return dns_anchor_judge(text);
+	return dns_anchor_judge(buf_span(&all));
+}
+
+static void
+check_anchor(struct span text)
+{
+	enum dns_anchor judged = dns_anchor_judge(text);
+
+	if (judge_with("; a comment (\n", text, "") != judged ||
+	    judge_with(". IN DS 38696 8 2 683D\n", text, "") != DNS_ANCHOR_GOOD ||
+	    (judged == DNS_ANCHOR_NONE && judge_with(". 1 IN DS 20326 8 2 E06D\n", text, "") != DNS_ANCHOR_RETIRED))
+		abort();
+}
+
 /* Records one after the other, each behind an octet with its length. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -40,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct span rest = { p, n };
 	size_t count = 0, all;
 
+	check_anchor(rest);
 	while (rest.len > 0 && count < MX_RECORDS_MAX) {
 		size_t len = rest.p[0];
 
