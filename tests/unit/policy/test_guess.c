@@ -396,6 +396,50 @@ a_login_of_ones_own_buys_no_guesses(void **state)
 	assert_int_equal(looked, 10);
 }
 
+/* How many of so many guesses, each at another account, are looked at. */
+static unsigned
+guesses_around(unsigned first, unsigned count)
+{
+	unsigned looked = 0;
+
+	for (unsigned i = first; i < first + count; i++) {
+		char login[16];
+
+		(void)snprintf(login, sizeof login, "user%u", i);
+		looked += guess_number(login, v4(192, 0, 2, 1), i);
+	}
+	return looked;
+}
+
+/* What fails where its owner is known is not held against the others there, so nothing of theirs comes back for it. */
+static void
+failing_on_purpose_buys_no_guesses(void **state)
+{
+	unsigned looked = 0;
+
+	(void)state;
+	log_in("mallory", v4(192, 0, 2, 1));
+	for (unsigned i = 0; i < 20; i++) {
+		looked += guesses_around(10 * i, 10);
+		for (unsigned k = 0; k < 10; k++)
+			(void)guess_number("mallory", v4(192, 0, 2, 1), 10 * i + k);
+		log_in("mallory", v4(192, 0, 2, 1));
+	}
+	assert_int_equal(looked, 20);
+}
+
+/* An account forgets more slowly than its network does: what that has forgotten already does not come back twice. */
+static void
+what_has_come_back_does_not_come_back_again(void **state)
+{
+	(void)state;
+	assert_int_equal(guesses("mallory", v4(192, 0, 2, 1), 9), 9);
+	now += 45 * MINUTE;
+	assert_int_equal(guesses_around(0, 19), 19);
+	log_in("mallory", v4(192, 0, 2, 1));
+	assert_int_equal(guesses_around(100, 20), 1);
+}
+
 /* ---- sprays ---- */
 
 static void
@@ -594,7 +638,8 @@ main(void)
 		T(delays_grow_before_the_end), T(a_host_is_clean_until_something_fails), T(budgets_come_back), T(a_clock_set_back_harms_nobody), T(a_clock_set_back_refuses_nobody_for_long), T(nobody_locks_the_owner_out),
 		T(a_known_network_always_gets_through), T(what_fails_in_a_lane_stays_in_it), T(an_old_password_retried_costs_once),
 		T(a_phone_on_the_move_retries_too), T(an_old_password_retried_by_scram), T(success_gives_back_ones_own),
-		T(a_login_of_ones_own_buys_no_guesses), T(one_secret_over_many_accounts_ends_early),
+		T(a_login_of_ones_own_buys_no_guesses), T(failing_on_purpose_buys_no_guesses),
+		T(what_has_come_back_does_not_come_back_again), T(one_secret_over_many_accounts_ends_early),
 		T(a_spray_from_many_hosts_is_one), T(sprays_are_forgotten_after_an_hour), T(attempts_and_forgiveness),
 		T(a_snapshot_is_the_ledger), T(a_damaged_snapshot_is_refused), T(a_full_snapshot_fits),
 	};
