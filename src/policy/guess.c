@@ -151,6 +151,26 @@ guess_ask(const struct guess *g, const struct guess_try *t, uint64_t now)
 
 /* ---- success ---- */
 
+/* To an account and, of what its network was charged for it, to that. */
+static void
+give_back(struct guess *g, const struct guess_try *t, bool wide, uint32_t own, uint64_t now)
+{
+	enum guess_level at = wide ? GUESS_PAIR_WIDE : GUESS_PAIR, all = wide ? GUESS_WIDE : GUESS_HOST;
+	struct guess_row *pair = row_find(g, at, t->account, network_at(t, at));
+	struct guess_row *network = row_find(g, all, 0, network_at(t, all));
+	uint32_t lent;
+
+	if (pair == NULL)
+		return;
+	row_give_back(pair, at, own, now);
+	lent = row_lent(pair, all, now);
+	if (lent > own)
+		lent = own;
+	pair->lent -= lent;
+	if (network != NULL)
+		row_give_back(network, all, lent, now);
+}
+
 void
 guess_passed(struct guess *g, const struct guess_try *t, uint64_t now)
 {
@@ -159,11 +179,9 @@ guess_passed(struct guess *g, const struct guess_try *t, uint64_t now)
 
 	if (t->place.host.kind == GUESS_NOWHERE)
 		return;
-	for (enum guess_level level = 0; own > 0 && level < GUESS_LEVELS; level++) {
-		struct guess_row *r = row_find(g, level, account_at(t, level), network_at(t, level));
-
-		if (r != NULL)
-			row_give_back(r, level, own, now);
+	if (own > 0) {
+		give_back(g, t, false, own, now);
+		give_back(g, t, true, own, now);
 	}
 	/* Each login would be a change else, and each change a file written. */
 	if (own > 0 || !lane_known(g, t->account, t->place.host, now + GUESS_LANE_MS - LANE_FRESH_MS))
@@ -243,12 +261,13 @@ charge(struct guess *g, const struct guess_try *t, bool wide, bool known, uint32
 	struct guess_row *network = known ? NULL : row_take(g, all, 0, network_at(t, all), now);
 	bool repeat = is_repeat(pair, t, now);
 
+	pair->lent = row_lent(pair, all, now);
 	if (!repeat && !row_has_mark(pair, t->secret))
 		row_mark(pair, t->secret);
 	if (!repeat)
-		row_charge(pair, at, 1, now);
+		(void)row_charge(pair, at, 1, now);
 	if (!repeat && network != NULL)
-		row_charge(network, all, cost, now);
+		pair->lent += row_charge(network, all, cost, now);
 	count(pair, now);
 	if (network != NULL)
 		count(network, now);

@@ -25,7 +25,8 @@
  * Spray     A secret tried wrongly on GUESS_SPRAY_ACCOUNTS accounts within an hour, from wherever, is a spray: each further
  *           account costs the network GUESS_SPRAY_COST. Not seen in SCRAM. Forgotten by a restart; what it cost is not.
  * Unknown   Accounts are hashes of what was said, so a login that does not exist costs and looks like one that does.
- * Success   gives back what the same account lost at the same host, nothing else: a login of one's own buys no guesses.
+ * Success   gives back what the same account lost at the same host, to its network what that was charged for it and has not forgotten by
+ *           now, nothing else: a login of one's own buys no guesses. What a network was charged for whom is forgotten by a restart.
  * Secrets   16 bits of SipHash under the caller's key are kept (32 of sprays, in memory only): enough to notice a repeat, too few to
  *           find out what somebody mistyped. An unlucky 1 in 8,000 new guesses counts as a repeat.
  * Eviction  A full set loses the row with the lowest score, and the new row takes over that score (half the budget at most): who
@@ -34,7 +35,7 @@
  * Clock     ms since 1970 from the caller. A clock that was set back takes nothing from anybody: what is counted waits for it, and what would
  *           wait for longer than it takes to come back (15 hours at most) counts nothing.
  *
- * Owner     the caller, of one struct guess (4.5 MB, fixed). Blocks: never. Fails: never; what does not fit is evicted as above.
+ * Owner     the caller, of one struct guess (4.8 MB, fixed). Blocks: never. Fails: never; what does not fit is evicted as above.
  */
 #ifndef POSTERN_POLICY_GUESS_H
 #define POSTERN_POLICY_GUESS_H
@@ -72,6 +73,7 @@ struct guess_row {
 	uint64_t first, last;           /* failure, repeats included */
 	uint64_t settled;               /* when score was that */
 	uint32_t score;                 /* thousandths of a wrong secret */
+	uint32_t lent;                  /* of an account: of what its network was charged for it, what that had not forgotten at `last` */
 	uint32_t failures, secrets;
 	uint16_t mark[GUESS_MARKS];
 	uint8_t kind;                   /* GUESS_NOWHERE: free */

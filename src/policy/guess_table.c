@@ -75,17 +75,29 @@ row_mark(struct guess_row *r, uint64_t secret)
 }
 
 /* Never far beyond the budget, so that the way back has an end, too. */
-void
+uint32_t
 row_charge(struct guess_row *r, enum guess_level level, uint32_t secrets, uint64_t now)
 {
-	uint32_t most = rules[level].budget + rules[level].budget / 2;
+	uint32_t most = rules[level].budget + rules[level].budget / 2, before;
 
 	settle(r, level, now);
+	before = r->score;
 	r->score += secrets * WHOLE;
 	if (r->score > most)
 		r->score = most;
 	if (r->secrets < UINT32_MAX)
 		r->secrets++;
+	return r->score > before ? r->score - before : 0;
+}
+
+/* Rounded down, so that asking often makes nothing of it last. */
+uint32_t
+row_lent(const struct guess_row *r, enum guess_level network, uint64_t now)
+{
+	uint64_t passed = now > r->last ? now - r->last : 0, back_ms = rules[network].back_ms;
+	uint64_t full = r->lent * back_ms / WHOLE;
+
+	return passed >= full ? 0 : r->lent - (uint32_t)((passed * WHOLE + back_ms - 1) / back_ms);
 }
 
 void

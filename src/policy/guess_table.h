@@ -13,7 +13,10 @@ uint32_t row_score(const struct guess_row *, enum guess_level, uint64_t now);
 uint64_t row_until(const struct guess_row *, enum guess_level, uint64_t now);
 bool row_has_mark(const struct guess_row *, uint64_t secret);
 void row_mark(struct guess_row *, uint64_t secret);
-void row_charge(struct guess_row *, enum guess_level, uint32_t secrets, uint64_t now);
+/* So many thousandths more it has by that: less when it is full. */
+uint32_t row_charge(struct guess_row *, enum guess_level, uint32_t secrets, uint64_t now);
+/* What the network, of that level, still holds against others for this account's sake. */
+uint32_t row_lent(const struct guess_row *, enum guess_level network, uint64_t now);
 /* Take thousandths off. */
 void row_give_back(struct guess_row *, enum guess_level, uint32_t thousandths, uint64_t now);
 
