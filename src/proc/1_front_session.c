@@ -189,8 +189,6 @@ draft_take(void)
 	} else {
 		front.free_drafts = d->next_free;
 	}
-	d->queue_id = d->sent = 0;
-	d->asked = d->decided = d->held = false;
 	return d;
 }
 

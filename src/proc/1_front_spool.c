@@ -83,7 +83,9 @@ spool_open_draft(struct front_session *s, struct smtp_answer *a)
 		return true;
 	m.queue_id = d->queue_id = queue_id_next(&front.ids, m.arrival);
 	m.tls = tls_text(s, &tls);
+	/* The engine may have begun it where the one before it was. */
 	d->sent = 0;
+	d->asked = d->decided = d->held = false;
 	terms_put(s, &m);
 	/* Who wants it held waits for an answer. */
 	if (!tell(s, m.release > 0, SPOOL_MAIL, spool_mail_layout, &m)) {
