@@ -219,16 +219,57 @@ accounts_close(struct accounts *a)
 
 /* ---- who is meant ---- */
 
+/* Spellings that would be one login if there were such a principal: in small letters, without the domain, with the device. */
+static struct span
+folded(struct span login, struct buf *out)
+{
+	size_t slash = span_find(login, '/'), at = span_find(span_head(login, slash), '@');
+
+	for (size_t i = 0; i < login.len; i++)
+		if (at == 0 || i < at || i >= slash)
+			(void)buf_put_byte(out, ascii_lower(login.p[i]));
+	return buf_span(out);
+}
+
+static bool
+is_somebody(const struct accounts *a, struct span login)
+{
+	struct span device;
+
+	return users_find(a->users, login, &device) != NULL;
+}
+
+/* Who that would be here: alice, else alice@mail.example.org, else alice@example.org. */
+static struct span
+here(const struct accounts *a, struct span login, struct buf *out)
+{
+	uint8_t room[SASL_LOGIN_MAX];
+	struct buf b = BUF_OVER(room);
+	struct span form = folded(login, &b), host = span_of(a->hostname), name = span_head(form, span_find(form, '/'));
+
+	while (!is_somebody(a, form) && span_find(host, '.') < host.len) {
+		out->len = 0;
+		if (buf_put(out, name) && buf_put_byte(out, '@') && buf_put(out, host)
+		    && buf_put(out, (struct span){ form.p + name.len, form.len - name.len }) && is_somebody(a, buf_span(out)))
+			return buf_span(out);
+		span_skip(&host, span_find(host, '.') + 1);
+	}
+	out->len = 0;
+	(void)buf_put(out, form);
+	return buf_span(out);
+}
+
+/* Name and address of a principal are one account; so are those of nobody, and who is nobody is counted as whom it would be here, or the
+ * budget they share would tell them apart. */
 void
 accounts_normal_form(const struct accounts *a, struct span login, struct buf *out)
 {
-	struct span device;
-	const struct user *user = users_find(a->users, login, &device);
-	struct span name = user != NULL ? user->name : span_head(login, span_find(login, '/'));
+	uint8_t room[SASL_LOGIN_MAX + sizeof a->hostname];
+	struct buf b = BUF_OVER(room);
+	struct span device, form = is_somebody(a, login) ? login : here(a, login, &b);
+	const struct user *user = users_find(a->users, form, &device);
+	struct span name = user != NULL ? user->name : span_head(form, span_find(form, '/'));
 
-	/* Name and address of a principal are one account; so are those of nobody, or the budget they share would tell them apart. */
-	if (user == NULL && span_find(name, '@') > 0)
-		name = span_head(name, span_find(name, '@'));
 	for (size_t i = 0; i < name.len; i++)
 		(void)buf_put_byte(out, ascii_lower(name.p[i]));
 }
@@ -265,18 +306,6 @@ static bool
 has_password(const struct user *user)
 {
 	return user->crypt.len > 0 || user->verifier.iterations > 0;
-}
-
-/* Spellings that would be one login if there were such a principal: in small letters, without the domain, with the device. */
-static struct span
-folded(struct span login, struct buf *out)
-{
-	size_t slash = span_find(login, '/'), at = span_find(span_head(login, slash), '@');
-
-	for (size_t i = 0; i < login.len; i++)
-		if (at == 0 || i < at || i >= slash)
-			(void)buf_put_byte(out, ascii_lower(login.p[i]));
-	return buf_span(out);
 }
 
 static void
@@ -364,34 +393,6 @@ use_scram(const struct accounts *a, struct candidate *c, struct span login)
 		use_password(c, user);
 	else
 		use_fake(a, c, login, device.len > 0 || fake_as_key(a, login));
-}
-
-static bool
-is_somebody(const struct accounts *a, struct span login)
-{
-	struct span device;
-
-	return users_find(a->users, login, &device) != NULL;
-}
-
-/* Who that would be here: alice, else alice@mail.example.org, else alice@example.org. */
-static struct span
-here(const struct accounts *a, struct span login, struct buf *out)
-{
-	uint8_t room[SASL_LOGIN_MAX];
-	struct buf b = BUF_OVER(room);
-	struct span form = folded(login, &b), host = span_of(a->hostname), name = span_head(form, span_find(form, '/'));
-
-	while (!is_somebody(a, form) && span_find(host, '.') < host.len) {
-		out->len = 0;
-		if (buf_put(out, name) && buf_put_byte(out, '@') && buf_put(out, host)
-		    && buf_put(out, (struct span){ form.p + name.len, form.len - name.len }) && is_somebody(a, buf_span(out)))
-			return buf_span(out);
-		span_skip(&host, span_find(host, '.') + 1);
-	}
-	out->len = 0;
-	(void)buf_put(out, form);
-	return buf_span(out);
 }
 
 /* Nobody is alice@elsewhere.example, but it is shown what alice is here: who is nobody here is as much nobody there. decisions/0042 */
