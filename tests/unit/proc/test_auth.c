@@ -558,9 +558,9 @@ budgets_do_not_tell_who_is_there(void **state)
 	static const char *const spelled[][2] = { { "nobody@example.org", "nobody" }, { "a.smith@example.org", "a.smith" },
 		{ "zoe@example.org", "zoe" }, { "ZOE@elsewhere.example/none", "zoe@example.org" } };
 
-	assert_true(users_add_principal(x->conf.users_file.p, "smith", smith, 1, &why));
+	assert_true(users_add_principal(x->conf.users_file.p, &(struct users_new){ .name = "smith", .address = smith, .addresses = 1 }, &why));
 	assert_true(users_set_password(x->conf.users_file.p, "smith", SPAN("correct horse"), &why));
-	assert_true(users_add_principal(x->conf.users_file.p, "zoe@example.org", zoe, 1, &why));
+	assert_true(users_add_principal(x->conf.users_file.p, &(struct users_new){ .name = "zoe@example.org", .address = zoe, .addresses = 1 }, &why));
 	x->auth->accounts.looked = 0;
 	for (unsigned i = 0; i < sizeof spelled / sizeof spelled[0]; i++) {
 		assert_int_equal(guesses_from(x, 10 + i, spelled[i][0], 14, 0), 10);
