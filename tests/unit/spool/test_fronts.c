@@ -155,6 +155,36 @@ names_that_are_another_ones(void **state)
 	bed_close(&b);
 }
 
+/* tests/regress/0563: 6_milter takes none that is so long, and would take 4_spool for broken. */
+static void
+recipients_that_no_client_can_name(void **state)
+{
+	static const uint16_t types[] = { SPOOL_RCPT, SPOOL_ASK_RCPT };
+	struct spool_mail m = mail(200, "a@example.org");
+	struct bed_frame f;
+	struct bed b;
+	struct try_seen t;
+	char path[300];
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%0280d@example.net", 0);
+	open_bed(&b, &t, "x@example.net", 0);
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		struct spool_rcpt r = { .path = span_of(path) };
+		struct spool_ask_rcpt ask = { .path = span_of(path) };
+
+		bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+		if (types[i] == SPOOL_RCPT)
+			bed_send(&b.front, SPOOL_RCPT, 1, spool_rcpt_layout, &r);
+		else
+			bed_send(&b.front, SPOOL_ASK_RCPT, 1, spool_ask_rcpt_layout, &ask);
+		bed_want(&b.master, CHILD_PEER_BROKEN, &f);
+		bed_new_front(&b);
+	}
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	bed_close(&b);
+}
+
 /* tests/regress/0301: there is no memory for the notice; who was served is not served again. */
 static void
 served_without_a_notice(void **state)
@@ -464,7 +494,7 @@ main(void)
 		cmocka_unit_test(allowed_before_a_restart),
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
-		cmocka_unit_test(names_that_are_another_ones),
+		cmocka_unit_test(names_that_are_another_ones), cmocka_unit_test(recipients_that_no_client_can_name),
 		cmocka_unit_test(served_without_a_notice), cmocka_unit_test(no_memory_for_a_destination),
 	};
 
