@@ -182,13 +182,20 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	return s->fail == OK || refuse_draft(k, s);
 }
 
+/* What a client can name has come through an engine (RFC 5321 4.5.3.1.3). */
+static bool
+path_fits(struct span path)
+{
+	return path.len <= PATH_MAX_OCTETS - 2 && recipient_domain(path).len <= DOMAIN_MAX;
+}
+
 static bool
 on_rcpt(struct keeper *k, struct front *f, struct front_session *s, const struct frame *frame)
 {
 	struct spool_rcpt r;
 
 	(void)f;
-	if (!fields_parse(spool_rcpt_layout, frame->body, &r) || recipient_domain(r.path).len > DOMAIN_MAX)
+	if (!fields_parse(spool_rcpt_layout, frame->body, &r) || !path_fits(r.path))
 		return false;
 	if (s->draft != NULL)
 		draft_rcpt(&k->spool, s->draft, r.path, r.notify, r.orcpt);
@@ -202,7 +209,7 @@ on_ask_rcpt(struct keeper *k, struct front *f, struct front_session *s, const st
 	struct spool_ask_rcpt r;
 
 	(void)f;
-	if (!fields_parse(spool_ask_rcpt_layout, frame->body, &r) || recipient_domain(r.path).len > DOMAIN_MAX)
+	if (!fields_parse(spool_ask_rcpt_layout, frame->body, &r) || !path_fits(r.path))
 		return false;
 	session_ask_rcpt(k, s, &r);
 	return true;
