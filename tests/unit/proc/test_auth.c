@@ -549,6 +549,22 @@ ten_guesses_and_no_more(void **state)
 	assert_int_equal(guess_from(x, 9, 7, "alice", "correct horse", 0), OK);
 }
 
+/* Regress 0564: who has a sender key may send, and that ends when it is revoked; it is no leave to guess at the password. */
+static void
+a_key_opens_no_way_to_the_password(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(guess_from(x, 5, 1, "alice/laptop", x->key, 0), OK);
+	assert_int_equal(guesses_from(x, 5, "alice", 14, 0), 10);
+	recall_clear(&x->auth->accounts.recall);
+	/* It works on where it has worked, and so does its owner's password elsewhere. */
+	assert_int_equal(guess_from(x, 5, 2, "alice", x->key, 0), OK);
+	assert_int_equal(guess_from(x, 5, 3, "alice/shop", x->shop, 0), FAIL_GUESSING);
+	assert_int_equal(guess_from(x, 6, 4, "alice", "correct horse", 0), OK);
+	assert_int_equal(guesses_from(x, 6, "alice", 14, 0), 14);
+}
+
 /* Regress 0562, scram-7: spellings that share a budget when nobody has the login share it when somebody has. */
 static void
 budgets_do_not_tell_who_is_there(void **state)
@@ -1326,7 +1342,7 @@ main(void)
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(a_salt_does_not_tell_who_is_there), TEST(a_key_at_an_unknown_login_costs_what_it_may_cost), TEST(a_peer_is_one_word),
 		TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
-		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(budgets_do_not_tell_who_is_there), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
+		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(budgets_do_not_tell_who_is_there), TEST(a_key_opens_no_way_to_the_password), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end), TEST(numbers_that_fall_together),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_long_name_is_cut_between_letters), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
