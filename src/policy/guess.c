@@ -99,6 +99,19 @@ network_at(const struct guess_try *t, enum guess_level level)
 	return is_wide(level) ? t->place.wide : t->place.host;
 }
 
+/* Whose lanes are those of this attempt? */
+static uint64_t
+owner_of(const struct guess_try *t)
+{
+	return t->key != 0 ? t->key : t->account;
+}
+
+static bool
+is_known(const struct guess *g, const struct guess_try *t, struct guess_network n, uint64_t now)
+{
+	return lane_known(g, owner_of(t), n, now);
+}
+
 /* Does it count against this attempt? */
 static bool
 applies(enum guess_level level, bool host_known, bool wide_known)
@@ -123,8 +136,8 @@ delay_of(const struct guess_row *r, enum guess_level level, uint64_t now)
 struct guess_word
 guess_ask(const struct guess *g, const struct guess_try *t, uint64_t now)
 {
-	struct guess_word w = { .lane = lane_known(g, t->account, t->place.host, now), .clean = true };
-	bool wide_known = lane_known(g, t->account, t->place.wide, now);
+	struct guess_word w = { .lane = is_known(g, t, t->place.host, now), .clean = true };
+	bool wide_known = is_known(g, t, t->place.wide, now);
 
 	for (enum guess_level level = 0; t->place.host.kind != GUESS_NOWHERE && level < GUESS_LEVELS; level++) {
 		const struct guess_row *r = row_look(g, level, account_at(t, level), network_at(t, level));
@@ -175,7 +188,7 @@ void
 guess_passed(struct guess *g, const struct guess_try *t, uint64_t now)
 {
 	const struct guess_row *pair = row_look(g, GUESS_PAIR, t->account, t->place.host);
-	uint32_t own = pair == NULL ? 0 : row_score(pair, GUESS_PAIR, now);
+	uint32_t own = pair == NULL || t->key != 0 ? 0 : row_score(pair, GUESS_PAIR, now);
 
 	if (t->place.host.kind == GUESS_NOWHERE)
 		return;
@@ -184,10 +197,10 @@ guess_passed(struct guess *g, const struct guess_try *t, uint64_t now)
 		give_back(g, t, true, own, now);
 	}
 	/* Each login would be a change else, and each change a file written. */
-	if (own > 0 || !lane_known(g, t->account, t->place.host, now + GUESS_LANE_MS - LANE_FRESH_MS))
+	if (own > 0 || !is_known(g, t, t->place.host, now + GUESS_LANE_MS - LANE_FRESH_MS))
 		g->changes++;
-	lane_note(g, t->account, t->place.host, now);
-	lane_note(g, t->account, t->place.wide, now);
+	lane_note(g, owner_of(t), t->place.host, now);
+	lane_note(g, owner_of(t), t->place.wide, now);
 }
 
 /* ---- failure ---- */
@@ -279,7 +292,7 @@ guess_failed(struct guess *g, const struct guess_try *t, uint64_t now)
 {
 	struct guess_charge c = { .repeat = false };
 	const struct guess_row *pair;
-	bool known = lane_known(g, t->account, t->place.host, now);
+	bool known = is_known(g, t, t->place.host, now);
 	uint32_t cost = 1;
 
 	if (t->place.host.kind == GUESS_NOWHERE)

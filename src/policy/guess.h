@@ -19,6 +19,7 @@
  *           host's own budgets count. One account has GUESS_LANES_EACH of them at most, so nobody with a login can push out the
  *           lanes of others. (Who shares a host with an owner can find out that he does, and guess there as long as he likes,
  *           16 s for each answer: the log says so, and there is nobody else whom it could keep out.)
+ *           What a sender key opens is open to that key alone, and its login gives nothing back: who may send is not yet who may guess.
  * Repeats   A secret that was wrong already costs nothing more, at each place for the last GUESS_MARKS secrets: a mail client that retries
  *           an old password all day is no guesser. SCRAM shows no secret, and its proof differs each time, so a repeat cannot be
  *           told from a guess: there one wrong proof in GUESS_UNSEEN_MS (4 minutes) is free, the others cost like a new secret.
@@ -102,6 +103,7 @@ struct guess_try {
 	struct guess_place place;
 	uint64_t secret;
 	bool unseen;                    /* SCRAM: there is no secret */
+	uint64_t key;                   /* the account that a sender key is by itself, when that is what is tried; 0: the account's own password */
 };
 
 /* What is to be done before a secret is looked at. */

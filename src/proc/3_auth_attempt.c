@@ -266,7 +266,7 @@ check_password(struct attempt *a)
 	accounts_for_password(&a->auth->accounts, login_said(a), said, c);
 	a->job.candidate = c;
 	a->job.secret = c->check == CHECK_KEY && c->key[0] != 0 ? span_of(c->key) : said;
-	may = ledger_ask(a->auth, &a->guesser, login_said(a), &a->job.secret);
+	may = ledger_ask(a->auth, &a->guesser, login_said(a), c, &a->job.secret);
 	/* A key that is known to be right is no guess, whatever its neighbours do. */
 	if (recall_has(&a->auth->accounts.recall, c)) {
 		matched(a);
@@ -292,8 +292,8 @@ verifier_of(void *arg, struct span login, struct verifier *out)
 {
 	struct attempt *a = arg;
 
-	(void)ledger_ask(a->auth, &a->guesser, login, NULL);
 	accounts_for_scram(&a->auth->accounts, login, &a->candidate);
+	(void)ledger_ask(a->auth, &a->guesser, login, &a->candidate, NULL);
 	*out = a->candidate.verifier;
 }
 

@@ -54,10 +54,18 @@ ledger_shown(const struct auth *a, struct span login, struct buf *room)
 	return buf_span(room);
 }
 
+/* "alice/laptop" is nobody's name: it stands for the key. */
+static uint64_t
+key_of(const struct auth *a, const struct candidate *c)
+{
+	return c->check == CHECK_KEY && !c->fake ? guess_account(a->ledger.guess, span_of(c->login)) : 0;
+}
+
 bool
-ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct span *secret)
+ledger_ask(struct auth *a, struct guesser *g, struct span login, const struct candidate *c, const struct span *secret)
 {
 	g->try.account = ledger_account(a, login);
+	g->try.key = key_of(a, c);
 	g->try.unseen = secret == NULL;
 	g->try.secret = guess_secret(a->ledger.guess, secret != NULL ? *secret : SPAN(""));
 	return ledger_ask_again(a, g);

@@ -54,8 +54,8 @@ uint64_t ledger_account(const struct auth *, struct span login);
 void ledger_put_unknown(uint64_t account, struct buf *out);
 /* A login as the log may have it: the name of who has it, else that. room needs SASL_LOGIN_MAX. */
 struct span ledger_shown(const struct auth *, struct span login, struct buf *room);
-/* May this be looked at? secret NULL: SCRAM. */
-bool ledger_ask(struct auth *, struct guesser *, struct span login, const struct span *secret);
+/* May this be looked at? The candidate is who is meant; secret NULL: SCRAM. */
+bool ledger_ask(struct auth *, struct guesser *, struct span login, const struct candidate *, const struct span *secret);
 /* Again, for one that has waited. */
 bool ledger_ask_again(struct auth *, struct guesser *);
 void ledger_passed(struct auth *, const struct guesser *);

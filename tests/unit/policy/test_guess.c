@@ -57,7 +57,7 @@ v6(unsigned site, unsigned subnet, unsigned host)
 static struct guess_try
 try_of(const char *login, struct guess_place place, const char *secret)
 {
-	return (struct guess_try){ guess_account(g, span_of(login)), place, guess_secret(g, span_of(secret)), false };
+	return (struct guess_try){ guess_account(g, span_of(login)), place, guess_secret(g, span_of(secret)), false, 0 };
 }
 
 /* One attempt with a wrong secret, as 3_auth makes it. False: refused unseen. */
@@ -440,6 +440,23 @@ what_has_come_back_does_not_come_back_again(void **state)
 	assert_int_equal(guesses_around(100, 20), 1);
 }
 
+/* A thief has it, and logs in between any two guesses at the password; what is its own is not refused for that. */
+static void
+a_key_buys_no_guesses_at_its_owner_s_password(void **state)
+{
+	struct guess_try t = try_of("alice", v4(192, 0, 2, 1), "the key");
+	unsigned looked = 0;
+
+	(void)state;
+	t.key = guess_account(g, SPAN("alice/laptop"));
+	for (unsigned i = 0; i < 200; i++) {
+		assert_false(guess_ask(g, &t, now).stop);
+		guess_passed(g, &t, now);
+		looked += guess_number("alice", v4(192, 0, 2, 1), i);
+	}
+	assert_int_equal(looked, 10);
+}
+
 /* ---- sprays ---- */
 
 static void
@@ -639,7 +656,7 @@ main(void)
 		T(a_known_network_always_gets_through), T(what_fails_in_a_lane_stays_in_it), T(an_old_password_retried_costs_once),
 		T(a_phone_on_the_move_retries_too), T(an_old_password_retried_by_scram), T(success_gives_back_ones_own),
 		T(a_login_of_ones_own_buys_no_guesses), T(failing_on_purpose_buys_no_guesses),
-		T(what_has_come_back_does_not_come_back_again), T(one_secret_over_many_accounts_ends_early),
+		T(what_has_come_back_does_not_come_back_again), T(a_key_buys_no_guesses_at_its_owner_s_password), T(one_secret_over_many_accounts_ends_early),
 		T(a_spray_from_many_hosts_is_one), T(sprays_are_forgotten_after_an_hour), T(attempts_and_forgiveness),
 		T(a_snapshot_is_the_ledger), T(a_damaged_snapshot_is_refused), T(a_full_snapshot_fits),
 	};

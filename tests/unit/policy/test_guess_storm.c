@@ -46,7 +46,7 @@ at(uint32_t address)
 static bool
 wrong(uint64_t account, uint32_t address, uint64_t secret)
 {
-	struct guess_try t = { account, at(address), secret * UINT64_C(0x9e3779b97f4a7c15), false };
+	struct guess_try t = { account, at(address), secret * UINT64_C(0x9e3779b97f4a7c15), false, 0 };
 
 	if (guess_ask(g, &t, now).stop)
 		return false;
@@ -57,7 +57,7 @@ wrong(uint64_t account, uint32_t address, uint64_t secret)
 static bool
 right(uint64_t account, uint32_t address)
 {
-	struct guess_try t = { account, at(address), 1, false };
+	struct guess_try t = { account, at(address), 1, false, 0 };
 
 	if (guess_ask(g, &t, now).stop)
 		return false;
@@ -105,7 +105,7 @@ noise_does_not_push_out_lanes(void **state)
 	for (unsigned i = 0; i < 100000; i++)
 		(void)right(5, (uint32_t)any(UINT32_MAX));
 	for (uint32_t i = 0; i < OWNERS; i++) {
-		struct guess_try t = { 1000 + i, at(0xcb007100 + i * 256 % 0xffff), 9, false };
+		struct guess_try t = { 1000 + i, at(0xcb007100 + i * 256 % 0xffff), 9, false, 0 };
 
 		assert_true(guess_ask(g, &t, now).lane);
 		assert_false(guess_ask(g, &t, now).stop);
@@ -120,7 +120,7 @@ noise_does_not_push_out_lanes(void **state)
 static void
 random_days(void **state)
 {
-	struct guess_try guesser = { 3, at(0xc0000201), 0, false };
+	struct guess_try guesser = { 3, at(0xc0000201), 0, false, 0 };
 	unsigned looked = 0, refused_travels = 0;
 	uint64_t began;
 
