@@ -107,12 +107,36 @@ survey_block(struct compose *c, enum known which, uint32_t begin, uint32_t end)
 	c->seen |= UINT32_C(1) << which;
 }
 
+static void
+become_headless(struct compose *c)
+{
+	c->headless = true;
+	c->eightbit = c->utf8;
+	c->utf8 = false;
+}
+
+/* Only a header behind it makes the line one of a mailbox file. "From now on ..." is text. */
+static void
+settle_mailbox_line(struct compose *c)
+{
+	if (c->headless || c->mailbox_end == 0)
+		return;
+	if (c->header.len == c->mailbox_end) {
+		become_headless(c);
+		return;
+	}
+	c->header.len -= c->mailbox_end;
+	memmove(c->header.p, c->header.p + c->mailbox_end, c->header.len);
+}
+
 static enum compose_step
 header_complete(struct compose *c)
 {
-	struct span rest = buf_span(&c->header);
+	struct span rest;
 	struct header_field f;
 
+	settle_mailbox_line(c);
+	rest = buf_span(&c->header);
 	c->phase = COMPOSE_FIELDS;
 	c->column = 0;
 	while (!c->headless && field_next(&rest, &f)) {
@@ -138,14 +162,6 @@ is_mailbox_line(struct span line)
 	return line.len > 5 && memcmp(line.p, "From ", 5) == 0 && !span_same(span_head(line, 6), SPAN("From :"));
 }
 
-static void
-become_headless(struct compose *c)
-{
-	c->headless = true;
-	c->eightbit = c->utf8;
-	c->utf8 = false;
-}
-
 /* A byte order mark in front of a header (RFC 3629 6) says nothing there; it would make body of it, Bcc and all. */
 static struct span
 without_mark(struct compose *c, struct span line)
@@ -166,10 +182,10 @@ first_line(struct compose *c, struct span line)
 {
 	struct span name, value;
 
-	line = without_mark(c, line);
-	if (!c->mailbox_line && is_mailbox_line(line)) {
-		c->mailbox_line = true;
-		c->header.len = 0;
+	if (c->line_start == 0)
+		line = without_mark(c, line);
+	if (c->line_start == 0 && is_mailbox_line(line)) {
+		c->mailbox_end = (uint32_t)line.len + 2;
 		return COMPOSE_MORE;
 	}
 	if (field_split(line, &name, &value))
@@ -213,7 +229,7 @@ is_only_text(const struct compose *c, struct span lines)
 {
 	struct header_field f;
 
-	if (c->mailbox_line || c->folded > 0 || span_done(lines))
+	if (c->mailbox_end > 0 || c->folded > 0 || span_done(lines))
 		return false;
 	while (field_next(&lines, &f))
 		if (is_of_mail(f.name))
@@ -246,14 +262,15 @@ header_line_ends(struct compose *c)
 
 	if (span_done(line)) {
 		c->line++;
-		return header_complete(c);
+		step = header_complete(c);
+		return !c->headless || buf_put_text(&c->header, "\r\n") ? step : refuse(c, "header section too long");
 	}
 	if (c->facts->dot_ends && span_eq(line, SPAN("."))) {
 		c->header.len = c->line_start;
 		c->ended = true;
 		return header_cut_off(c);
 	}
-	if (c->line_start == 0) {
+	if (c->line_start == c->mailbox_end) {
 		step = first_line(c, line);
 	} else if (!is_good_line(line)) {
 		/* Taking it for the body would show a Bcc behind it to everybody. */
@@ -301,7 +318,7 @@ is_no_header(const struct compose *c, uint8_t octet)
 	bool odd = octet == 0 || (c->cr && octet != '\n') || (c->column == COMPOSE_LINE_MAX && octet != '\r' && octet != '\n');
 	struct span name, value;
 
-	return odd && c->line_start == 0 && !field_split(compose_section_from(c, 0), &name, &value);
+	return odd && c->line_start == c->mailbox_end && !field_split(compose_section_from(c, c->line_start), &name, &value);
 }
 
 /* Its octets so far are the beginning of the body's first line. */
@@ -424,7 +441,7 @@ enter_field(struct compose *c)
 enum compose_step
 compose_refuse_at(struct compose *c, uint32_t offset, const char *why)
 {
-	c->line = c->mailbox_line ? 2 : 1;
+	c->line = c->mailbox_end > 0 ? 2 : 1;
 	for (uint32_t i = 0; i < offset; i++)
 		c->line += c->header.p[i] == '\n';
 	return refuse(c, why);

@@ -2,7 +2,7 @@
  * mail/compose.h - makes a message that a person or a program typed into one that may be submitted: `postern send`, sendmail.
  *
  * Line ends (LF or CRLF) become CRLF, so that no bare CR or LF is ever sent (5321-2). A first line "From ..." of a mailbox
- * file is dropped. Without any header section one is made. From, Date and Message-ID are added when missing; Bcc, Resent-Bcc
+ * file is dropped when a header follows. Without any header section one is made. From, Date and Message-ID are added when missing; Bcc, Resent-Bcc
  * and Return-Path are removed (5322-7, 5321-43); addresses without a domain get ours. With a Resent- block (RFC 5322 3.6.6)
  * the missing Resent-From, Resent-Date and Resent-Message-ID are added in front of it, and From, Date and Message-ID stay as
  * they are (5322-8). A Subject, Comments, Organization, X- field, comment or person's name that is not ASCII is written in encoded-words (RFC 2047), and a
@@ -53,12 +53,13 @@ enum compose_phase { COMPOSE_HEADER, COMPOSE_FIELDS, COMPOSE_WRITING, COMPOSE_BO
 
 struct compose {
 	const struct compose_facts *facts;
-	struct buf header;                      /* the header section as it came, with CRLF; when headless, the body's first line */
+	struct buf header;                      /* the header section as it came, with CRLF; when headless, the body's first lines */
 	const char *why;                        /* static text */
 	uint32_t line;                          /* number of the line we are in, from 1 */
 	uint32_t unfit_line;
 	uint32_t column;                        /* octets of it so far */
 	uint32_t line_start;                    /* where in header it began */
+	uint32_t mailbox_end;                   /* of "From alice Sun Nov 22 ..." with CRLF, which stands in header until that is complete; 0: none */
 	uint32_t at;                            /* of the walk through header */
 	uint32_t value_end;                     /* where the field ends whose addresses are being walked */
 	uint32_t seen;                          /* one bit for each known field; of Resent- fields those in the first block */
@@ -66,7 +67,6 @@ struct compose {
 	enum compose_phase phase;
 	uint32_t folded;                        /* number of the first line that was folded; 0: none */
 	bool headless;                          /* the first line was no field */
-	bool mailbox_line;                      /* "From alice Sun Nov 22 ..." was dropped */
 	bool cr;                                /* a CR waits for what follows */
 	bool dot;                               /* the line so far is ".", which is held back */
 	bool ended;                             /* out: "." has been seen, no more input is wanted */

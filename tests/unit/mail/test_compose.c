@@ -137,6 +137,9 @@ static const struct { const char *text, *content, *recipients; } rows[] = {
 	/* a mailbox file's line */
 	{ "From alice Sun Nov 22 10:00:00 2026\nTo: a@x.example\n\nx\n", "To: a@x.example\r\n" MADE "\r\nx\r\n", "a@x.example " },
 	{ ">From alice Sun Nov 22 10:00:00 2026\nTo: a@x.example\n\nx\n", "To: a@x.example\r\n" MADE "\r\nx\r\n", "a@x.example " },
+	{ "From now on it is text.\nTo be read\n\nx\n", MADE "\r\nFrom now on it is text.\r\nTo be read\r\n\r\nx\r\n", "" },
+	{ "From now on\n\nx\n", MADE "\r\nFrom now on\r\n\r\nx\r\n", "" },
+	{ "From now on", MADE "\r\nFrom now on\r\n", "" },
 	{ "From : b@x.example\n\nx\n", "From : b@x.example\r\n" MADE_DATE MADE_ID "\r\nx\r\n", "" },
 	/* 5321-2, 5321-33: line ends */
 	{ "A: b\r\n\r\nx\ny\r\nz", "A: b\r\n" MADE "\r\nx\r\ny\r\nz\r\n", "" },
