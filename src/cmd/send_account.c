@@ -340,30 +340,46 @@ set_host(struct send *s)
 
 /* "a@example.org", "<a@example.org>", "Alice <a@example.org>", "root": one address, which is completed with our domain. */
 static bool
-put_from(struct send *s, const char *text, struct span domain)
+put_from(struct send *s, struct span text, struct span domain)
 {
-	struct span rest = span_of(text);
+	struct span rest = text;
 	struct mailbox m, more;
 	struct buf out = { (uint8_t *)s->from, 0, sizeof s->from - 1 };
 
 	if (address_next_bare(&rest, &m) != ADDRESS_ONE || address_next_bare(&rest, &more) != ADDRESS_END)
-		return send_fail(s, EX_USAGE, "sender \"%s\": one address is wanted, like alice@example.org", text);
+		return send_fail(s, EX_USAGE, "sender \"%.*s\": one address is wanted, like alice@example.org", (int)text.len, (const char *)text.p);
 	if (!send_put_address(m.local, m.domain.len > 0 ? m.domain : domain, &out))
-		return send_fail(s, EX_USAGE, "sender %s: the address is too long", text);
+		return send_fail(s, EX_USAGE, "sender %.*s: the address is too long", (int)text.len, (const char *)text.p);
 	s->from[out.len] = '\0';
 	return true;
+}
+
+/* The login if it is an address, or a sender key of one: alice@example.org/laptop. */
+static bool
+user_is_address(const struct send *s, struct mailbox *m)
+{
+	struct span user = span_of(s->server.user.p), domain;
+	size_t at = user.len;
+	enum path_error e;
+
+	while (at > 0 && user.p[at - 1] != '@')
+		at--;
+	domain = user;
+	span_skip(&domain, at);
+	e = mailbox_parse(span_head(user, at + span_find(domain, '/')), m);
+	return (e == PATH_OK || e == PATH_UNQUALIFIED) && m->domain.len > 0;
 }
 
 /* The domain of who we are by ourselves: of the account, else of the login if it is an address, else this host. */
 static struct span
 own_domain(const struct send *s, const char *account_from)
 {
-	struct span from = span_of(account_from), user = span_of(s->server.user.p);
+	struct span from = span_of(account_from);
 	struct mailbox m;
 
 	if (address_next_bare(&from, &m) == ADDRESS_ONE && m.domain.len > 0)
 		return m.domain;
-	if (address_next_bare(&user, &m) == ADDRESS_ONE && m.domain.len > 0)
+	if (user_is_address(s, &m))
 		return m.domain;
 	return s->host[0] != '\0' ? span_of(s->host) : SPAN("localhost");
 }
@@ -372,16 +388,16 @@ own_domain(const struct send *s, const char *account_from)
 static bool
 set_from(struct send *s, const char *asked, const char *account_from)
 {
-	const char *from = asked != NULL && !s->options.null_sender ? asked : account_from;
+	struct span from = span_of(asked != NULL && !s->options.null_sender ? asked : account_from);
 	struct passwd *pw;
 	struct mailbox m;
 	enum path_error e;
 
-	if (from[0] == '\0' && strchr(s->server.user.p, '@') != NULL)
-		from = s->server.user.p;
-	if (from[0] == '\0') {
+	if (span_done(from) && user_is_address(s, &m))
+		from = m.whole;
+	if (span_done(from)) {
 		pw = getpwuid(getuid());
-		from = pw != NULL ? pw->pw_name : "nobody";
+		from = span_of(pw != NULL ? pw->pw_name : "nobody");
 		s->from_made = true;
 	}
 	if (!put_from(s, from, own_domain(s, account_from)))
