@@ -39,7 +39,7 @@ enum {
 
 struct compose_facts {
 	struct span from;                       /* address for a missing From, without <>; "alice@example.org" */
-	struct span name;                       /* of the person, UTF-8, for a missing From; may be empty */
+	struct span name;                       /* of the person, for a missing From; may be empty */
 	struct span domain;                     /* for addresses that have none, and for Message-ID */
 	/* The A-labels of a domain that is not ASCII (RFC 5891 4.4); false: it has none. NULL: domains stay as they are. */
 	bool (*a_labels)(struct span domain, struct buf *out);

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 
-#include "base/base64.h"
 #include "base/fields.h"
 #include "base/queue_id.h"
 #include "base/utf8.h"
@@ -12,21 +11,23 @@
 #include "mail/path.h"
 #include "mail/trace.h"
 
-enum { SHORT_NAME = 12 };               /* "Organization" */
+enum {
+	SHORT_NAME = 10,                /* of a field whose line has room for an encoded-word */
+	QUOTED_NAME_MAX = 256,          /* octets of a person's name that stays on one line; ours */
+};
 
-/* A person's name in front of an address: quoted, or an encoded-word (RFC 2047), or not at all when it fits neither. */
+/* A person's name, in front of an address on a line of its own: its encoded-words may not make that longer (RFC 2047 2). */
 static bool
-put_name(struct span name, struct buf *out)
+put_encoded_name(struct span name, bool folds, struct buf *out)
 {
-	enum { ENCODED_WORD_OCTETS = 45 };      /* what 75 characters hold in base64 */
-	bool good = buf_put_byte(out, '"');
+	return buf_put_text(out, folds ? "\r\n " : " ") && encoded_words_put(name, out) && buf_put_text(out, "\r\n ");
+}
 
-	if (!utf8_is_ascii(name)) {
-		out->len--;
-		if (name.len > ENCODED_WORD_OCTETS || !utf8_valid(name))
-			return true;
-		return buf_put_text(out, "=?utf-8?B?") && base64_format(name, out) && buf_put_text(out, "?= ");
-	}
+static bool
+put_quoted_name(struct span name, struct buf *out)
+{
+	bool good = buf_put_text(out, " \"");
+
 	for (size_t i = 0; i < name.len; i++) {
 		if (name.p[i] == '"' || name.p[i] == '\\')
 			good = good && buf_put_byte(out, '\\');
@@ -36,13 +37,24 @@ put_name(struct span name, struct buf *out)
 }
 
 static bool
-put_from(struct compose *c, const char *field, struct buf *out)
+put_name(struct span name, bool folds, struct buf *out)
+{
+	if (span_done(name))
+		return buf_put_byte(out, ' ');
+	if (utf8_is_ascii(name) && name.len <= QUOTED_NAME_MAX)
+		return put_quoted_name(name, out);
+	return put_encoded_name(name, folds, out);
+}
+
+/* `field` is its name with the colon. */
+static bool
+put_from(struct compose *c, struct span field, struct buf *out)
 {
 	const struct compose_facts *f = c->facts;
 
 	c->utf8 |= !utf8_is_ascii(f->from);
-	return buf_put_text(out, field) && (span_done(f->name) || put_name(f->name, out)) && buf_put_byte(out, '<') &&
-	    buf_put(out, f->from) && buf_put_text(out, ">\r\n");
+	return buf_put(out, field) && put_name(f->name, field.len > SHORT_NAME, out) && buf_put_byte(out, '<') && buf_put(out, f->from) &&
+	    buf_put_text(out, ">\r\n");
 }
 
 static bool
@@ -71,10 +83,10 @@ static bool
 put_missing(struct compose *c, struct buf *out)
 {
 	if (c->resent)
-		return (compose_has_seen(c, RESENT_FROM) || put_from(c, "Resent-From: ", out)) &&
+		return (compose_has_seen(c, RESENT_FROM) || put_from(c, SPAN("Resent-From:"), out)) &&
 		    (compose_has_seen(c, RESENT_DATE) || put_date(c, "Resent-Date: ", out)) &&
 		    (compose_has_seen(c, RESENT_MESSAGE_ID) || put_message_id(c, "Resent-Message-ID: ", out));
-	return (compose_has_seen(c, FROM) || put_from(c, "From: ", out)) && (compose_has_seen(c, DATE) || put_date(c, "Date: ", out)) &&
+	return (compose_has_seen(c, FROM) || put_from(c, SPAN("From:"), out)) && (compose_has_seen(c, DATE) || put_date(c, "Date: ", out)) &&
 	    (compose_has_seen(c, MESSAGE_ID) || put_message_id(c, "Message-ID: ", out));
 }
 

@@ -333,8 +333,8 @@ names_are_quoted_or_encoded(void **state)
 		{ "Alice Doe", "From: \"Alice Doe\" <alice@example.org>\r\n" },
 		{ "A \"x\" \\ y", "From: \"A \\\"x\\\" \\\\ y\" <alice@example.org>\r\n" },
 		{ "A\r\nBcc: x", "From: \"A?\?Bcc: x\" <alice@example.org>\r\n" },
-		{ "J\xc3\xb6rg", "From: =?utf-8?B?SsO2cmc=?= <alice@example.org>\r\n" },
-		{ "J\xf6rg", "From: <alice@example.org>\r\n" },
+		{ "J\xc3\xb6rg", "From: =?utf-8?B?SsO2cmc=?=\r\n <alice@example.org>\r\n" },
+		{ "J\xf6rg", "From: =?unknown-8bit?B?SvZyZw==?=\r\n <alice@example.org>\r\n" },
 	};
 
 	(void)state;
