@@ -287,25 +287,28 @@ header_line_ends(struct compose *c)
 	return step == COMPOSE_DONE ? header_complete(c) : step;
 }
 
-/* The line so far, too long to go on, becomes two: RFC 5322 2.2.3. False: there is no space between two words of the value. */
+/* Of the field that the line belongs to. */
+static size_t
+field_start(const struct compose *c)
+{
+	size_t at = c->line_start;
+
+	while (at > 0 && ascii_is_blank(c->header.p[at]))
+		for (at--; at > 0 && c->header.p[at - 1] != '\n'; at--)
+			continue;
+	return at;
+}
+
+/* The line so far, too long to go on, becomes two. False: there is no place for that. */
 static bool
 fold(struct compose *c)
 {
-	struct span line = compose_section_from(c, c->line_start);
-	uint8_t *p = c->header.p + c->line_start;
-	size_t first = ascii_is_blank(p[0]) ? 0 : span_find(line, ':') + 1, at = line.len - 1;
+	size_t next;
 
-	while (first < line.len && ascii_is_blank(p[0]) && ascii_is_blank(p[first]))
-		first++;
-	while (at > first && (!ascii_is_blank(p[at - 1]) || ascii_is_blank(p[at])))
-		at--;
-	if (at <= first || !buf_put_text(&c->header, "\r\n"))
+	if (!compose_fold(&c->header, field_start(c), c->line_start, &next))
 		return false;
-	at--;
-	memmove(p + at + 2, p + at, line.len - at);
-	memcpy(p + at, "\r\n", 2);
-	c->line_start += (uint32_t)at + 2;
-	c->column = (uint32_t)(line.len - at);
+	c->line_start = (uint32_t)next;
+	c->column = (uint32_t)(c->header.len - next);
 	if (c->folded == 0)
 		c->folded = c->line;
 	return true;
@@ -350,7 +353,7 @@ header_octet(struct compose *c, uint8_t octet)
 	if (octet == 0)
 		return refuse(c, "a NUL octet in the header section");
 	if (c->column == COMPOSE_LINE_MAX && !fold(c))
-		return refuse(c, "a header line of more than 998 octets without a space to fold it at");
+		return refuse(c, "a header line of more than 998 octets without a place to fold it at");
 	c->column++;
 	c->utf8 |= octet > 127;
 	return buf_put_byte(&c->header, octet) ? COMPOSE_MORE : refuse(c, "header section too long");

@@ -6,7 +6,8 @@
  * and Return-Path are removed (5322-7, 5321-43); addresses without a domain get ours. With a Resent- block (RFC 5322 3.6.6)
  * the missing Resent-From, Resent-Date and Resent-Message-ID are added in front of it, and From, Date and Message-ID stay as
  * they are (5322-8). A Subject, Comments, Organization, X- field, comment or person's name that is not ASCII is written in encoded-words (RFC 2047), and a
- * domain in A-labels, unless something else needs SMTPUTF8 anyhow. A header line of more than 998 octets is folded at a space (RFC 5322 2.2.3). A body whose lines
+ * domain in A-labels, unless something else needs SMTPUTF8 anyhow. A header line of more than 998 octets is folded at a space (RFC 5322 2.2.3) or
+ * behind the comma between two addresses. A body whose lines
  * are too long, or that has NUL octets, passes as it is and sets `unfit`: mail/downgrade.h makes of it what may be sent.
  *
  * The steps, in this order:

@@ -4,6 +4,7 @@
  *	compose.c         the fields, taking the header section, recipients
  *	compose_write.c   the repaired header section
  *	compose_names.c   fields of addresses with names that are not ASCII
+ *	compose_fold.c    lines that are too long
  *	compose_body.c    the body
  */
 #ifndef POSTERN_MAIL_COMPOSE_PARTS_H
@@ -40,6 +41,12 @@ uint32_t compose_offset_of(const struct compose *, struct span rest);
 enum address_step compose_address_next(struct compose *, struct span *rest, struct mailbox *);
 /* COMPOSE_BAD, about the line that an offset is in. */
 enum compose_step compose_refuse_at(struct compose *, uint32_t offset, const char *why);
+
+/* compose_fold.c: the field that begins at `field` is the last in the buffer, and its line that begins at begin too long: it is broken, and *next
+ * is where the new one begins. False: there is no place for that, or no room. */
+bool compose_fold(struct buf *, size_t field, size_t begin, size_t *next);
+/* All its lines, where there is a place. False: no room. */
+bool compose_fold_lines(struct buf *, size_t field);
 
 /* compose_names.c: such a field, its names in encoded-words, its addresses completed. False: out is full. */
 bool compose_names_put(struct compose *, const struct header_field *, struct buf *out);

@@ -124,20 +124,22 @@ static bool
 put_field(struct compose *c, const struct header_field *f, uint32_t begin, struct buf *out)
 {
 	enum known which = compose_known(f->name);
+	size_t start;
 
 	if (c->resent && begin == c->block_start && !put_missing(c, out))
 		return false;
 	if (compose_has(which, DROPPED))
 		return true;
+	start = out->len;
 	if (c->encodes && !utf8_is_ascii(f->value)) {
 		if (compose_has(which, UNSTRUCTURED))
 			return put_encoded(f, out);
 		if (compose_has(which, HAS_ADDRESSES))
-			return compose_names_put(c, f, out);
+			return compose_names_put(c, f, out) && compose_fold_lines(out, start);
 	}
 	c->utf8 |= !utf8_is_ascii(f->whole);
 	if (compose_has(which, HAS_ADDRESSES) && !span_done(c->facts->domain))
-		return put_qualified(c, f, out);
+		return put_qualified(c, f, out) && compose_fold_lines(out, start);
 	return buf_put(out, f->whole);
 }
 
