@@ -1,6 +1,8 @@
 /* Groups for the key exchange, by the numbers that IANA gave them (RFC 8446 4.2.7, 8422 5.1.1, 7919). */
 #include "audit/hello.h"
 
+#include <string.h>
+
 /* Those of TLS 1.3 first. */
 static const struct { uint16_t number; const char *name; } groups[] = {
 	{ 29, "x25519" },
@@ -45,6 +47,16 @@ size_t
 hello_groups(uint16_t group[HELLO_GROUPS_MAX])
 {
 	return copy(0, FIRST_WEAK, group);
+}
+
+size_t
+hello_curves(uint16_t group[HELLO_GROUPS_MAX])
+{
+	/* x25519, secp256r1, secp384r1, secp521r1, x448, brainpoolP256r1, -384r1, -512r1 (RFC 7027), secp256k1, secp224r1 */
+	static const uint16_t curves[] = { 29, 23, 24, 25, 30, 26, 27, 28, 22, 21 };
+
+	memcpy(group, curves, sizeof curves);
+	return sizeof curves / sizeof curves[0];
 }
 
 size_t

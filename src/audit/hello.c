@@ -7,7 +7,7 @@ enum {
 	MESSAGE_CLIENT_HELLO = 1, MESSAGE_SERVER_HELLO = 2,
 	EXTENSION_SERVER_NAME = 0, EXTENSION_GROUPS = 10, EXTENSION_POINTS = 11, EXTENSION_SCHEMES = 13, EXTENSION_EMS = 23,
 	EXTENSION_VERSIONS = 43, EXTENSION_KEY_SHARE = 51, EXTENSION_RENEGOTIATION = 0xff01,
-	GROUP_X25519 = 29, GROUP_P256 = 23, GROUP_P384 = 24, GROUP_P521 = 25,
+	GROUP_X25519 = 29,
 	SCSV_RENEGOTIATION = 0x00ff, SCSV_FALLBACK = 0x5600,
 	ALERT_WARNING = 1, ALERT_UNRECOGNIZED_NAME = 112,
 	SENTINEL = 8,                   /* octets at the end of a server's random */
@@ -69,10 +69,12 @@ put_tls13(struct buf *b, const struct hello_question *q)
 static bool
 put_extensions(struct buf *b, const struct hello_question *q)
 {
-	static const uint16_t usual[] = { GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521 };
-	static const uint16_t schemes[] = { 0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201 };
-	const uint16_t *groups = q->group != NULL ? q->group : usual;
-	size_t all, n = q->group != NULL ? q->groups : sizeof usual / sizeof usual[0];
+	/* Whatever key a server has: RFC 8446 4.2.3, RFC 8734, ML-DSA, and what only TLS 1.2 has, DSA and SHA-1 among it. */
+	static const uint16_t schemes[] = { 0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x081a, 0x081b,
+		0x081c, 0x0904, 0x0905, 0x0906, 0x0401, 0x0501, 0x0601, 0x0402, 0x0203, 0x0201, 0x0202 };
+	uint16_t every[HELLO_GROUPS_MAX];
+	const uint16_t *groups = q->group != NULL ? q->group : every;
+	size_t all, n = q->group != NULL ? q->groups : q->version == HELLO_TLS13 ? hello_groups(every) : hello_curves(every);
 
 	if (!open_u16(b, &all) || !put_name(b, q->name) || !put_list(b, EXTENSION_GROUPS, groups, n)
 	    || !(put_u16(b, EXTENSION_POINTS) && put_u16(b, 2) && put_u16(b, 0x0100)))

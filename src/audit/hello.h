@@ -26,7 +26,7 @@ struct hello_question {
 	size_t suites;
 	struct span name;               /* for SNI; empty: none */
 	const uint8_t *random;          /* HELLO_RANDOM octets, which are also the key share */
-	const uint16_t *group;          /* offered, in our order of preference; NULL: those that clients of today offer */
+	const uint16_t *group;          /* offered, in our order of preference; NULL: all that the version has, but for weak curves */
 	size_t groups;
 	bool compress;                  /* offer DEFLATE too */
 	bool fallback;                  /* say that this is a second try with a lower version (RFC 7507) */
@@ -60,6 +60,8 @@ size_t hello_suites(uint16_t version, uint16_t suite[HELLO_SUITES_MAX]);
 
 /* Groups that a server may take under TLS 1.3 (RFC 8446 4.2.7); how many. */
 size_t hello_groups(uint16_t group[HELLO_GROUPS_MAX]);
+/* The same for TLS 1.2 and older: no prime groups, which would be asked of suites with Diffie-Hellman too (RFC 7919 4). */
+size_t hello_curves(uint16_t group[HELLO_GROUPS_MAX]);
 /* Curves of less than 224 bits, which only TLS 1.2 and older have (RFC 8422 5.1.1). */
 size_t hello_weak_groups(uint16_t group[HELLO_GROUPS_MAX]);
 /* IANA's name of a group; NULL when it is none that is offered. */

@@ -24,7 +24,7 @@ def papers(tmp_path_factory):
 def versions(papers, target, tmp_path):
     """What the transcript says of the versions, and the ids of the findings."""
     kept = tmp_path / "kept"
-    done = postern("audit", "--json", "--timeout", "2", "--ca-file", papers.ca, "--save", kept, target, timeout=60)
+    done = postern("audit", "--json", "--timeout", "1", "--ca-file", papers.ca, "--save", kept, target, timeout=60)
     found = {f["id"] for e in json.loads(done.stdout)["targets"][0]["endpoints"] for f in e["findings"]}
     return {line.partition(" ")[2] for line in kept.read_text().splitlines() if line.startswith("tls-version ")}, found
 
