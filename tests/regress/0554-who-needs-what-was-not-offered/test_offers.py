@@ -1,17 +1,13 @@
 """A version is spoken by who has an unusual key, or wants an unusual group, as well. RFC 8446 4.2.3, 4.2.7; RFC 8422 5.1.1."""
 import json
-import pathlib
 import socket
 import ssl
 import subprocess
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "audit"))
-
-from postern_server import eventually, free_port, postern   # noqa: E402
-from zoo import HOST, Animal, Habits, Papers                # noqa: E402
+from postern_server import eventually, free_port, postern
+from zoo import HOST, Animal, Habits, Papers
 
 V = ssl.TLSVersion
 
