@@ -168,7 +168,7 @@ check_composed(const struct composed *m)
 	while (keep && !h.ended) {
 		struct span line = span_take_until(&out, '\r');
 
-		insist(!span_done(out));
+		insist(!span_done(out) && line.len <= COMPOSE_LINE_MAX);
 		span_skip(&out, 2);
 		keep = header_line(&h, line);
 	}

@@ -38,15 +38,17 @@ skip_element(struct span field, size_t at)
 	return at;
 }
 
-/* Behind a comma between two addresses, where white space may be added; 0: nowhere. */
+/* Behind a comma between two addresses, or in front of what stands in angles behind a name: there white space may be added. 0: nowhere. */
 static size_t
-comma_before(struct span field, size_t first, size_t end)
+between_before(struct span field, size_t first, size_t end)
 {
 	size_t at = span_find(field, ':') + 1, found = 0;
 
 	while (at < end - 1) {
 		bool separates = field.p[at] == ',' || field.p[at] == ';';
 
+		if (field.p[at] == '<' && at > first)
+			found = at;
 		at = skip_element(field, at);
 		if (separates && at > first && !ascii_is_blank(field.p[at]))
 			found = at;
@@ -72,7 +74,7 @@ find_place(struct span field, size_t begin, size_t end)
 	which = compose_known(name);
 	if (place > 0 || !(compose_has(which, HAS_ADDRESSES) || compose_has(which, NAMES_RECIPIENTS)))
 		return place;
-	return comma_before(field, first, end);
+	return between_before(field, first, end);
 }
 
 bool
