@@ -111,6 +111,12 @@ is_meant(const struct port_query *q, const struct registry_row *row)
 	return row->has_port && row->first <= q->last && q->first <= row->last;
 }
 
+bool
+port_has_field(const struct port_query *q)
+{
+	return q->any_protocol || q->protocol == REGISTRY_TCP || q->protocol == REGISTRY_UDP;
+}
+
 static void
 each_of_file(const struct port_source *s, const struct port_query *q, void (*each)(void *, const struct registry_row *), void *arg)
 {

@@ -48,6 +48,8 @@ void port_each_row(const struct port_source *, const struct port_query *, void (
     void *arg);
 /* Sockets of this host with a port of the query, at most max; how many. Blocks on /proc. */
 size_t port_listening(const struct port_query *, struct port_local *out, size_t max);
+/* Is it one of which the field, and what it was once called, is told? Both are of TCP, and of UDP beside it. */
+bool port_has_field(const struct port_query *);
 /* What a name that the registry does not have was used for, or NULL. */
 const struct port_alias *port_alias_of(struct span name);
 

@@ -50,7 +50,7 @@ aliases_of(const struct port_query *q)
 {
 	json_t *aliases = json_array();
 
-	for (size_t i = 0; i < port_alias_count; i++)
+	for (size_t i = 0; port_has_field(q) && i < port_alias_count; i++)
 		if (q->name.len > 0 ? span_same(q->name, span_of(port_aliases[i].name)) : q->first <= port_aliases[i].port
 		    && port_aliases[i].port <= q->last)
 			(void)json_array_append_new(aliases, json_pack("{ss, si, ss}", "name", port_aliases[i].name, "port",
@@ -87,7 +87,7 @@ answer(const struct port_command *c, struct port_query q)
 		q.first = q.last = rows.port;
 		q.name.len = 0;
 	}
-	(void)json_object_set_new(o, "profile", q.name.len == 0 && q.first == q.last ? profile_of(q.first) : json_array());
+	(void)json_object_set_new(o, "profile", q.name.len == 0 && q.first == q.last && port_has_field(&q) ? profile_of(q.first) : json_array());
 	if (c->local && q.name.len == 0)
 		(void)json_object_set_new(o, "local", local_of(&q));
 	return o;

@@ -179,12 +179,13 @@ print_query(const struct port_command *c, struct port_query q)
 			(void)printf("  up to a %s port\n", registry_range_of(q.last)->name);
 	}
 	print_rows(c, &q, &shown);
-	print_aliases(&q, &shown);
+	if (port_has_field(&q))
+		print_aliases(&q, &shown);
 	if (q.name.len > 0 && shown.has_port) {
 		q.first = q.last = shown.port;
 		q.name.len = 0;
 	}
-	if (q.name.len == 0 && q.first == q.last)
+	if (q.name.len == 0 && q.first == q.last && port_has_field(&q))
 		print_profile(q.first);
 	if (c->local && q.name.len == 0)
 		print_local(&q);
