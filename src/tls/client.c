@@ -97,7 +97,7 @@ say_of_system(const struct tls_session *t, struct buf *words)
 	char text[TLS_WORDS_MAX];
 	struct buf why = BUF_OVER(text);
 
-	if (!t->client->system || tls_fault(t) != TLS_FAULT_UNTRUSTED || tls_system_trusts(&why))
+	if (!t->client->system || tls_fault_of(t->verify_error) != TLS_FAULT_UNTRUSTED || tls_system_trusts(&why))
 		return;
 	(void)(buf_put_text(words, "; ") && buf_put_text(words, text));
 	buf_end_words(words);

@@ -83,12 +83,8 @@ tls_matched(const struct tls_session *t, struct buf *out)
 }
 
 enum tls_fault
-tls_fault(const struct tls_session *t)
+tls_fault_of(long error)
 {
-	long error = t->verify_error;
-
-	if (error == X509_V_OK && t->up)
-		error = SSL_get_verify_result(t->ssl);
 	switch (error) {
 	case X509_V_OK:
 		return TLS_FAULT_NONE;
@@ -109,4 +105,13 @@ tls_fault(const struct tls_session *t)
 	default:
 		return TLS_FAULT_OTHER;
 	}
+}
+
+/* Where nothing is demanded of a certificate it is not what ended a handshake, whatever it lacks. */
+enum tls_fault
+tls_fault(const struct tls_session *t)
+{
+	if (!t->up && t->opportunistic)
+		return TLS_FAULT_NONE;
+	return tls_fault_of(t->verify_error == X509_V_OK && t->up ? SSL_get_verify_result(t->ssl) : t->verify_error);
 }

@@ -58,6 +58,8 @@ struct tls_session *tls_session_of(const SSL *);
 
 /* hello.c: end the handshake at a ClientHello that announces more than TLS_HELLO_MAX octets. */
 void tls_hello_watch(struct tls_session *);
+/* dane.c: what X509_V_ERR_* comes to. */
+enum tls_fault tls_fault_of(long error);
 /* client.c: a session to name that verifies and is remembered for nothing yet; the caller says what it wants. NULL: no memory. */
 struct tls_session *tls_client_session(struct tls_client *, int fd, const char *name);
 

@@ -247,7 +247,7 @@ tls_why(const struct tls_session *t, struct buf *all)
 {
 	struct buf out = { all->p, 0, all->max > 0 ? all->max - 1 : 0 };        /* room for the NUL */
 
-	if (t->words != NULL && !t->up)
+	if (t->words != NULL && !t->up && !t->opportunistic)
 		buf_put(&out, span_head(span_of(t->words), out.max));
 	else if (gave_up(t))
 		buf_put_text(&out, "client hung up after our part of the handshake, mostly over the certificate");
