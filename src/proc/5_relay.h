@@ -187,7 +187,6 @@ bool relay_policy_stripped(const struct relay_connection *, const struct smtp_ou
 void relay_policy_failed(struct relay_connection *);    /* what the failed handshake is called (RFC 8460 4.3) */
 void relay_policy_say(struct relay_connection *);       /* "TLSv1.3 ... dane 3 1 1 verified" */
 
-
 /* ---- 5_relay_connection.c ---- */
 bool relay_connection_open(struct relay_destination *);         /* false: out of memory */
 void relay_connection_enter(struct relay_connection *, enum relay_connection_state);
@@ -196,6 +195,8 @@ void relay_connection_watch(struct relay_connection *, int events);
 void relay_connection_blame(struct relay_connection *, enum smtp_class, uint16_t code, const char *enhanced, const char *text);
 void relay_connection_log(const struct relay_connection *, enum log_level, const char *event, const char *why);
 void relay_connection_shake(struct relay_connection *);
+/* The session broke before anything was said in it: TLS has failed after all, and that is seen to. False: it is something else. */
+bool relay_connection_taken_back(struct relay_connection *);
 void relay_connection_retry(struct relay_connection *);         /* the next address, or the end */
 void relay_connection_leave(struct relay_connection *);         /* QUIT now, or after what runs */
 void relay_connection_drop(struct relay_connection *);          /* without a word */

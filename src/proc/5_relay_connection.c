@@ -475,6 +475,21 @@ shake(struct relay_connection *k)
 	}
 }
 
+/* In TLS 1.3 the other side judges our part of the handshake when we are past it (RFC 8446 4.4.2.4). */
+bool
+relay_connection_taken_back(struct relay_connection *k)
+{
+	enum smtp_stage first = k->policy.tls == SMTP_TLS_IMPLICIT ? SMTP_STAGE_GREETING : SMTP_STAGE_EHLO;
+	char why[400];
+	struct buf b = BUF_OVER(why);
+
+	if (k->ready || k->tls == NULL || !tls_broken(k->tls) || smtp_client_awaits(&k->smtp) != first)
+		return false;
+	tls_why(k->tls, &b);
+	tls_refused(k, why);
+	return true;
+}
+
 void
 relay_connection_shake(struct relay_connection *k)
 {

@@ -140,7 +140,10 @@ relay_talk_lost(struct relay_connection *k, const char *why)
 
 	if (listens && (relay_receive(k) > 0 || k->in_len > 0) && hear_early(k))
 		return;
+	if (relay_connection_taken_back(k))
+		return;
 	if (!k->ready) {
+		k->reason.stage = smtp_client_awaits(&k->smtp);
 		relay_connection_blame(k, SMTP_CLASS_LATER, 0, "4.4.2", why);
 		relay_connection_retry(k);
 	} else if (k->attempt == NULL || stale) {

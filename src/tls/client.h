@@ -51,7 +51,7 @@ void tls_matched(const struct tls_session *, struct buf *out);
 
 /* Why a certificate is not good, in the terms of RFC 8460 4.3. */
 enum tls_fault {
-	TLS_FAULT_NONE,         /* it is good, or was not what the handshake failed for */
+	TLS_FAULT_NONE,         /* it is good, or is not what the session failed for */
 	TLS_FAULT_NAME,
 	TLS_FAULT_EXPIRED,
 	TLS_FAULT_UNTRUSTED,

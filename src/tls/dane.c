@@ -107,11 +107,11 @@ tls_fault_of(long error)
 	}
 }
 
-/* Where nothing is demanded of a certificate it is not what ended a handshake, whatever it lacks. */
+/* Where nothing is demanded of a certificate it is not what ended a session, whatever it lacks. */
 enum tls_fault
 tls_fault(const struct tls_session *t)
 {
-	if (!t->up && t->opportunistic)
+	if (t->opportunistic && (!t->up || t->broken))
 		return TLS_FAULT_NONE;
 	return tls_fault_of(t->verify_error == X509_V_OK && t->up ? SSL_get_verify_result(t->ssl) : t->verify_error);
 }

@@ -226,6 +226,12 @@ tls_write(struct tls_session *t, struct span out, size_t *written)
 	return TLS_DONE;
 }
 
+bool
+tls_broken(const struct tls_session *t)
+{
+	return t->broken;
+}
+
 enum tls_step
 tls_goodbye(struct tls_session *t)
 {

@@ -39,6 +39,8 @@ void tls_past_secrets(struct tls_session *);
 size_t tls_buffered(const struct tls_session *);
 /* Write from the front of out; *written says how many went. TLS_DONE: all. */
 enum tls_step tls_write(struct tls_session *, struct span out, size_t *written);
+/* Did it fail, or was it cut? Then no call does anything any more, and tls_why() says what it was. */
+bool tls_broken(const struct tls_session *);
 /* Send close_notify once; does not wait for the peer's. */
 enum tls_step tls_goodbye(struct tls_session *);
 /* NULL is harmless. */

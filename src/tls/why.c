@@ -175,7 +175,8 @@ say_alert(const struct tls_session *t, int alert, struct buf *out)
 	const char *name = ROW_WORDS(alerts, alert);
 
 	if (meaning == NULL)
-		meaning = t->server != NULL ? "client ended the handshake" : "server ended the handshake";
+		meaning = t->server != NULL ? t->up ? "client ended the session" : "client ended the handshake" :
+		    t->up ? "server ended the session" : "server ended the handshake";
 	buf_put_text(out, meaning);
 	buf_put_text(out, " (alert ");
 	if (name != NULL)
