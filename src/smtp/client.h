@@ -153,7 +153,7 @@ struct smtp_outcome {
 	uint16_t code;                  /* the peer's reply code, 0 when the verdict is ours */
 	char enhanced[12];              /* "5.1.1"; from the reply, else made up from the class; NUL-terminated */
 	struct span text;               /* the reply as received without code, lines joined by " / "; points into struct smtp_client;
-	                                   control octets replaced by '?'. Our own words when code is 0 */
+	                                   control octets and what is not UTF-8 replaced by '?'. Our own words when code is 0 */
 	bool dsn;                       /* the peer took over DSN duties (3461-6) */
 	bool by;                        /* and the deadline (2852-3) */
 	bool elsewhere;                 /* he was not named: another session would take him (RFC 9422 4.3) */

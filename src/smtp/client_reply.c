@@ -2,8 +2,10 @@
 #include "smtp/client_parts.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/base64.h"
+#include "base/utf8.h"
 
 /* ---- what EHLO offers ---- */
 
@@ -88,11 +90,22 @@ note_offer(struct smtp_client *c, struct span text)
 
 /* ---- the text ---- */
 
+/* What is kept is text, wherever it ends: no half of a character, nor what is none. */
 static void
 keep_octets(struct smtp_client *c, struct span text)
 {
-	for (size_t i = 0; i < text.len && c->reply_len < SMTP_REPLY_KEPT; i++)
-		c->reply[c->reply_len++] = text.p[i] < 32 || text.p[i] == 127 ? '?' : text.p[i];
+	while (text.len > 0) {
+		size_t width = utf8_width(text), n = width > 0 ? width : 1;
+
+		if (n > (size_t)(SMTP_REPLY_KEPT - c->reply_len))
+			return;
+		if (width == 0 || text.p[0] < 32 || text.p[0] == 127)
+			c->reply[c->reply_len] = '?';
+		else
+			memcpy(c->reply + c->reply_len, text.p, n);
+		c->reply_len = (uint16_t)(c->reply_len + n);
+		span_skip(&text, n);
+	}
 }
 
 struct span

@@ -31,7 +31,7 @@ def test_a_long_reply_ends_with_a_whole_character(beds, before, character):
 
 
 def test_octets_that_are_no_characters(beds):
-    got = only(beds.smart(beds.hop({"RCPT": "450 Postf\udce4cher voll \udcc3\udc28 \x1b[31m \u00e4"})).deliver(["b@x.example"]))
+    got = only(beds.smart(beds.hop({"RCPT": "450 Postf\udce4cher voll \udcc3( \x1b[31m \u00e4"})).deliver(["b@x.example"]))
     assert got.text == "Postf?cher voll ?( ?[31m \u00e4", got
 
 
