@@ -28,6 +28,7 @@ enum {
 	RELAY_SEGMENT_BUCKETS = 64,
 	RELAY_DESTINATION_BUCKETS = 1024,
 	RELAY_STALE_MAX = 2,            /* how often an attempt may find that its kept connection had died */
+	RELAY_APART_MAX = 3,            /* how often it goes again at once without the one at whom the next hop hung up */
 	RELAY_CONNECT_MS = 30 * 1000,
 	RELAY_IDLE_MS = 8 * 1000,
 	RELAY_LEAVE_MS = 10 * 1000,     /* for the answer to QUIT */
@@ -116,6 +117,7 @@ struct relay_connection {
 	bool hopeless;                  /* no other address is worth trying */
 	bool last;                      /* takes nothing more */
 	bool elsewhere;                 /* of this transaction somebody is left to another session */
+	bool apart;                     /* it ended at one recipient, and the others go again without him */
 	bool doubted;                   /* an address said "later", so the whole is "later" */
 	uint16_t refusing, unreached;   /* bits of hosts: said "never" at an address; has one that could not be reached */
 	enum smtp_client_want want;

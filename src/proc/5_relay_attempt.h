@@ -60,6 +60,8 @@ struct relay_attempt {
 	uint32_t arrived;               /* recipients that have come */
 	uint32_t left;                  /* not reported */
 	uint32_t stale;
+	uint32_t apart;                 /* how often it went again without somebody */
+	uint32_t most;                  /* recipients in the next transaction: those who were accepted; 0: any */
 	uint32_t principal;             /* hash of its account: who takes turns with others */
 	uint32_t passed;                /* more urgent ones that stood in line behind it, and went in front */
 	uint32_t window;                /* recipients in the transaction that runs */

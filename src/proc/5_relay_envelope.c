@@ -22,6 +22,9 @@ window_set(struct relay_connection *k)
 
 	if (k->smtp.caps.rcpt_max > 0 && k->smtp.caps.rcpt_max < most)
 		most = k->smtp.caps.rcpt_max;
+	if (a->most > 0 && a->most < most)
+		most = a->most;
+	a->most = 0;
 	a->window = 0;
 	for (uint32_t i = 0; i < a->facts.rcpts && a->window < most; i++)
 		if (!a->rcpt[i].done && (a->window == 0 || is_unasked(k, i) == is_unasked(k, a->map[0])))

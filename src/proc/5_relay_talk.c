@@ -55,7 +55,7 @@ used_up(const struct relay_connection *k)
 static enum smtp_client_want
 mail(struct relay_connection *k)
 {
-	k->heard = k->requeue = k->delivered = k->in_content = k->elsewhere = false;
+	k->heard = k->requeue = k->delivered = k->in_content = k->elsewhere = k->apart = false;
 	return relay_envelope_begin(k);
 }
 
@@ -96,6 +96,15 @@ transaction_over(struct relay_connection *k)
 	relay_attempt_finish(a);
 }
 
+/* Who was accepted where it ended goes first, and with nobody else: there may be a limit that nobody tells. Where nobody was, it is
+ * perhaps no matter of recipients at all. */
+static void
+go_apart(const struct relay_connection *k, struct relay_attempt *a)
+{
+	a->most = k->smtp.rcpts_accepted;
+	a->apart = a->most > 0 ? a->apart + 1 : RELAY_APART_MAX;
+}
+
 /* The connection ends with recipients that nobody has said anything about. */
 static void
 hand_back(struct relay_connection *k)
@@ -108,6 +117,8 @@ hand_back(struct relay_connection *k)
 		return;
 	if (a->left < k->left_before)
 		a->stale = 0;
+	if (k->apart)
+		go_apart(k, a);
 	if (a->left == 0 || k->relay->draining) {
 		relay_attempt_finish(a);
 	} else if (a->stale++ < RELAY_STALE_MAX) {
@@ -370,6 +381,8 @@ on_outcome(struct relay_connection *k, enum smtp_client_want *want)
 		outcome_of_session(k);
 	} else if (o->elsewhere) {
 		k->elsewhere = k->last = true;
+	} else if (o->apart && k->attempt->apart < RELAY_APART_MAX && !k->relay->draining) {
+		k->apart = true;
 	} else if (was_closing(k)) {
 		k->requeue = true;
 	} else if (!comes_again(k)) {

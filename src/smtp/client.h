@@ -156,6 +156,7 @@ struct smtp_outcome {
 	                                   control octets and what is not UTF-8 replaced by '?'. Our own words when code is 0 */
 	bool dsn;                       /* the peer took over DSN duties (3461-6) */
 	bool by;                        /* and the deadline (2852-3) */
+	bool apart;                     /* the session ended at another recipient's RCPT: of this one nothing was said */
 	bool elsewhere;                 /* he was not named: another session would take him (RFC 9422 4.3) */
 };
 
@@ -175,6 +176,7 @@ struct smtp_client {
 	/* The rest is the engine's own. */
 	uint8_t state;                  /* enum client_state */
 	uint8_t then;                   /* the state after the outcomes */
+	uint32_t culprit;               /* at whose RCPT the session ends; rcpts or more: at nobody's */
 	uint8_t rounds;                 /* challenges so far */
 	uint8_t mechanism;              /* the one being tried */
 	bool secured;                   /* STARTTLS has been done */

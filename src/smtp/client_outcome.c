@@ -56,6 +56,7 @@ sweep_step(struct smtp_client *c)
 	c->swept++;
 	c->rcpts_reported++;
 	c->outcome.recipient = next;
+	c->outcome.apart = c->culprit < c->mail.rcpts && next != c->culprit;
 	return client_want(c, SMTP_CLIENT_OUTCOME);
 }
 
@@ -86,6 +87,7 @@ client_sweep(struct smtp_client *c, const struct client_verdict *why, enum clien
 
 	set_outcome(c, why);
 	c->then = (uint8_t)then;
+	c->culprit = then == CLIENT_CLOSED && why->stage == SMTP_STAGE_RCPT ? c->rcpts_answered : UINT32_MAX;
 	client_enter(c, CLIENT_SWEEP);
 	return whole ? client_want(c, SMTP_CLIENT_OUTCOME) : sweep_step(c);
 }

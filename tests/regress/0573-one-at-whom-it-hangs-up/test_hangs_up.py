@@ -34,12 +34,12 @@ def test_the_others_are_served(beds, offers, says, order):
 class Quota(Hop):
     """So many recipients in a session, and then it hangs up."""
 
-    most = 3
+    quota = 3
 
     def serve(self, s, session):
         with self.lock:
             self.left = getattr(self, "left", None) or threading.local()
-        self.left.count = self.most
+        self.left.count = self.quota
         super().serve(s, session)
 
     def scripted(self, line, normal):
