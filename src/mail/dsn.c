@@ -122,6 +122,11 @@ tell_reply(struct pen *pen, const struct dsn_recipient *r)
 	}
 	pen_quoted_safe(pen, r->text);
 	pen_quoted(pen, "\n");
+	if (r->code != 0 || span_done(r->host))
+		return;
+	pen_quoted(pen, "        The server was ");
+	pen_quoted_safe(pen, r->host);
+	pen_quoted(pen, ".\n");
 }
 
 static void

@@ -73,7 +73,7 @@ struct dsn_recipient {
 	struct span path;                       /* without <> */
 	struct span orcpt;                      /* "type;xtext" as received; empty when not given */
 	struct span status;                     /* "5.1.1"; when empty or malformed one is made from action and code */
-	struct span host;                       /* who said it: "mx.example.net [192.0.2.25]:25"; empty: nobody was reached */
+	struct span host;                       /* who said it, or whom our words are about: "mx.example.net [192.0.2.25]:25"; empty: nobody */
 	uint32_t code;                          /* SMTP reply; 0: text is our own words */
 	struct span text;                       /* the reply's text without the code, or our words; what is foreign is made safe */
 	uint64_t when;                          /* last attempt; 0: there was none */

@@ -218,7 +218,7 @@ ending_begin(struct ending *e, struct keeper *k, uint32_t first)
 	ending_look(e, first);
 }
 
-/* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text. */
+/* RFC 5321 4.5.4.1: there is an end. The last reason stays in the text, with its code: the verdict is our own. */
 static void
 make_expired(const struct ending *e, struct relay_result *m, uint8_t text[EXPIRED_TEXT])
 {
@@ -226,6 +226,8 @@ make_expired(const struct ending *e, struct relay_result *m, uint8_t text[EXPIRE
 
 	(void)buf_put_text(&b, e->returned ? "not delivered by the time that its sender set; the last word: "
 	    : "given up after many tries; the last one: ");
+	if (m->code != 0)
+		(void)(buf_put_u64(&b, m->code) && buf_put_byte(&b, ' '));
 	(void)buf_put(&b, span_head(m->text, buf_room(&b)));
 	m->class = SMTP_CLASS_NEVER;
 	m->code = 0;

@@ -237,12 +237,16 @@ without_a_reply_nobody_is_quoted(void **state)
 	(void)state;
 	r.code = 0;
 	r.status = SPAN("5.4.4");
-	r.host = SPAN("maildir /var/mail/bob");
+	r.host = SPAN("");
 	r.text = SPAN("no mail server for example.net");
 	says_not(made(&facts, &r, 1, original, 100), "Remote-MTA");
 	says_not(report, "said:");
 	says(report, "\r\nDiagnostic-Code: x-postern; no mail server for example.net\r\n");
 	says(report, "        no mail server for example.net\r\n        No server could be found");
+	/* regress 0574: whom our own words are about is named, and is no Remote-MTA. */
+	r.host = SPAN("mx.example.net [192.0.2.25]:25");
+	says_not(made(&facts, &r, 1, original, 100), "Remote-MTA");
+	says(report, "server for example.net\r\n        The server was mx.example.net [192.0.2.25]:25.\r\n        No server could be found");
 }
 
 /* A stranger's reply must not bring fields, parts or octets of its own. */
