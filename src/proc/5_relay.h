@@ -149,6 +149,7 @@ struct relay {
 	uint32_t connections, opening, leaving; /* all; not yet ready; QUIT is said */
 	uint32_t busy;                          /* destinations that have connections */
 	uint16_t opening_of[RELAY_OPENERS];     /* the same as opening, of the principals with this remainder */
+	uint32_t carrying_of[RELAY_OPENERS];    /* connections that carry mail of theirs */
 	uint32_t maildir_jobs;
 	struct relay_out *out_free;
 	uint32_t outs_free;
@@ -205,6 +206,8 @@ void relay_connection_drop(struct relay_connection *);          /* without a wor
 void relay_connection_expire(struct relay_connection *);        /* its deadline is over */
 
 /* ---- 5_relay_talk.c ---- */
+/* The only function that sets what it carries; NULL: nothing. Before the old one is finished. */
+void relay_talk_load(struct relay_connection *, struct relay_attempt *);
 void relay_talk_begin(struct relay_connection *);
 void relay_talk_secured(struct relay_connection *);
 void relay_talk_carry(struct relay_connection *, struct relay_attempt *);

@@ -364,10 +364,12 @@ connection_free(struct relay_connection *k)
 void
 relay_connection_drop(struct relay_connection *k)
 {
+	struct relay_attempt *a = k->attempt;
 	struct relay *relay = k->relay;
 
-	if (k->attempt != NULL)
-		relay_attempt_finish(k->attempt);
+	relay_talk_load(k, NULL);
+	if (a != NULL)
+		relay_attempt_finish(a);
 	connection_free(k);
 	relay_work_over(relay);
 }

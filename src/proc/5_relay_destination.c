@@ -205,13 +205,14 @@ relay_destination_opener(const struct relay_destination *d)
 	return d->turn == NULL ? 0 : d->turn->principal % RELAY_OPENERS;
 }
 
-/* And half of those are for other principals than the one whose mail it is. */
+/* And half of those are for other principals than the one whose mail it is. So is a quarter of all: who is ready may be slow. */
 static bool
 have_share(const struct relay_destination *d)
 {
 	const struct relay *relay = d->relay;
+	uint32_t who = relay_destination_opener(d), most = relay->child.conf.relay_connections;
 
-	return relay->opening_of[relay_destination_opener(d)] < (relay->child.conf.relay_connections + 3) / 4;
+	return relay->opening_of[who] < (most + 3) / 4 && relay->opening_of[who] + relay->carrying_of[who] < (most * 3 + 3) / 4;
 }
 
 /* Somebody's idle connection makes room. One at a time: each that ends brings us here again. */

@@ -161,7 +161,7 @@ unsigned_goes_on(struct relay_connection *k, const char *why)
 	struct relay_reason reason = k->reason;
 	char text[sizeof reason.text];
 
-	k->attempt = NULL;
+	relay_talk_load(k, NULL);
 	reason.stage = SMTP_STAGE_MAIL;
 	(void)snprintf(text, sizeof text, "not sent, since it could not be signed (DKIM): %s", why);
 	relay_reason_set(&reason, SMTP_CLASS_LATER, 0, "4.3.0", text);

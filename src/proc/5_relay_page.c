@@ -14,6 +14,7 @@ static const struct limit going[] = {
 	{ "connections to all next hops", "relay-connections", 0, LIMIT_COUNT, "server", "mail waits" },
 	{ "connections to one next hop", "relay-concurrency", 0, LIMIT_COUNT, "destination", "mail waits" },
 	{ "connections that are not ready", "relay-connections", 0, LIMIT_COUNT, "server: half of them", "mail waits" },
+	{ "connections with one principal's mail", "relay-connections", 0, LIMIT_COUNT, "principal: three quarters of them", "its mail waits" },
 	{ "destinations with a row in relay-limit", NULL, CONF_LIMITS_MAX, LIMIT_COUNT, "server", "the configuration is refused" },
 	{ "rows of relay-source", NULL, CONF_SOURCES_MAX, LIMIT_COUNT, "server", "the configuration is refused" },
 	{ "DNS questions without an answer", NULL, RESOLVER_QUESTIONS, LIMIT_COUNT, "server", "the others wait" },

@@ -44,6 +44,16 @@ wait_for(struct relay_connection *k)
 
 /* ---- one attempt on this connection ---- */
 
+void
+relay_talk_load(struct relay_connection *k, struct relay_attempt *a)
+{
+	if (k->attempt != NULL)
+		k->relay->carrying_of[k->attempt->principal % RELAY_OPENERS]--;
+	k->attempt = a;
+	if (a != NULL)
+		k->relay->carrying_of[a->principal % RELAY_OPENERS]++;
+}
+
 /* Nothing more may be begun here: 9422-2, age, reload, drain. */
 static bool
 used_up(const struct relay_connection *k)
@@ -63,13 +73,15 @@ mail(struct relay_connection *k)
 static bool
 carry(struct relay_connection *k, enum smtp_client_want *want)
 {
+	struct relay_attempt *a = k->attempt;
+
 	relay_report_session(k);
 	switch (relay_convert_ask(k)) {
 	case RELAY_CONVERT_WAIT:
 		return false;
 	case RELAY_CONVERT_REFUSED:
-		relay_attempt_finish(k->attempt);
-		k->attempt = NULL;
+		relay_talk_load(k, NULL);
+		relay_attempt_finish(a);
 		*want = SMTP_CLIENT_READY;
 		return true;
 	case RELAY_CONVERT_GO:
@@ -92,7 +104,7 @@ transaction_over(struct relay_connection *k)
 	k->reused = true;
 	if (a->left > 0 && (a->left < k->left_before || k->elsewhere))
 		return;
-	k->attempt = NULL;
+	relay_talk_load(k, NULL);
 	relay_attempt_finish(a);
 }
 
@@ -112,7 +124,7 @@ hand_back(struct relay_connection *k)
 	struct relay_attempt *a = k->attempt;
 
 	relay_convert_stop(k);
-	k->attempt = NULL;
+	relay_talk_load(k, NULL);
 	if (a == NULL)
 		return;
 	if (a->left < k->left_before)
@@ -254,6 +266,9 @@ idle_begin(struct relay_connection *k)
 	relay_out_give(k);
 	k->deadline = relay_now(k->relay) + RELAY_IDLE_MS;
 	relay_connection_watch(k, UV_READABLE);
+	/* It may make room for somebody. */
+	if (k->relay->hungry != NULL)
+		relay_work_over(k->relay);
 }
 
 static bool
@@ -273,7 +288,7 @@ on_ready(struct relay_connection *k, enum smtp_client_want *want)
 	}
 	/* Who speaks out of turn carries nothing more, once it has carried something. */
 	if (k->attempt == NULL && (k->in_len == 0 || !k->reused))
-		k->attempt = relay_destination_take(k->to);
+		relay_talk_load(k, relay_destination_take(k->to));
 	if (k->attempt != NULL)
 		return carry(k, want);
 	if (k->io.out.len > 0 || k->in_len > 0) {
@@ -478,7 +493,7 @@ relay_talk_carry_on(struct relay_connection *k)
 void
 relay_talk_carry(struct relay_connection *k, struct relay_attempt *a)
 {
-	k->attempt = a;
+	relay_talk_load(k, a);
 	if (!relay_out_take(k)) {
 		over(k);
 		return;
