@@ -90,23 +90,26 @@ ask_addresses(struct mx_lookup *l)
 	}
 }
 
-/* Take the hosts out of records that mx_order() has put in order, and go on to their addresses. */
+/* Take the next hosts out of records that mx_order() has put in order, and go on to their addresses. */
 static void
 take_order(struct mx_lookup *l, struct mx_record *record, size_t count)
 {
-	uint64_t seed = 0;
 	enum mx_verdict verdict;
+	size_t left;
 
-	(void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
-	verdict = mx_order(record, &count, span_of(l->self), seed);
+	if (l->passed == 0)
+		(void)!getrandom(&l->seed, sizeof l->seed, GRND_NONBLOCK);
+	verdict = mx_order(record, &count, span_of(l->self), l->seed);
 	if (verdict != MX_FOUND) {
 		mx_end(l, verdict);
 		return;
 	}
-	l->list.hosts = count < MX_HOSTS_MAX ? (uint32_t)count : MX_HOSTS_MAX;
+	left = count > l->passed ? count - l->passed : 0;
+	l->more = left > MX_HOSTS_MAX;
+	l->list.hosts = l->more ? MX_HOSTS_MAX : (uint32_t)left;
 	for (uint32_t i = 0; i < l->list.hosts; i++) {
-		l->list.host[i].preference = record[i].preference;
-		memcpy(l->list.host[i].name, record[i].name, MX_NAME_MAX);
+		l->list.host[i].preference = record[l->passed + i].preference;
+		memcpy(l->list.host[i].name, record[l->passed + i].name, MX_NAME_MAX);
 	}
 	ask_addresses(l);
 }
@@ -185,6 +188,20 @@ append_addresses(struct mx_list *list, uint8_t host, bool v6, const struct mx_fo
 	}
 }
 
+/* None of these hosts can be tried: the next ones. Their names come out of the resolver's memory. */
+static void
+look_further(struct mx_lookup *l)
+{
+	l->passed += l->list.hosts;
+	l->list.hosts = 0;
+	memset(l->list.host, 0, sizeof l->list.host);
+	memset(l->found, 0, sizeof l->found);
+	memset(l->settled, 0, sizeof l->settled);
+	mx_query_begin(l, DNS_TYPE_MX, 0);
+	if (l->waiting == 0)
+		mx_end(l, MX_LATER);
+}
+
 /* Host by host, each one's addresses as the resolver gave them (5321-64). */
 static void
 gather(struct mx_lookup *l)
@@ -193,7 +210,10 @@ gather(struct mx_lookup *l)
 		append_addresses(&l->list, i, true, &l->found[i][0]);
 		append_addresses(&l->list, i, false, &l->found[i][1]);
 	}
-	mx_end(l, mx_conclude(l->list.addresses, l->some_later));
+	if (l->list.addresses == 0 && l->more)
+		look_further(l);
+	else
+		mx_end(l, mx_conclude(l->list.addresses, l->some_later));
 }
 
 static const char *
@@ -446,6 +466,7 @@ mx_lookup_tick(struct mx_lookup *l, uint64_t now)
 	if (!l->ended && now >= l->deadline) {
 		/* Some hosts may have answered in time. */
 		l->some_later = true;
+		l->more = false;
 		snprintf(l->list.words, sizeof l->list.words, "DNS: no answer about %s within %u s", l->domain,
 		    l->deadline_ms / 1000);
 		gather(l);

@@ -51,6 +51,9 @@ struct mx_lookup {
 	uint64_t deadline;              /* uv_now() */
 	uint32_t waiting;               /* queries out */
 	uint32_t deadline_ms;
+	uint32_t passed;                /* of the hosts in their order: they have no address */
+	uint64_t seed;                  /* of that order */
+	bool more;                      /* hosts behind those that are looked up */
 	bool ended;                     /* verdict is known; done() is due */
 	bool some_later;
 	bool host_only;
