@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { NONSENSE_QUOTED = 100 };         /* octets of a reply that makes no sense */
+
 #define BIT(n) (1u << (n))
 #define LOSING (BIT(CLIENT_SWEEP) | BIT(CLIENT_CLOSED))
 
@@ -282,7 +284,7 @@ smtp_client_feed(struct smtp_client *c, struct span in, size_t *used)
 		if (line == SMTP_REPLY_MORE)
 			break;
 		if (line == SMTP_REPLY_BAD)
-			return client_broken(c, "the peer's reply is not SMTP");
+			return client_nonsense(c, "the peer's reply is not SMTP");
 		if (line == SMTP_REPLY_PART)
 			continue;
 		c->replies++;
@@ -313,12 +315,35 @@ smtp_client_aside(struct smtp_client *c, struct span line)
 
 /* ---- losing ---- */
 
+static enum smtp_client_want
+broken(struct smtp_client *c, struct span words)
+{
+	c->polite = false;
+	return client_sweep(c, &(struct client_verdict){ smtp_client_awaits(c), SMTP_CLASS_LATER, 0, "4.5.0", words }, CLIENT_CLOSED);
+}
+
 enum smtp_client_want
 client_broken(struct smtp_client *c, const char *words)
 {
-	c->polite = false;
-	return client_sweep(c, &(struct client_verdict){ smtp_client_awaits(c), SMTP_CLASS_LATER, 0, "4.5.0", span_of(words) },
-	    CLIENT_CLOSED);
+	return broken(c, span_of(words));
+}
+
+/* Who repeats what he hears does not get our password into a log. */
+enum smtp_client_want
+client_nonsense(struct smtp_client *c, const char *words)
+{
+	uint8_t text[SMTP_REPLY_KEPT];
+	struct buf b = BUF_OVER(text);
+
+	(void)buf_put_text(&b, words);
+	if (c->reply_len > 0 && c->state != CLIENT_PROVING) {
+		(void)buf_put_text(&b, ": \"");
+		if (c->reply_code != 0)
+			(void)(buf_put_padded(&b, c->reply_code, 3) && buf_put_byte(&b, ' '));
+		(void)buf_put(&b, span_head((struct span){ c->reply, c->reply_len }, NONSENSE_QUOTED));
+		(void)buf_put_byte(&b, '"');
+	}
+	return broken(c, client_reply_keep(c, buf_span(&b)));
 }
 
 enum smtp_client_want

@@ -359,7 +359,7 @@ rset_reply(struct smtp_client *c)
 {
 	c->rset_awaited = false;
 	if (c->reply_code / 100 != 2)
-		return client_broken(c, "the peer refuses RSET");
+		return client_nonsense(c, "the peer refuses RSET");
 	return client_envelope_step(c);
 }
 
@@ -424,7 +424,7 @@ data_reply(struct smtp_client *c)
 	if (c->reply_code / 100 == 3)
 		return begin_content(c);
 	if (c->reply_code / 100 == 2)
-		return client_broken(c, "the peer's reply to DATA makes no sense");
+		return client_nonsense(c, "the peer's reply to DATA makes no sense");
 	c->rset_due = true;
 	return client_sweep_reply(c, SMTP_STAGE_DATA, CLIENT_READY);
 }
@@ -441,7 +441,7 @@ client_envelope_reply(struct smtp_client *c)
 	if (stage == SMTP_STAGE_DATA)
 		return data_reply(c);
 	if (c->reply_code / 100 == 3)
-		return client_broken(c, "the peer's reply makes no sense");
+		return client_nonsense(c, "the peer's reply makes no sense");
 	return stage == SMTP_STAGE_MAIL ? mail_reply(c) : rcpt_reply(c);
 }
 
@@ -529,7 +529,7 @@ enum smtp_client_want
 client_final_reply(struct smtp_client *c)
 {
 	if (c->reply_code / 100 == 3)
-		return client_broken(c, "the peer's reply to the message makes no sense");
+		return client_nonsense(c, "the peer's reply to the message makes no sense");
 	/* 3030-3: a chunk that was refused leaves a transaction that takes nothing more. */
 	c->rset_due = c->mail.binary && c->reply_code / 100 != 2;
 	return client_sweep_reply(c, SMTP_STAGE_CONTENT, c->reply_code == 421 ? CLIENT_CLOSED : CLIENT_READY);

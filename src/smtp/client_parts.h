@@ -59,6 +59,8 @@ bool client_bit(const uint8_t bits[], uint32_t i);
 /* client.c */
 /* The peer broke the protocol: nothing more is said to it. */
 enum smtp_client_want client_broken(struct smtp_client *, const char *words);
+/* The same, with the beginning of the reply that it was. */
+enum smtp_client_want client_nonsense(struct smtp_client *, const char *words);
 enum smtp_client_want client_ready(struct smtp_client *);
 /* The peer knows who we are. */
 enum smtp_client_want client_proved(struct smtp_client *);

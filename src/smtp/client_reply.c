@@ -136,6 +136,16 @@ decode_challenge(struct smtp_client *c, struct span text)
 		c->challenge = buf_span(&out);
 }
 
+/* Up to where a line ends, whatever has come behind it. */
+static void
+keep_nonsense(struct smtp_client *c, const struct smtp_reply_line *line)
+{
+	struct span text = span_head(line->text, span_find(line->text, '\n'));
+
+	(void)client_reply_keep(c, span_head(text, span_find(text, '\r')));
+	c->reply_code = line->code;
+}
+
 enum smtp_reply_step
 client_reply_line(struct smtp_client *c, struct span in, size_t *used)
 {
@@ -143,6 +153,8 @@ client_reply_line(struct smtp_client *c, struct span in, size_t *used)
 	struct smtp_reply_line line;
 	enum smtp_reply_step step = smtp_reply_read(&c->reader, in, &line, used);
 
+	if (step == SMTP_REPLY_BAD)
+		keep_nonsense(c, &line);
 	if (step == SMTP_REPLY_MORE || step == SMTP_REPLY_BAD)
 		return step;
 	if (first)
