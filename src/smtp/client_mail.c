@@ -145,6 +145,20 @@ put_rcpt(struct smtp_client *c, const struct smtp_client_rcpt *rcpt)
 
 /* ---- the envelope ---- */
 
+/* The sender is to send less: less than what? */
+static enum smtp_client_want
+refuse_size(struct smtp_client *c)
+{
+	struct client_verdict v = too_big;
+	uint8_t text[120];
+	struct buf b = BUF_OVER(text);
+
+	(void)(buf_put(&b, too_big.text) && buf_put_text(&b, ": ") && buf_put_u64(&b, c->mail.size)
+	    && buf_put_text(&b, " octets, at most ") && buf_put_u64(&b, c->caps.size_max));
+	v.text = client_reply_keep(c, buf_span(&b));
+	return client_sweep(c, &v, CLIENT_READY);
+}
+
 enum smtp_client_want
 smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail)
 {
@@ -159,6 +173,8 @@ smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail)
 	c->rset_awaited = c->mail_awaited = c->data_awaited = false;
 	c->mail_failed = c->data_sent = c->dot_due = c->window_full = false;
 	why = obstacle(c);
+	if (why == &too_big)
+		return refuse_size(c);
 	if (why != NULL)
 		return client_sweep(c, why, CLIENT_READY);
 	c->mail_due = true;

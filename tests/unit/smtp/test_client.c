@@ -389,7 +389,7 @@ test_obstacles(void **state)
 	(void)state;
 	quiet(&talk, mails, 3);
 	expect(HELLO "250-mx\r\n250 SIZE 1000\r\n" BYE, SAID_EHLO "QUIT\r\n",
-	    "0 MAIL NEVER 0 5.3.4 message is bigger than the peer takes\n"
+	    "0 MAIL NEVER 0 5.3.4 message is bigger than the peer takes: 1001 octets, at most 1000\n"
 	    "0 MAIL NEVER 0 5.6.3 message has octets above 127 and the peer does not offer 8BITMIME\n"
 	    "0 MAIL NEVER 0 5.6.7 message is internationalised and the peer does not offer SMTPUTF8\n");
 }
