@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -614,6 +615,90 @@ scram_is_counted_too(void **state)
 	}
 	assert_int_equal(refused, 4);
 	assert_int_equal(guess_from(x, 1, 1, "alice", "correct horse", 0), OK);
+}
+
+/* ---- regress 0580: who has shown that he knows a secret leaves a line in the log, however he goes on ---- */
+
+/* The client's half of SCRAM up to our last challenge: from there on he knows that his secret is right. */
+static void
+scram_until_told(struct fixture *x, uint32_t session, const char *login, const char *password)
+{
+	struct sasl_client_facts f = { span_of(login), span_of(password), SMTP_AUTH_SCRAM_SHA_256, true, 0, SPAN("") };
+	uint8_t room[6144];
+	struct buf out = BUF_OVER(room);
+	enum smtp_mechanism m;
+	bool has;
+	struct sasl_client *c = sasl_client_begin(&f, &m, &out, &has, &why);
+
+	assert_non_null(c);
+	start(x, session, m, true, buf_span(&out));
+	for (unsigned i = 0; i < 2; i++) {
+		(void)wait_frame(x);
+		assert_int_equal(x->seen.type, AUTH_CHALLENGE);
+		out.len = 0;
+		assert_true(sasl_client_step(c, (struct span){ x->seen.body, x->seen.len }, &out, &why));
+		if (i == 0)
+			assert_true(channel_send_octets(x->front, AUTH_NEXT, session, buf_span(&out)));
+	}
+	assert_true(sasl_client_proved(c));
+	sasl_client_end(c);
+}
+
+/* What the log has come to say; it is empty again. */
+static void
+read_log(int fd, char text[2048])
+{
+	ssize_t n = pread(fd, text, 2047, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+}
+
+static void
+assert_left(struct fixture *x, int fd, const char *login)
+{
+	char text[2048], wanted[64];
+
+	spin(x, 30);
+	read_log(fd, text);
+	(void)snprintf(wanted, sizeof wanted, "login=%s ", login);
+	if (strstr(text, "result=left") == NULL || strstr(text, wanted) == NULL || strstr(text, "peer=192.0.2.7") == NULL)
+		fail_msg("no line of who was told that the secret is right: \"%s\"", text);
+}
+
+static void
+a_right_proof_leaves_a_line(void **state)
+{
+	struct fixture *x = *state;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	struct log_conf said = { .fd = fd, .most = LOG_NOTE };
+	char text[2048];
+
+	assert_true(fd != -1);
+	log_open(&said, "auth");
+	/* Cancelled by the client, hung up, answered with what is no answer. */
+	scram_until_told(x, 1, "alice", "correct horse");
+	assert_true(channel_send_octets(x->front, AUTH_CANCEL, 1, SPAN("")));
+	assert_left(x, fd, "alice");
+	scram_until_told(x, 2, "alice/laptop", x->key);
+	assert_true(channel_send_octets(x->front, AUTH_END, 2, SPAN("")));
+	assert_left(x, fd, "alice/laptop");
+	scram_until_told(x, 3, "alice", "correct horse");
+	assert_true(channel_send_octets(x->front, AUTH_NEXT, 3, SPAN("more")));
+	(void)wait_frame(x);
+	assert_left(x, fd, "alice");
+	/* Who ends it as he should is said once, as ever, and nobody else is said. */
+	scram(x, 4, "alice", "correct horse", true, "alice");
+	assert_true(channel_send_octets(x->front, AUTH_END, 4, SPAN("")));
+	start(x, 5, SMTP_AUTH_SCRAM_SHA_256, true, SPAN("n,,n=alice,r=abcdefghijklmnop"));
+	(void)wait_frame(x);
+	assert_true(channel_send_octets(x->front, AUTH_CANCEL, 5, SPAN("")));
+	spin(x, 30);
+	read_log(fd, text);
+	assert_non_null(strstr(text, "result=ok"));
+	assert_null(strstr(text, "result=left"));
+	assert_int_equal(close(fd), 0);
 }
 
 static void
@@ -1342,7 +1427,7 @@ main(void)
 		TEST(every_name_of_a_login), TEST(recalled_keys_still_need_the_key), TEST(scram_by_password_and_by_key),
 		TEST(imported_hashes), TEST(a_salt_does_not_tell_who_is_there), TEST(a_key_at_an_unknown_login_costs_what_it_may_cost), TEST(a_peer_is_one_word),
 		TEST(unknown_and_wrong_take_the_same_time), TEST(failures_slow_down_and_lock_out),
-		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(budgets_do_not_tell_who_is_there), TEST(a_key_opens_no_way_to_the_password), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
+		TEST(too_many_passwords_wait), TEST(ten_guesses_and_no_more), TEST(budgets_do_not_tell_who_is_there), TEST(a_key_opens_no_way_to_the_password), TEST(a_proxy_is_never_punished), TEST(scram_is_counted_too), TEST(a_right_proof_leaves_a_line), TEST(a_spray_is_an_alarm), TEST(sprays_do_not_use_up_the_alarms),
 		TEST(broken_fronts_are_ended), TEST(more_sessions_than_allowed), TEST(cancel_and_end), TEST(numbers_that_fall_together),
 		TEST(addresses_of_a_principal), TEST(expired_and_revoked), TEST(uses_are_noted),
 		TEST(a_stolen_key_is_slowed_held_and_locked), TEST(a_long_name_is_cut_between_letters), TEST(a_spool_that_was_away_is_told_later), TEST(a_hold_outlives_its_spool),
