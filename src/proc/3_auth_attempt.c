@@ -69,13 +69,6 @@ part(struct attempt *a, enum phase phase)
 	release(a);
 }
 
-void
-attempt_abandon(struct session *s)
-{
-	if (s->attempt != NULL)
-		part(s->attempt, PHASE_FRESH);
-}
-
 static void
 say(const struct attempt *a, enum log_level level, struct span login, const char *result, const char *reason)
 {
@@ -94,6 +87,32 @@ say(const struct attempt *a, enum log_level level, struct span login, const char
 	log_u64(&l, "front", a->front->slot);
 	log_u64(&l, "session", a->session->id);
 	log_end(&l);
+}
+
+/* Our last message has told him that his secret is right; the answer to it says nothing new. */
+static void
+say_left(const struct attempt *a)
+{
+	say(a, LOG_NOTE, span_of(a->candidate.login), "left", "the secret was right, and the exchange not ended");
+}
+
+/* Otherwise nothing would bound how often one connection has that said. */
+static void
+count_left(struct session *s)
+{
+	say_left(s->attempt);
+	if (s->failures < UINT8_MAX)
+		s->failures++;
+}
+
+void
+attempt_abandon(struct session *s)
+{
+	if (s->attempt == NULL)
+		return;
+	if (s->phase == PHASE_PROVING && s->attempt->sasl.said_last)
+		count_left(s);
+	part(s->attempt, PHASE_FRESH);
 }
 
 static void
@@ -301,12 +320,16 @@ verifier_of(void *arg, struct span login, struct verifier *out)
 static void
 refused(struct attempt *a)
 {
-	if (a->sasl.has_verifier && strcmp(a->sasl.why, "GSASL_AUTHENTICATION_ERROR") == 0)
+	if (a->sasl.said_last) {
+		say_left(a);
+		count_failure(a, FAIL_CREDENTIALS);
+	} else if (a->sasl.has_verifier && strcmp(a->sasl.why, "GSASL_AUTHENTICATION_ERROR") == 0) {
 		wrong(a, a->candidate.fake ? "no such login" : "wrong secret");
-	else if (strcmp(a->sasl.why, "GSASL_MALLOC_ERROR") == 0)
+	} else if (strcmp(a->sasl.why, "GSASL_MALLOC_ERROR") == 0) {
 		cannot(a, "no memory for SCRAM");
-	else
+	} else {
 		refuse_malformed(a, FAIL_CREDENTIALS, a->sasl.why);
+	}
 }
 
 /* A name has been said that may not be tried from there now. Asked before the proof is looked at, and again when it comes. */
