@@ -500,3 +500,12 @@ def test_spool_that_breaks_the_order_is_ended(world):
         relay.spool.receive(5)
     relay.new_spool()
     assert only(relay.deliver(RCPTS)).cls == DELIVERED
+
+
+@pytest.mark.parametrize("domain", ["other.example\0x", "\0", "\0net.example"])
+def test_a_domain_that_is_no_name(world, domain):                       # 0581: it was put where nobody finds it again
+    hop = world.hop(address="127.0.0.3")
+    relay, _ = mx(world, {("net.example", MX): [(10, "one.example")], ("one.example", A): ["127.0.0.3"]}, hop)
+    assert only(relay.deliver(["b@" + domain], destination=domain)).cls == NEVER
+    time.sleep(2.5)                                                     # a sweep a second
+    assert only(relay.deliver(["b@net.example"], destination="net.example")).cls == DELIVERED

@@ -185,6 +185,52 @@ recipients_that_no_client_can_name(void **state)
 	bed_close(&b);
 }
 
+/* tests/regress/0581: 5_relay dies of a domain with a NUL in it, again and again, as long as the message is in the queue. */
+static void
+recipients_that_are_no_address(void **state)
+{
+	static const struct span paths[] = { SPAN_INIT("x@example.net\0y"), SPAN_INIT("x@\0"), SPAN_INIT("\0@example.net"), SPAN_INIT(""),
+		SPAN_INIT("x"), SPAN_INIT("x@"), SPAN_INIT("x@example.net> NOTIFY=NEVER"), SPAN_INIT("x@exam/../ple.net"), SPAN_INIT("x@\r\n"),
+		SPAN_INIT("@a.example:x@example.net") };
+	static const uint16_t types[] = { SPOOL_RCPT, SPOOL_ASK_RCPT };
+	struct spool_mail m = mail(200, "a@example.org");
+	struct bed_frame f;
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	open_bed(&b, &t, "x@example.net", 0);
+	for (size_t i = 0; i < 2 * sizeof paths / sizeof paths[0]; i++) {
+		struct spool_rcpt r = { .path = paths[i / 2] };
+		struct spool_ask_rcpt ask = { .path = paths[i / 2] };
+
+		bed_send(&b.front, SPOOL_MAIL, 1, spool_mail_layout, &m);
+		if (types[i % 2] == SPOOL_RCPT)
+			bed_send(&b.front, SPOOL_RCPT, 1, spool_rcpt_layout, &r);
+		else
+			bed_send(&b.front, SPOOL_ASK_RCPT, 1, spool_ask_rcpt_layout, &ask);
+		bed_want(&b.master, CHILD_PEER_BROKEN, &f);
+		bed_new_front(&b);
+	}
+	finish(&b, &t, SMTP_CLASS_DELIVERED, 250);
+	bed_close(&b);
+}
+
+/* What clients do name is taken: 5321-19 without a domain, quoted, in other scripts, by number. */
+static void
+recipients_that_are_unusual(void **state)
+{
+	struct bed b;
+	struct try_seen t;
+
+	(void)state;
+	open_bed(&b, &t, "x@example.net", 0);
+	say_message(&b, 2, 101, "a@example.org", "Postmaster,\"a b@c\"@example.net,\xc3\xa9@\xc3\xa9.example,x@[192.0.2.1],x@[IPv6:2001:db8::1]", 0);
+	assert_int_equal(answer(&b, 2), OK);
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* tests/regress/0301: there is no memory for the notice; who was served is not served again. */
 static void
 served_without_a_notice(void **state)
@@ -495,6 +541,7 @@ main(void)
 		cmocka_unit_test(no_memory_is_no_fault_of_the_front),
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones), cmocka_unit_test(recipients_that_no_client_can_name),
+		cmocka_unit_test(recipients_that_are_no_address), cmocka_unit_test(recipients_that_are_unusual),
 		cmocka_unit_test(served_without_a_notice), cmocka_unit_test(no_memory_for_a_destination),
 	};
 
