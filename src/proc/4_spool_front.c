@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "mail/path.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "proc/4_spool_session.h"
@@ -182,11 +184,19 @@ on_mail(struct keeper *k, struct front *f, struct front_session *s, const struct
 	return s->fail == OK || refuse_draft(k, s);
 }
 
-/* What a client can name has come through an engine (RFC 5321 4.5.3.1.3). */
+/* What a client can name has come through an engine: it is said here as he said it (RFC 5321 4.1.2, 4.5.3.1.3). */
 static bool
 path_fits(struct span path)
 {
-	return path.len <= PATH_MAX_OCTETS - 2 && recipient_domain(path).len <= DOMAIN_MAX;
+	uint8_t octets[PATH_MAX_OCTETS];
+	struct buf said = BUF_OVER(octets);
+	struct mailbox m;
+	struct span rest;
+
+	if (!buf_put_byte(&said, '<') || !buf_put(&said, path) || !buf_put_byte(&said, '>'))
+		return false;
+	rest = buf_span(&said);
+	return path_take(&rest, false, &m) == PATH_OK && span_done(rest) && m.whole.len == path.len;
 }
 
 static bool

@@ -137,6 +137,12 @@ relay_domain_add(struct relay *relay, struct relay_attempt *a)
 		relay_attempt_fail(a, &reason);
 		return;
 	}
+	/* A name is text here; what ends in its middle would be looked for where it is not. */
+	if (span_find(a->facts.destination, '\0') < a->facts.destination.len) {
+		relay_reason_set(&reason, SMTP_CLASS_NEVER, 0, "5.1.2", "the recipient's domain is no name");
+		relay_attempt_fail(a, &reason);
+		return;
+	}
 	d = domain_find(relay, a->facts.destination, need, &source);
 	if (d == NULL)
 		d = domain_new(relay, a->facts.destination, need, &source);
