@@ -4,6 +4,7 @@ What goes over the channels is described in src/proc/peers.h and src/base/fields
 Everything is on loopback and ends by itself: each wait has a time-out.
 """
 import base64
+import contextlib
 import os
 import pathlib
 import select
@@ -482,15 +483,19 @@ class Dns:
     """records: {("example.net", MX): [(10, "mx1.example.net")], ("mx1.example.net", A): ["127.0.0.1"]}. A name with no record
     at all does not exist; a value of "SERVFAIL" or "SILENCE" does what it says."""
 
-    def __init__(self, records):
+    def __init__(self, records, where=("127.0.0.1", 0)):
         self.records = {(n.lower(), t): v for (n, t), v in records.items()}
         self.asked = []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
-        self.server = "127.0.0.1@%d" % self.sock.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
+        self.sock.bind(where)
+        self.server = "%s@%d" % self.sock.getsockname()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)        # wakes up who waits in recvfrom()
+        self.thread.join(5)
         self.sock.close()
 
     def run(self):
@@ -498,6 +503,8 @@ class Dns:
             try:
                 query, who = self.sock.recvfrom(4096)
             except OSError:
+                return
+            if not query:
                 return
             answer = self.answer(query)
             if answer:
