@@ -241,8 +241,10 @@ on_watch(uv_timer_t *timer)
 {
 	struct master *m = timer->data;
 
-	if (m->phase == MASTER_RUNNING)
-		master_watch(m);
+	if (m->phase != MASTER_RUNNING)
+		return;
+	master_watch(m);
+	master_watch_names(m);
 }
 
 static void
@@ -385,6 +387,7 @@ run(struct master *m)
 	timer_begin(m, &m->tickets, on_tickets, TICKETS_MS);
 	master_alarms_init(m);
 	master_children_init(m, front_count(&m->conf));
+	names_look(m->names);
 	m->status = 0;
 	start_stage(m, STAGE_SPOOL);
 	(void)uv_run(&m->loop, UV_RUN_DEFAULT);

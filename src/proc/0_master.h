@@ -73,6 +73,10 @@ struct socket_bound {
 /* Which version of a file it is. */
 struct file_mark { uint64_t seconds, nanoseconds, size, inode; };
 
+/* What names are looked up by: /etc/resolv.conf, /etc/hosts. The sum is of its words. */
+enum { NAME_FILES = 2 };
+struct name_file { struct file_mark mark; uint64_t sum; };
+
 struct certificate {
 	struct conf_certificate files;
 	struct span chain, key;         /* PEM; malloc'ed; the key only until 2_signer has been sent it */
@@ -126,6 +130,7 @@ struct master {
 	uint64_t look_again;            /* uv_now(), though nothing changes; 0: not */
 	struct dkim_store dkim;         /* keys that sign; read from the files each time they are handed on */
 	struct file_mark dkim_seen;     /* DKIM-DIR/changed, when we last read them */
+	struct name_file names[NAME_FILES];     /* as 5_relay and 8_hook have found them */
 	struct certificate_warned warned[2 * CONF_CERTIFICATES_MAX];
 	size_t warned_next;
 	struct alarms alarms;
@@ -215,6 +220,12 @@ void dkim_look(const struct conf *, struct file_mark *seen);
 bool dkim_changed(const struct conf *, const struct file_mark *seen);
 /* To 2_signer with the keys, to 5_relay without; to others nothing. */
 void master_send_dkim(struct worker *);
+
+/* ---- 0_master_names.c ---- */
+void names_look(struct name_file seen[NAME_FILES]);     /* and is one of them another file now, or gone? */
+bool names_replaced(const struct name_file seen[NAME_FILES]);
+/* When one says something else now, 5_relay and 8_hook begin anew. */
+void master_watch_names(struct master *);
 
 /* ---- 0_master_proof.c ---- */
 /* Connect to each of our listeners for each certificate until all are served, PROOF_MS at most; then master_on_proof(). */

@@ -408,6 +408,18 @@ fresh_take(struct master *m, struct fresh *f)
 	f->dkim = (struct dkim_store){ NULL, 0 };
 }
 
+/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
+static void
+relay_anew(struct master *m, struct buf *why)
+{
+	if (!cage_hand_over(&m->conf, why)) {
+		log_say(LOG_FAULT, "relay-stays", (const char *)why->p);
+		return;
+	}
+	names_look(m->names);
+	master_drain_stage(m, STAGE_RELAY);
+}
+
 /* All of it, or nothing: false with words in why. */
 static bool
 reload(struct master *m, struct buf *why)
@@ -421,7 +433,7 @@ reload(struct master *m, struct buf *why)
 		return false;
 	keep_fixed(&next, &m->conf);
 	descriptors_fit_and_say(&next);
-	anew = m->conf.sandbox != CONF_SANDBOX_OFF && !cage_fits(ROLE_RELAY, &m->conf, &next);
+	anew = m->conf.sandbox != CONF_SANDBOX_OFF && (!cage_fits(ROLE_RELAY, &m->conf, &next) || names_replaced(m->names));
 	milters = !conf_milters_same(m->conf.milter, m->conf.milters, next.milter, next.milters);
 	if (!master_listen(m, &next, why, &status)) {
 		fresh_free(&fresh);
@@ -431,11 +443,8 @@ reload(struct master *m, struct buf *why)
 	fresh_take(m, &fresh);
 	log_target_open(&m->conf, "master");
 	tell_everybody(m);
-	/* It finishes what it has begun; the spool tries the rest again with the one that follows. */
-	if (anew && cage_hand_over(&m->conf, why))
-		master_drain_stage(m, STAGE_RELAY);
-	else if (anew)
-		log_say(LOG_FAULT, "relay-stays", (const char *)why->p);
+	if (anew)
+		relay_anew(m, why);
 	master_milter(m, milters);
 	return true;
 }

@@ -5,8 +5,6 @@
  * connect, resolve, read mail by descriptor, fetch policies and keep them below STATE/relay, with the counts for TLS reports, and
  * write below one Maildir when that is the route.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -261,33 +259,16 @@ resolver_new(struct relay *r)
 	return resolver;
 }
 
-/* Our cage is open for the file that was there when we began. One that has taken its place cannot be read from here. */
-static bool
-resolvers_replaced(const struct conf *conf)
-{
-	int fd = conf->dns_server.p[0] == 0 ? open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC) : -1;
-	bool replaced = conf->dns_server.p[0] == 0 && fd == -1 && errno == EACCES;
-
-	if (fd != -1)
-		(void)close(fd);
-	return replaced;
-}
-
 /* The CA files may have changed under the same name, so everything is read anew. */
 static void
 configure(struct relay *r)
 {
-	bool keep = r->resolver != NULL && r->child.conf.relay.kind != CONF_RELAY_MAILDIR && resolvers_replaced(&r->child.conf);
-
 	relay_reports_pause(r);
 	relay_sts_pause(r);
 	relay_trust_release(r->trust);
 	r->trust = NULL;
-	if (keep)
-		log_say(LOG_WARN, "resolver-kept", "/etc/resolv.conf is another file now; it is read at the next start");
-	else
-		resolver_close(r->resolver);
-	r->resolver = keep ? r->resolver : NULL;
+	resolver_close(r->resolver);
+	r->resolver = NULL;
 	if (r->child.conf.relay.kind == CONF_RELAY_MAILDIR) {
 		(void)relay_sts_configure(r);
 		relay_reports_close(r);
@@ -297,8 +278,7 @@ configure(struct relay *r)
 		log_say(LOG_NOTE, "dane-off", "without dns-trust-anchor no TLSA record can be validated, so none is asked for");
 	r->trust = trust_new(&r->child.conf);
 	child_judge_trust(&r->child);
-	if (!keep)
-		r->resolver = resolver_new(r);
+	r->resolver = resolver_new(r);
 	if (!relay_sts_configure(r)) {
 		/* To send without them would be to send against them. */
 		child_give_up(&r->child, "out of memory");
