@@ -12,8 +12,8 @@
  *
  *           From half its budget on a level slows answers down; at its budget it refuses what it covers before any hashing. There is
  *           no budget of an account as such: whoever wants an owner locked out would only have to use it up. So a botnet of N hosts
- *           has 48 N guesses a day at one account; what stops that is a sender key (120 bits), and a password that is not
- *           among the first million.
+ *           has 48 N guesses a day at one account, and up to 360 N more by SCRAM (Repeats); what stops that is a sender key (120 bits),
+ *           and a password that is not among the first million.
  * Lanes     Where an account has logged in during the last 90 days, its owner always gets through: from that host nothing is
  *           refused, answers only slow down, and what fails is not held against the others there; from its neighbourhood only the
  *           host's own budgets count. One account has GUESS_LANES_EACH of them at most, so nobody with a login can push out the
