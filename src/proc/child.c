@@ -147,6 +147,9 @@ on_reload(void)
 		refuse("reload before go");
 		return;
 	}
+	/* Who finishes begins nothing by a new configuration: the one that follows has it. */
+	if (me.draining)
+		return;
 	take_staged();
 	if (me.handler->reload != NULL)
 		me.handler->reload(me.arg);
