@@ -63,7 +63,8 @@ class Load(honest.Load):
 
     def people(self, number):
         mine = random.Random(f"{SEED} {number}")
-        return mine.sample(PEOPLE + NOWHERE, mine.choice((1, 1, 2, 3, 8)))
+        # Nobody twice: smtplib goes on to DATA when it has fewer names in its list of refusals than it named.
+        return list(dict.fromkeys(mine.sample(PEOPLE + NOWHERE, mine.choice((1, 1, 2, 3, 8)))))
 
     def hand_over(self, smtp, number, content):
         people = self.people(number)
