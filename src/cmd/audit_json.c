@@ -3,6 +3,7 @@
 
 #include "audit/hello.h"
 #include "cmd/audit_json.h"
+#include "cmd/json_words.h"
 
 /* Within a version members may come, none goes or changes its meaning. */
 enum { VERSION = 1 };
@@ -26,7 +27,7 @@ audit_json_append(json_t *list, json_t *value)
 void
 audit_json_print(json_t *what)
 {
-	(void)json_dumpf(what, stdout, JSON_INDENT(2));
+	(void)json_show(what);
 	(void)putchar('\n');
 	json_decref(what);
 }

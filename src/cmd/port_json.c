@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "cmd/json_words.h"
 #include "cmd/port.h"
 
 static json_t *
@@ -105,7 +106,7 @@ port_print_json(const struct port_command *c)
 	(void)json_object_set_new(all, "ports", ports);
 	for (size_t i = 0; i < c->queries; i++)
 		(void)json_array_append_new(ports, answer(c, c->query[i]));
-	(void)json_dumpf(all, stdout, JSON_INDENT(2));
+	(void)json_show(all);
 	(void)putchar('\n');
 	json_decref(all);
 }

@@ -213,7 +213,7 @@ persons_of(const struct queue_answer *a)
 static bool
 dump(json_t *value)
 {
-	bool good = value != NULL && json_dumpf(value, stdout, JSON_INDENT(2)) == 0;
+	bool good = json_show(value);
 
 	json_decref(value);
 	return good;

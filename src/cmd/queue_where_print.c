@@ -276,7 +276,7 @@ where_print_json(const struct where_answer *a)
 		(void)json_array_append_new(holes, json_pack("{s:o, s:o}", "when", json_when(a->hole[i].when), "what", json_words(a->hole[i].words)));
 	root = json_pack("{s:o, s:b, s:b, s:o, s:I, s:o}", "messages", rows, "more", a->found.next != 0, "server_runs", !a->offline,
 	    "history_begins", json_when(a->found.begun), "behind", (json_int_t)a->behind, "gaps", holes);
-	good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+	good = json_show(root) && putchar('\n') != EOF;
 	json_decref(root);
 	return good;
 }

@@ -112,7 +112,7 @@ static bool
 print_json(const struct rows *rows)
 {
 	json_t *all = json_array();
-	int rc = -1;
+	bool good = false;
 
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *r = &rows->row[i];
@@ -124,9 +124,9 @@ print_json(const struct rows *rows)
 		    "words", json_text(r->words)));
 	}
 	if (all != NULL && json_array_size(all) == rows->count)
-		rc = json_dumpf(all, stdout, JSON_INDENT(2));
+		good = json_show(all);
 	json_decref(all);
-	return rc == 0 && putchar('\n') != EOF;
+	return good && putchar('\n') != EOF;
 }
 
 static bool

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/json_words.h"
 #include "cmd/user.h"
 #include "dns/lookup.h"
 #include "tls/dkim_store.h"
@@ -129,7 +130,7 @@ print_json(const char *dir, const struct dkim_entry *e, size_t n, struct buf *wh
 		good = o != NULL && json_array_append_new(list, o) == 0;
 	}
 	if (good) {
-		(void)json_dumpf(list, stdout, JSON_INDENT(2));
+		(void)json_show(list);
 		(void)printf("\n");
 	}
 	json_decref(list);

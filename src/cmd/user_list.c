@@ -165,7 +165,7 @@ print_json(const struct users *users, const struct used *used)
 
 	for (size_t i = 0; i < users_count(users); i++)
 		(void)json_array_append_new(all, json_user(users, users_at(users, i), used));
-	done = json_dumpf(all, stdout, JSON_INDENT(2)) == 0 && printf("\n") > 0 && fflush(stdout) == 0;
+	done = json_show(all) && printf("\n") > 0 && fflush(stdout) == 0;
 	json_decref(all);
 	return done;
 }

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "cmd/json_words.h"
 #include "cmd/ledger.h"
 #include "cmd/user.h"
 #include "cmd/when.h"
@@ -47,7 +48,7 @@ user_locks(struct user_command *c, struct buf *why)
 	c->status = ledger_query(&q, &count, why);
 	done = c->status == LEDGER_FINE;
 	if (done && c->json)
-		done = json_dumpf(l.all, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+		done = json_show(l.all) && putchar('\n') != EOF;
 	else if (done && l.count == 0)
 		done = puts("nobody is slowed, held or locked") != EOF;
 	json_decref(l.all);

@@ -90,16 +90,23 @@ note_offer(struct smtp_client *c, struct span text)
 
 /* ---- the text ---- */
 
+/* Of an octet a character begins with: those that end a line, ring, or begin what drives a terminal, U+0080 to U+009F among them. */
+static bool
+is_control(struct span text)
+{
+	return text.p[0] < 32 || text.p[0] == 127 || (text.p[0] == 0xc2 && text.len > 1 && text.p[1] < 0xa0);
+}
+
 /* What is kept is text, wherever it ends: no half of a character, nor what is none. */
 static void
 keep_octets(struct smtp_client *c, struct span text)
 {
 	while (text.len > 0) {
-		size_t width = utf8_width(text), n = width > 0 ? width : 1;
+		size_t width = is_control(text) ? 0 : utf8_width(text), n = width > 0 ? width : 1;
 
 		if (n > (size_t)(SMTP_REPLY_KEPT - c->reply_len))
 			return;
-		if (width == 0 || text.p[0] < 32 || text.p[0] == 127)
+		if (width == 0)
 			c->reply[c->reply_len] = '?';
 		else
 			memcpy(c->reply + c->reply_len, text.p, n);

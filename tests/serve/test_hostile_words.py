@@ -19,7 +19,7 @@ def test_no_octet_drives_a_terminal(make_server):
     one.add_key()
     ident = submit(one, "b@example.net")
     eventually(lambda: where(one, ident)["messages"][0]["to"][0]["attempts"], "an attempt")
-    for words in (["list"], ["show", ident], ["where", ident], ["where", ident, "--json"], ["show", ident, "--json"]):
+    for words in (["list"], ["list", "--json"], ["show", ident], ["where", ident], ["where", ident, "--json"], ["show", ident, "--json"]):
         done = postern("queue", *words, *one.options, text=False)
         assert done.returncode == 0 and (harmless(done.stdout) or "--json" in words), (words, done.stdout)
     assert harmless(one.log.read_bytes())
