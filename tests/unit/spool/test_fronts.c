@@ -231,6 +231,51 @@ recipients_that_are_unusual(void **state)
 	bed_fini(&b);
 }
 
+enum { CROWD = 70, LONG_RCPTS = 1000 };  /* a MiB of recipients each, and a login has 64 */
+
+/* Recipients as long as they may be. */
+static void
+name_many(struct bed *b, uint32_t session, uint64_t id)
+{
+	char path[300], orcpt[501];
+	struct spool_mail m = mail(id, "a@example.org");
+	struct spool_rcpt r = { .number = 0 };
+
+	(void)snprintf(path, sizeof path, "%060d@%063d.%063d.%050d.example", 0, 0, 0, 0);
+	(void)snprintf(orcpt, sizeof orcpt, "rfc822;%0490d", 0);
+	r.path = span_of(path);
+	r.orcpt = span_of(orcpt);
+	bed_send(&b->front, SPOOL_MAIL, session, spool_mail_layout, &m);
+	for (; r.number < LONG_RCPTS; r.number++)
+		bed_send(&b->front, SPOOL_RCPT, session, spool_rcpt_layout, &r);
+}
+
+/* tests/regress/0582: what there was no room for is none that the front has made up. */
+static void
+recipients_for_whom_there_is_no_room(void **state)
+{
+	struct spool_commit c = { .rcpts = LONG_RCPTS };
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	bed_start(&b);
+	for (uint32_t i = 1; i <= CROWD; i++)
+		name_many(&b, i, 100 + i);
+	for (uint32_t i = CROWD - 2; i <= CROWD; i++) {
+		bed_send(&b.front, SPOOL_COMMIT, i, spool_commit_layout, &c);
+		assert_int_equal(answer(&b, i), FAIL_DRAFTS_MANY);
+	}
+	say_message_of(&b, CROWD + 1, 100 + CROWD + 1, "bob", "x@example.net", 0);
+	assert_int_equal(answer(&b, CROWD + 1), OK);
+	/* One too many is one still. */
+	c.rcpts++;
+	bed_send(&b.front, SPOOL_COMMIT, 1, spool_commit_layout, &c);
+	assert_true(bed_is_closed(&b.front, 5000));
+	bed_kill(&b);
+	bed_fini(&b);
+}
+
 /* tests/regress/0301: there is no memory for the notice; who was served is not served again. */
 static void
 served_without_a_notice(void **state)
@@ -542,6 +587,7 @@ main(void)
 		cmocka_unit_test(flags_that_no_client_has_asked_for),
 		cmocka_unit_test(names_that_are_another_ones), cmocka_unit_test(recipients_that_no_client_can_name),
 		cmocka_unit_test(recipients_that_are_no_address), cmocka_unit_test(recipients_that_are_unusual),
+		cmocka_unit_test(recipients_for_whom_there_is_no_room),
 		cmocka_unit_test(served_without_a_notice), cmocka_unit_test(no_memory_for_a_destination),
 	};
 
