@@ -187,15 +187,12 @@ draft_rcpt(struct spool *s, struct draft *d, struct span path, uint32_t notify, 
 {
 	struct recipient r = { .notify = notify, .path = path, .orcpt = orcpt, .last.class = OUTCOME_NONE };
 
-	if (d->fail != OK)
-		return;
-	d->fail = rcpts_grow(s, d, path.len + orcpt.len + 64);
-	if (d->fail != OK)
-		return;
-	if (!fields_format(recipient_layout, &r, &d->rcpts))
+	/* Whoever brings them counts those, too, for whom there is no room. */
+	d->count++;
+	if (d->fail == OK)
+		d->fail = rcpts_grow(s, d, path.len + orcpt.len + 64);
+	if (d->fail == OK && !fields_format(recipient_layout, &r, &d->rcpts))
 		d->fail = FAIL_LOCAL;
-	else
-		d->count++;
 }
 
 bool

@@ -26,6 +26,7 @@ void draft_clock(struct draft *, int64_t ms, uint64_t now);
 void draft_rcpt(struct spool *, struct draft *, struct span path, uint32_t notify, struct span orcpt);
 void draft_body(struct spool *, struct draft *, struct span octets);
 uint64_t draft_size(const struct draft *);
+/* With those for whom there was no room: draft_commit() says so then. */
 uint32_t draft_rcpts(const struct draft *);
 /* The envelope so far; for log lines. */
 const struct message_record *draft_envelope(const struct draft *);
