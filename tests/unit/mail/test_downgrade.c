@@ -106,6 +106,22 @@ soft_breaks_make_no_delimiters(void **state)
 	    "=C3=BC 456789 123456789 123456789 123456789 123456789 123456789 12345678901=\r\n=2D-b\r\n--b--\r\n"));
 }
 
+/* 0398, RFC 2046 5.1.1: neither may what stands for other octets. The '-' of a text's line is written as another, too. */
+static void
+nothing_becomes_a_delimiter(void **state)
+{
+	(void)state;
+	becomes(&seven, SPAN("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b?\"\r\n\r\npre\xff\r\n-\xff\r\n--b\xff\r\n\r\n"
+	    "--b?\r\nContent-Type: image/x\r\n\r\n\xff\r\n--b?--\r\n--b\xff\r\n"),
+	    SPAN("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b?\"\r\n\r\npre?\r\n-?\r\n--b\x1a\r\n\r\n"
+	    "--b?\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: base64\r\n\r\n/w==\r\n--b?--\r\n--b\x1a\r\n"));
+	becomes(&seven, SPAN("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"x=FF\"\r\n\r\n--x=FF\r\n"
+	    "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n--x\xff\r\n - and so much text that it is quoted\r\n--x=FF--\r\n"),
+	    SPAN("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"x=FF\"\r\n\r\n--x=FF\r\n"
+	    "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=2D-x=FF\r\n"
+	    " - and so much text that it is quoted\r\n--x=FF--\r\n"));
+}
+
 /* RFC 2045 6.4, 2046 5.1, 5.2.1: what holds others is looked into; what is fit stays octet for octet. */
 static void
 parts_are_looked_into(void **state)
@@ -416,7 +432,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_quoted_or_base64), cmocka_unit_test(what_lacks_mime_is_given_it),
-		cmocka_unit_test(soft_breaks_make_no_delimiters), cmocka_unit_test(parts_are_looked_into),
+		cmocka_unit_test(soft_breaks_make_no_delimiters), cmocka_unit_test(nothing_becomes_a_delimiter),
+		cmocka_unit_test(parts_are_looked_into),
 		cmocka_unit_test(padded_delimiters),
 		cmocka_unit_test(binary_becomes_lines), cmocka_unit_test(long_lines_are_broken), cmocka_unit_test(verdicts),
 		cmocka_unit_test(lines_of_what_is_encoded_are_broken),
