@@ -1,4 +1,5 @@
-/* Header lines of more than 998 octets (RFC 5322 2.1.1) become several, in front of a space (2.2.3) or between addresses (3.4). */
+/* Header lines of more than 998 octets (RFC 5322 2.1.1) become several, in front of a space (2.2.3) or where one may be
+ * added to addresses (3.4). */
 #include "mail/compose_parts.h"
 
 #include <string.h>
@@ -38,19 +39,21 @@ skip_element(struct span field, size_t at)
 	return at;
 }
 
-/* Behind a comma between two addresses, or in front of what stands in angles behind a name: there white space may be added. 0: nowhere. */
+/* Behind a comma between two addresses, the ':' of a group or a comment, or in front of what stands in angles behind a name: there white space
+ * may be added. 0: nowhere. */
 static size_t
 between_before(struct span field, size_t first, size_t end)
 {
 	size_t at = span_find(field, ':') + 1, found = 0;
 
 	while (at < end - 1) {
-		bool separates = field.p[at] == ',' || field.p[at] == ';';
+		uint8_t c = field.p[at];
+		bool separates = c == ',' || c == ';' || c == ':' || c == '(';
 
-		if (field.p[at] == '<' && at > first)
+		if (c == '<' && at > first)
 			found = at;
 		at = skip_element(field, at);
-		if (separates && at > first && !ascii_is_blank(field.p[at]))
+		if (separates && at > first && at < end && !ascii_is_blank(field.p[at]))
 			found = at;
 	}
 	return found;

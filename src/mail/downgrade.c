@@ -12,6 +12,9 @@ enum {
 	HELD_MAX = 2048,        /* a header line, the fields behind it, a line that might have been a delimiter */
 	GROWS_TO = 12,          /* an octet: a part of ten of them is given header fields of ninety */
 	SLICE_LEAST = 64,
+	SUBSTITUTE = 0x1a,      /* SUB: no boundary has a control character (RFC 2046 5.1.1) */
+	DASHES = 2,             /* that begin a delimiter */
+	NO_DELIMITER = 3,
 };
 
 static void
@@ -60,7 +63,7 @@ on_body(void *arg, const struct mime_entity *e, bool blank)
 	struct downgrade *d = arg;
 
 	d->way = way_of(d, e->number) & DOWNGRADE_WAYS;
-	d->column = d->group_len = d->blank = d->escape_left = 0;
+	d->column = d->group_len = d->blank = d->escape_left = d->dashes = 0;
 	d->soft = false;
 	if (!blank)
 		return;
@@ -123,11 +126,14 @@ quoted_text(struct downgrade *d, struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.p[i];
 
+		/* "--x" and an octet FF would become "--x=FF", which may be a boundary. */
+		bool may_delimit = c == '-' && d->column == 0 && d->blank == 0 && d->mime.depth > 0;
+
 		quoted_blank(d, true);
 		if (ascii_is_blank(c))
 			d->blank = c;
 		else
-			quoted_octet(d, c, ascii_is_graph(c) && c != '=');
+			quoted_octet(d, c, ascii_is_graph(c) && c != '=' && !may_delimit);
 	}
 }
 
@@ -199,6 +205,7 @@ base64_again(struct downgrade *d, struct span text)
 
 /* ---- bodies ---- */
 
+/* '?' for what cannot go; where it could make a delimiter, what is in none. */
 static void
 ignored_text(struct downgrade *d, struct span text)
 {
@@ -206,7 +213,11 @@ ignored_text(struct downgrade *d, struct span text)
 		uint8_t c = text.p[i];
 		bool goes = c > 127 ? d->plan->hop.eightbit : c != 0 && c != '\r' && c != '\n';
 
-		put(d, goes ? (struct span){ &c, 1 } : SPAN("?"));
+		if (!goes)
+			c = d->dashes == DASHES ? SUBSTITUTE : '?';
+		put(d, (struct span){ &c, 1 });
+		if (d->dashes < DASHES)
+			d->dashes = c == '-' ? d->dashes + 1 : NO_DELIMITER;
 	}
 }
 
@@ -240,7 +251,7 @@ on_newline(void *arg)
 	}
 	quoted_blank(d, false);
 	put_text(d, "\r\n");
-	d->column = d->escape_left = 0;
+	d->column = d->escape_left = d->dashes = 0;
 	d->soft = false;
 }
 
@@ -259,7 +270,7 @@ on_delimiter(void *arg, struct span line, bool newline, bool crlf)
 {
 	struct downgrade *d = arg;
 
-	d->column = 0;
+	d->column = d->dashes = 0;
 	d->way = DOWNGRADE_KEEP;
 	if (newline)
 		put_text(d, "\r\n");

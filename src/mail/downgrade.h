@@ -15,7 +15,7 @@
  *
  * What is not changed: header sections but for Content-Transfer-Encoding, and what they lack for that to be understood
  * (MIME-Version, Content-Type); parts that are fit already; the order of everything. A preamble or epilogue, which nobody
- * reads (RFC 2046 5.1.1), has '?' for octets that cannot go.
+ * reads (RFC 2046 5.1.1), has '?' for octets that cannot go, and SUB in lines that begin with "--". No line becomes a delimiter.
  * What is never changed: anything inside multipart/signed (RFC 1847 2.1), a header with octets above 127, a part whose own words about
  * its encoding are false. Such a message is refused, in words. A part that is encoded as it says, but in lines that are too long, has its
  * lines broken.
@@ -96,6 +96,7 @@ struct downgrade {
 	uint8_t escape_left;            /* octets of an escape that are to come; no line ends inside */
 	uint8_t group_len;              /* of base64 */
 	uint8_t group[3];
+	uint8_t dashes;                 /* that a line which nobody reads begins with, up to two; 3: with something else */
 	uint8_t blank;                  /* a space or tab that waits for what comes after it; 0: none */
 };
 
