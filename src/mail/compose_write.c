@@ -197,6 +197,18 @@ out_is_full(struct compose *c, struct buf *out, size_t before)
 	return before == 0 ? compose_refuse_at(c, c->at, "header field too long") : COMPOSE_MORE;
 }
 
+/* Completed, and its names encoded, a field may have grown where compose_fold_lines() finds no place: inside a bracket that nothing ends. */
+static bool
+lines_fit(struct span field)
+{
+	while (!span_done(field)) {
+		if (span_take_until(&field, '\r').len > COMPOSE_LINE_MAX)
+			return false;
+		span_skip(&field, 2);
+	}
+	return true;
+}
+
 /* A domain of mailboxes: unlike a host's it may be international (RFC 6531 3.3). */
 static bool
 is_mail_domain(struct span domain)
@@ -245,6 +257,8 @@ compose_header_drain(struct compose *c, struct buf *out)
 	for (struct span rest = compose_section_from(c, c->at); !c->headless && field_next(&rest, &f); before = out->len) {
 		if (!put_field(c, &f, c->at, out))
 			return out_is_full(c, out, before);
+		if (!lines_fit((struct span){ out->p + before, out->len - before }))
+			return compose_refuse_at(c, c->at, "a header line that grows over 998 octets without a place to fold it at");
 		c->at = compose_offset_of(c, rest);
 	}
 	if (!put_end(c, out))

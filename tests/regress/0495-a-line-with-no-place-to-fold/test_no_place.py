@@ -1,6 +1,4 @@
 """What grows over 998 octets where no line may be folded is not sent. RFC 5322 2.1.1."""
-import pytest
-
 from scripted_server import ScriptedServer, submit
 
 
@@ -9,12 +7,12 @@ def field(head, tail):
     return f'{head}"{"a" * (998 - len((head + tail).encode()) - 2)}"{tail}'
 
 
-@pytest.mark.parametrize("line", [field("To: [x, üüüüü:", "<u@example.org>;"), field("To: [x, ", "<u>")], ids=["a name", "an address"])
-def test_is_refused(tmp_path, line):
+def test_is_refused(tmp_path):
+    line = field("To: [x, üüüüü:", "<u@example.org>;")
     with ScriptedServer(offers=["8BITMIME", "SMTPUTF8"]) as server:
         done = submit(tmp_path, server, "z@example.net", input=f"Subject: s\n{line}\n\nx\n".encode())
     assert done.returncode == 65 and not server.messages, done
-    assert "line 2" in done.stderr and "998" in done.stderr
+    assert b"line 2" in done.stderr and b"998" in done.stderr, done
 
 
 def test_what_does_not_grow_is_sent(tmp_path):
