@@ -12,7 +12,7 @@ struct dns_asker {
 	struct ub_result *result;       /* of the last question */
 	int err;
 	bool came;
-	char words[MX_WORDS_MAX];
+	char asked[ASKED_MAX], words[MX_WORDS_MAX];
 };
 
 struct dns_asker *
@@ -22,7 +22,7 @@ dns_asker_open(const struct resolver_conf *conf, struct buf *why)
 	int err = UB_NOMEM;
 
 	if (a != NULL && (a->ctx = ub_ctx_create()) != NULL)
-		err = resolver_configure(a->ctx, conf);
+		err = resolver_configure(a->ctx, conf, a->asked);
 	if (err == 0)
 		return a;
 	(void)(buf_put_text(why, ub_strerror(err)) && buf_terminate(why));
@@ -86,7 +86,7 @@ take(struct dns_asker *a, const char *name, struct dns_answer *answer)
 	};
 	const struct ub_result *r = a->result;
 	const char *why, *detail;
-	enum answer kind = answer_classify(a->err, r, &why, &detail);
+	enum answer kind = answer_classify(a->asked, a->err, r, &why, &detail);
 
 	if (kind == ANSWER_LATER) {
 		fail(a, name, why, detail, answer);
@@ -111,7 +111,7 @@ dns_ask(struct dns_asker *a, const char *name, enum dns_type type, unsigned mill
 	if (err != 0)
 		fail(a, name, ub_strerror(err), "", answer);
 	else if (!await(a, id, clock_run() + milliseconds))
-		fail(a, name, "no answer in time", "", answer);
+		fail(a, name, "no answer in time", a->asked, answer);
 	else
 		take(a, name, answer);
 }

@@ -51,7 +51,7 @@ rcode_words(int rcode)
 /* ---- answers ---- */
 
 enum answer
-answer_classify(int err, const struct ub_result *result, const char **words, const char **detail)
+answer_classify(const char *asked, int err, const struct ub_result *result, const char **words, const char **detail)
 {
 	*words = *detail = "";
 	if (err != 0) {
@@ -66,6 +66,7 @@ answer_classify(int err, const struct ub_result *result, const char **words, con
 		return ANSWER_NO_NAME;
 	} else {
 		*words = rcode_words(result->rcode);
+		*detail = asked;
 	}
 	return ANSWER_LATER;
 }
@@ -279,7 +280,7 @@ on_result(void *arg, int err, struct ub_result *result)
 	struct mx_query *q = arg;
 	struct mx_lookup *l = q->lookup;
 	const char *words, *detail;
-	enum answer answer = answer_classify(err, result, &words, &detail);
+	enum answer answer = answer_classify(l->resolver->asked, err, result, &words, &detail);
 
 	q->async_id = -1;
 	l->waiting--;
@@ -467,8 +468,8 @@ mx_lookup_tick(struct mx_lookup *l, uint64_t now)
 		/* Some hosts may have answered in time. */
 		l->some_later = true;
 		l->more = false;
-		snprintf(l->list.words, sizeof l->list.words, "DNS: no answer about %s within %u s", l->domain,
-		    l->deadline_ms / 1000);
+		snprintf(l->list.words, sizeof l->list.words, "DNS: no answer about %s within %u s%s", l->domain,
+		    l->deadline_ms / 1000, l->resolver->asked);
 		gather(l);
 	}
 	if (!l->ended)

@@ -42,16 +42,18 @@ resolver_clock(struct resolver *r, bool at_once)
 }
 
 static int
-set_server(struct ub_ctx *ctx, const char *server)
+set_server(struct ub_ctx *ctx, const char *server, char asked[ASKED_MAX])
 {
 	int err;
 
 	if (server == NULL || server[0] == 0) {
 		/* No resolv.conf means that unbound itself asks from the root down. */
-		ub_ctx_resolvconf(ctx, NULL);
+		err = ub_ctx_resolvconf(ctx, NULL);
+		(void)snprintf(asked, ASKED_MAX, " (asked: %s)", err == 0 ? "the servers in /etc/resolv.conf" : "from the root down");
 		ub_ctx_hosts(ctx, NULL);
 		return 0;
 	}
+	(void)snprintf(asked, ASKED_MAX, " (asked: %.52s)", server);
 	err = ub_ctx_set_option(ctx, "do-not-query-localhost:", "no");
 	return err != 0 ? err : ub_ctx_set_fwd(ctx, server);
 }
@@ -93,12 +95,12 @@ set_limits(struct ub_ctx *ctx)
 }
 
 int
-resolver_configure(struct ub_ctx *ctx, const struct resolver_conf *conf)
+resolver_configure(struct ub_ctx *ctx, const struct resolver_conf *conf, char asked[ASKED_MAX])
 {
 	int err = set_limits(ctx);
 
 	if (err == 0)
-		err = set_server(ctx, conf->server);
+		err = set_server(ctx, conf->server, asked);
 	if (err == 0 && conf->trust_anchor != NULL && conf->trust_anchor[0] != 0)
 		err = ub_ctx_add_ta_file(ctx, conf->trust_anchor);
 	if (err == 0)
@@ -136,7 +138,7 @@ resolver_open(uv_loop_t *loop, const struct resolver_conf *conf, struct buf *why
 
 	if (r == NULL || (r->ctx = ub_ctx_create()) == NULL)
 		goto fail;
-	err = resolver_configure(r->ctx, conf);
+	err = resolver_configure(r->ctx, conf, r->asked);
 	if (err == 0 && resolver_begin(r, loop, ub_fd(r->ctx)))
 		return r;
 fail:

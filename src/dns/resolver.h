@@ -12,6 +12,7 @@
 enum {
 	DNS_TYPE_A = 1, DNS_TYPE_CNAME = 5, DNS_TYPE_MX = 15, DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28, DNS_TYPE_TLSA = 52,
 	DNS_CLASS_IN = 1,
+	ASKED_MAX = 80,                 /* words about who is asked, with NUL */
 };
 
 /* What one answer is to us. */
@@ -25,6 +26,7 @@ struct resolver {
 	struct mx_lookup *lookups;
 	struct txt_lookup *texts;
 	uint32_t open_handles;          /* of the two; the resolver is freed with the last */
+	char asked[ASKED_MAX];
 };
 
 /* One question to libunbound; async_id < 0 when none is out. */
@@ -67,8 +69,8 @@ struct mx_lookup {
 };
 
 /* ---- lookup.c ---- */
-/* Words for an answer that is none. */
-enum answer answer_classify(int err, const struct ub_result *, const char **words, const char **detail);
+/* Words for an answer that is none; detail may be `asked`. */
+enum answer answer_classify(const char *asked, int err, const struct ub_result *, const char **words, const char **detail);
 void mx_query_begin(struct mx_lookup *, uint8_t type, uint8_t host);
 /* Ends it when it is due. True when it reported, and is gone. */
 bool mx_lookup_tick(struct mx_lookup *, uint64_t now);
@@ -88,8 +90,9 @@ bool txt_lookup_tick(struct txt_lookup *, uint64_t now);
 struct txt_lookup *txt_lookup_next(struct txt_lookup *);
 
 /* ---- resolver.c ---- */
-/* Where to ask, whom DNSSEC trusts, and how much may be kept; answers come from a thread. 0 or an error of libunbound's. */
-int resolver_configure(struct ub_ctx *, const struct resolver_conf *);
+/* Where to ask, whom DNSSEC trusts, and how much may be kept; answers come from a thread. 0 or an error of libunbound's. asked says where, for
+ * whoever reads that no answer came: it is the first thing to look at. */
+int resolver_configure(struct ub_ctx *, const struct resolver_conf *, char asked[ASKED_MAX]);
 /* Have look-ups ticked every second from now on, or also as soon as the loop turns. */
 void resolver_clock(struct resolver *, bool at_once);
 

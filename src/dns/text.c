@@ -78,7 +78,7 @@ on_result(void *arg, int err, struct ub_result *result)
 	struct txt_list list = { .verdict = TXT_NOTHING };
 	const char *why, *detail;
 	char words[MX_WORDS_MAX] = "";
-	enum answer answer = answer_classify(err, result, &why, &detail);
+	enum answer answer = answer_classify(t->resolver->asked, err, result, &why, &detail);
 
 	t->async_id = -1;
 	if (result != NULL) {
@@ -111,7 +111,8 @@ txt_lookup_begin(struct resolver *r, const char *name, void (*done)(void *arg, c
 	t->async_id = -1;
 	t->deadline = uv_now(r->loop) + TXT_DEADLINE;
 	(void)snprintf(t->name, sizeof t->name, "%s", name);
-	(void)snprintf(t->words, sizeof t->words, "DNS: no answer about %s within %u s", t->name, TXT_DEADLINE / 1000);
+	(void)snprintf(t->words, sizeof t->words, "DNS: no answer about %s within %u s%s", t->name, TXT_DEADLINE / 1000,
+	    r->asked);
 	t->next = r->texts;
 	t->link = &r->texts;
 	if (t->next != NULL)

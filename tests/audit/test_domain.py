@@ -94,6 +94,7 @@ def test_what_the_records_say(animal, world, name, records, signed, expected):
     _, endpoints = world(records, signed).audit(animal)
     assert set(found(endpoints[0])) - {"announced", "autoconfig-missing", "autoconfig-failed"} == expected, endpoints[0]
     assert all(f["evidence"] for f in endpoints[0]["findings"])
+    assert all("(asked: 127.0.0.1@" in str(f["evidence"]) for f in endpoints[0]["findings"] if f["id"] == "dns-failed")
 
 
 def digest_of_key(chain):

@@ -393,9 +393,10 @@ def test_address_literal(world):
 ])
 def test_dns_verdicts(world, records, cls, code, enhanced):
     hop = world.hop()
-    relay, _ = mx(world, records, hop)
+    relay, dns = mx(world, records, hop)
     r = only(relay.deliver(["b@net.example"], destination="net.example"))
     assert (r.cls, r.code, r.enhanced) == (cls, code, enhanced), r
+    assert (cls == LATER) == r.text.endswith(f" (asked: {dns.server})"), r
     assert "net.example" in r.text or "mx.example" in r.text
     assert not hop.sessions
 

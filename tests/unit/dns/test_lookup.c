@@ -106,6 +106,7 @@ test_deadline(void **state)                     /* 5321-61 */
 	run_until_done(s);
 	assert_int_equal(s->list.verdict, MX_LATER);
 	assert_non_null(strstr(s->list.words, "net.example"));
+	assert_non_null(strstr(s->list.words, " (asked: 127.0.0.1@"));
 }
 
 static void
