@@ -74,6 +74,17 @@ webhook_url_parse(struct span text, struct webhook_url *url, struct buf *why)
 	return true;
 }
 
+struct span
+webhook_url_public(struct span text)
+{
+	struct span rest = text;
+
+	(void)span_take_until(&rest, ':');
+	span_skip(&rest, strlen("://"));
+	(void)span_take_until(&rest, '/');
+	return span_head(text, text.len - rest.len);
+}
+
 bool
 webhook_events_parse(struct span text, uint32_t *events, struct buf *why)
 {

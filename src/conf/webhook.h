@@ -20,6 +20,8 @@ struct webhook_url {
 
 /* "https://hooks.example.org[:8443][/path]", or "http://127.0.0.1[:8080][/path]": localhost, 127.0.0.0/8 and [::1] may be without TLS. */
 bool webhook_url_parse(struct span text, struct webhook_url *, struct buf *why);
+/* What of such a text is no secret: its path is one to receivers that know who posts by it. */
+struct span webhook_url_public(struct span text);
 
 /* "delivered deferred bounced held dropped", some of them, in any order. */
 bool webhook_events_parse(struct span text, uint32_t *events, struct buf *why);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "conf/webhook.h"
 #include "os/log.h"
 #include "proc/0_master.h"
 
@@ -62,9 +63,15 @@ master_send_conf(struct worker *w)
 {
 	static uint8_t text[128 * 1024];
 	struct buf b = BUF_OVER(text);
+	struct conf *conf = &w->master->conf;
+	struct conf_text webhook = conf->webhook;
 
-	if (w->channel != NULL && conf_format(&w->master->conf, &b))
+	/* A secret has one home; the others need to know no more than that there is a webhook. */
+	if (w->role != ROLE_HOOK)
+		conf->webhook.p[webhook_url_public(span_of(webhook.p)).len] = '\0';
+	if (w->channel != NULL && conf_format(conf, &b))
 		(void)channel_send_octets(w->channel, MASTER_CONF, 0, buf_span(&b));
+	conf->webhook = webhook;
 }
 
 void

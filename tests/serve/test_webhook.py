@@ -15,6 +15,7 @@ import pytest
 from postern_server import eventually, make_certificate, postern
 
 from test_history import LATER, NEVER, submit, with_hop
+from test_keys import found_in, memory_of
 
 
 class Receiver(http.server.ThreadingHTTPServer):
@@ -92,6 +93,22 @@ def test_each_event(make_server, tmp_path):
     eventually(lambda: "held" in receiver.types(), "a held event", 10)
     assert "hook:0" in one.children()
     assert one.stop() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read the memory of a process that is not dumpable")
+def test_only_the_poster_knows_the_secrets(make_server, tmp_path):
+    receiver = Receiver()
+    one = with_hop(make_server, settings(tmp_path, receiver))
+    submit(one, "b@example.net")
+    eventually(lambda: "delivered" in receiver.types(), "the event")
+    one.hup()
+    one.await_event("reloaded")
+    memories = {child: memory_of(pid) for child, pid in one.children().items()}
+    secrets = {"the path": b"/events?a=b", "the key": SECRET}
+    assert sorted(found_in(memories.pop("hook:0"), secrets)) == sorted(secrets)
+    for child, memory in memories.items():
+        assert not found_in(memory, secrets), child
+    assert not found_in(memory_of(one.process.pid), {"the key": SECRET})
 
 
 def test_tried_again_through_restarts(make_server, tmp_path):
