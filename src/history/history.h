@@ -121,8 +121,9 @@ void history_hook_later(struct history *, uint64_t row, uint64_t due);
 uint32_t history_trim_hooks(struct history *, uint64_t oldest, uint32_t most);
 /* The first that are due. */
 size_t history_due(struct history *, uint64_t now, struct history_hook *, size_t most);
-/* Calls tell() with what happened; the attempt is empty when it is about the whole message, and words say why. False: it is known no more. */
-bool history_hook_facts(struct history *, const struct history_hook *, void (*tell)(void *arg, const struct history_message *,
+enum history_facts { FACTS_TOLD, FACTS_FORGOTTEN, FACTS_UNREADABLE };
+/* Calls tell() with what happened; the attempt is empty when it is about the whole message, and words say why. */
+enum history_facts history_hook_facts(struct history *, const struct history_hook *, void (*tell)(void *arg, const struct history_message *,
     struct span path, const struct history_attempt *, struct span words), void *arg);
 
 /* ---- reading ---- */

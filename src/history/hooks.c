@@ -36,7 +36,7 @@ history_due(struct history *h, uint64_t now, struct history_hook *out, size_t mo
 }
 
 /* What the row points to: the message, the recipient's path, the attempt. */
-bool
+enum history_facts
 history_hook_facts(struct history *h, const struct history_hook *k, void (*tell)(void *arg, const struct history_message *,
     struct span path, const struct history_attempt *, struct span words), void *arg)
 {
@@ -49,8 +49,9 @@ history_hook_facts(struct history *h, const struct history_hook *k, void (*tell)
 	bind_number(s, 3, k->sequence);
 	bind_number(s, 4, k->when);
 	bind_number(s, 5, k->sequence == 0 ? k->number : 0);
+	h->fault = HISTORY_FINE;
 	if (!row(h, s))
-		return false;
+		return h->fault == HISTORY_FINE ? FACTS_FORGOTTEN : FACTS_UNREADABLE;
 	m = (struct history_message){ .id = k->id, .arrival = column_number(s, 0), .size = column_number(s, 1),
 		.rcpts = (uint32_t)column_number(s, 2), .sender = column_text(s, 3), .login = column_text(s, 4), .message_id = column_text(s, 5) };
 	a = (struct history_attempt){ .id = k->id, .number = k->number, .sequence = k->sequence, .when = k->when,
@@ -59,7 +60,7 @@ history_hook_facts(struct history *h, const struct history_hook *k, void (*tell)
 		.reply = column_text(s, 15) };
 	tell(arg, &m, column_text(s, 6), &a, column_text(s, 14));
 	(void)sqlite3_reset(s);
-	return true;
+	return FACTS_TOLD;
 }
 
 void

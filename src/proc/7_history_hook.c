@@ -114,25 +114,26 @@ is_taken(const struct archive *a, uint64_t row)
 	return false;
 }
 
-static bool
+static enum history_facts
 send_hook(struct archive *a, const struct history_hook *k)
 {
 	struct telling t = { .hook = k };
+	enum history_facts facts = history_hook_facts(a->history, k, tell, &t);
 	char event[64], *body;
 	struct hook_send m = { .row = k->row };
 
-	if (!history_hook_facts(a->history, k, tell, &t) || t.body == NULL)
-		return false;
-	body = json_dumps(t.body, JSON_COMPACT);
+	if (facts != FACTS_TOLD)
+		return facts;
+	body = t.body != NULL ? json_dumps(t.body, JSON_COMPACT) : NULL;
 	json_decref(t.body);
 	if (body == NULL)
-		return false;
+		return FACTS_UNREADABLE;
 	event_id(k, event);
 	m.event_id = span_of(event);
 	m.body = span_of(body);
 	(void)channel_send(a->hook, HOOK_SEND, 0, hook_send_layout, &m);
 	free(body);
-	return true;
+	return facts;
 }
 
 /* Later and later, and not all at the same moment. */
@@ -155,6 +156,7 @@ void
 archive_post(struct archive *a)
 {
 	struct history_hook due[HOOK_IN_FLIGHT + ARCHIVE_HOOKED + HOOK_IN_FLIGHT];
+	enum history_facts facts;
 	size_t n;
 
 	if (a->hook == NULL || a->history == NULL || a->hooked + HOOK_IN_FLIGHT > ARCHIVE_HOOKED || a->in_flight == HOOK_IN_FLIGHT)
@@ -164,9 +166,10 @@ archive_post(struct archive *a)
 	for (size_t i = 0, at = 0; i < n && a->in_flight < HOOK_IN_FLIGHT && a->hooked + a->in_flight < ARCHIVE_HOOKED; i++) {
 		if (is_taken(a, due[i].row))
 			continue;
-		/* The message was forgotten meanwhile: there is nothing to say. */
-		if (!send_hook(a, &due[i])) {
-			remember(a, &due[i], true);
+		facts = send_hook(a, &due[i]);
+		/* Of a message that was forgotten meanwhile there is nothing to say; what cannot be read now may be read later. */
+		if (facts != FACTS_TOLD) {
+			remember(a, &due[i], facts == FACTS_FORGOTTEN);
 			continue;
 		}
 		while (a->flight[at].row != 0)
@@ -223,17 +226,6 @@ archive_hook_tick(struct archive *a)
 }
 
 /* ---- 8_hook ---- */
-/* Scheme, host and port: what stands behind them is as good as a password at many a service. */
-static void
-log_host(const struct archive *a, struct log_line *l)
-{
-	struct span url = span_of(a->child.conf.webhook.p), rest = url;
-
-	(void)(span_take(&rest, SPAN("https://")) || span_take(&rest, SPAN("http://")));
-	(void)span_take_until(&rest, '/');
-	log_span(l, "url", span_head(url, url.len - rest.len));
-}
-
 /* A receiver that is up and down by turns is said to be down once in a while. */
 static void
 say_trouble(struct archive *a, bool good, struct span words)
@@ -245,7 +237,7 @@ say_trouble(struct archive *a, bool good, struct span words)
 		return;
 	a->hook_trouble = !good;
 	log_begin(&l, good ? LOG_NOTE : LOG_WARN, good ? "webhook-works" : "webhook-failed");
-	log_host(a, &l);
+	log_text(&l, "url", a->child.conf.webhook.p);
 	if (!good)
 		log_span(&l, "why", words);
 	if (unsaid > 0)

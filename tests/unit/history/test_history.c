@@ -459,6 +459,12 @@ test_only_so_many_are_set_aside(void **state)
 }
 
 static void
+tell_nobody(void *arg, const struct history_message *m, struct span path, const struct history_attempt *a, struct span words)
+{
+	(void)arg, (void)m, (void)path, (void)a, (void)words;
+}
+
+static void
 test_damage_that_shows_later(void **state)
 {
 	char path[128], junk[8192];
@@ -467,8 +473,10 @@ test_damage_that_shows_later(void **state)
 
 	(void)state;
 	history_begin(h);
-	for (unsigned i = 0; i < 3000; i++)
+	for (unsigned i = 0; i < 3000; i++) {
 		(void)add_message(ID(i), i);
+		add_attempt(ID(i), 0, 5, 0);
+	}
 	commit();
 	history_close(h);
 	h = NULL;
@@ -495,6 +503,16 @@ test_damage_that_shows_later(void **state)
 			fault = history_find(h, &q, &a, &f);
 		}
 		assert_int_equal(fault, HISTORY_BROKEN);
+	}
+	/* What an event is about is not taken for forgotten: it is told later, if ever. */
+	{
+		unsigned facts[3] = { 0 };
+
+		for (unsigned i = 0; i < 3000; i++)
+			facts[history_hook_facts(h, &(struct history_hook){ .id = ID(i), .sequence = 5, .when = NOW, .event = 1 }, tell_nobody, NULL)]++;
+		assert_true(facts[FACTS_TOLD] > 0 && facts[FACTS_UNREADABLE] > 0);
+		assert_int_equal(facts[FACTS_FORGOTTEN], 0);
+		assert_int_equal(history_hook_facts(h, &(struct history_hook){ .id = ID(4000), .sequence = 5 }, tell_nobody, NULL), FACTS_FORGOTTEN);
 	}
 }
 
