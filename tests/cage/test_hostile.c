@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -252,6 +253,24 @@ test_abort_is_an_abort(void **state)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+/* regress 0496: a loop that begins before the cage must not come to rest on a ring, which the cage ends it for. */
+static void
+test_no_ring_before_the_cage(void **state)
+{
+	char room[256] = { 0 };
+	int status = 0;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		promise_begin(STDERR_FILENO);
+		_exit(syscall(SYS_io_uring_setup, 1, room) == -1 && errno == ENOSYS ? 7 : 8);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 static void
 test_a_cage_is_never_widened(void **state)
 {
@@ -276,7 +295,7 @@ main(void)
 		cmocka_unit_test(test_front), cmocka_unit_test(test_signer), cmocka_unit_test(test_auth), cmocka_unit_test(test_spool), cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_milter),
 		cmocka_unit_test(test_history), cmocka_unit_test(test_hook),
-		cmocka_unit_test(test_abort_is_an_abort), cmocka_unit_test(test_a_cage_is_never_widened),
+		cmocka_unit_test(test_abort_is_an_abort), cmocka_unit_test(test_no_ring_before_the_cage), cmocka_unit_test(test_a_cage_is_never_widened),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
