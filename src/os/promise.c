@@ -32,6 +32,7 @@ promise_begin(int keep)
 	(void)syscall(SYS_close_range, (unsigned)keep + 1, ~0U, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0);
+	seccomp_refuse_rings();
 }
 
 static void

@@ -62,7 +62,7 @@ struct promise {
 /* The parts that a kernel or a start without root may leave open. */
 enum promise_part { PART_IDENTITY = 1, PART_CAPABILITIES = 2, PART_FILES = 4, PART_CALLS = 8 };
 
-/* Close what was inherited beyond keep; no core dumps and no debugger but root's from here on. */
+/* Close what was inherited beyond keep; no core dumps, no io_uring and no debugger but root's from here on. */
 void promise_begin(int keep);
 /* The parts that could not be kept, with a clause for each in missing (NUL-terminated); 0: all are in force. */
 unsigned promise_take(const struct promise *, struct buf *missing);
@@ -92,6 +92,7 @@ bool capabilities_keep(uint64_t keep);          /* a bit for each number of capa
 int landlock_abi(void);                         /* 0: none */
 bool landlock_take(const struct promise *, const char **why);
 bool seccomp_able(void);
+void seccomp_refuse_rings(void);
 bool seccomp_take(const struct promise *);
 
 #endif

@@ -207,6 +207,22 @@ seccomp_able(void)
 	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
+/*
+ * What a ring does passes by every filter, so io_uring is not for cages; but libuv, from 1.45 on, opens one with its loop when it can, and the loop is
+ * older than the cage. Told at once that there is none it goes on without.
+ */
+void
+seccomp_refuse_rings(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	/* A kernel that takes no filters takes no cage either. */
+	if (filter != NULL && seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SYS(io_uring_setup), 0) == 0)
+		(void)seccomp_load(filter);
+	if (filter != NULL)
+		seccomp_release(filter);
+}
+
 bool
 seccomp_take(const struct promise *p)
 {
