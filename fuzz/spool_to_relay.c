@@ -66,7 +66,8 @@ heard(const struct frames_one *f)
 static void
 turns(int fd, bool waiting)
 {
-	for (unsigned i = 0; i < (waiting ? 100u : 3u) && (!waiting || ended < tries); i++) {
+	/* Three are what it takes to read a frame with a descriptor, also when there is nothing to wait for. */
+	for (unsigned i = 0; i < 3 || (waiting && i < 100 && ended < tries); i++) {
 		(void)uv_run(&relay.child.loop, UV_RUN_NOWAIT);
 		(void)frames_read(fd, heard);
 	}
