@@ -276,5 +276,7 @@ def builtin(name, mechanism):
     if mechanism in ("PLAIN", "LOGIN"):
         return True
     if name == "msmtp":
-        return mechanism.lower() in re.search(r"authentication methods:\n(.*)", says("msmtp", "--version")).group(1).split()
+        methods = re.search(r"authentication methods:\n(.*)", says("msmtp", "--version")).group(1).split()
+        # GNU SASL does not begin without binding where it could bind (docs/decisions/0005): an msmtp that knows -PLUS has that alone over TLS.
+        return mechanism.lower() in methods and (mechanism != "SCRAM-SHA-256" or "scram-sha-256-plus" not in methods)
     return name == "curl" and "gsasl" in says("curl", "--version")
