@@ -166,17 +166,21 @@ enum tls_step
 tls_read(struct tls_session *t, struct buf *in)
 {
 	size_t before = in->len;
-	unsigned records = 0;
+	unsigned records = 0, asides;
 	enum tls_step step = TLS_DONE;
 
 	if (t->broken)
 		return t->cut ? TLS_CUT : TLS_FAILED;
-	/* Whatever was read ahead is used up before we go back to poll, which would not announce it. */
+	/*
+	 * Whatever was read ahead is used up before we go back to poll, which would not announce it. Behind a KeyUpdate OpenSSL 3.2 and later
+	 * keep it where they do not look for it themselves, and call for more; an aside is counted, so that this ends.
+	 */
 	do {
 		if (buf_room(in) == 0)
 			break;
+		asides = t->asides;
 		step = read_record(t, in);
-	} while (step == TLS_DONE && ++records < TLS_RECORDS_MAX && SSL_has_pending(t->ssl));
+	} while ((step == TLS_DONE && ++records < TLS_RECORDS_MAX && SSL_has_pending(t->ssl)) || (step == TLS_READ && t->asides != asides));
 	t->dry = step == TLS_READ || step == TLS_WRITE;
 	t->awaits_room = step == TLS_WRITE;
 	if (in->len > before)
