@@ -30,8 +30,11 @@ def hello_without_share():
 def ends(tcp):
     """Does the server end it, long before the handshake's time is over?"""
     tcp.settimeout(10)
-    while tcp.recv(100):
-        pass
+    try:
+        while tcp.recv(100):
+            pass
+    except ConnectionResetError:
+        pass        # what it did not read was thrown away
     return True
 
 
