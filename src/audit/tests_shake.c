@@ -100,6 +100,6 @@ weak_prime(const struct section *s, struct buf *e)
 bool
 no_usual_group(const struct section *s, struct buf *e)
 {
-	return section_count(s, "tls-group") > 0 && !section_has(s, "tls-group", "x25519") && !section_has(s, "tls-group", "secp256r1")
-	    && quote(s, "tls-group", e);
+	return section_count(s, "tls-group") > 0 && section_count(s, "tls-groups-unknown") == 0 && !section_has(s, "tls-group", "x25519")
+	    && !section_has(s, "tls-group", "secp256r1") && quote(s, "tls-group", e);
 }

@@ -30,6 +30,7 @@
  *	tls-fallback     refused | taken | other-alert          a second try with the newest version but one
  *	tls-downgrade-mark                      yes | no        at the end of that version's random, when TLSv1.3 is spoken
  *	tls-group        NAME                   of the key exchange under TLSv1.3
+ *	tls-groups-unknown                      yes             whether there are more: it could not be asked for them
  *	tls-prime        BITS                   of Diffie-Hellman's prime in TLSv1.2 or older
  *	tls-weak-groups  yes | no               a curve of less than 224 bits in TLSv1.2
  *	sni              none | unknown, same | other yes|no NAMES | refused WORDS      the certificate for those who name no host or an

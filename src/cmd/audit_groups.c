@@ -15,9 +15,10 @@ examine_groups(struct endpoint *e)
 	uint16_t suite[HELLO_SUITES_MAX], group[HELLO_GROUPS_MAX];
 	struct hello_question q = { .version = HELLO_TLS13, .suite = suite, .suites = hello_suites(HELLO_TLS13, suite), .group = group,
 		.groups = hello_groups(group), .shareless = true };
+	enum hello_step step = HELLO_SERVER;
 	struct hello_reply r;
 
-	while (q.groups > 0 && audit_ask_hello(e, &q, &r) == HELLO_SERVER && r.version == HELLO_TLS13) {
+	while (q.groups > 0 && (step = audit_ask_hello(e, &q, &r)) == HELLO_SERVER && r.version == HELLO_TLS13) {
 		size_t at = 0;
 
 		while (at < q.groups && group[at] != r.group)
@@ -29,6 +30,9 @@ examine_groups(struct endpoint *e)
 		for (q.groups--; at < q.groups; at++)
 			group[at] = group[at + 1];
 	}
+	/* Nobody was there to be asked. */
+	if (step == HELLO_OTHER)
+		(void)transcript_put_text(e->out, "tls-groups-unknown", "yes");
 }
 
 static void

@@ -83,6 +83,7 @@ handshakes(void **state)
 	expect(SUBMISSIONS "tls-fallback taken\ntls-downgrade-mark no\n", "no-fallback-alert no-downgrade-mark ", NULL);
 	expect(SUBMISSIONS "tls-fallback refused\ntls-downgrade-mark yes\n", "", NULL);
 	expect(SUBMISSIONS "tls-group secp384r1\ntls-weak-groups yes\n", "weak-group no-usual-group ", NULL);
+	expect(SUBMISSIONS "tls-group secp384r1\ntls-groups-unknown yes\ntls-weak-groups no\n", "", NULL);   /* regress 0498 */
 	expect(SUBMISSIONS "tls-group secp384r1\ntls-group secp256r1\ntls-weak-groups no\ntls-prime 2048\n", "", NULL);
 	expect(SUBMISSIONS "tls-prime 1024\n", "weak-prime ", NULL);
 }
