@@ -42,6 +42,7 @@ unique_subject = no
 commonName = supplied
 [v3ca]
 basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 [leaf]
