@@ -21,8 +21,8 @@ options {{
 	hs_cache_dir = "{here}";
 }}
 logging {{ type = "console"; level = "info"; }}
-metric {{ name = "default"; actions {{ reject = 15; rewrite_subject = 10; add_header = 6; greylist = 4; }} subject = "[SPAM] %s";
-	group "postern" {{ symbol "SEEN" {{ weight = 0.1; }} symbol "SUBJECT" {{ weight = 11.0; }} }} }}
+actions {{ reject = 15; rewrite_subject = 10; add_header = 6; greylist = 4; subject = "[SPAM] %s"; }}
+group "postern" {{ symbols = {{ "SEEN" {{ weight = 0.1; }} "SUBJECT" {{ weight = 11.0; }} }} }}
 worker "rspamd_proxy" {{
 	bind_socket = "127.0.0.1:{port}";
 	milter = yes;
