@@ -66,6 +66,17 @@ serve(enum smtp_mechanism mechanism, bool bind, struct span in)
 	sasl_server_end(&s);
 }
 
+/* Counting to a large i= is slow, not wrong: no number of more than five digits. */
+static bool
+counts_little(struct span in)
+{
+	unsigned digits = 0;
+
+	for (size_t i = 0; i < in.len && digits < 6; i++)
+		digits = ascii_is_digit(in.p[i]) ? digits + 1 : 0;
+	return digits < 6;
+}
+
 static void
 challenge(enum scram_flag flag, struct span in)
 {
@@ -75,8 +86,7 @@ challenge(enum scram_flag flag, struct span in)
 	struct span first = next(&in);
 
 	insist(scram_client_first(&c, flag, SPAN("0123456789abcdef"), SPAN("us,er"), SPAN("pencil"), SPAN("nonce"), &out));
-	/* Counting to a large i= is slow, not wrong. */
-	if (span_find(first, 'i') == first.len || first.len < 200) {
+	if (counts_little(first)) {
 		out.len = 0;
 		if (scram_client_final(&c, first, &out))
 			insist(!scram_client_verify(&c, next(&in)));
@@ -103,7 +113,7 @@ prove(unsigned offered, bool tls, struct span in)
 	}
 	insist(tls || chosen == SMTP_AUTH_SCRAM_SHA_256 || chosen == SMTP_AUTH_SCRAM_SHA_256_PLUS);
 	going = true;
-	for (int i = 0; i < TURNS_MAX && going; i++) {
+	for (int i = 0; i < TURNS_MAX && going && counts_little(in); i++) {
 		going = sasl_client_step(c, next(&in), &out, &why);
 		insist(going || why.len > 0);
 		if (chosen != SMTP_AUTH_PLAIN && chosen != SMTP_AUTH_LOGIN)
