@@ -147,7 +147,7 @@ tls_client_new(const char *ca_file, struct buf *why)
 	if (c != NULL)
 		c->context = SSL_CTX_new(TLS_client_method());
 	if (c == NULL || c->context == NULL || !tls_context_setup(c->context) ||
-	    SSL_CTX_set1_groups_list(c->context, "X25519:P-256:P-384") != 1 || SSL_CTX_dane_enable(c->context) != 1) {
+	    !tls_context_groups(c->context, true) || SSL_CTX_dane_enable(c->context) != 1) {
 		tls_refuse(why, "OpenSSL cannot be set up as wanted");
 		goto bad;
 	}

@@ -51,6 +51,8 @@ struct tls_session {
 
 /* Both sides' settings; false when OpenSSL lacks something. */
 bool tls_context_setup(SSL_CTX *);
+/* The groups of the key exchange, the hybrid with ML-KEM-768 first where this OpenSSL has it (docs/decisions/0044). */
+bool tls_context_groups(SSL_CTX *, bool client);
 /* Allocates, takes fd, joins the SSL to the session. NULL when memory is short. */
 struct tls_session *tls_session_new(SSL_CTX *, int fd, const char *name);
 /* The session behind an SSL object. */

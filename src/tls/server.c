@@ -167,7 +167,7 @@ context_new(OSSL_LIB_CTX *library)
 
 	if (ctx == NULL)
 		return NULL;
-	if (!tls_context_setup(ctx) || SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 ||
+	if (!tls_context_setup(ctx) || !tls_context_groups(ctx, false) ||
 	    SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) != 1 ||
 	    SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1 || SSL_CTX_set_num_tickets(ctx, 1) != 1) {
 		SSL_CTX_free(ctx);

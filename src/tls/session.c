@@ -26,6 +26,17 @@ tls_context_setup(SSL_CTX *ctx)
 	    SSL_CTX_set_max_early_data(ctx, 0) == 1;
 }
 
+/* The key shares of a client's first message are those with a star. */
+bool
+tls_context_groups(SSL_CTX *ctx, bool client)
+{
+	if (SSL_CTX_set1_groups_list(ctx, client ? "*X25519MLKEM768:*X25519:P-256:P-384" : "X25519MLKEM768:X25519:P-256") == 1)
+		return true;
+	/* Before OpenSSL 3.5 there is no such group, nor the star. */
+	ERR_clear_error();
+	return SSL_CTX_set1_groups_list(ctx, client ? "X25519:P-256:P-384" : "X25519:P-256") == 1;
+}
+
 struct tls_session *
 tls_session_new(SSL_CTX *ctx, int fd, const char *name)
 {
@@ -251,6 +262,9 @@ tls_goodbye(struct tls_session *t)
 	return result >= 0 ? TLS_DONE : settle(t, result, errno);
 }
 
+/* What OpenSSL gives for a group that has no NID: this and IANA's number. */
+enum { NID_LESS = 0x1000000 };
+
 /* IANA's name, lower-case, as RFC 8314 4.3 wants it in the trace field. */
 static const char *
 group_name(int nid)
@@ -264,6 +278,7 @@ group_name(int nid)
 		{ NID_ffdhe2048, "ffdhe2048" },
 		{ NID_ffdhe3072, "ffdhe3072" },
 		{ NID_ffdhe4096, "ffdhe4096" },
+		{ NID_LESS | 4588, "x25519mlkem768" },
 	};
 
 	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)

